@@ -1,0 +1,69 @@
+//! The simulator's ledger, over its admin API. Requests are so few that a connection each is enough.
+
+use anyhow::Context;
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What the simulator was sent so far.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Summary {
+    /// Requests that arrived.
+    pub(crate) requests: u32,
+    /// Messages that were accepted.
+    pub(crate) accepted: u32,
+    /// Recipients they were for.
+    pub(crate) distinct_recipients: u32,
+}
+
+/// The ledger of the simulator at one address, `host:port`.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    address: String,
+}
+
+impl Ledger {
+    pub(crate) fn new(address: String) -> Self {
+        Self { address }
+    }
+
+    /// The sums.
+    pub(crate) async fn summary(&self) -> anyhow::Result<Summary> {
+        let body = self.ask("GET", "summary").await?;
+        serde_json::from_str(&body).context("reading the simulator's ledger")
+    }
+
+    /// Begins an empty ledger.
+    pub(crate) async fn reset(&self) -> anyhow::Result<()> {
+        self.ask("POST", "reset").await.map(drop)
+    }
+
+    /// Everybody was sent to exactly once, or an error that says what was found instead.
+    pub(crate) async fn check(&self, recipients: u32) -> anyhow::Result<()> {
+        let found = self.summary().await?;
+        let Summary { requests, accepted, distinct_recipients } = found;
+        anyhow::ensure!(
+            requests == recipients && accepted == recipients && distinct_recipients == recipients,
+            "the ledger does not hold each of {recipients} recipients exactly once: {found:?}"
+        );
+        Ok(())
+    }
+
+    async fn ask(&self, method: &str, what: &str) -> anyhow::Result<String> {
+        let asked = async {
+            let mut stream = TcpStream::connect(&self.address).await?;
+            let Self { address } = self;
+            let request = format!(
+                "{method} /_admin/{what} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, std::io::Error>(answer)
+        };
+        let answer = asked.await.with_context(|| format!("asking the simulator at {}", self.address))?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("the simulator broke off its answer")?;
+        anyhow::ensure!(head.starts_with("HTTP/1.1 200"), "the simulator refused {what}: {body}");
+        Ok(body.to_owned())
+    }
+}

@@ -1,0 +1,57 @@
+//! The private RabbitMQ and Postgres, and what CPU time they take.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use devstack::{Scope, Stack};
+
+use crate::usage;
+
+/// Both services.
+pub(crate) struct Services {
+    stack: Stack,
+}
+
+/// CPU time of the services so far; `None` where their processes are not ours to see, as in containers.
+#[derive(Clone, Copy)]
+pub(crate) struct ServicesCpu {
+    pub(crate) rabbitmq: Option<Duration>,
+    pub(crate) postgres: Option<Duration>,
+}
+
+impl Services {
+    /// Starts what is installed, so that the processes can be seen; else whatever else there is.
+    pub(crate) async fn start() -> anyhow::Result<Self> {
+        let stack = match Stack::private_installed().await {
+            Ok(stack) => stack,
+            Err(_) => Stack::private().await.context("starting RabbitMQ and Postgres")?,
+        };
+        Ok(Self { stack })
+    }
+
+    /// A database and a queue prefix of its own.
+    pub(crate) async fn scope(&self, name: &str) -> anyhow::Result<Scope> {
+        Ok(self.stack.scope(name).await?)
+    }
+
+    /// Versions, without the addresses, which are others each time.
+    pub(crate) fn describe(&self) -> String {
+        let described = self.stack.describe();
+        let services = described.split(", ").map(|one| one.split(" on ").next().unwrap_or(one));
+        services.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What they took so far: everything below this process that bears the name of their programs.
+pub(crate) fn cpu() -> ServicesCpu {
+    let below = usage::descendants(std::process::id());
+    let sum = |is_one: fn(&str) -> bool| {
+        let ours = below.iter().filter(|stat| is_one(&stat.name));
+        let taken: Duration = ours.map(|stat| stat.own + stat.ended_children).sum();
+        Some(taken).filter(|taken| !taken.is_zero())
+    };
+    ServicesCpu {
+        rabbitmq: sum(|name| ["beam", "erl_", "epmd", "inet_"].iter().any(|part| name.starts_with(part))),
+        postgres: sum(|name| name == "postgres"),
+    }
+}

@@ -1,0 +1,263 @@
+//! A whole Flowcast on private services: simulator, one producer and some consumers, each a process of its own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use broker::Topology;
+use campaign::{CampaignId, CampaignState, Definition, Provider, SenderId};
+use devstack::Scope;
+use secrecy::SecretString;
+use store::{NewSender, Store};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::{Instant, sleep};
+
+use crate::flowcast::{Flowcast, Role, Surroundings};
+use crate::ledger::Ledger;
+use crate::output::{line, thousands};
+use crate::services::{self, Services};
+use crate::{list, usage};
+
+const KEY_NAME: &str = "BENCH_KEY";
+/// The key, account and number that the simulator knows.
+pub(crate) const KEY: &str = "simulator-key";
+pub(crate) const ACCOUNT: &str = "HXSIMULATOR00IN";
+pub(crate) const NUMBER: &str = "919900000000";
+const SENDER: &str = "bench";
+/// The message that is sent.
+pub(crate) const CAMPAIGN: &str = include_str!("../../examples/campaign.toml");
+/// The first campaign on a stand makes connections and prepares statements; it is not measured.
+const WARM_UP: u32 = 4_000;
+/// A campaign that does not move for so long is stuck.
+const STUCK_AFTER: Duration = Duration::from_mins(1);
+/// How often the ledger is asked for how far a campaign is.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often it is told.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Everything that a measured campaign needs, running and idle.
+pub(crate) struct Stand {
+    pub(crate) store: Store,
+    pub(crate) ledger: Ledger,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) scope: Scope,
+    pub(crate) sender: SenderId,
+    pub(crate) base_url: String,
+    simulator: Role,
+    producer: Option<Role>,
+    consumers: Vec<Role>,
+    folder: TempDir,
+}
+
+/// CPU time of one process so far.
+pub(crate) type Cpu = (String, Duration);
+
+impl Stand {
+    /// Starts the simulator, and makes a database with one sender without a rate.
+    pub(crate) async fn without_roles(services: &Services, flowcast: &Flowcast) -> anyhow::Result<Self> {
+        let scope = services.scope("bench").await?;
+        let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
+        store.migrate().await?;
+        let folder = tempfile::tempdir()?;
+        let environment = vec![
+            ("DATABASE_URL", scope.database_url().to_owned()),
+            ("AMQP_URL", scope.amqp_url().to_owned()),
+            ("FLOWCAST_BROKER_PREFIX", scope.queue_prefix().to_owned()),
+            (KEY_NAME, KEY.to_owned()),
+        ];
+        let surroundings = Surroundings { folder: folder.path().to_owned(), environment };
+        let (simulator, address) = start_simulator(flowcast, &surroundings).await?;
+        let base_url = format!("http://{address}");
+        let sender = add_sender(&store, &base_url).await?;
+        let topology = Topology::new(scope.queue_prefix());
+        scope.track_queue(topology.sender_queue(sender.0).as_str());
+        // The exchange of the dead letters bears the name of their queue.
+        scope.track_queue(topology.dead_queue().as_str());
+        scope.track_exchange(topology.dead_queue().as_str());
+        Ok(Self {
+            store,
+            ledger: Ledger::new(address),
+            surroundings,
+            scope,
+            sender,
+            base_url,
+            simulator,
+            producer: None,
+            consumers: Vec::new(),
+            folder,
+        })
+    }
+
+    /// Starts a producer and the consumers besides, and sends a first campaign through them.
+    pub(crate) async fn start(
+        services: &Services,
+        flowcast: &Flowcast,
+        consumers: u32,
+    ) -> anyhow::Result<Self> {
+        let mut stand = Self::without_roles(services, flowcast).await?;
+        stand.producer = Some(flowcast.start("producer", &["producer"], &stand.surroundings)?);
+        stand.consumers = (1..=consumers)
+            .map(|n| flowcast.start(format!("consumer {n}"), &["consumer"], &stand.surroundings))
+            .collect::<anyhow::Result<_>>()?;
+        let id = stand.campaign().await?;
+        let list = stand.list(0..WARM_UP)?;
+        stand.import(flowcast, id, &list).await?;
+        stand.start_campaign(flowcast, id).await?;
+        stand.wait_until_sent(id, WARM_UP).await?;
+        stand.check(id, WARM_UP).await?;
+        stand.ledger.reset().await?;
+        Ok(stand)
+    }
+
+    /// A new draft.
+    pub(crate) async fn campaign(&self) -> anyhow::Result<CampaignId> {
+        let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;
+        SENDER.clone_into(&mut definition.sender);
+        Ok(self.store.create_campaign(&definition).await?)
+    }
+
+    /// A list with these rows.
+    pub(crate) fn list(&self, rows: std::ops::Range<u32>) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path().join(format!("list-{}.csv", rows.start));
+        list::write(&path, rows).context("writing a list")?;
+        Ok(path)
+    }
+
+    async fn import(
+        &self,
+        flowcast: &Flowcast,
+        id: CampaignId,
+        list: &std::path::Path,
+    ) -> anyhow::Result<()> {
+        let (id, list) = (id.to_string(), list.display().to_string());
+        flowcast.run(&["campaign", "import", &id, &list], &self.surroundings, drop).await.map(drop)
+    }
+
+    /// Checks and starts a campaign, as people do.
+    pub(crate) async fn start_campaign(&self, flowcast: &Flowcast, id: CampaignId) -> anyhow::Result<()> {
+        let id = id.to_string();
+        flowcast.run(&["campaign", "start", &id], &self.surroundings, drop).await.map(drop)
+    }
+
+    /// Waits until everybody was sent to and every outcome is committed, and gives that moment.
+    ///
+    /// A claim is deleted by the statement that records its last outcome: when the ledger holds everybody and no claim
+    /// is open, the last outcome is committed.
+    pub(crate) async fn wait_until_sent(&mut self, id: CampaignId, all: u32) -> anyhow::Result<Instant> {
+        let (mut moved, mut told) = ((Instant::now(), 0), Instant::now());
+        loop {
+            let accepted = self.ledger.summary().await?.accepted;
+            if accepted >= all {
+                break;
+            }
+            if accepted != moved.1 {
+                moved = (Instant::now(), accepted);
+            }
+            self.are_alive()?;
+            let words = || self.consumers.iter().map(Role::last_words).collect::<Vec<_>>().join("\n");
+            anyhow::ensure!(moved.0.elapsed() < STUCK_AFTER, "stuck at {accepted} of {all}:\n{}", words());
+            if told.elapsed() >= TELL_EVERY {
+                told = Instant::now();
+                line(format!("  {} of {} sent", thousands(accepted), thousands(all)));
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        let began = Instant::now();
+        while self.store.open_claims(id).await? > 0 {
+            anyhow::ensure!(began.elapsed() < STUCK_AFTER, "some outcomes are not recorded");
+            sleep(Duration::from_millis(2)).await;
+        }
+        Ok(Instant::now())
+    }
+
+    /// Each of `all` was sent to exactly once, by the ledger and by the report, which adds up and is finished.
+    pub(crate) async fn check(&mut self, id: CampaignId, all: u32) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while self.store.campaign(id).await?.state != CampaignState::Finished {
+            anyhow::ensure!(began.elapsed() < STUCK_AFTER, "the campaign is sent and does not finish");
+            self.are_alive()?;
+            sleep(LOOK_EVERY).await;
+        }
+        self.ledger.check(all).await?;
+        let report = self.store.report(id).await?;
+        let all = i64::from(all);
+        anyhow::ensure!(
+            report.difference == 0 && report.accepted == all && report.attempts == all,
+            "the report does not add up: {} accepted and {} attempts of {all}, difference {}",
+            report.accepted,
+            report.attempts,
+            report.difference
+        );
+        Ok(())
+    }
+
+    /// The roles: producer first, then the consumers.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.producer.iter().chain(&self.consumers)
+    }
+
+    /// The CPU time that each process took so far, the services included.
+    pub(crate) fn cpu(&self) -> anyhow::Result<Vec<Cpu>> {
+        let mut all: Vec<Cpu> = self
+            .roles()
+            .chain([&self.simulator])
+            .map(|role| Ok((role.name.clone(), role.cpu()?)))
+            .collect::<anyhow::Result<_>>()?;
+        let services = services::cpu();
+        all.extend(services.rabbitmq.map(|cpu| ("RabbitMQ".to_owned(), cpu)));
+        all.extend(services.postgres.map(|cpu| ("Postgres".to_owned(), cpu)));
+        Ok(all)
+    }
+
+    /// The CPU time of this process so far, for what it measures without a role.
+    pub(crate) fn own_cpu() -> anyhow::Result<Duration> {
+        Ok(usage::stat(std::process::id())?.own)
+    }
+
+    /// Stops everything in good order and removes it.
+    pub(crate) async fn stop(self) -> anyhow::Result<()> {
+        for role in self.producer.into_iter().chain(self.consumers).chain([self.simulator]) {
+            role.stop().await?;
+        }
+        drop(self.store);
+        self.scope.close().await?;
+        Ok(())
+    }
+
+    fn are_alive(&mut self) -> anyhow::Result<()> {
+        let mut roles = self.producer.iter_mut().chain(&mut self.consumers).chain([&mut self.simulator]);
+        roles.try_for_each(Role::is_alive)
+    }
+}
+
+/// A sender without a rate.
+async fn add_sender(store: &Store, base_url: &str) -> anyhow::Result<SenderId> {
+    let sender = NewSender {
+        name: SENDER.into(),
+        provider: Provider::Kaleyra,
+        base_url: base_url.to_owned(),
+        account: Some(ACCOUNT.into()),
+        number: NUMBER.into(),
+        api_key_ref: format!("env:{KEY_NAME}"),
+        rate: None,
+    };
+    Ok(store.add_sender(&sender).await?)
+}
+
+/// What each process took between two looks.
+pub(crate) fn difference(before: &[Cpu], after: &[Cpu]) -> Vec<Cpu> {
+    let then = |name: &str| before.iter().find(|(known, _)| known == name).map(|(_, cpu)| *cpu);
+    let took = after.iter().map(|(name, cpu)| Some((name.clone(), cpu.saturating_sub(then(name)?))));
+    took.flatten().collect()
+}
+
+/// The simulator and where it listens, `host:port`, which it says in its first line.
+async fn start_simulator(flowcast: &Flowcast, surroundings: &Surroundings) -> anyhow::Result<(Role, String)> {
+    let mut role = flowcast.start("simulator", &["simulator", "--listen", "127.0.0.1:0"], surroundings)?;
+    let output = role.output().context("the simulator has no output")?;
+    let said = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
+    let address = said.split_once("http://").and_then(|(_, rest)| rest.split([';', ' ', '/']).next());
+    let address = address.with_context(|| format!("the simulator did not start:\n{}", role.last_words()))?;
+    Ok((role, address.to_owned()))
+}

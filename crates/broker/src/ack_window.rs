@@ -1,0 +1,286 @@
+//! Which deliveries of a channel to acknowledge, and how: a pure bookkeeper of delivery tags.
+//!
+//! Deliveries finish out of order. Acknowledging the longest finished beginning with one `multiple` frame is
+//! about twice as fast as one by one, but one slow delivery must not hold back the others, so what has waited
+//! [`PATIENCE`] behind it is acknowledged singly. Time is an argument.
+//!
+//! Invariants (held by a property test): every finished tag is settled exactly once, as it was finished, and never
+//! before; a `multiple` frame covers no unfinished and no otherwise settled tag that the broker still knows.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::Settlement;
+
+/// How long a finished delivery waits behind an unfinished one.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A frame to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// Acknowledge this tag.
+    Ack(u64),
+    /// Acknowledge every tag up to this one that is still open at the broker.
+    AckUpTo(u64),
+    /// Reject this tag without requeueing, which dead-letters it.
+    Reject(u64),
+    /// Return this tag to the queue.
+    Requeue(u64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    /// Delivered and not finished.
+    Open,
+    /// Finished as `Done`, and not told to the broker yet.
+    Done,
+    /// Told to the broker.
+    Settled,
+}
+
+/// The delivery tags of one channel, from the first one that is not settled to the last one delivered.
+#[derive(Debug, Default)]
+pub(crate) struct AckWindow {
+    /// Every tag up to this one is settled.
+    floor: u64,
+    /// The state of the tags after the floor.
+    slots: VecDeque<Slot>,
+    /// How many slots are open.
+    open: usize,
+    /// When each tag was finished as `Done`, the earliest first; may name tags that are settled by now.
+    finished: VecDeque<(Instant, u64)>,
+    /// Frames for tags that were not finished as `Done`.
+    refusals: Vec<Frame>,
+}
+
+impl AckWindow {
+    /// A delivery has arrived; false, and not taken, if it is not the next one: tags come from 1 without a gap.
+    #[must_use = "after a gap every tag would be taken for another"]
+    pub(crate) fn deliver(&mut self, tag: u64) -> bool {
+        let is_next = tag.checked_sub(self.floor + 1).and_then(|index| usize::try_from(index).ok())
+            == Some(self.slots.len());
+        if is_next {
+            self.slots.push_back(Slot::Open);
+            self.open += 1;
+        }
+        is_next
+    }
+
+    /// A delivery is finished; one that is finished already, or was never delivered, is left as it is.
+    pub(crate) fn finish(&mut self, tag: u64, settlement: Settlement, now: Instant) {
+        let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Open) else {
+            return;
+        };
+        *slot = if settlement == Settlement::Done { Slot::Done } else { Slot::Settled };
+        match settlement {
+            Settlement::Done => self.finished.push_back((now, tag)),
+            Settlement::DeadLetter => self.refusals.push(Frame::Reject(tag)),
+            Settlement::Return => self.refusals.push(Frame::Requeue(tag)),
+        }
+        self.open -= 1;
+    }
+
+    /// The frames to send now, in this order; a frame is given once.
+    pub(crate) fn frames(&mut self, now: Instant) -> Vec<Frame> {
+        // A `multiple` frame comes after the refusals of the tags it passes over.
+        let mut frames = std::mem::take(&mut self.refusals);
+        frames.extend(self.advance());
+        self.overdue(now, &mut frames);
+        frames
+    }
+
+    /// When there will be something to send although nothing more finishes.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.finished.front().map(|(finished, _)| *finished + PATIENCE)
+    }
+
+    /// Whether every delivery is finished.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Moves the floor over the finished beginning, and gives the frame that acknowledges it.
+    fn advance(&mut self) -> Option<Frame> {
+        let (mut last, mut count) = (None, 0_u32);
+        while let Some(slot) = self.slots.pop_front_if(|slot| *slot != Slot::Open) {
+            self.floor += 1;
+            if slot == Slot::Done {
+                (last, count) = (Some(self.floor), count + 1);
+            }
+        }
+        while self.finished.pop_front_if(|(_, tag)| *tag <= self.floor).is_some() {}
+        last.map(|tag| if count == 1 { Frame::Ack(tag) } else { Frame::AckUpTo(tag) })
+    }
+
+    /// Adds what has waited long enough behind an unfinished delivery.
+    fn overdue(&mut self, now: Instant, frames: &mut Vec<Frame>) {
+        while let Some((_, tag)) = self.finished.pop_front_if(|(finished, _)| *finished + PATIENCE <= now) {
+            if let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Done) {
+                *slot = Slot::Settled;
+                frames.push(Frame::Ack(tag));
+            }
+        }
+    }
+
+    fn slot(&mut self, tag: u64) -> Option<&mut Slot> {
+        let index = tag.checked_sub(self.floor + 1)?;
+        self.slots.get_mut(usize::try_from(index).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn window(tags: u64) -> (AckWindow, Instant) {
+        let mut window = AckWindow::default();
+        assert!((1..=tags).all(|tag| window.deliver(tag)));
+        (window, Instant::now())
+    }
+
+    #[test]
+    fn a_finished_beginning_is_acknowledged_with_one_frame() {
+        let (mut window, now) = window(5);
+        for tag in [3, 1, 2] {
+            window.finish(tag, Settlement::Done, now);
+        }
+        assert_eq!(window.frames(now), [Frame::AckUpTo(3)]);
+        assert_eq!(window.frames(now), []);
+        window.finish(4, Settlement::Done, now);
+        assert_eq!(window.frames(now), [Frame::Ack(4)]);
+        assert!(!window.is_finished());
+    }
+
+    #[test]
+    fn a_straggler_holds_the_others_back_for_a_moment_only() {
+        let (mut window, now) = window(4);
+        window.finish(2, Settlement::Done, now);
+        window.finish(4, Settlement::Done, now + PATIENCE / 2);
+        assert_eq!(window.frames(now + PATIENCE / 2), []);
+        assert_eq!(window.next_due(), Some(now + PATIENCE));
+        assert_eq!(window.frames(now + PATIENCE), [Frame::Ack(2)]);
+        window.finish(1, Settlement::Done, now + PATIENCE);
+        window.finish(3, Settlement::Done, now + PATIENCE);
+        assert_eq!(window.frames(now + PATIENCE), [Frame::AckUpTo(4)]);
+        assert_eq!(window.next_due(), None);
+        assert!(window.is_finished());
+    }
+
+    #[test]
+    fn refusals_go_out_at_once_and_before_a_frame_that_passes_over_them() {
+        let (mut window, now) = window(4);
+        window.finish(3, Settlement::DeadLetter, now);
+        assert_eq!(window.frames(now), [Frame::Reject(3)]);
+        window.finish(2, Settlement::Return, now);
+        window.finish(1, Settlement::Done, now);
+        window.finish(4, Settlement::Done, now);
+        assert_eq!(window.frames(now), [Frame::Requeue(2), Frame::AckUpTo(4)]);
+    }
+
+    #[test]
+    fn the_second_settlement_of_a_delivery_and_one_of_an_unknown_delivery_do_nothing() {
+        let (mut window, now) = window(2);
+        window.finish(1, Settlement::Done, now);
+        window.finish(1, Settlement::DeadLetter, now);
+        window.finish(9, Settlement::Done, now);
+        window.finish(0, Settlement::Done, now);
+        assert_eq!(window.frames(now), [Frame::Ack(1)]);
+        window.finish(1, Settlement::Return, now);
+        assert_eq!(window.frames(now + PATIENCE), []);
+    }
+
+    #[test]
+    fn a_gap_in_the_tags_is_noticed() {
+        let (mut window, _) = window(2);
+        assert!(!window.deliver(4) && !window.deliver(2) && !window.deliver(0));
+        assert!(window.deliver(3));
+    }
+
+    /// The broker's side: what it still holds, and how it lost the rest.
+    #[derive(Default)]
+    struct Broker {
+        held: Vec<u64>,
+        settled: Vec<(u64, Settlement)>,
+    }
+
+    impl Broker {
+        /// Takes a frame as RabbitMQ does: an unknown tag is an error that closes the channel.
+        fn take(&mut self, frame: Frame) -> Result<(), TestCaseError> {
+            let (tag, settlement) = match frame {
+                Frame::Ack(tag) | Frame::AckUpTo(tag) => (tag, Settlement::Done),
+                Frame::Reject(tag) => (tag, Settlement::DeadLetter),
+                Frame::Requeue(tag) => (tag, Settlement::Return),
+            };
+            prop_assert!(self.held.contains(&tag), "unknown tag in {frame:?}");
+            let covers = |held: u64| held == tag || (matches!(frame, Frame::AckUpTo(_)) && held < tag);
+            self.settled
+                .extend(self.held.iter().filter(|held| covers(**held)).map(|held| (*held, settlement)));
+            self.held.retain(|held| !covers(*held));
+            Ok(())
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Deliver,
+        Finish(prop::sample::Index, Settlement),
+        Wait(u64),
+        Send,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let settlement = prop_oneof![6 => Just(Settlement::Done), 1 => Just(Settlement::DeadLetter), 1 => Just(Settlement::Return)];
+        prop_oneof![
+            4 => Just(Step::Deliver),
+            5 => (any::<prop::sample::Index>(), settlement).prop_map(|(index, settlement)| Step::Finish(index, settlement)),
+            1 => (0_u64..80).prop_map(Step::Wait),
+            2 => Just(Step::Send),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_delivery_is_settled_once_as_it_was_finished_and_not_before(steps in prop::collection::vec(step(), 1..400)) {
+            let (mut window, mut now) = window(0);
+            let mut broker = Broker::default();
+            let (mut delivered, mut finished) = (0, Vec::<(u64, Settlement)>::new());
+            for step in steps {
+                match step {
+                    Step::Deliver => {
+                        delivered += 1;
+                        prop_assert!(window.deliver(delivered));
+                        broker.held.push(delivered);
+                    }
+                    Step::Finish(index, settlement) if delivered > 0 => {
+                        let tag = index.index(usize::try_from(delivered).unwrap()) as u64 + 1;
+                        if !finished.iter().any(|(known, _)| *known == tag) {
+                            finished.push((tag, settlement));
+                        }
+                        window.finish(tag, settlement, now);
+                    }
+                    Step::Finish(..) => {}
+                    Step::Wait(millis) => now += Duration::from_millis(millis),
+                    Step::Send => {
+                        for frame in window.frames(now) {
+                            broker.take(frame)?;
+                        }
+                        prop_assert!(broker.settled.iter().all(|settled| finished.contains(settled)));
+                    }
+                }
+            }
+            // After the patience nothing that is finished is held back, whatever is still open.
+            for frame in window.frames(now + PATIENCE) {
+                broker.take(frame)?;
+            }
+            broker.settled.sort_unstable_by_key(|(tag, _)| *tag);
+            finished.sort_unstable_by_key(|(tag, _)| *tag);
+            prop_assert_eq!(&broker.settled, &finished);
+            prop_assert_eq!(window.is_finished(), broker.held.is_empty());
+            prop_assert_eq!(window.next_due(), None);
+        }
+    }
+}

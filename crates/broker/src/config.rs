@@ -1,0 +1,190 @@
+//! How to reach RabbitMQ and how long to wait for it.
+//!
+//! Invariant: the address, which contains a password, appears in no error and in no `Debug` output.
+
+use std::time::Duration;
+
+use lapin::uri::{AMQPScheme, AMQPUri};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use url::{Host, Url};
+
+use crate::{Error, Topology};
+
+/// How to reach RabbitMQ and how long to wait for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…`, which anything but loopback should use.
+    ///
+    /// Without a path the virtual host is `/`; a path of just `/` names the virtual host with the empty name.
+    pub url: SecretString,
+    /// What the name of every queue and exchange begins with. Default `flowcast`.
+    #[serde(default = "default_prefix")]
+    pub prefix: String,
+    /// Silence of the broker after twice this time counts as death. Whole seconds; default 10 s.
+    #[serde(default = "default_heartbeat", deserialize_with = "duration")]
+    pub heartbeat: Duration,
+    /// Longest time to make a connection, TLS and login included. Default 10 s.
+    #[serde(default = "default_connect_timeout", deserialize_with = "duration")]
+    pub connect_timeout: Duration,
+    /// Longest time to wait for any single answer of the broker. Default 10 s.
+    #[serde(default = "default_operation_timeout", deserialize_with = "duration")]
+    pub operation_timeout: Duration,
+}
+
+impl Config {
+    /// The defaults with this address.
+    pub fn new(url: SecretString) -> Self {
+        Self {
+            url,
+            prefix: default_prefix(),
+            heartbeat: default_heartbeat(),
+            connect_timeout: default_connect_timeout(),
+            operation_timeout: default_operation_timeout(),
+        }
+    }
+
+    /// The names of the queues under this configuration's prefix.
+    pub fn topology(&self) -> Topology {
+        Topology::new(&self.prefix)
+    }
+
+    /// Tells what is wrong with the configuration, without reaching for the broker; call it at boot.
+    pub fn validate(&self) -> Result<(), Error> {
+        if !is_prefix(&self.prefix) {
+            let what = "the queue prefix is not usable, give 1 to 100 letters, digits, dots, dashes or underscores \
+                        that do not begin with amq.";
+            return Err(Error::Invalid { what });
+        }
+        if self.heartbeat.is_zero() || self.connect_timeout.is_zero() || self.operation_timeout.is_zero() {
+            return Err(Error::Invalid {
+                what: "heartbeat and timeouts cannot be zero, give for example 10s",
+            });
+        }
+        self.uri().map(drop)
+    }
+
+    /// The parsed address, with heartbeat and timeout in it unless it already says its own.
+    pub(crate) fn uri(&self) -> Result<AMQPUri, Error> {
+        let invalid = |_| Error::Invalid {
+            what: "the broker url is not one, give amqp://user:password@host:port/vhost",
+        };
+        let text = self.url.expose_secret();
+        let mut uri: AMQPUri = text.parse().map_err(invalid)?;
+        let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
+        // The parser above takes an IPv6 address for no host at all, and no host for localhost.
+        if let Some(Host::Ipv6(address)) = url.host() {
+            uri.authority.host = address.to_string();
+        }
+        let heartbeat = u16::try_from(self.heartbeat.as_secs().max(1)).unwrap_or(u16::MAX);
+        let timeout = u64::try_from(self.connect_timeout.as_millis()).unwrap_or(u64::MAX);
+        uri.query.heartbeat.get_or_insert(heartbeat);
+        uri.query.connection_timeout.get_or_insert(timeout);
+        if uri.scheme == AMQPScheme::AMQPS && rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Fails only if another thread was faster, which is as good.
+            drop(rustls::crypto::ring::default_provider().install_default());
+        }
+        Ok(uri)
+    }
+}
+
+fn is_prefix(prefix: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    (1..=100).contains(&prefix.len()) && prefix.bytes().all(allowed) && !prefix.starts_with("amq.")
+}
+
+fn default_prefix() -> String {
+    "flowcast".to_owned()
+}
+
+const fn default_heartbeat() -> Duration {
+    Duration::from_secs(10)
+}
+
+const fn default_connect_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+const fn default_operation_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
+/// A duration in words: `10s`, `500ms`.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    humantime::parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(url: &str) -> Config {
+        Config::new(url.into())
+    }
+
+    #[test]
+    fn a_file_needs_only_the_address() {
+        let config: Config = toml::from_str("url = 'amqp://localhost'").unwrap();
+        assert_eq!((config.prefix.as_str(), config.heartbeat.as_secs()), ("flowcast", 10));
+        let config: Config = toml::from_str("url = 'amqp://localhost'\noperation_timeout = '500ms'").unwrap();
+        assert_eq!(config.operation_timeout, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        assert!(toml::from_str::<Config>("url = 'amqp://localhost'\nheart_beat = '1s'").is_err());
+    }
+
+    #[test]
+    fn the_password_is_in_no_output() {
+        for url in [
+            "amqp://u:hunter2@host/%2f",
+            "http://u:hunter2@host",
+            "mailto:u:hunter2@host",
+            "amqp://u:hunter2@host:port",
+        ] {
+            let config = config(url);
+            assert!(!format!("{config:?}").contains("hunter2"));
+            if let Err(error) = config.validate() {
+                assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn heartbeat_and_timeout_are_in_the_address_unless_it_has_its_own() {
+        let uri = config("amqp://host").uri().unwrap();
+        assert_eq!(
+            (uri.query.heartbeat, uri.query.connection_timeout, uri.vhost.as_str()),
+            (Some(10), Some(10_000), "/")
+        );
+        let uri = config("amqp://host/%2f?heartbeat=3").uri().unwrap();
+        assert_eq!(uri.query.heartbeat, Some(3));
+    }
+
+    #[test]
+    fn an_ipv6_host_is_not_taken_for_localhost() {
+        assert_eq!(config("amqp://[2001:db8::1]:5672").uri().unwrap().authority.host, "2001:db8::1");
+        assert_eq!(config("amqp://127.0.0.1:5672").uri().unwrap().authority.host, "127.0.0.1");
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_told_at_boot() {
+        assert!(config("amqp://host").validate().is_ok());
+        assert!(config("redis://host").validate().is_err());
+        for prefix in ["", "amq.x", "a b", &"x".repeat(101)] {
+            let config = Config { prefix: prefix.to_owned(), ..config("amqp://host") };
+            assert!(config.validate().is_err(), "{prefix}");
+        }
+        let config = Config { heartbeat: Duration::ZERO, ..config("amqp://host") };
+        assert!(config.validate().is_err());
+    }
+
+    #[test]
+    fn an_encrypted_address_brings_a_crypto_provider() {
+        config("amqps://host").validate().unwrap();
+        assert!(rustls::crypto::CryptoProvider::get_default().is_some());
+    }
+}

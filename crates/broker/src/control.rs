@@ -1,0 +1,78 @@
+//! The publisher's second channel: declares queues and counts messages, beside the confirm channel.
+//!
+//! Invariant: a refusal (a missing queue, other arguments) closes the channel it is told on, so nothing is ever
+//! declared or counted on the confirm channel.
+
+use lapin::Channel;
+
+use crate::intake::{Intake, Job, Request};
+use crate::link::Link;
+use crate::{Error, QueueName, topology};
+
+/// The reply code of a queue that does not exist.
+const NOT_FOUND: u16 = 404;
+
+/// Answers requests until the link is lost, or there will be no more requests.
+pub(crate) async fn serve(link: &Link, requests: &mut Intake) {
+    let mut channel = None;
+    while requests.wait().await {
+        let Some(request) = requests.take() else {
+            continue;
+        };
+        let silent = match answer(link, &mut channel, request).await {
+            Answer::Given => false,
+            Answer::Silence => true,
+        };
+        if silent {
+            // Whatever was asked may still be answered, and taken for the answer to the next question.
+            return;
+        }
+    }
+}
+
+enum Answer {
+    Given,
+    Silence,
+}
+
+async fn answer(link: &Link, channel: &mut Option<Channel>, request: Request) -> Answer {
+    if link.is_blocked() {
+        request.reply(Err(Error::Blocked));
+        return Answer::Given;
+    }
+    let result = match &request.job {
+        Job::Declare(queue) => topology::ensure(link, queue).await,
+        Job::Depth(queue) => depth(link, channel, queue).await,
+        Job::Publish(..) => Err(Error::Invalid { what: "messages are not published on the control channel" }),
+    };
+    match result {
+        Err(Error::Unavailable { source: None, .. }) if link.is_blocked() => {
+            request.reply(Err(Error::Blocked));
+            Answer::Silence
+        }
+        Err(error @ Error::Unavailable { source: None, .. }) => {
+            request.reply(Err(error));
+            Answer::Silence
+        }
+        result => {
+            request.reply(result);
+            Answer::Given
+        }
+    }
+}
+
+/// The number of ready messages; a queue that does not exist is declared.
+async fn depth(link: &Link, kept: &mut Option<Channel>, queue: &QueueName) -> Result<u32, Error> {
+    let channel = match kept.take() {
+        Some(channel) if channel.status().connected() => channel,
+        _ => link.channel().await?,
+    };
+    match topology::count(link, &channel, queue).await {
+        Ok(count) => {
+            *kept = Some(channel);
+            Ok(count)
+        }
+        Err(error) if error.reply_code() == Some(NOT_FOUND) => topology::ensure(link, queue).await,
+        Err(error) => Err(error),
+    }
+}

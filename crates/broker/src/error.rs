@@ -1,0 +1,84 @@
+//! What a caller of this crate can be told, by what it can do about it.
+//!
+//! Invariant: no message contains the address of the broker, because an address contains a password.
+
+use crate::QueueName;
+
+/// Why the broker did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Messages were handed to the broker and not all of them are safe: publish all of them again.
+    #[error(
+        "only {confirmed} of {total} messages are safe in the queue ({nacked} refused, {returned} without a queue, \
+         {unanswered} unanswered), publish them again"
+    )]
+    Unconfirmed {
+        /// Messages that were given.
+        total: usize,
+        /// Messages that the broker confirmed and did not return.
+        confirmed: usize,
+        /// Messages that the broker refused, because the queue is full or has failed.
+        nacked: usize,
+        /// Messages that came back because the queue does not exist: declare it.
+        returned: usize,
+        /// Messages of which nothing is known; some of them may be in the queue.
+        unanswered: usize,
+    },
+    /// The broker has a resource alarm (memory or disk) and takes no messages: try again later.
+    #[error("the broker has a resource alarm and takes no messages, free memory or disk there and try again")]
+    Blocked,
+    /// The broker cannot be reached, or did not answer in time: try again later.
+    #[error("the broker did not {doing} in time or is not reachable, try again later")]
+    Unavailable {
+        /// What was asked of the broker.
+        doing: &'static str,
+        /// What was noticed, where it was more than silence.
+        #[source]
+        source: Option<lapin::Error>,
+    },
+    /// The queue exists with other arguments, which cannot be changed: delete it once it is empty.
+    #[error(
+        "queue {queue} exists with other arguments than this version gives it, delete it once it is empty"
+    )]
+    Mismatch {
+        /// The queue.
+        queue: QueueName,
+        /// What the broker said.
+        #[source]
+        source: lapin::Error,
+    },
+    /// The configuration cannot be used: correct it.
+    #[error("{what}")]
+    Invalid {
+        /// What is wrong and what to do.
+        what: &'static str,
+    },
+    /// The publisher has been told to stop.
+    #[error("the publisher has shut down")]
+    ShutDown,
+}
+
+impl Error {
+    /// A step that the broker did not answer within its time limit.
+    pub(crate) fn silent(doing: &'static str) -> Self {
+        Self::Unavailable { doing, source: None }
+    }
+
+    /// A step that failed.
+    pub(crate) fn failed(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
+        move |source| Self::Unavailable { doing, source: Some(source) }
+    }
+
+    /// The reply code of the broker, if it is what closed the channel.
+    pub(crate) fn reply_code(&self) -> Option<u16> {
+        match self {
+            Self::Unavailable { source: Some(source), .. } | Self::Mismatch { source, .. } => {
+                match source.kind() {
+                    lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}

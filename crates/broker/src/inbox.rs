@@ -1,0 +1,99 @@
+//! Deliveries on their way from the consuming task to the consumer.
+//!
+//! Invariants: what is cleared is never taken; after `close` nothing is taken any more. The broker's prefetch
+//! bounds what is inside.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::{Delivery, Receipt};
+
+/// A queue with one taker, which the giver can empty.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    inner: Mutex<Inner>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    deliveries: VecDeque<Delivery>,
+    closed: bool,
+}
+
+impl Inbox {
+    /// Puts deliveries in.
+    pub(crate) fn put(&self, deliveries: impl Iterator<Item = Delivery>) {
+        self.inner().deliveries.extend(deliveries);
+        self.changed.notify_one();
+    }
+
+    /// Waits for a delivery, then takes what is there, at most `max`; 0 when closed.
+    pub(crate) async fn take(&self, buffer: &mut Vec<Delivery>, max: usize) -> usize {
+        loop {
+            if let Some(count) = self.try_take(buffer, max.max(1)) {
+                return count;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// Takes everything away from the taker.
+    pub(crate) fn clear(&self) -> Vec<Receipt> {
+        self.inner().deliveries.drain(..).map(|delivery| delivery.receipt).collect()
+    }
+
+    /// Takes everything away from the taker, for good.
+    pub(crate) fn close(&self) -> Vec<Receipt> {
+        self.inner().closed = true;
+        self.changed.notify_one();
+        self.clear()
+    }
+
+    fn try_take(&self, buffer: &mut Vec<Delivery>, max: usize) -> Option<usize> {
+        let mut inner = self.inner();
+        let count = inner.deliveries.len().min(max);
+        buffer.extend(inner.deliveries.drain(..count));
+        (count > 0 || inner.closed).then_some(count)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn delivery(tag: u64) -> Delivery {
+        let receipt = Receipt { generation: 1, tag };
+        Delivery { receipt, body: Vec::new(), redelivered: false, death: None }
+    }
+
+    #[tokio::test]
+    async fn the_taker_gets_what_is_there_and_no_more_than_it_asks_for() {
+        let (inbox, mut buffer) = (Inbox::default(), Vec::new());
+        assert!(inbox.take(&mut buffer, 2).now_or_never().is_none(), "nothing is there");
+        inbox.put((1..=3).map(delivery));
+        assert_eq!(inbox.take(&mut buffer, 2).await, 2);
+        assert_eq!(inbox.take(&mut buffer, 2).await, 1);
+        assert_eq!(buffer.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_cleared_is_never_taken() {
+        let (inbox, mut buffer) = (Inbox::default(), Vec::new());
+        inbox.put((1..=3).map(delivery));
+        assert_eq!(inbox.clear().len(), 3);
+        assert!(inbox.take(&mut buffer, 2).now_or_never().is_none());
+        inbox.put((4..=5).map(delivery));
+        assert_eq!(inbox.close().len(), 2);
+        assert_eq!(inbox.take(&mut buffer, 2).await, 0, "closed");
+        assert!(buffer.is_empty());
+    }
+}

@@ -1,0 +1,237 @@
+//! One subscription: a connection, a channel on it, and the deliveries that are not settled there.
+//!
+//! Invariants: the prefetch is set before the broker may deliver; settlements of another generation are ignored;
+//! nothing is handed out from a channel that is closed; every frame is sent with a time limit.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use futures::stream::ReadyChunks;
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    BasicRejectOptions,
+};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, message};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::ack_window::{AckWindow, Frame, PATIENCE};
+use crate::inbox::Inbox;
+use crate::link::Link;
+use crate::subscriber::Order;
+use crate::{Config, Delivery, Error, QueueName, Receipt, Settlement, topology};
+
+/// Most deliveries that are handed on at once.
+const CHUNK: usize = 256;
+/// How often the connection is looked at, beside what it reports by itself.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Why a subscription ends without a fault.
+pub(crate) enum End {
+    /// It was told to stop, and nothing is left to settle or to wait for.
+    Stopped,
+    /// It was told to pause, and to say when nothing is held any more.
+    Paused(oneshot::Sender<()>),
+}
+
+/// A subscription to a queue.
+pub(crate) struct Subscription {
+    // Dropped first: lapin takes the consumer off the channel it belongs to.
+    arrivals: Pin<Box<ReadyChunks<lapin::Consumer>>>,
+    consumer_tag: ShortString,
+    channel: Channel,
+    link: Link,
+    window: AckWindow,
+    generation: u64,
+    inbox: Arc<Inbox>,
+}
+
+impl Subscription {
+    /// Connects, makes sure that the queue exists, and subscribes.
+    pub(crate) async fn open(
+        config: Config,
+        queue: QueueName,
+        prefetch: u16,
+        (generation, inbox): (u64, Arc<Inbox>),
+    ) -> Result<Self, Error> {
+        let link = Link::open(&config, &format!("flowcast consumer of {queue}")).await?;
+        match topology::ensure(&link, &queue).await {
+            Err(error @ Error::Mismatch { .. }) => {
+                warn!(error = &error as &dyn std::error::Error, "a queue is used as it is");
+            }
+            other => drop(other?),
+        }
+        let channel = link.channel().await?;
+        link.within("set the prefetch", channel.basic_qos(prefetch, BasicQosOptions::default())).await?;
+        let named_by_broker = ShortString::default();
+        let consume = channel.basic_consume(
+            queue.short()?,
+            named_by_broker,
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        let consumer = link.within("start consuming", consume).await?;
+        let consumer_tag = consumer.tag();
+        let arrivals = Box::pin(consumer.ready_chunks(CHUNK));
+        Ok(Self { arrivals, consumer_tag, channel, link, window: AckWindow::default(), generation, inbox })
+    }
+
+    /// Receives and settles until told otherwise; an error means that the subscription is lost.
+    pub(crate) async fn run(
+        &mut self,
+        orders: &mut mpsc::UnboundedReceiver<Order>,
+        stop: &CancellationToken,
+        hurry: &CancellationToken,
+    ) -> Result<End, Error> {
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut receiving = true;
+        loop {
+            let due = self.window.next_due();
+            tokio::select! {
+                biased;
+                () = hurry.cancelled() => return self.finish_with(End::Stopped).await,
+                () = stop.cancelled(), if receiving => {
+                    receiving = false;
+                    self.stop_receiving().await?;
+                }
+                order = orders.recv() => if let Some(end) = self.obey(order, orders) {
+                    return self.finish_with(end).await;
+                },
+                arrived = self.arrivals.next(), if receiving => self.receive(arrived)?,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+                _ = looks.tick() => self.look()?,
+            }
+            self.send(Instant::now()).await?;
+            if !receiving && self.window.is_finished() {
+                return self.finish_with(End::Stopped).await;
+            }
+        }
+    }
+
+    /// Closes channel and connection; the broker takes back what is not settled.
+    pub(crate) async fn close(self) {
+        let Self { arrivals, channel, link, .. } = self;
+        if channel.status().connected() && link.is_up() {
+            // An error means that it is closed already.
+            drop(link.within("close a channel", channel.close(200, "done".into())).await);
+        }
+        drop(arrivals);
+        link.close().await;
+    }
+
+    /// Takes an order and all that are waiting behind it, up to one that ends the subscription.
+    fn obey(&mut self, first: Option<Order>, more: &mut mpsc::UnboundedReceiver<Order>) -> Option<End> {
+        let Some(mut order) = first else {
+            // Nobody is left who could settle.
+            return Some(End::Stopped);
+        };
+        let now = Instant::now();
+        loop {
+            match order {
+                Order::Settle(settlements) => self.settle(settlements, now),
+                Order::Pause(done) => return Some(End::Paused(done)),
+                Order::Resume => {}
+            }
+            order = more.try_recv().ok()?;
+        }
+    }
+
+    fn settle(&mut self, settlements: Vec<(Receipt, Settlement)>, now: Instant) {
+        for (receipt, settlement) in settlements {
+            if receipt.generation == self.generation {
+                self.window.finish(receipt.tag, settlement, now);
+            }
+        }
+    }
+
+    /// Hands deliveries on; a failure anywhere among them means that all are void.
+    fn receive(&mut self, arrived: Option<Vec<lapin::Result<message::Delivery>>>) -> Result<(), Error> {
+        let deliveries = self.admit(arrived)?;
+        self.look()?;
+        self.inbox.put(deliveries.into_iter());
+        Ok(())
+    }
+
+    fn admit(
+        &mut self,
+        arrived: Option<Vec<lapin::Result<message::Delivery>>>,
+    ) -> Result<Vec<Delivery>, Error> {
+        // The stream ends when the broker cancels the consumer, for example because the queue was deleted.
+        let arrived = arrived.ok_or_else(|| Error::silent("keep the consumer"))?;
+        let mut deliveries = Vec::with_capacity(arrived.len());
+        for delivery in arrived {
+            let delivery = Delivery::new(self.generation, delivery.map_err(Error::failed("deliver"))?);
+            if !self.window.deliver(delivery.receipt.tag) {
+                return Err(Error::silent("number its deliveries one by one"));
+            }
+            deliveries.push(delivery);
+        }
+        Ok(deliveries)
+    }
+
+    fn look(&self) -> Result<(), Error> {
+        let up = self.link.is_up() && self.channel.status().connected();
+        if up { Ok(()) } else { Err(Error::silent("keep the connection")) }
+    }
+
+    /// Ends the consumer at the broker and gives back what was not handed out.
+    async fn stop_receiving(&mut self) -> Result<(), Error> {
+        let unread = self.inbox.close().into_iter().map(|receipt| (receipt, Settlement::Return)).collect();
+        self.settle(unread, Instant::now());
+        let cancel = self.channel.basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default());
+        self.link.within("end the consumer", cancel).await?;
+        // What was on its way; the answer to the cancellation ends the stream.
+        loop {
+            let arrivals = &mut self.arrivals;
+            let arrived = self.link.within("end the deliveries", async { Ok(arrivals.next().await) }).await?;
+            if arrived.is_none() {
+                return Ok(());
+            }
+            let late = self.admit(arrived)?;
+            let late = late.into_iter().map(|delivery| (delivery.receipt, Settlement::Return)).collect();
+            self.settle(late, Instant::now());
+        }
+    }
+
+    /// Sends whatever can be sent, also what would wait a moment behind unfinished deliveries.
+    async fn finish_with(&mut self, end: End) -> Result<End, Error> {
+        self.send(Instant::now() + PATIENCE).await?;
+        Ok(end)
+    }
+
+    /// Sends the frames that are due.
+    async fn send(&mut self, now: Instant) -> Result<(), Error> {
+        let frames = self.window.frames(now);
+        if frames.is_empty() {
+            return Ok(());
+        }
+        // A frame that acknowledges many passes over tags that the others settle, so it comes last.
+        let (many, single): (Vec<Frame>, Vec<Frame>) =
+            frames.into_iter().partition(|frame| matches!(frame, Frame::AckUpTo(_)));
+        let all_at_once =
+            |frames: Vec<Frame>| join_all(frames.into_iter().map(|frame| write(&self.channel, frame)));
+        for frames in [single, many] {
+            let written = async { all_at_once(frames).await.into_iter().collect::<lapin::Result<()>>() };
+            self.link.within("settle", written).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn write(channel: &Channel, frame: Frame) -> lapin::Result<()> {
+    match frame {
+        Frame::Ack(tag) => channel.basic_ack(tag, BasicAckOptions { multiple: false }).await,
+        Frame::AckUpTo(tag) => channel.basic_ack(tag, BasicAckOptions { multiple: true }).await,
+        Frame::Reject(tag) => channel.basic_reject(tag, BasicRejectOptions { requeue: false }).await,
+        Frame::Requeue(tag) => {
+            channel.basic_nack(tag, BasicNackOptions { multiple: false, requeue: true }).await
+        }
+    }
+}

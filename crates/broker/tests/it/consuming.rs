@@ -1,0 +1,168 @@
+//! What a consumer hands out, what a settlement does, and what is given back.
+
+use std::time::Duration;
+
+use broker::{Settlement, State};
+use tokio::time::timeout;
+
+use crate::{PATIENCE, World, drain, numbers, receive, settle, until};
+
+#[tokio::test]
+async fn what_is_done_is_gone_and_what_is_not_settled_comes_again() {
+    let world = World::shared("settle").await;
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..100).await;
+    let mut consumer = world.consumer(&queue, 100);
+    let deliveries = receive(&mut consumer, 100).await;
+    assert!(deliveries.iter().all(|delivery| !delivery.redelivered && delivery.death.is_none()));
+    // Every second one, so that no two can be acknowledged together.
+    let (odd, even): (Vec<_>, Vec<_>) =
+        deliveries.into_iter().partition(|delivery| crate::number(delivery) % 2 == 1);
+    settle(&consumer.settler(), &odd, Settlement::Done);
+    assert!(!consumer.close(Duration::from_millis(200)).await, "half of them are not settled");
+    let mut consumer = world.consumer(&queue, 100);
+    let again = receive(&mut consumer, 50).await;
+    assert_eq!(numbers(&again), numbers(&even));
+    assert!(again.iter().all(|delivery| delivery.redelivered));
+    settle(&consumer.settler(), &again, Settlement::Done);
+    assert!(consumer.close(PATIENCE).await, "all of them are settled");
+    world.until_depth(&queue, 0).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_straggler_does_not_stop_the_deliveries_behind_it() {
+    let world = World::shared("straggler").await;
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..100).await;
+    let mut consumer = world.consumer(&queue, 10);
+    let mut straggler = receive(&mut consumer, 10).await;
+    let rest = straggler.split_off(1);
+    settle(&consumer.settler(), &rest, Settlement::Done);
+    for _ in 0..10 {
+        let more = receive(&mut consumer, 9).await;
+        settle(&consumer.settler(), &more, Settlement::Done);
+    }
+    settle(&consumer.settler(), &straggler, Settlement::Done);
+    assert!(consumer.close(PATIENCE).await);
+    assert_eq!(world.depth(&queue).await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_dead_lettered_message_is_in_the_dead_letter_queue_with_its_reason() {
+    let world = World::shared("dead").await;
+    let (queue, dead) = (world.queue(1), world.config.topology().dead_queue());
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..3).await;
+    let mut consumer = world.consumer(&queue, 10);
+    let deliveries = receive(&mut consumer, 3).await;
+    settle(&consumer.settler(), &deliveries[1..2], Settlement::DeadLetter);
+    settle(&consumer.settler(), &[deliveries[0].clone(), deliveries[2].clone()], Settlement::Done);
+    assert!(consumer.close(PATIENCE).await);
+    let mut undertaker = world.consumer(&dead, 10);
+    let letters = receive(&mut undertaker, 1).await;
+    assert_eq!(numbers(&letters), [1]);
+    let death = letters[0].death.as_deref().unwrap();
+    assert_eq!((death.reason.as_str(), death.queue.as_str()), ("rejected", queue.as_str()));
+    settle(&undertaker.settler(), &letters, Settlement::Done);
+    assert!(undertaker.close(PATIENCE).await);
+    assert_eq!((world.depth(&dead).await, world.depth(&queue).await), (0, 0));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_returned_message_comes_again() {
+    let world = World::shared("return").await;
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..5).await;
+    let mut consumer = world.consumer(&queue, 5);
+    // More often than the default delivery limit of RabbitMQ 4.
+    for _ in 0..30 {
+        let deliveries = receive(&mut consumer, 5).await;
+        settle(&consumer.settler(), &deliveries, Settlement::Return);
+    }
+    let seen = drain(&mut consumer, 5).await;
+    assert_eq!(seen.len(), 5);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_paused_consumer_holds_nothing() {
+    let world = World::shared("pause").await;
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..60).await;
+    let mut consumer = world.consumer(&queue, 50);
+    let settler = consumer.settler();
+    let handed_out = receive(&mut consumer, 20).await;
+    settle(&settler, &handed_out[..10], Settlement::Done);
+    consumer.pause().await;
+    assert_eq!(*consumer.state().borrow(), State::Paused);
+    world.until_depth(&queue, 50).await;
+    // Too late: these are back in the queue.
+    settle(&settler, &handed_out[10..], Settlement::Done);
+    let mut none = Vec::new();
+    assert!(
+        timeout(Duration::from_millis(300), consumer.recv_many(&mut none, 10)).await.is_err(),
+        "{none:?}"
+    );
+    assert_eq!(world.depth(&queue).await, 50);
+    consumer.pause().await;
+    consumer.resume();
+    let seen = drain(&mut consumer, 50).await;
+    assert!(seen.values().all(|times| *times == 1) && !seen.contains_key(&0));
+    assert!(consumer.close(PATIENCE).await);
+    assert_eq!(world.depth(&queue).await, 0);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_consumer_whose_queue_is_deleted_declares_it_and_goes_on() {
+    let world = World::shared("deleted").await;
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..20).await;
+    let mut consumer = world.consumer(&queue, 10);
+    let lost = receive(&mut consumer, 5).await;
+    world.delete(&queue).await;
+    until(consumer.state(), State::Down).await;
+    // The consumer declares the queue; until then there is none to publish to.
+    until(consumer.state(), State::Up).await;
+    world.publish(&queue, 100..150).await;
+    settle(&consumer.settler(), &lost, Settlement::Done);
+    let seen = drain(&mut consumer, 50).await;
+    assert!(seen.iter().all(|(number, times)| *number >= 100 && *times == 1), "{seen:?}");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_gives_back_what_was_not_handed_out_and_waits_for_the_rest() {
+    let world = World::shared("drain").await;
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..100).await;
+    let mut consumer = world.consumer(&queue, 50);
+    let handed_out = receive(&mut consumer, 30).await;
+    let settler = consumer.settler();
+    let stop = world.stop.child_token();
+    let mut other = broker::Consumer::start(world.config.clone(), queue.clone(), 10, &stop);
+    let others = receive(&mut other, 10).await;
+    stop.cancel();
+    assert_eq!(timeout(PATIENCE, other.recv_many(&mut Vec::new(), 10)).await, Ok(0), "it is shut down");
+    settle(&other.settler(), &others[..4], Settlement::Return);
+    settle(&other.settler(), &others[4..], Settlement::Done);
+    assert!(other.close(PATIENCE).await);
+    // The first consumer holds 50, 20 of them unread.
+    world.until_depth(&queue, 44).await;
+    let close = tokio::spawn(consumer.close(PATIENCE));
+    world.until_depth(&queue, 64).await;
+    assert!(!close.is_finished(), "30 of them are being worked on");
+    settle(&settler, &handed_out, Settlement::Done);
+    assert!(close.await.unwrap());
+    assert_eq!(world.depth(&queue).await, 64);
+    world.end().await;
+}

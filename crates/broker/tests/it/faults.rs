@@ -1,0 +1,177 @@
+//! A broker that is killed, that takes no messages, and that falls silent.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use broker::{Error, Receipt, Settlement, State};
+
+use crate::{World, bodies, drain, numbers, receive, settle, until};
+
+/// Messages of one publish.
+const BATCH: u32 = 200;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_broker_loses_nothing_that_was_confirmed_and_nothing_stale_is_settled() {
+    let world = World::private("killed").await;
+    confirmed_messages_survive(&world).await;
+    stale_deliveries_are_void(&world).await;
+    world.end().await;
+}
+
+async fn confirmed_messages_survive(world: &World) {
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.stack.rabbitmq().flush_queue_directory().await.unwrap();
+    let batches = AtomicU32::new(0);
+    let publish = async {
+        let (mut confirmed, mut refused) = (BTreeSet::new(), 0);
+        while batches.load(Ordering::Relaxed) < 200 {
+            let first = (batches.load(Ordering::Relaxed) + refused) * BATCH;
+            match world.publisher.publish(&queue, bodies(first..first + BATCH)).await {
+                Ok(()) => {
+                    confirmed.extend(first..first + BATCH);
+                    batches.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        (confirmed, refused)
+    };
+    let kill = async {
+        while batches.load(Ordering::Relaxed) < 50 {
+            tokio::task::yield_now().await;
+        }
+        world.stack.rabbitmq().kill().await.unwrap();
+        world.stack.rabbitmq().start().await.unwrap();
+    };
+    let ((confirmed, refused), ()) = tokio::join!(publish, kill);
+    assert!(refused > 0, "the kill came too late to hurt");
+    let mut consumer = world.consumer(&queue, 500);
+    let (settler, mut missing) = (consumer.settler(), confirmed);
+    while !missing.is_empty() {
+        let deliveries = receive(&mut consumer, 1).await;
+        for number in numbers(&deliveries) {
+            missing.remove(&number);
+        }
+        settle(&settler, &deliveries, Settlement::Done);
+    }
+}
+
+async fn stale_deliveries_are_void(world: &World) {
+    let queue = world.queue(2);
+    world.publisher.declare(&queue).await.unwrap();
+    world.stack.rabbitmq().flush_queue_directory().await.unwrap();
+    world.publish(&queue, 0..100).await;
+    let mut consumer = world.consumer(&queue, 60);
+    let settler = consumer.settler();
+    // 50 more are in the consumer, not handed out.
+    let stale = receive(&mut consumer, 10).await;
+    world.until_depth(&queue, 40).await;
+    world.stack.rabbitmq().kill().await.unwrap();
+    until(consumer.state(), State::Down).await;
+    settle(&settler, &stale[..5], Settlement::Done);
+    let mut none = Vec::new();
+    let early = tokio::time::timeout(Duration::from_millis(200), consumer.recv_many(&mut none, 10)).await;
+    assert!(early.is_err(), "{} stale deliveries were handed out", none.len());
+    world.stack.rabbitmq().start().await.unwrap();
+    let fresh = receive(&mut consumer, 60).await;
+    settle(&settler, &stale[5..], Settlement::DeadLetter);
+    let receipts: HashSet<Receipt> = fresh.iter().map(|delivery| delivery.receipt).collect();
+    assert!(stale.iter().all(|delivery| !receipts.contains(&delivery.receipt)));
+    settle(&settler, &fresh, Settlement::Done);
+    let rest = receive(&mut consumer, 40).await;
+    settle(&settler, &rest, Settlement::Done);
+    let mut all = numbers(&fresh);
+    all.extend(numbers(&rest));
+    all.sort_unstable();
+    assert_eq!(all, (0..100).collect::<Vec<u32>>(), "each came once after the restart");
+    assert!(consumer.close(Duration::from_secs(10)).await);
+    assert_eq!(world.depth(&queue).await, 0);
+    assert_eq!(world.depth(&world.config.topology().dead_queue()).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_that_takes_nothing_or_says_nothing_holds_nobody_up() {
+    let world = World::private("silent").await;
+    an_alarm_stops_publishing_only(&world).await;
+    silence_is_noticed_and_leaves_no_threads(&world).await;
+    world.end().await;
+}
+
+async fn an_alarm_stops_publishing_only(world: &World) {
+    let queue = world.queue(1);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..100).await;
+    let mut consumer = world.consumer(&queue, 10);
+    let held = receive(&mut consumer, 10).await;
+    world.stack.rabbitmq().ctl(&["set_disk_free_limit", "1000GB"]).await.unwrap();
+    // The first ones may find the broker still open, or find out on the way that it is not.
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let answer = world.publisher.publish(&queue, bodies(1000..1001)).await;
+        assert!(begun.elapsed() < world.config.operation_timeout * 2, "took {:?}", begun.elapsed());
+        if matches!(answer, Err(Error::Blocked)) {
+            break;
+        }
+    }
+    until(world.publisher.state(), State::Blocked).await;
+    let begun = Instant::now();
+    assert!(matches!(world.publisher.publish(&queue, bodies(1000..1001)).await, Err(Error::Blocked)));
+    assert!(matches!(world.publisher.depth(&queue).await, Err(Error::Blocked)));
+    assert!(begun.elapsed() < world.config.operation_timeout * 2, "took {:?}", begun.elapsed());
+    settle(&consumer.settler(), &held, Settlement::Done);
+    let mut seen = numbers(&held);
+    seen.extend(drain(&mut consumer, 90).await.into_keys());
+    assert_eq!(seen, (0..100).collect::<Vec<u32>>(), "consuming and settling go on");
+    assert!(consumer.close(Duration::from_secs(10)).await);
+    world.stack.rabbitmq().ctl(&["set_disk_free_limit", "1MB"]).await.unwrap();
+    until(world.publisher.state(), State::Up).await;
+    publish_at_last(world, 2000).await;
+}
+
+async fn silence_is_noticed_and_leaves_no_threads(world: &World) {
+    let queue = world.queue(2);
+    world.publisher.declare(&queue).await.unwrap();
+    world.publish(&queue, 0..10).await;
+    let mut consumer = world.consumer(&queue, 10);
+    let held = receive(&mut consumer, 10).await;
+    let threads = lapin_threads();
+    world.stack.rabbitmq().freeze().await.unwrap();
+    let begun = Instant::now();
+    let error = world.publisher.publish(&queue, bodies(10..20)).await.unwrap_err();
+    assert!(begun.elapsed() < world.config.operation_timeout * 2, "took {:?}: {error}", begun.elapsed());
+    until(world.publisher.state(), State::Down).await;
+    until(consumer.state(), State::Down).await;
+    // Each of them has made a few attempts by then, all of which the frozen broker has let connect.
+    let deadline = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < deadline {
+        assert!(world.publisher.publish(&queue, bodies(10..20)).await.is_err());
+    }
+    assert!(lapin_threads() <= threads + 4, "{} threads, {threads} before", lapin_threads());
+    world.stack.rabbitmq().thaw().await.unwrap();
+    settle(&consumer.settler(), &held, Settlement::Done);
+    let again = receive(&mut consumer, 10).await;
+    assert_eq!(numbers(&again), (0..10).collect::<Vec<u32>>());
+    settle(&consumer.settler(), &again, Settlement::Done);
+    publish_at_last(world, 2000).await;
+}
+
+/// Publishes as soon as the publisher has its connection back.
+async fn publish_at_last(world: &World, first: u32) {
+    let begun = Instant::now();
+    while let Err(error) = world.publisher.publish(&world.queue(1), bodies(first..first + 1)).await {
+        assert!(begun.elapsed() < Duration::from_secs(40), "still {error}");
+    }
+}
+
+/// Threads of this process that belong to connections.
+fn lapin_threads() -> usize {
+    let names = fs::read_dir("/proc/self/task").unwrap().flatten();
+    names
+        .filter(|task| {
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with("lapin"))
+        })
+        .count()
+}

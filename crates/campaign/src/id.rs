@@ -1,0 +1,46 @@
+//! The numbers by which campaigns, senders, recipients and claims are known.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $inner:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = std::num::ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id!(
+    /// A campaign: a message, a list and a sender. Given by the database when the campaign is created.
+    CampaignId, i64
+);
+id!(
+    /// A sender: one sending identity at a provider. Given by the database when the sender is added.
+    SenderId, i64
+);
+id!(
+    /// A recipient's place in its campaign, from 1 without holes, in the order of the imported lists.
+    Seq, i32
+);
+id!(
+    /// One claim of a batch of recipients by one worker; the fence against a worker that wakes up late.
+    ClaimId, i64
+);

@@ -1,0 +1,39 @@
+//! The language and the rules of Flowcast.
+//!
+//! **Invariants.** This crate performs no I/O and depends on no runtime, broker, database or HTTP library. Every rule
+//! is a pure function: time and randomness are arguments. What a [`Msisdn`] or a [`Reference`] holds is never shown by
+//! its `Debug`.
+
+mod definition;
+mod flow;
+mod gcra;
+mod id;
+mod judge;
+mod msisdn;
+mod provider;
+mod rate;
+mod reference;
+mod render;
+mod retry;
+mod state;
+mod stop;
+mod task;
+mod variables;
+mod verdict;
+
+pub use definition::{AssumedWindow, Definition, DefinitionError, Policy, UnknownRule};
+pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
+pub use gcra::Lease;
+pub use id::{CampaignId, ClaimId, SenderId, Seq};
+pub use judge::{Attempt, Outcome, Reason, Stop, judge};
+pub use msisdn::{Country, Msisdn, MsisdnError};
+pub use provider::{Provider, UnknownProvider};
+pub use rate::{Rate, RateError};
+pub use reference::{Reference, ReferenceKey};
+pub use render::{CompileError, CompiledFlow, RenderError};
+pub use retry::backoff;
+pub use state::{CampaignState, RecipientState, UnknownWord};
+pub use stop::{StopReason, StopScope};
+pub use task::{SendTask, TaskError};
+pub use variables::Variables;
+pub use verdict::{Refusal, Verdict};

@@ -1,0 +1,141 @@
+//! A rate as one typed value with a text form: `20/s`, `80/s,burst=1`, `50000/5m`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How many requests may leave in how much time, and how many of them at once.
+///
+/// Over every window the provider sees at most `permits / per × window + burst` requests (design promise P3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    permits: u32,
+    per: Duration,
+    burst: u32,
+}
+
+/// Why a text is not a rate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RateError {
+    /// Not of the form `20/s`.
+    #[error("'{0}' is not a rate; write how many in how long, like 20/s, 80/s,burst=1 or 50000/5m")]
+    Form(String),
+    /// Nothing would ever be sent.
+    #[error("'{0}' would never send anything; to stop a sender, hold it")]
+    Zero(String),
+}
+
+impl Rate {
+    /// A rate of `permits` in `per`, with `burst` of them at once. `None` when any of them is zero.
+    pub fn new(permits: u32, per: Duration, burst: u32) -> Option<Self> {
+        (permits > 0 && per.as_micros() > 0 && burst > 0).then_some(Self { permits, per, burst })
+    }
+
+    /// How many requests may leave in [`Rate::per`].
+    pub fn permits(self) -> u32 {
+        self.permits
+    }
+
+    /// The time in which [`Rate::permits`] may leave.
+    pub fn per(self) -> Duration {
+        self.per
+    }
+
+    /// How many may leave at once; 1 means evenly spaced.
+    pub fn burst(self) -> u32 {
+        self.burst
+    }
+
+    /// Requests a second.
+    pub fn per_second(self) -> f64 {
+        f64::from(self.permits) / self.per.as_secs_f64()
+    }
+
+    /// How many permits fit into this time, at least one.
+    pub fn permits_in(self, time: Duration) -> u32 {
+        let permits = u128::from(self.permits) * time.as_micros() / self.per.as_micros();
+        u32::try_from(permits).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// The time `n` permits take, rounded up to the microsecond so that rounding never raises the rate.
+    pub fn time_of(self, n: u32) -> Duration {
+        let micros = (u128::from(n) * self.per.as_micros()).div_ceil(u128::from(self.permits));
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = humantime::format_duration(self.per).to_string();
+        // "1s" is written "s", but "10s" stays.
+        let unit = written.strip_prefix('1').filter(|unit| !unit.starts_with(|c: char| c.is_ascii_digit()));
+        let per = unit.unwrap_or(&written);
+        write!(f, "{}/{per}", self.permits)?;
+        if self.burst > 1 {
+            write!(f, ",burst={}", self.burst)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        let form = || RateError::Form(text.to_owned());
+        let (rate, burst) = match text.split_once(',') {
+            Some((rate, option)) => {
+                let burst = option.trim().strip_prefix("burst=").ok_or_else(form)?;
+                (rate, burst.parse().map_err(|_| form())?)
+            }
+            None => (text, 1),
+        };
+        let (permits, per) = rate.split_once('/').ok_or_else(form)?;
+        let permits = permits.trim().replace('_', "").parse().map_err(|_| form())?;
+        let per = per.trim();
+        let per =
+            if per.starts_with(|c: char| c.is_ascii_digit()) { per.to_owned() } else { format!("1{per}") };
+        let per = humantime::parse_duration(&per).map_err(|_| form())?;
+        Self::new(permits, per, burst).ok_or_else(|| RateError::Zero(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_written_as_it_is_read() {
+        for (text, written) in [
+            ("20/s", "20/s"),
+            ("80/s,burst=1", "80/s"),
+            ("80/s, burst=10", "80/s,burst=10"),
+            ("50000/5m", "50000/5m"),
+            ("1_000/1s", "1000/s"),
+            ("10/h", "10/h"),
+            ("3/10s", "3/10s"),
+        ] {
+            let rate: Rate = text.parse().unwrap();
+            assert_eq!(rate.to_string(), written);
+            assert_eq!(written.parse(), Ok(rate));
+        }
+    }
+
+    #[test]
+    fn a_wrong_rate_says_what_to_write() {
+        for text in ["", "20", "20/", "/s", "20/parsec", "-1/s", "20/s,bust=1", "20/s,burst=x", "1.5/s"] {
+            assert!(matches!(text.parse::<Rate>(), Err(RateError::Form(_))), "{text}");
+        }
+        for text in ["0/s", "20/s,burst=0", "20/0s"] {
+            assert!(matches!(text.parse::<Rate>(), Err(RateError::Zero(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn rounding_never_raises_the_rate() {
+        let rate: Rate = "3/s".parse().unwrap();
+        assert_eq!(rate.time_of(1), Duration::from_micros(333_334));
+        assert_eq!(rate.time_of(3), Duration::from_secs(1));
+        assert_eq!(rate.permits_in(Duration::from_millis(999)), 2);
+    }
+}

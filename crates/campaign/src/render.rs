@@ -1,0 +1,435 @@
+//! From the author's texts and one recipient's variables to the message that recipient gets.
+//!
+//! A text without a variable is rendered once, when the campaign is compiled. A missing or empty variable is an error,
+//! never an empty place in a message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde_json::{Map, Value};
+
+use crate::flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
+use crate::variables::Variables;
+
+const HEADER_LIMIT: usize = 60;
+const BODY_LIMIT: usize = 1024;
+const FOOTER_LIMIT: usize = 60;
+const CTA_LIMIT: usize = 30;
+
+/// Why a flow message cannot be sent to anyone.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// A text is no valid template.
+    #[error("[flow] {field}: {reason}")]
+    Syntax {
+        /// The field of the campaign file.
+        field: String,
+        /// What the template engine says, with the line.
+        reason: String,
+    },
+    /// A field is missing, empty, too long or contradicts another.
+    #[error("[flow] {field}: {reason}")]
+    Field {
+        /// The field of the campaign file.
+        field: &'static str,
+        /// What is wrong and what to write.
+        reason: String,
+    },
+}
+
+/// Why a message could not be filled in for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A variable that the message needs is missing or empty in this row.
+    #[error("[flow] {field}: a variable is missing or empty in this row")]
+    Missing {
+        /// The field of the campaign file.
+        field: String,
+    },
+    /// The filled-in text is longer than WhatsApp takes.
+    #[error("[flow] {field}: {length} characters when filled in, at most {limit}")]
+    TooLong {
+        /// The field of the campaign file.
+        field: String,
+        /// Its length for this recipient, in characters.
+        length: usize,
+        /// WhatsApp's limit.
+        limit: usize,
+    },
+}
+
+impl RenderError {
+    /// The word this reason has in tables and reports.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "variable_missing",
+            Self::TooLong { .. } => "text_too_long",
+        }
+    }
+}
+
+/// A flow message whose texts are parsed and whose fields are known to be right.
+#[derive(Debug)]
+pub struct CompiledFlow {
+    texts: Environment<'static>,
+    header: Option<Text>,
+    body: Text,
+    footer: Option<Text>,
+    cta: Text,
+    flow: FlowName,
+    action: Action,
+    mode: FlowMode,
+    variables: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+enum Text {
+    /// The same for everybody.
+    Fixed(String),
+    /// The name of a template in the environment.
+    Template { field: String, limit: usize },
+}
+
+#[derive(Debug)]
+enum Action {
+    Navigate { screen: String, data: Option<Node> },
+    DataExchange,
+}
+
+/// A JSON value whose strings may be templates.
+#[derive(Debug)]
+enum Node {
+    Fixed(Value),
+    Text(Text),
+    List(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+impl CompiledFlow {
+    /// Parses and checks the author's message.
+    pub fn compile(template: &FlowTemplate) -> Result<Self, CompileError> {
+        let mut compiler = Compiler::new();
+        let header = optional(&mut compiler, "header", template.header.as_deref(), HEADER_LIMIT)?;
+        let body = compiler.required("body", &template.body, BODY_LIMIT)?;
+        let footer = optional(&mut compiler, "footer", template.footer.as_deref(), FOOTER_LIMIT)?;
+        let cta = compiler.required("cta", &template.cta, CTA_LIMIT)?;
+        let flow = flow_name(template)?;
+        let action = compiler.action(template)?;
+        let Compiler { texts, variables } = compiler;
+        let mut compiled = Self {
+            texts,
+            header,
+            body,
+            footer,
+            cta,
+            flow,
+            action,
+            mode: template.mode,
+            variables: BTreeSet::new(),
+        };
+        compiled.variables =
+            variables.iter().filter(|variable| compiled.needs(variable, &variables)).cloned().collect();
+        Ok(compiled)
+    }
+
+    /// Whether nobody can be sent to without this variable; one with a default, or asked about by `if`, is optional.
+    fn needs(&self, variable: &String, all: &BTreeSet<String>) -> bool {
+        let others =
+            all.iter().filter(|other| *other != variable).map(|other| (other.as_str(), "1")).collect();
+        matches!(self.render(&others), Err(RenderError::Missing { .. }))
+    }
+
+    /// The variables that the message needs of every recipient.
+    pub fn variables(&self) -> &BTreeSet<String> {
+        &self.variables
+    }
+
+    /// Fills in the message for one recipient.
+    pub fn render(&self, variables: &Variables) -> Result<FlowMessage, RenderError> {
+        let variables = &context(variables);
+        let text = |text: &Text| self.text(text, variables);
+        let header = self.header.as_ref().map(text).transpose()?;
+        let body = text(&self.body)?;
+        let footer = self.footer.as_ref().map(text).transpose()?;
+        let cta = text(&self.cta)?;
+        let action = match &self.action {
+            Action::Navigate { screen, data } => {
+                let data = data.as_ref().map(|node| self.object(node, variables)).transpose()?;
+                FlowAction::Navigate { screen: screen.clone(), data }
+            }
+            Action::DataExchange => FlowAction::DataExchange,
+        };
+        Ok(FlowMessage { header, body, footer, cta, flow: self.flow.clone(), action, mode: self.mode })
+    }
+
+    fn text(&self, text: &Text, variables: &minijinja::Value) -> Result<String, RenderError> {
+        let (field, limit) = match text {
+            Text::Fixed(text) => return Ok(text.clone()),
+            Text::Template { field, limit } => (field, *limit),
+        };
+        let missing = || RenderError::Missing { field: field.clone() };
+        let filled = self
+            .texts
+            .get_template(field)
+            .and_then(|template| template.render(variables.clone()))
+            .map_err(|_| missing())?;
+        if filled.trim().is_empty() {
+            return Err(missing());
+        }
+        match filled.chars().count() {
+            length if length > limit => Err(RenderError::TooLong { field: field.clone(), length, limit }),
+            _ => Ok(filled),
+        }
+    }
+
+    fn object(&self, node: &Node, variables: &minijinja::Value) -> Result<Map<String, Value>, RenderError> {
+        match self.value(node, variables)? {
+            Value::Object(members) => Ok(members),
+            _ => Ok(Map::new()),
+        }
+    }
+
+    fn value(&self, node: &Node, variables: &minijinja::Value) -> Result<Value, RenderError> {
+        Ok(match node {
+            Node::Fixed(value) => value.clone(),
+            Node::Text(text) => Value::String(self.text(text, variables)?),
+            Node::List(items) => {
+                items.iter().map(|item| self.value(item, variables)).collect::<Result<_, _>>()?
+            }
+            Node::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(name, node)| Ok((name.clone(), self.value(node, variables)?)))
+                    .collect::<Result<_, RenderError>>()?,
+            ),
+        })
+    }
+}
+
+/// The variables as the template engine sees them: an empty cell is as missing as no cell.
+fn context(variables: &Variables) -> minijinja::Value {
+    let filled = variables.0.iter().filter(|(_, cell)| !cell.trim().is_empty());
+    minijinja::Value::from(
+        filled.map(|(name, cell)| (name.clone(), cell.clone())).collect::<BTreeMap<_, _>>(),
+    )
+}
+
+struct Compiler {
+    texts: Environment<'static>,
+    variables: BTreeSet<String>,
+}
+
+impl Compiler {
+    fn new() -> Self {
+        let mut texts = Environment::new();
+        texts.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        texts.set_auto_escape_callback(|_| AutoEscape::None);
+        Self { texts, variables: BTreeSet::new() }
+    }
+
+    fn required(&mut self, field: &'static str, source: &str, limit: usize) -> Result<Text, CompileError> {
+        if source.trim().is_empty() {
+            return Err(CompileError::Field { field, reason: "is empty; write its text".into() });
+        }
+        self.text(field.to_owned(), source, limit)
+    }
+
+    fn text(&mut self, field: String, source: &str, limit: usize) -> Result<Text, CompileError> {
+        if !["{{", "{%", "{#"].iter().any(|mark| source.contains(mark)) {
+            return match source.chars().count() {
+                length if length > limit => Err(CompileError::Syntax {
+                    field,
+                    reason: format!("has {length} characters, WhatsApp takes at most {limit}"),
+                }),
+                _ => Ok(Text::Fixed(source.to_owned())),
+            };
+        }
+        let syntax = |error: minijinja::Error| CompileError::Syntax {
+            field: field.clone(),
+            reason: format!("not a valid text: {error}"),
+        };
+        self.texts.add_template_owned(field.clone(), source.to_owned()).map_err(syntax)?;
+        let template = self.texts.get_template(&field).map_err(syntax)?;
+        self.variables.extend(template.undeclared_variables(false));
+        Ok(Text::Template { field, limit })
+    }
+
+    fn action(&mut self, template: &FlowTemplate) -> Result<Action, CompileError> {
+        let field = |field, reason: &str| CompileError::Field { field, reason: reason.to_owned() };
+        match (template.action, &template.screen) {
+            (FlowActionKind::DataExchange, Some(_)) => Err(field(
+                "screen",
+                "is only for action = \"navigate\"; with data_exchange the endpoint decides",
+            )),
+            (FlowActionKind::DataExchange, None) if !template.data.is_empty() => Err(field(
+                "data",
+                "is only for action = \"navigate\"; with data_exchange the endpoint decides",
+            )),
+            (FlowActionKind::DataExchange, None) => Ok(Action::DataExchange),
+            (FlowActionKind::Navigate, None) => {
+                Err(field("screen", "is missing; name the flow's first screen"))
+            }
+            (FlowActionKind::Navigate, Some(screen)) if screen.trim().is_empty() => {
+                Err(field("screen", "is empty; name the flow's first screen"))
+            }
+            (FlowActionKind::Navigate, Some(screen)) => {
+                let data = (!template.data.is_empty())
+                    .then(|| self.node("data", &Value::Object(template.data.clone())))
+                    .transpose()?;
+                Ok(Action::Navigate { screen: screen.clone(), data })
+            }
+        }
+    }
+
+    fn node(&mut self, path: &str, value: &Value) -> Result<Node, CompileError> {
+        Ok(match value {
+            Value::String(source) => Node::Text(self.text(path.to_owned(), source, BODY_LIMIT)?),
+            Value::Array(items) => Node::List(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, item)| self.node(&format!("{path}.{index}"), item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Value::Object(members) => Node::Object(
+                members
+                    .iter()
+                    .map(|(name, item)| Ok((name.clone(), self.node(&format!("{path}.{name}"), item)?)))
+                    .collect::<Result<_, CompileError>>()?,
+            ),
+            other => Node::Fixed(other.clone()),
+        })
+    }
+}
+
+fn optional(
+    compiler: &mut Compiler,
+    field: &'static str,
+    source: Option<&str>,
+    limit: usize,
+) -> Result<Option<Text>, CompileError> {
+    source.map(|source| compiler.required(field, source, limit)).transpose()
+}
+
+fn flow_name(template: &FlowTemplate) -> Result<FlowName, CompileError> {
+    match (&template.flow_id, &template.flow_name) {
+        (Some(id), None) if !id.trim().is_empty() => Ok(FlowName::Id(id.clone())),
+        (None, Some(name)) if !name.trim().is_empty() => Ok(FlowName::Name(name.clone())),
+        _ => Err(CompileError::Field {
+            field: "flow_id",
+            reason: "give exactly one of flow_id and flow_name".into(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn template() -> FlowTemplate {
+        serde_json::from_value(json!({
+            "header": "Survey",
+            "body": "Hello {{ first_name }}, two questions.",
+            "footer": "Reply STOP to opt out",
+            "cta": "Open survey",
+            "flow_id": "1197715005513101",
+            "screen": "WELCOME",
+            "data": {"name": "{{ first_name }}", "shop": {"town": "{{ town|upper }}", "open": true}, "days": ["Mon", "{{ day }}"]},
+        }))
+        .unwrap()
+    }
+
+    fn anna() -> Variables {
+        [("first_name", "Anna"), ("town", "Nakuru"), ("day", "Tue")].into_iter().collect()
+    }
+
+    #[test]
+    fn a_message_is_filled_in_for_one_recipient() {
+        let compiled = CompiledFlow::compile(&template()).unwrap();
+        let message = compiled.render(&anna()).unwrap();
+        assert_eq!(message.body, "Hello Anna, two questions.");
+        let FlowAction::Navigate { data, .. } = message.action else { panic!("not navigate") };
+        assert_eq!(
+            Value::Object(data.unwrap()),
+            json!({"name": "Anna", "shop": {"town": "NAKURU", "open": true}, "days": ["Mon", "Tue"]})
+        );
+    }
+
+    #[test]
+    fn the_needed_variables_are_known_before_anyone_is_sent_to() {
+        let compiled = CompiledFlow::compile(&template()).unwrap();
+        assert_eq!(compiled.variables().iter().collect::<Vec<_>>(), ["day", "first_name", "town"]);
+    }
+
+    #[test]
+    fn a_missing_or_empty_variable_is_never_an_empty_place() {
+        let compiled = CompiledFlow::compile(&template()).unwrap();
+        let mut empty = anna();
+        empty.0.insert("first_name".into(), "  ".into());
+        assert_eq!(compiled.render(&empty), Err(RenderError::Missing { field: "body".into() }));
+        let mut missing = anna();
+        missing.0.remove("day");
+        assert_eq!(compiled.render(&missing), Err(RenderError::Missing { field: "data.days.1".into() }));
+    }
+
+    #[test]
+    fn a_default_in_the_text_fills_an_empty_cell() {
+        let mut template = template();
+        template.body = "Hello {{ first_name | default('friend') }}".into();
+        let compiled = CompiledFlow::compile(&template).unwrap();
+        let mut variables = anna();
+        variables.0.insert("first_name".into(), String::new());
+        let error = compiled.render(&variables).unwrap_err();
+        assert_eq!(error, RenderError::Missing { field: "data.name".into() });
+        template.data.clear();
+        let compiled = CompiledFlow::compile(&template).unwrap();
+        assert_eq!(compiled.render(&variables).unwrap().body, "Hello friend");
+        assert!(compiled.variables().is_empty());
+    }
+
+    #[test]
+    fn a_variable_asked_about_by_if_is_optional() {
+        let mut template = template();
+        template.body = "Hello{% if title %} {{ title }}{% endif %} {{ first_name }}".into();
+        let compiled = CompiledFlow::compile(&template).unwrap();
+        assert!(!compiled.variables().contains("title"));
+        assert_eq!(compiled.render(&anna()).unwrap().body, "Hello Anna");
+    }
+
+    #[test]
+    fn a_text_too_long_for_whatsapp_is_refused_for_that_recipient_only() {
+        let compiled = CompiledFlow::compile(&template()).unwrap();
+        let mut long = anna();
+        long.0.insert("first_name".into(), "é".repeat(1024));
+        let error = compiled.render(&long).unwrap_err();
+        assert_eq!(error, RenderError::TooLong { field: "body".into(), length: 1046, limit: 1024 });
+        assert!(compiled.render(&anna()).is_ok());
+    }
+
+    #[test]
+    fn a_wrong_message_is_refused_with_its_field() {
+        let change = |change: &dyn Fn(&mut FlowTemplate)| {
+            let mut template = template();
+            change(&mut template);
+            CompiledFlow::compile(&template).unwrap_err().to_string()
+        };
+        assert_eq!(change(&|t| t.body = " ".into()), "[flow] body: is empty; write its text");
+        assert_eq!(change(&|t| t.screen = None), "[flow] screen: is missing; name the flow's first screen");
+        assert_eq!(
+            change(&|t| t.flow_id = None),
+            "[flow] flow_id: give exactly one of flow_id and flow_name"
+        );
+        assert_eq!(
+            change(&|t| t.cta = "x".repeat(31)),
+            "[flow] cta: has 31 characters, WhatsApp takes at most 30"
+        );
+        assert!(
+            change(&|t| t.body = "Hello {{ name".into())
+                .starts_with("[flow] body: not a valid text: syntax error")
+        );
+        assert!(
+            change(&|t| t.action = FlowActionKind::DataExchange).starts_with("[flow] screen: is only for")
+        );
+    }
+}

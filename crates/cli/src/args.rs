@@ -1,0 +1,239 @@
+//! The command line. Its comments are the `--help` texts, so they carry no Markdown.
+#![expect(clippy::doc_markdown, reason = "backticks would be shown in --help")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use campaign::{CampaignId, Country, Provider, Rate};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
+///
+/// DATABASE_URL and AMQP_URL say where Postgres and RabbitMQ are; flowcast.toml and FLOWCAST_SECTION_KEY say the rest.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no such thing, 4 refused as things stand, 5 Postgres, RabbitMQ
+/// or a provider is away: try again.
+#[derive(Parser)]
+#[command(version, max_term_width = 110)]
+pub(crate) struct Args {
+    /// The configuration file; without it ./flowcast.toml is read if it is there
+    #[arg(long, global = true, env = "FLOWCAST_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How logs are written to standard error
+    #[arg(long, global = true, env = "FLOWCAST_LOG_FORMAT", value_enum, default_value = "text")]
+    pub(crate) log_format: LogFormat,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Show everything on this machine: private services, a simulated provider, one campaign from list to report
+    Demo(Demo),
+    /// Bring the database tables to this version
+    Migrate,
+    /// Check configuration, Postgres and RabbitMQ, and say everything that is wrong
+    CheckConfig,
+    /// Sending identities: number, key and rate at a provider
+    Sender {
+        #[command(subcommand)]
+        command: SenderCommand,
+    },
+    /// Campaigns: a message, a list and a sender
+    Campaign {
+        #[command(subcommand)]
+        command: CampaignCommand,
+    },
+    /// Feed the senders' queues, until told to stop; start as many as you like
+    Producer,
+    /// Send, until told to stop; start as many as you like
+    Consumer,
+    /// Stand in for a provider, for rehearsals without a network
+    Simulator(Simulator),
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SenderCommand {
+    /// Add a sender
+    Add(SenderAdd),
+    /// List the senders
+    List,
+    /// Show one sender, and why it is stopped if it is
+    Show { name: String },
+    /// Change the rate; workers feel it at once
+    Set {
+        name: String,
+        /// Such as 20/s, 80/s,burst=10, 50000/5m, or none
+        #[arg(long, value_parser = rate)]
+        rate: RateArg,
+    },
+    /// Stop a sender; everyone waiting keeps waiting
+    Hold { name: String },
+    /// Open a stopped sender again
+    Resume { name: String },
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct SenderAdd {
+    /// Its name in commands and campaign files
+    pub(crate) name: String,
+    /// The provider
+    #[arg(long)]
+    pub(crate) provider: Provider,
+    /// Address of the provider's API, such as https://api.in.kaleyra.io
+    #[arg(long, value_name = "URL")]
+    pub(crate) base_url: String,
+    /// Our WhatsApp business number
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) number: String,
+    /// Account id at the provider (Kaleyra: SID)
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// Environment variable of the workers that holds the key
+    #[arg(
+        long,
+        value_name = "VAR",
+        conflicts_with = "api_key_file",
+        required_unless_present = "api_key_file"
+    )]
+    pub(crate) api_key_env: Option<String>,
+    /// File at the workers that holds the key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_key_file: Option<String>,
+    /// How fast it may send: 20/s, 80/s,burst=10, 50000/5m, or none
+    #[arg(long, value_parser = rate)]
+    pub(crate) rate: RateArg,
+}
+
+/// A rate, or `none`.
+#[derive(Clone, Copy)]
+pub(crate) struct RateArg(pub(crate) Option<Rate>);
+
+fn rate(text: &str) -> Result<RateArg, campaign::RateError> {
+    if text == "none" {
+        return Ok(RateArg(None));
+    }
+    text.parse().map(|rate| RateArg(Some(rate)))
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CampaignCommand {
+    /// Create a campaign from its file and print its id
+    Create { file: PathBuf },
+    /// List the campaigns
+    List,
+    /// Import a list: a CSV file whose first row names the columns
+    Import(CampaignImport),
+    /// Say whether a campaign could be started, and if not, why
+    Check { id: CampaignId },
+    /// Start a campaign
+    Start { id: CampaignId },
+    /// Pause a campaign everywhere; nobody is lost
+    Pause { id: CampaignId },
+    /// Continue a paused campaign
+    Resume { id: CampaignId },
+    /// End a campaign; everyone not sent to is cancelled for good
+    Cancel { id: CampaignId },
+    /// Show how far a campaign is
+    Status {
+        id: CampaignId,
+        /// Keep showing it until it ends
+        #[arg(long)]
+        watch: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the report of a campaign
+    Report {
+        id: CampaignId,
+        /// How it is written
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+    },
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// Comma separated, with a header row.
+    Csv,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CampaignImport {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// The list
+    pub(crate) list: PathBuf,
+    /// Country whose national numbers are read, two letters such as KE
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) default_country: Option<Country>,
+    /// The column that holds the number, if its name does not tell
+    #[arg(long, value_name = "NAME")]
+    pub(crate) number_column: Option<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Simulator {
+    /// The provider to stand in for
+    #[arg(long, default_value = "kaleyra")]
+    pub(crate) provider: simulator::Provider,
+    /// Where to listen; port 0 is any free port
+    #[arg(long, default_value = "127.0.0.1:8070")]
+    pub(crate) listen: SocketAddr,
+    /// The account the provider knows (Kaleyra: SID)
+    #[arg(long, default_value = "HXSIMULATOR00IN")]
+    pub(crate) account: String,
+    /// The business number the provider knows
+    #[arg(long, default_value = "919900000000")]
+    pub(crate) number: String,
+    /// Environment variable that holds the key the provider knows; without it the key is simulator-key
+    #[arg(long, value_name = "VAR")]
+    pub(crate) api_key_env: Option<String>,
+    /// Messages until the balance is used up and E110 is answered; without it endless
+    #[arg(long)]
+    pub(crate) balance: Option<u64>,
+    /// Requests in a sliding window above which 429 is answered, such as 20/s
+    #[arg(long)]
+    pub(crate) rate_limit: Option<String>,
+    /// How long every answer takes, such as 50ms
+    #[arg(long, value_parser = humantime::parse_duration)]
+    pub(crate) latency: Option<Duration>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Demo {
+    /// How many recipients
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) recipients: u32,
+    /// How fast the sender may send, or none
+    #[arg(long, default_value = "1000/s", value_parser = rate)]
+    pub(crate) rate: RateArg,
+    /// How many consumers
+    #[arg(long, default_value_t = 2)]
+    pub(crate) consumers: u32,
+    /// How long the simulated provider takes to answer
+    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
+    pub(crate) latency: Duration,
+}

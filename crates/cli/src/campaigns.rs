@@ -1,0 +1,136 @@
+//! `flowcast campaign …`
+
+use anyhow::Context;
+use campaign::{CampaignId, CampaignState, Definition, StopReason};
+use store::{StopCause, Store};
+
+use crate::args::CampaignCommand;
+use crate::exit::Refused;
+use crate::output::{line, table, thousands};
+use crate::settings::Settings;
+use crate::{imports, progress, reports};
+
+const OPERATOR: &str = "operator";
+
+pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow::Result<()> {
+    let store = Store::connect(&settings.postgres()?).await?;
+    match command {
+        CampaignCommand::Create { file } => {
+            let text = std::fs::read_to_string(&file)
+                .map_err(|error| Refused(format!("cannot read {}: {error}", file.display())))?;
+            let definition = Definition::parse(&text).with_context(|| file.display().to_string())?;
+            let id = store.create_campaign(&definition).await?;
+            line(id);
+            Ok(())
+        }
+        CampaignCommand::List => list(&store).await,
+        CampaignCommand::Import(import) => imports::run(&store, import).await,
+        CampaignCommand::Check { id } => {
+            check(&store, id).await?;
+            line(format!("campaign {id} can be started"));
+            Ok(())
+        }
+        CampaignCommand::Start { id } => start(&store, id).await,
+        CampaignCommand::Pause { id } => pause(&store, id).await,
+        CampaignCommand::Resume { id } => resume(&store, id).await,
+        CampaignCommand::Cancel { id } => {
+            let cancelled = store.cancel_campaign(id, OPERATOR).await?;
+            line(format!("campaign {id} is cancelled; {cancelled} recipients were not sent to"));
+            Ok(())
+        }
+        CampaignCommand::Status { id, watch, json } => match (watch, json) {
+            (true, false) => progress::watch(&store, id).await,
+            _ => reports::status(&store, id, json).await,
+        },
+        CampaignCommand::Report { id, format } => reports::report(&store, id, format).await,
+    }
+}
+
+async fn list(store: &Store) -> anyhow::Result<()> {
+    let reports = store.all_reports().await?;
+    if reports.is_empty() {
+        line("no campaigns yet; create one with 'flowcast campaign create FILE.toml'");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = reports
+        .into_iter()
+        .map(|report| {
+            let recipients = report.uploaded - report.rejected - report.duplicates;
+            vec![
+                report.campaign_id.to_string(),
+                report.name,
+                report.sender,
+                report.state,
+                thousands(recipients),
+                thousands(report.accepted),
+            ]
+        })
+        .collect();
+    table(&["id", "name", "sender", "state", "recipients", "accepted"], &rows);
+    Ok(())
+}
+
+/// Refuses a campaign that could not be sent to everybody as written.
+pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+    let campaign = store.campaign(id).await?;
+    let message = campaign.definition.compile().map_err(|error| Refused(error.to_string()))?;
+    if campaign.recipients == 0 {
+        let says = format!(
+            "campaign {id} has no recipients; import a list with 'flowcast campaign import {id} LIST.csv'"
+        );
+        return Err(Refused(says).into());
+    }
+    let needed: Vec<&str> = message.variables().iter().map(String::as_str).collect();
+    let lacking = store.rows_lacking(id, &needed).await?;
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let each: Vec<String> = lacking
+        .into_iter()
+        .map(|(variable, n, first)| {
+            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+            let verb = if n == 1 { "recipient lacks" } else { "recipients lack" };
+            format!("{} {verb} {variable} (the first: {})", thousands(n), first.join(", "))
+        })
+        .collect();
+    let says = format!(
+        "campaign {id} cannot be started: {}; complete the list, or give the variable a default in the message, like \
+         {{{{ name | default(\"friend\") }}}}",
+        each.join("; ")
+    );
+    Err(Refused(says).into())
+}
+
+async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+    let campaign = store.campaign(id).await?;
+    if campaign.state != CampaignState::Draft {
+        let hint = if campaign.state == CampaignState::Paused { "; continue it with 'resume'" } else { "" };
+        return Err(
+            Refused(format!("campaign {id} is {}, it was started before{hint}", campaign.state)).into()
+        );
+    }
+    check(store, id).await?;
+    store.start_campaign(id, OPERATOR).await?;
+    line(format!("campaign {id} is running: {} recipients", thousands(campaign.recipients)));
+    Ok(())
+}
+
+async fn pause(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+    let cause = StopCause { reason: StopReason::Operator, refusal: None, by: OPERATOR };
+    if !store.pause_campaign(id, None, &cause).await? {
+        let state = store.campaign(id).await?.state;
+        return Err(Refused(format!("campaign {id} is {state}; only a running one can be paused")).into());
+    }
+    line(format!("campaign {id} is paused"));
+    Ok(())
+}
+
+async fn resume(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+    let state = store.campaign(id).await?.state;
+    if state != CampaignState::Paused {
+        return Err(Refused(format!("campaign {id} is {state}; only a paused one can be resumed")).into());
+    }
+    store.start_campaign(id, OPERATOR).await?;
+    line(format!("campaign {id} is running again"));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Exit codes that mean something, and one clear sentence for what went wrong.
+
+use std::process::ExitCode;
+
+/// A refusal of the command itself; the text says what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Refused(pub(crate) String);
+
+const FAILED: u8 = 1;
+const NOT_FOUND: u8 = 3;
+const REFUSED: u8 = 4;
+const UNAVAILABLE: u8 = 5;
+
+/// Says on standard error what went wrong, and gives the exit code.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    use std::io::Write;
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // Errors that pass their source through in their own text are not said twice.
+        if !text.contains(&cause) {
+            text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
+        }
+    }
+    drop(writeln!(std::io::stderr(), "flowcast: {text}"));
+    ExitCode::from(code(error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    error
+        .chain()
+        .find_map(|cause| {
+            if let Some(error) = cause.downcast_ref::<store::Error>() {
+                return Some(store_code(error));
+            }
+            if cause.is::<broker::Error>() {
+                return Some(UNAVAILABLE);
+            }
+            let refused = cause.is::<Refused>() || cause.is::<campaign::DefinitionError>();
+            refused.then_some(REFUSED)
+        })
+        .unwrap_or(FAILED)
+}
+
+fn store_code(error: &store::Error) -> u8 {
+    match error {
+        store::Error::NotFound(_) => NOT_FOUND,
+        store::Error::Conflict(_) | store::Error::Invalid(_) | store::Error::Schema(_) => REFUSED,
+        store::Error::Unavailable { .. } => UNAVAILABLE,
+        store::Error::Refused { .. } | store::Error::Unreadable(_) => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn the_code_says_what_kind_of_trouble_it_is() {
+        let not_found: Result<(), _> = Err(store::Error::NotFound("campaign 7".into()));
+        assert_eq!(code(&not_found.context("doing it").unwrap_err()), NOT_FOUND);
+        assert_eq!(code(&Refused("no".into()).into()), REFUSED);
+        assert_eq!(code(&anyhow::anyhow!("broken")), FAILED);
+    }
+}

@@ -1,0 +1,44 @@
+//! Finding a sender's key behind its reference, in the environment or a file of this machine.
+
+use std::path::Path;
+
+use secrecy::SecretString;
+
+/// Finds the key behind `env:NAME` or `file:PATH`.
+pub(crate) fn resolve(reference: &str) -> Result<SecretString, String> {
+    let key = match reference.split_once(':') {
+        Some(("env", name)) => std::env::var(name).map_err(|_| {
+            format!("its key is expected in the environment variable {name}, which is not set")
+        })?,
+        Some(("file", path)) => std::fs::read_to_string(Path::new(path)).map_err(|error| {
+            format!("its key is expected in the file {path}, which cannot be read: {error}")
+        })?,
+        _ => return Err("the reference to its key is neither env:NAME nor file:PATH".into()),
+    };
+    match key.trim() {
+        "" => Err(format!("its key in {reference} is empty")),
+        key => Ok(SecretString::from(key)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn a_key_is_found_in_a_file_without_its_line_end() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "secret\n").unwrap();
+        let key = resolve(&format!("file:{}", file.path().display())).unwrap();
+        assert_eq!(key.expose_secret(), "secret");
+    }
+
+    #[test]
+    fn a_missing_key_says_where_it_was_expected() {
+        let error = resolve("env:FLOWCAST_NO_SUCH_VARIABLE").unwrap_err();
+        assert!(error.contains("FLOWCAST_NO_SUCH_VARIABLE"), "{error}");
+        assert!(resolve("file:/no/such/file").unwrap_err().contains("/no/such/file"));
+        assert!(resolve("secret").unwrap_err().contains("neither"));
+    }
+}

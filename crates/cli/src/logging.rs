@@ -1,0 +1,23 @@
+//! Logs on standard error: text for people, JSON for collectors. `RUST_LOG` chooses what is written.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Args, Command, LogFormat};
+
+/// Starts logging. The long-running roles say what they do; commands only what went wrong.
+pub(crate) fn start(args: &Args) {
+    let is_role = matches!(args.command, Command::Producer | Command::Consumer | Command::Simulator(_));
+    // What lapin logs of a broken connection, the broker crate says in its own words.
+    let default = if is_role { "info,lapin=off" } else { "error,lapin=off" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match args.log_format {
+        LogFormat::Text => log.with_target(false).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}

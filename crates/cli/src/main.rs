@@ -1,0 +1,54 @@
+//! The `flowcast` command: parse, load the configuration, compose the parts, run.
+
+mod args;
+mod campaigns;
+mod demo;
+mod exit;
+mod imports;
+mod keys;
+mod logging;
+mod output;
+mod progress;
+mod reports;
+mod roles;
+mod senders;
+mod settings;
+mod shutdown;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::{Args, Command};
+use crate::settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    logging::start(&args);
+    match run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit::report(&error),
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    if let Command::Completions { shell } = args.command {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "flowcast", &mut script);
+        output::raw(&script);
+        return Ok(());
+    }
+    let settings = Settings::load(args.config.as_deref(), std::env::vars())?;
+    match args.command {
+        Command::Migrate => roles::migrate(&settings).await,
+        Command::CheckConfig => settings::check(&settings).await,
+        Command::Sender { command } => senders::run(&settings, command).await,
+        Command::Campaign { command } => campaigns::run(&settings, command).await,
+        Command::Producer => roles::producer(&settings).await,
+        Command::Consumer => roles::consumer(&settings).await,
+        Command::Simulator(simulator) => roles::simulator(simulator).await,
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Completions { .. } => Ok(()),
+    }
+}

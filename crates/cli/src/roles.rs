@@ -1,0 +1,99 @@
+//! The long-running roles, and what prepares them.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use broker::{Publisher, Topology};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::args;
+use crate::exit::Refused;
+use crate::output::line;
+use crate::settings::Settings;
+use crate::{keys, shutdown};
+
+/// `flowcast migrate`
+pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    let store = Store::connect(&settings.postgres()?).await?;
+    let applied = store.migrate().await?.applied;
+    line(match applied.len() {
+        0 => "the tables are up to date".to_owned(),
+        n => format!("{n} migrations applied: {}", applied.join(", ")),
+    });
+    Ok(())
+}
+
+/// `flowcast producer`
+pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
+    let (config, broker) = (settings.producer()?, settings.broker()?);
+    let store = open(settings).await?;
+    let shutdown = shutdown::on_signal()?;
+    let topology = Topology::new(&broker.prefix);
+    // The publisher outlives the feed, so that what is being published when the signal comes is confirmed.
+    let closing = CancellationToken::new();
+    let (publisher, publishing) = Publisher::start(broker, closing.clone());
+    producer::run(config, store, publisher, topology, shutdown).await;
+    closing.cancel();
+    publishing.await.context("closing the connection to RabbitMQ")
+}
+
+/// `flowcast consumer`
+pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
+    let setup = consumer::Setup {
+        config: settings.consumer()?,
+        broker: settings.broker()?,
+        http: settings.http()?,
+        keys: Arc::new(keys::resolve),
+    };
+    let store = open(settings).await?;
+    consumer::run(setup, store, shutdown::on_signal()?).await?;
+    Ok(())
+}
+
+/// `flowcast simulator`
+pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
+    let mut config = simulator::Config {
+        provider: args.provider,
+        listen: args.listen,
+        account: args.account,
+        balance: args.balance,
+        ..simulator::Config::default()
+    };
+    config.number = args.number.parse().map_err(|error| Refused(format!("--number: {error}")))?;
+    config.latency.fixed = args.latency.unwrap_or_default();
+    if let Some(limit) = args.rate_limit {
+        config.rate_limit = Some(limit.parse().map_err(|error| Refused(format!("--rate-limit: {error}")))?);
+    }
+    if let Some(name) = args.api_key_env {
+        config.api_key = keys::resolve(&format!("env:{name}")).map_err(Refused)?;
+    }
+    let shutdown = shutdown::on_signal()?;
+    let provider = config.provider;
+    let running = simulator::Simulator::start(config).await?;
+    line(format!(
+        "a simulated {provider} listens at {}; its ledger is at {0}/_admin/summary",
+        running.base_url()
+    ));
+    shutdown.cancelled().await;
+    running.shutdown().await;
+    Ok(())
+}
+
+/// Tells whether RabbitMQ answers.
+pub(crate) async fn check_broker(config: broker::Config) -> anyhow::Result<()> {
+    let topology = Topology::new(&config.prefix);
+    let closing = CancellationToken::new();
+    let (publisher, publishing) = Publisher::start(config, closing.clone());
+    let answer = publisher.depth(&topology.dead_queue()).await;
+    closing.cancel();
+    publishing.await?;
+    answer.map(drop).map_err(anyhow::Error::new)
+}
+
+/// Postgres, with tables of this version.
+async fn open(settings: &Settings) -> anyhow::Result<Store> {
+    let store = Store::connect(&settings.postgres()?).await?;
+    store.check_schema().await?;
+    Ok(store)
+}

@@ -1,0 +1,127 @@
+//! `flowcast sender …`
+
+use campaign::StopReason;
+use store::{NewSender, SenderRow, StopCause, Store};
+
+use crate::args::{SenderAdd, SenderCommand};
+use crate::exit::Refused;
+use crate::output::{line, table};
+use crate::settings::Settings;
+
+const OPERATOR: &str = "operator";
+
+pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::Result<()> {
+    let store = Store::connect(&settings.postgres()?).await?;
+    match command {
+        SenderCommand::Add(add) => self::add(&store, settings, add).await,
+        SenderCommand::List => list(&store).await,
+        SenderCommand::Show { name } => show(&store, &name).await,
+        SenderCommand::Set { name, rate } => {
+            let sender = store.sender(&name).await?;
+            store.set_rate(sender.id, rate.0).await?;
+            show(&store, &name).await
+        }
+        SenderCommand::Hold { name } => {
+            let sender = store.sender(&name).await?;
+            let cause = StopCause { reason: StopReason::Operator, refusal: None, by: OPERATOR };
+            let held = store.stop_sender(sender.id, None, &cause).await?;
+            line(if held {
+                format!("sender {name} is held")
+            } else {
+                format!("sender {name} was stopped already")
+            });
+            Ok(())
+        }
+        SenderCommand::Resume { name } => {
+            let sender = store.sender(&name).await?;
+            let opened = store.open_sender(sender.id, OPERATOR).await?;
+            line(if opened {
+                format!("sender {name} is open again")
+            } else {
+                format!("sender {name} was not stopped")
+            });
+            Ok(())
+        }
+    }
+}
+
+async fn add(store: &Store, settings: &Settings, add: SenderAdd) -> anyhow::Result<()> {
+    let api_key_ref = match (add.api_key_env, add.api_key_file) {
+        (Some(name), _) => format!("env:{name}"),
+        (None, Some(path)) => format!("file:{path}"),
+        (None, None) => {
+            return Err(Refused("say where the key is: --api-key-env or --api-key-file".into()).into());
+        }
+    };
+    let new = NewSender {
+        provider: add.provider,
+        base_url: add.base_url,
+        account: add.account,
+        number: add.number.trim_start_matches('+').to_owned(),
+        api_key_ref,
+        rate: add.rate.0,
+        name: add.name,
+    };
+    check_address(settings, &new)?;
+    store.add_sender(&new).await?;
+    line(format!("sender {} added", new.name));
+    Ok(())
+}
+
+/// Refuses what a worker would refuse later; the key itself is the workers' matter.
+fn check_address(settings: &Settings, new: &NewSender) -> anyhow::Result<()> {
+    let client = whatsapp::Client::new(&settings.http()?)?;
+    let base_url = new.base_url.parse().map_err(|error| {
+        Refused(format!("'{}' is not an address like https://api.in.kaleyra.io: {error}", new.base_url))
+    })?;
+    let account = whatsapp::Account {
+        provider: new.provider,
+        base_url,
+        account: new.account.clone(),
+        number: new.number.clone(),
+        api_key: "not-looked-at-here".into(),
+        plus_in_path: true,
+    };
+    whatsapp::Channel::new(client, &account).map_err(|error| Refused(error.to_string()))?;
+    Ok(())
+}
+
+async fn list(store: &Store) -> anyhow::Result<()> {
+    let senders = store.senders().await?;
+    if senders.is_empty() {
+        line("no senders yet; add one with 'flowcast sender add'");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = senders.iter().map(cells).collect();
+    table(&["name", "provider", "number", "rate", "gate"], &rows);
+    Ok(())
+}
+
+fn cells(sender: &SenderRow) -> Vec<String> {
+    vec![
+        sender.name.clone(),
+        sender.provider.to_string(),
+        format!("+{}", sender.number),
+        sender.rate.map_or_else(|| "no limit".into(), |rate| rate.to_string()),
+        if sender.is_open { "open".into() } else { "stopped".into() },
+    ]
+}
+
+async fn show(store: &Store, name: &str) -> anyhow::Result<()> {
+    let sender = store.sender(name).await?;
+    for (label, value) in ["name", "provider", "number", "rate", "gate"].iter().zip(cells(&sender)) {
+        line(format!("{label:<9} {value}"));
+    }
+    line(format!("{:<9} {}", "address", sender.base_url));
+    line(format!("{:<9} {}", "account", sender.account.as_deref().unwrap_or("-")));
+    line(format!("{:<9} {}", "key", sender.api_key_ref));
+    for hold in store.holds().await?.iter().filter(|hold| hold.sender == name) {
+        let what = hold.campaign.map_or_else(|| "sender".into(), |id| format!("campaign {id}"));
+        let detail = hold.detail.as_deref().unwrap_or("no detail");
+        line(format!(
+            "{what} stopped: {} ({detail}), since {}, by {}",
+            hold.reason, hold.since, hold.caused_by
+        ));
+    }
+    Ok(())
+}

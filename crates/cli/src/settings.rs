@@ -1,0 +1,217 @@
+//! The configuration: `flowcast.toml`, overridden by `FLOWCAST_SECTION_KEY`, with the addresses from the environment.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::exit::Refused;
+use crate::output::line;
+
+/// The sections there are.
+const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http"];
+const DEFAULT_FILE: &str = "flowcast.toml";
+
+/// The merged configuration; a section is read when it is needed.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    table: Table,
+}
+
+impl Settings {
+    /// Reads the file and lays the environment over it.
+    pub(crate) fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, Refused> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let mut table = match std::fs::read_to_string(path) {
+            Ok(text) => parse(&text, path)?,
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => Table::new(),
+            Err(error) => return Err(Refused(format!("cannot read {}: {error}", path.display()))),
+        };
+        for (name, value) in environment {
+            overlay(&mut table, &name, value)?;
+        }
+        Ok(Self { table })
+    }
+
+    pub(crate) fn postgres(&self) -> Result<store::Config, Refused> {
+        self.section(
+            "postgres",
+            Some("DATABASE_URL is not set; write postgres://user:password@host:port/database"),
+        )
+    }
+
+    pub(crate) fn broker(&self) -> Result<broker::Config, Refused> {
+        let config: broker::Config =
+            self.section("broker", Some("AMQP_URL is not set; write amqp://user:password@host:port"))?;
+        config.validate().map_err(|error| Refused(format!("[broker] {error}")))?;
+        Ok(config)
+    }
+
+    pub(crate) fn producer(&self) -> Result<producer::Config, Refused> {
+        self.section("producer", None)
+    }
+
+    pub(crate) fn http(&self) -> Result<whatsapp::Config, Refused> {
+        let config: whatsapp::Config = self.section("http", None)?;
+        config.check().map_err(|error| Refused(format!("[http] {error}")))?;
+        Ok(config)
+    }
+
+    pub(crate) fn consumer(&self) -> Result<consumer::Config, Refused> {
+        let config: consumer::Config = self.section("consumer", None)?;
+        config.check(self.http()?.timeout).map_err(Refused)?;
+        Ok(config)
+    }
+
+    /// Reads one section; `without_url` is said when it needs an address and has none.
+    fn section<T: DeserializeOwned>(&self, name: &str, without_url: Option<&str>) -> Result<T, Refused> {
+        let section = self.table.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
+        if let Some(says) = without_url.filter(|_| !section.contains_key("url")) {
+            return Err(Refused(says.to_owned()));
+        }
+        section.try_into().map_err(|error: toml::de::Error| {
+            Refused(format!("[{name}] {}", error.message().replace('\n', " ")))
+        })
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<Table, Refused> {
+    let wrong = |what: &dyn std::fmt::Display| Refused(format!("{}: {what}", path.display()));
+    let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&error))?;
+    for (name, value) in &table {
+        if !SECTIONS.contains(&name.as_str()) || !value.is_table() {
+            return Err(wrong(&format!("unknown section '{name}'; there are {}", SECTIONS.join(", "))));
+        }
+    }
+    Ok(table)
+}
+
+/// `FLOWCAST_CONSUMER_IN_FLIGHT=256` is `in_flight = 256` under `[consumer]`. Variables of other names are not ours:
+/// a sender's key may well be in `FLOWCAST_KEY`.
+fn overlay(table: &mut Table, name: &str, value: String) -> Result<(), Refused> {
+    let (section, key) = match name {
+        "DATABASE_URL" => ("postgres", "url".to_owned()),
+        "AMQP_URL" => ("broker", "url".to_owned()),
+        _ => {
+            let Some(rest) = name.strip_prefix("FLOWCAST_") else { return Ok(()) };
+            let rest = rest.to_ascii_lowercase();
+            let Some((section, key)) = rest.split_once('_') else { return Ok(()) };
+            let Some(section) = SECTIONS.iter().find(|known| **known == section) else { return Ok(()) };
+            (*section, key.to_owned())
+        }
+    };
+    let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    let Some(entry) = entry.as_table_mut() else {
+        return Err(Refused(format!("[{section}] is no section")));
+    };
+    entry.insert(key, read(value));
+    Ok(())
+}
+
+/// A number, a truth value or a list as TOML has it; anything else is a text.
+fn read(value: String) -> Value {
+    let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+    match parsed {
+        Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Array(_))) => value,
+        _ => Value::String(value),
+    }
+}
+
+/// `flowcast check-config`: everything that is wrong, at once.
+pub(crate) async fn check(settings: &Settings) -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    for problem in [settings.producer().err(), settings.http().err(), settings.consumer().err()] {
+        wrong.extend(problem.map(|problem| problem.to_string()));
+    }
+    match settings.postgres() {
+        Ok(config) => match store::Store::connect(&config).await {
+            Ok(store) => wrong.extend(store.check_schema().await.err().map(|error| error.to_string())),
+            Err(error) => wrong.push(error.to_string()),
+        },
+        Err(problem) => wrong.push(problem.to_string()),
+    }
+    match settings.broker() {
+        Ok(config) => {
+            wrong.extend(crate::roles::check_broker(config).await.err().map(|error| error.to_string()));
+        }
+        Err(problem) => wrong.push(problem.to_string()),
+    }
+    wrong.dedup();
+    if wrong.is_empty() {
+        line("configuration, Postgres and RabbitMQ are fine");
+        return Ok(());
+    }
+    Err(Refused(wrong.join("\nflowcast: ")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, Refused> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Settings::load(Some(file.path()), environment)
+    }
+
+    #[test]
+    fn the_example_file_is_read_and_says_the_defaults() {
+        let settings = load(include_str!("../../../examples/flowcast.toml"), &[]).unwrap();
+        let defaults = load("", &[]).unwrap();
+        assert_eq!(
+            format!("{:?}", settings.consumer().unwrap()),
+            format!("{:?}", defaults.consumer().unwrap())
+        );
+        assert_eq!(
+            format!("{:?}", settings.producer().unwrap()),
+            format!("{:?}", defaults.producer().unwrap())
+        );
+        assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let settings = load(
+            "[consumer]\nin_flight = 100\nbatch = 10",
+            &[
+                ("FLOWCAST_CONSUMER_IN_FLIGHT", "256"),
+                ("FLOWCAST_CONSUMER_DRAIN", "5s"),
+                ("FLOWCAST_KEY", "x"),
+            ],
+        );
+        let consumer = settings.unwrap().consumer().unwrap();
+        assert_eq!((consumer.in_flight, consumer.batch, consumer.drain), (256, 10, Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_wrong_key_section_or_value_is_one_clear_sentence() {
+        let error = load("[consumers]\n", &[]).unwrap_err().to_string();
+        assert!(
+            error.ends_with(
+                "unknown section 'consumers'; there are postgres, broker, producer, consumer, http"
+            )
+        );
+        let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
+        assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");
+        let error = load("", &[]).unwrap().postgres().unwrap_err().to_string();
+        assert!(error.starts_with("DATABASE_URL is not set"), "{error}");
+        let error = load("[consumer]\nlease = \"10s\"", &[]).unwrap().consumer().unwrap_err().to_string();
+        assert!(error.starts_with("consumer.lease is shorter"), "{error}");
+    }
+
+    #[test]
+    fn no_password_is_in_what_is_said() {
+        let settings = load(
+            "",
+            &[("DATABASE_URL", "postgres://me:hunter2@host/db"), ("AMQP_URL", "amqp://me:hunter2@host")],
+        );
+        let settings = settings.unwrap();
+        let said = format!("{:?} {:?}", settings.postgres().unwrap(), settings.broker().unwrap());
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}

@@ -1,0 +1,158 @@
+//! A campaign end to end, its stops, its pauses, and workers that come and go.
+
+use std::time::Duration;
+
+use simulator::{Config, Effect, Fault, Latency, Scope};
+
+use crate::world::{PATIENCE, World};
+
+fn slow(time: Duration) -> Config {
+    Config { latency: Latency::fixed(time), ..Config::default() }
+}
+
+#[tokio::test]
+async fn two_consumers_send_each_recipient_exactly_once() {
+    let mut world = World::new("two_consumers", "none", Config::default()).await;
+    let id = world.draft(3_000).await;
+    let processes =
+        [world.start("producer"), world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 3_000).await;
+    let workers = "select count(distinct claim_id) from attempt";
+    assert!(world.count(workers).await > 1);
+    for process in processes {
+        assert!(process.stop().await.success(), "{}", world.logs());
+    }
+    assert_eq!(world.count("select count(*) from sender_feed where producer is not null").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_low_balance_stop_loses_nobody_and_costs_nobody_an_attempt() {
+    let mut world =
+        World::new("low_balance", "none", Config { balance: Some(400), ..Config::default() }).await;
+    let id = world.draft(2_000).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from hold where reason = 'low_balance' and ended_at is null", 1).await;
+    world.until("select count(*) from recipient where state = 'sending'", 0).await;
+    assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 400);
+    assert_eq!(
+        world.count("select count(*) from recipient where state = 'pending' and attempts = 0").await,
+        1_600
+    );
+    let status = world.ok(&["campaign", "status", &id]).await;
+    assert!(
+        status.contains("waits: sender ke-main stopped by worker") && status.contains("low_balance"),
+        "{status}"
+    );
+
+    world.provider.controls().set_balance(None);
+    world.ok(&["sender", "resume", "ke-main"]).await;
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 2_000).await;
+    assert_eq!(world.count("select count(*) from recipient where attempts <> 1").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_pause_stops_everything_and_resume_sends_the_rest_once() {
+    let mut world = World::new("pause", "500/s", slow(Duration::from_millis(20))).await;
+    let id = world.draft(1_500).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.accepted > 200).await);
+    world.ok(&["campaign", "pause", &id]).await;
+    world.until("select count(*) from recipient where state = 'sending'", 0).await;
+    let sent = world.ledger().summary().requests;
+    assert!(sent < 1_500, "all was sent before the pause");
+    world.ok(&["campaign", "resume", &id]).await;
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 1_500).await;
+    let pauses = "select count(*) from hold where reason = 'operator' and ended_by = 'operator'";
+    assert_eq!(world.count(pauses).await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_rolling_restart_leaves_nobody_unknown() {
+    let mut world = World::new("rolling", "none", slow(Duration::from_millis(200))).await;
+    let id = world.draft(3_000).await;
+    let _producer = world.start("producer");
+    let mut consumer = world.start("consumer");
+    world.ok(&["campaign", "start", &id]).await;
+    for round in 1..=3 {
+        assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.accepted > round * 400).await);
+        let next = world.start("consumer");
+        assert!(consumer.stop().await.success(), "{}", world.logs());
+        consumer = next;
+    }
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 3_000).await;
+    consumer.kill().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_killed_worker_sends_nobody_twice() {
+    let mut world = World::new("killed", "none", slow(Duration::from_millis(100))).await;
+    let id = world.draft(2_000).await;
+    let _producer = world.start("producer");
+    let (victim, _other) = (world.start("consumer"), world.start("consumer"));
+    world.ok(&["campaign", "start", &id]).await;
+    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.accepted > 300).await);
+    victim.kill().await;
+    // What the victim held stays with its claim; everyone else is sent to.
+    world.until("select count(*) from recipient where state = 'pending'", 0).await;
+    world.until("select count(*) from recipient where state not in ('accepted', 'sending')", 0).await;
+    let ledger = world.ledger().summary();
+    assert_eq!((ledger.accepted, ledger.accepted_more_than_once), (ledger.distinct_recipients, 0));
+    let held = world.count("select coalesce(sum(cardinality(seqs)), 0)::bigint from claim").await;
+    assert!(held <= 512, "a worker holds at most its requests in flight, not {held}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn refusals_end_as_their_class_says() {
+    let refusal = |outcome: &str, n: u64| Fault {
+        effect: Effect::Refuse { outcome: outcome.into(), retry_after_s: None, accepted: false },
+        scope: Scope::next(n),
+    };
+    let config = Config { faults: vec![refusal("WA400", 3), refusal("WA500", 2)], ..Config::default() };
+    let mut world = World::new("refusals", "none", config).await;
+    let id = world.draft(100).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from recipient where state = 'accepted'", 95).await;
+    assert_eq!(
+        world.count("select count(*) from recipient where state = 'failed' and reason_code = 'WA400'").await,
+        3
+    );
+    // Kaleyra's own schedule: the first retry after five minutes.
+    let due =
+        "select count(*) from due where due_at between now() + interval '4 min' and now() + interval '5 min'";
+    assert_eq!(world.count(due).await, 2);
+    assert_eq!(world.count("select count(*) from recipient where state = 'retry' and attempts = 1").await, 2);
+    let report = world.ok(&["campaign", "report", &id]).await;
+    assert!(report.contains("WA400") && report.contains("WA500"), "{report}");
+    let cancelled = world.ok(&["campaign", "cancel", &id]).await;
+    assert!(cancelled.contains("2 recipients were not sent to"), "{cancelled}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_never_comes_is_unknown_and_never_sent_again() {
+    let fault = Fault { effect: Effect::Hang {}, scope: Scope::next(3) };
+    let mut world = World::new("unknown", "none", Config { faults: vec![fault], ..Config::default() }).await;
+    let settings = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n";
+    world.file("flowcast.toml", settings);
+    let id = world.draft(50).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.finished(&id).await;
+    let unknown = "select count(*) from recipient where state = 'unknown' and reason_code = 'timeout'";
+    assert_eq!(world.count(unknown).await, 3);
+    assert_eq!(world.ledger().summary().requests, 50);
+    world.close().await;
+}

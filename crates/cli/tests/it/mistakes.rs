@@ -1,0 +1,128 @@
+//! What people get wrong: one clear sentence each, an exit code that means something, nothing half-done.
+
+use simulator::Config;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_messy_list_is_imported_with_each_refusal_told() {
+    let world = World::new("messy", "none", Config::default()).await;
+    let id = world.draft(0).await;
+    let list = world.file(
+        "messy.csv",
+        "\u{feff}Phone;First name\r\n0712 000 001;Anna\r\n+254712000002;\"Ben; \"\"B\"\"\"\r\n12;Cy\r\nn/a;Dan\r\n\
+         0712000001;Anna again\r\n0712000003\r\n2.54712E+11;Fay\r\n",
+    );
+    let said = world.ok(&["campaign", "import", &id, &list, "--default-country", "KE"]).await;
+    assert!(said.starts_with("7 rows: 2 imported, 1 duplicates, 4 rejected\n"), "{said}");
+    for told in [
+        "4     12           the number is too short",
+        "5     n/a          this is not a phone number",
+        "7     0712000003   the row has fewer cells than the first row",
+        "8     2.54712E+11  a spreadsheet rounded this number",
+    ] {
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed(&said).contains(&squeezed(told)), "{told} is not in\n{said}");
+    }
+    assert_eq!(world.count("select count(*) from recipient").await, 2);
+    let name = "select count(*) from recipient where variables ->> 'first_name' = 'Ben; \"B\"'";
+    assert_eq!(world.count(name).await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_mistake_is_one_clear_sentence_and_changes_nothing() {
+    let world = World::new("mistakes", "none", Config::default()).await;
+    let id = world.draft(0).await;
+    let no_number = world.file("no_number.csv", "who,first_name\nAnna,Anna\n");
+    let no_name = world.file("no_name.csv", "phone\n254712000001\n");
+    let lacking = world.file("lacking.csv", "phone,first_name\n254712000001,\n");
+    let bad = world.file("bad.toml", "name = \"x\"\nsender = \"nobody\"\n");
+    for (arguments, code, says) in [
+        (vec!["campaign", "import", &id, "no-such.csv"], 4, "cannot read no-such.csv"),
+        (vec!["campaign", "import", &id, &no_number], 4, "no column looks like the phone number"),
+        (vec!["campaign", "import", &id, &no_name], 4, "the message needs first_name"),
+        (vec!["campaign", "import", "99", &lacking], 3, "there is no campaign 99"),
+        (vec!["campaign", "start", &id], 4, "has no recipients"),
+        (vec!["campaign", "status", "99"], 3, "there is no campaign 99"),
+        (vec!["campaign", "create", &bad], 4, "missing field `flow`"),
+        (vec!["campaign", "pause", &id], 4, "is draft; only a running one can be paused"),
+        (vec!["sender", "show", "nobody"], 3, "there is no sender 'nobody'"),
+        (vec!["campaign", "start", "one"], 2, "invalid value 'one'"),
+    ] {
+        let (found, said) = world.fails(&arguments).await;
+        assert!(said.contains(says), "{arguments:?} said: {said}");
+        assert_eq!(found, code, "{arguments:?}: {said}");
+    }
+    assert_eq!(world.count("select count(*) from recipient").await, 0);
+    assert_eq!(world.count("select count(*) from import where uploaded > 0").await, 0);
+    // A variable that is empty in a row is found before the start, not sent half-filled.
+    world.ok(&["campaign", "import", &id, &lacking]).await;
+    let (code, said) = world.fails(&["campaign", "start", &id]).await;
+    assert!(said.contains("1 recipient lacks first_name (the first: 1)"), "{said}");
+    assert_eq!(code, 4);
+    assert_eq!(world.count("select count(*) from campaign where state = 'draft'").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_wrong_sender_is_refused_when_it_is_added() {
+    let world = World::new("wrong_sender", "none", Config::default()).await;
+    let add = |change: &[(&'static str, &'static str)]| {
+        let mut flags = vec![
+            ("--provider", "kaleyra"),
+            ("--base-url", "https://api.in.kaleyra.io"),
+            ("--number", "919900000001"),
+            ("--account", "SID"),
+            ("--api-key-env", "KEY"),
+            ("--rate", "20/s"),
+        ];
+        for (flag, value) in change {
+            flags.retain(|(known, _)| known != flag);
+            flags.push((flag, value));
+        }
+        let flags = flags.into_iter().flat_map(|(flag, value)| [flag, value]);
+        ["sender", "add", "other"].into_iter().chain(flags).collect::<Vec<_>>()
+    };
+    for (change, code, says) in [
+        (("--provider", "pigeon"), 2, "unknown provider 'pigeon'; known: kaleyra"),
+        (("--rate", "fast"), 2, "'fast' is not a rate; write how many in how long, like 20/s"),
+        (("--base-url", "http://api.in.kaleyra.io"), 4, "https"),
+        (("--base-url", "kaleyra"), 4, "is not an address"),
+    ] {
+        let (found, said) = world.fails(&add(&[change])).await;
+        assert!(said.contains(says), "{change:?} said: {said}");
+        assert_eq!(found, code, "{said}");
+    }
+    world.ok(&add(&[])).await;
+    let list = world.ok(&["sender", "list"]).await;
+    assert!(list.contains("other") && list.contains("20/s"), "{list}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
+    let world = World::bare("away", Config::default()).await;
+    let said = async |name: &str, value: &str, arguments: &[&str]| {
+        let output = world.command(arguments).env(name, value).output().await.unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, text) =
+        said("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/db", &["campaign", "list"]).await;
+    assert!(text.contains("postgres is not available") && !text.contains("hunter2"), "{text}");
+    assert_eq!(code, 5);
+    let (code, text) = said("FLOWCAST_CONSUMER_INFLIGHT", "3", &["consumer"]).await;
+    assert!(text.contains("[consumer] unknown field `inflight`"), "{text}");
+    assert_eq!(code, 4);
+    // No tables yet.
+    let (code, text) = said("NOTHING", "", &["consumer"]).await;
+    assert!(text.contains("run 'flowcast migrate'"), "{text}");
+    assert_eq!(code, 4);
+    let (code, text) = said("AMQP_URL", "amqp://me:hunter2@127.0.0.1:1", &["check-config"]).await;
+    assert!(text.contains("flowcast migrate") && text.contains("broker"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(code, 4);
+    world.ok(&["migrate"]).await;
+    assert_eq!(world.ok(&["check-config"]).await, "configuration, Postgres and RabbitMQ are fine\n");
+    world.close().await;
+}

@@ -1,0 +1,208 @@
+//! Services of its own for each test, a simulated provider, and the `flowcast` processes.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use devstack::{Scope, Stack};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use secrecy::SecretString;
+use simulator::{Ledger, Running, Simulator};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+use tokio_postgres::{Client, NoTls};
+
+/// The key the simulated provider knows; it must be found in no log.
+pub(crate) const KEY: &str = "key-7f3a9c51";
+/// Everything must have happened by then, on a slow machine too.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+const CAMPAIGN: &str = include_str!("../../../../examples/campaign.toml");
+
+/// One installation: services, a provider, a sender `ke-main`, and a folder for files and logs.
+pub(crate) struct World {
+    pub(crate) scope: Scope,
+    pub(crate) provider: Running,
+    pub(crate) look: Client,
+    pub(crate) folder: TempDir,
+    processes: u32,
+}
+
+/// A `flowcast` process; killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl World {
+    /// Everything there, tables made, the sender added with this rate (`none` or `20/s`).
+    pub(crate) async fn new(name: &str, rate: &str, provider: simulator::Config) -> Self {
+        let world = Self::bare(name, provider).await;
+        world.ok(&["migrate"]).await;
+        let base_url = world.provider.base_url();
+        world
+            .ok(&[
+                "sender",
+                "add",
+                "ke-main",
+                "--provider",
+                "kaleyra",
+                "--base-url",
+                &base_url,
+                "--number",
+                "+919900000000",
+                "--account",
+                "HXSIMULATOR00IN",
+                "--api-key-env",
+                "TEST_PROVIDER_KEY",
+                "--rate",
+                rate,
+            ])
+            .await;
+        world
+    }
+
+    /// Services and a provider, but no tables.
+    pub(crate) async fn bare(name: &str, mut provider: simulator::Config) -> Self {
+        let scope = Stack::shared().await.unwrap().scope(name).await.unwrap();
+        provider.api_key = SecretString::from(KEY);
+        let provider = Simulator::start(provider).await.unwrap();
+        let (look, connection) = tokio_postgres::connect(scope.database_url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        for queue in ["sender.1", "dead"] {
+            scope.track_queue(format!("{}.{queue}", scope.queue_prefix()));
+        }
+        scope.track_exchange(format!("{}.dead", scope.queue_prefix()));
+        Self { scope, provider, look, folder: tempfile::tempdir().unwrap(), processes: 0 }
+    }
+
+    /// A `flowcast` command in this installation.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_flowcast"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("DATABASE_URL", self.scope.database_url())
+            .env("AMQP_URL", self.scope.amqp_url())
+            .env("FLOWCAST_BROKER_PREFIX", self.scope.queue_prefix())
+            .env("TEST_PROVIDER_KEY", KEY)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    pub(crate) async fn ok(&self, arguments: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.command(arguments).output().await.unwrap();
+        let (said, wrong) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        assert!(status.success(), "{arguments:?} ended with {status}: {said}{wrong}");
+        said.into_owned()
+    }
+
+    /// Runs a command that must fail, and gives its exit code and its one sentence.
+    pub(crate) async fn fails(&self, arguments: &[&str]) -> (i32, String) {
+        let Output { status, stderr, .. } = self.command(arguments).output().await.unwrap();
+        let wrong = String::from_utf8_lossy(&stderr).trim().to_owned();
+        (status.code().unwrap(), wrong)
+    }
+
+    /// Starts a role; what it logs goes to a file of its own.
+    pub(crate) fn start(&mut self, role: &str) -> Process {
+        self.processes += 1;
+        let log = self.folder.path().join(format!("{role}-{}.log", self.processes));
+        let child = self.command(&[role]).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
+        Process { child }
+    }
+
+    /// A campaign with this many recipients, ready to be started.
+    pub(crate) async fn draft(&self, recipients: u32) -> String {
+        let file = self.file("campaign.toml", CAMPAIGN);
+        let id = self.ok(&["campaign", "create", &file]).await.trim().to_owned();
+        let rows = (0..recipients).map(|n| format!("{},Name{n}\n", 254_712_000_000 + u64::from(n)));
+        let list: String = std::iter::once("phone,first_name\n".to_owned()).chain(rows).collect();
+        let list = self.file("list.csv", &list);
+        self.ok(&["campaign", "import", &id, &list]).await;
+        id
+    }
+
+    /// Writes a file and gives its path.
+    pub(crate) fn file(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        let path: PathBuf = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.provider.ledger()
+    }
+
+    /// One number of the database.
+    pub(crate) async fn count(&self, select: &str) -> i64 {
+        self.look.query_one(select, &[]).await.unwrap().get(0)
+    }
+
+    /// Waits until a query gives this number; meanwhile the books must balance at every look.
+    pub(crate) async fn until(&self, select: &str, wanted: i64) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let unbalanced = "select count(*) from report.conservation where difference <> 0";
+            assert_eq!(self.count(unbalanced).await, 0, "the books do not balance");
+            let found = self.count(select).await;
+            if found == wanted {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{select} is {found}, not {wanted}; {}", self.logs());
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the campaign is finished.
+    pub(crate) async fn finished(&self, id: &str) {
+        self.until(&format!("select count(*) from campaign where id = {id} and state = 'finished'"), 1).await;
+    }
+
+    /// The ledger holds each of so many recipients exactly once, and the report says the same.
+    pub(crate) async fn each_exactly_once(&self, id: &str, recipients: u64) {
+        let ledger = self.ledger().summary();
+        assert_eq!(
+            (ledger.accepted, ledger.distinct_recipients, ledger.accepted_more_than_once),
+            (recipients, recipients, 0)
+        );
+        let report = self.ok(&["campaign", "report", id, "--format", "json"]).await;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!((report["accepted"].as_u64(), report["difference"].as_i64()), (Some(recipients), Some(0)));
+    }
+
+    /// What all processes logged.
+    pub(crate) fn logs(&self) -> String {
+        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
+        let logs =
+            logs.map(|log| format!("--- {}\n{}", log.display(), std::fs::read_to_string(&log).unwrap()));
+        logs.collect::<Vec<_>>().join("")
+    }
+
+    /// Removes everything, and says what could not be removed.
+    pub(crate) async fn close(self) {
+        let Self { scope, provider, look, .. } = self;
+        drop(look);
+        provider.shutdown().await;
+        scope.close().await.unwrap();
+    }
+}
+
+impl Process {
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn stop(mut self) -> ExitStatus {
+        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}

@@ -1,0 +1,58 @@
+//! The campaigns a worker sends, compiled once. A campaign's file is frozen when it starts, so it is never stale.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use campaign::{CampaignId, CampaignState, CompiledFlow, Policy};
+use store::Store;
+use tokio::sync::RwLock;
+
+/// How many campaigns are kept compiled; beyond it all are forgotten and compiled again as they come.
+const KEPT: usize = 256;
+
+/// A campaign, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Campaign {
+    /// Its message.
+    pub(crate) message: CompiledFlow,
+    /// Its rules.
+    pub(crate) policy: Policy,
+}
+
+/// The compiled campaigns.
+#[derive(Default)]
+pub(crate) struct Campaigns {
+    compiled: RwLock<HashMap<CampaignId, Arc<Campaign>>>,
+}
+
+impl Campaigns {
+    /// The campaign, or `None` when it is a draft still or its message cannot be compiled, and so is not to be sent.
+    pub(crate) async fn get(
+        &self,
+        store: &Store,
+        id: CampaignId,
+    ) -> Result<Option<Arc<Campaign>>, store::Error> {
+        if let Some(campaign) = self.compiled.read().await.get(&id) {
+            return Ok(Some(Arc::clone(campaign)));
+        }
+        let row = match store.campaign(id).await {
+            Ok(row) if row.state != CampaignState::Draft => row,
+            Ok(_) | Err(store::Error::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let message = match row.definition.compile() {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::error!(campaign.id = %id, "campaign {id} cannot be sent: {error}");
+                return Ok(None);
+            }
+        };
+        let campaign = Arc::new(Campaign { message, policy: row.definition.policy });
+        let mut compiled = self.compiled.write().await;
+        if compiled.len() >= KEPT {
+            compiled.clear();
+        }
+        compiled.insert(id, Arc::clone(&campaign));
+        Ok(Some(campaign))
+    }
+}

@@ -1,0 +1,61 @@
+//! How a worker works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// Finds the key behind a reference like `env:NAME` or `file:PATH`; the error says what to do.
+pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send + Sync>;
+
+/// How a worker works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The senders it works for, by name; empty means all of them.
+    pub senders: Vec<String>,
+    /// Most requests under way at once for one sender. Default 512.
+    pub in_flight: u16,
+    /// Most recipients claimed at once. Default 200.
+    pub batch: u16,
+    /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// How long requests under way may take to end when the worker is told to stop. Default 30 s.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            senders: Vec::new(),
+            in_flight: 512,
+            batch: 200,
+            lease: Duration::from_mins(1),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Config {
+    /// Tells what makes no sense, given the longest a request may take.
+    pub fn check(&self, request_timeout: Duration) -> Result<(), String> {
+        if self.in_flight == 0 || self.batch == 0 {
+            return Err("consumer.in_flight and consumer.batch must be 1 or more".into());
+        }
+        if self.batch > self.in_flight {
+            return Err(
+                "consumer.batch is larger than consumer.in_flight; a batch could never be sent".into()
+            );
+        }
+        let longest = request_timeout + crate::lane::RECORDING;
+        if self.lease < longest * 2 {
+            return Err(format!(
+                "consumer.lease is shorter than twice http.timeout and its recording; write at least {longest:?} twice"
+            ));
+        }
+        Ok(())
+    }
+}

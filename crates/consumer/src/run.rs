@@ -1,0 +1,129 @@
+//! A worker's life: a lane for each sender it works for.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use broker::{Consumer, Topology};
+use campaign::SenderId;
+use store::{SenderRow, Store};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use uuid::Uuid;
+use whatsapp::{Account, Channel, Client};
+
+use crate::config::{Config, KeyResolver};
+use crate::lane::{Parts, work};
+
+/// How often new senders are looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What a worker is made of.
+#[derive(Clone)]
+pub struct Setup {
+    /// How it works.
+    pub config: Config,
+    /// How it reaches RabbitMQ.
+    pub broker: broker::Config,
+    /// How it reaches the providers.
+    pub http: whatsapp::Config,
+    /// Finds the senders' keys.
+    pub keys: KeyResolver,
+}
+
+/// A worker being run.
+struct Worker {
+    id: Uuid,
+    setup: Setup,
+    store: Store,
+    client: Client,
+    shutdown: CancellationToken,
+}
+
+/// Sends for its senders until `shutdown`, then ends what is under way, records it and returns.
+pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Result<(), whatsapp::Error> {
+    let client = Client::new(&setup.http)?;
+    let worker = Worker { id: Uuid::now_v7(), setup, store, client, shutdown };
+    tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
+    let mut lanes = JoinSet::new();
+    let mut known = HashSet::new();
+    while !worker.shutdown.is_cancelled() {
+        match worker.store.senders().await {
+            Ok(senders) => {
+                for sender in senders.into_iter().filter(|sender| worker.works_for(sender)) {
+                    worker.open_lane(sender, &mut known, &mut lanes).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the senders cannot be read now: {error}"
+                );
+            }
+        }
+        tokio::select! {
+            () = worker.shutdown.cancelled() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+    while lanes.join_next().await.is_some() {}
+    tracing::info!(worker.id = %worker.id, "worker {} has stopped", worker.id);
+    Ok(())
+}
+
+impl Worker {
+    fn works_for(&self, sender: &SenderRow) -> bool {
+        self.setup.config.senders.is_empty() || self.setup.config.senders.contains(&sender.name)
+    }
+
+    async fn open_lane(&self, sender: SenderRow, known: &mut HashSet<SenderId>, lanes: &mut JoinSet<()>) {
+        if known.contains(&sender.id) {
+            return;
+        }
+        match self.parts(sender.clone()).await {
+            Ok(parts) => {
+                known.insert(sender.id);
+                lanes.spawn(work(parts));
+            }
+            Err(reason) => {
+                tracing::error!(sender.id = %sender.id, "cannot work for sender {}: {reason}", sender.name);
+            }
+        }
+    }
+
+    async fn parts(&self, sender: SenderRow) -> Result<Parts, String> {
+        let references = self.store.reference_key().await.map_err(|error| error.to_string())?;
+        let api_key = (self.setup.keys)(&sender.api_key_ref)?;
+        let base_url = Url::parse(&sender.base_url).map_err(|error| format!("its base address: {error}"))?;
+        let account = Account {
+            provider: sender.provider,
+            base_url,
+            account: sender.account.clone(),
+            number: sender.number.clone(),
+            api_key,
+            plus_in_path: true,
+        };
+        let channel = Channel::new(self.client.clone(), &account).map_err(|error| error.to_string())?;
+        let queue = Topology::new(&self.setup.broker.prefix).sender_queue(sender.id.0);
+        let consumer = Consumer::start(self.setup.broker.clone(), queue, prefetch(&sender), &self.shutdown);
+        Ok(Parts {
+            config: self.setup.config.clone(),
+            request_timeout: self.setup.http.timeout,
+            store: self.store.clone(),
+            consumer,
+            channel,
+            references,
+            sender,
+            worker: self.id,
+            shutdown: self.shutdown.clone(),
+        })
+    }
+}
+
+/// Two seconds of the rate, between what keeps a worker busy and what the broker handles well.
+fn prefetch(sender: &SenderRow) -> u16 {
+    let wanted = sender.rate.map_or(1000.0, |rate| (rate.per_second() * 2.0).clamp(50.0, 1000.0));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 50 and 1000")]
+    let wanted = wanted as u16;
+    wanted
+}

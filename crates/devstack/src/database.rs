@@ -1,0 +1,107 @@
+//! What a stack itself asks of Postgres: whether it is ready, which version it is, and databases for scopes.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+
+use crate::Error;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All databases of scopes begin so; the time of their creation by the clock of the database follows.
+const PREFIX: &str = "flowcast_test_";
+
+/// A database of a scope that nobody uses any more is dropped when it is older than this.
+const LEFTOVER_SECONDS: i64 = 3600;
+
+/// Opens a connection and gives the version of the server.
+pub(crate) async fn probe(url: &Url) -> Result<String, Error> {
+    let client = connect(url).await?;
+    let row =
+        client.query_one("show server_version", &[]).await.map_err(Error::database("ask for the version"))?;
+    let version: String = row.try_get(0).map_err(Error::database("ask for the version"))?;
+    Ok(version.split(' ').next().unwrap_or_default().to_owned())
+}
+
+/// Creates an empty database whose name ends in `suffix`, and gives its name.
+pub(crate) async fn create(url: &Url, suffix: &str) -> Result<String, Error> {
+    let client = connect(url).await?;
+    let now = seconds(&client).await?;
+    let name = format!("{PREFIX}{now}_{suffix}");
+    client
+        .batch_execute(&format!("create database {name} template template1"))
+        .await
+        .map_err(Error::database("create a database"))?;
+    Ok(name)
+}
+
+/// Drops a database of a scope, and cuts the connections that are still open to it.
+pub(crate) async fn drop_database(url: &Url, name: &str) -> Result<(), Error> {
+    let client = connect(url).await?;
+    client
+        .batch_execute(&format!("drop database if exists {name} with (force)"))
+        .await
+        .map_err(Error::database("drop a database"))
+}
+
+/// Drops the databases that scopes of crashed runs left behind; one that is in use stays.
+pub(crate) async fn sweep(url: &Url) -> Result<(), Error> {
+    let client = connect(url).await?;
+    let now = seconds(&client).await?;
+    let pattern = format!("{PREFIX}%");
+    let rows = client
+        .query("select datname::text from pg_database where datname like $1", &[&pattern])
+        .await
+        .map_err(Error::database("list databases"))?;
+    for row in rows {
+        let name: String = row.try_get(0).map_err(Error::database("list databases"))?;
+        if created_at(&name).is_some_and(|created| created < now - LEFTOVER_SECONDS) {
+            let dropped = client.batch_execute(&format!("drop database if exists {name}")).await;
+            if let Err(error) = dropped {
+                tracing::debug!(%error, name, "a leftover database was not dropped");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn connect(url: &Url) -> Result<Client, Error> {
+    let (client, connection) = timeout(PATIENCE, tokio_postgres::connect(url.as_str(), NoTls))
+        .await
+        .map_err(|_| Error::TimedOut { doing: "connect to PostgreSQL" })?
+        .map_err(Error::database("connect"))?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+async fn seconds(client: &Client) -> Result<i64, Error> {
+    let row = client
+        .query_one("select extract(epoch from now())::bigint", &[])
+        .await
+        .map_err(Error::database("ask for the time"))?;
+    row.try_get(0).map_err(Error::database("ask for the time"))
+}
+
+/// When a database of a scope was created; `None` for any other database.
+fn created_at(name: &str) -> Option<i64> {
+    let (seconds, suffix) = name.strip_prefix(PREFIX)?.split_once('_')?;
+    let ours = suffix.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if ours { seconds.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_databases_of_scopes_have_a_time_of_creation() {
+        assert_eq!(created_at("flowcast_test_1790000000_import_a1b2"), Some(1_790_000_000));
+        for other in
+            ["postgres", "flowcast_test_", "flowcast_test_x_1", "flowcast_test_17", "flowcast_test_1_a;b"]
+        {
+            assert_eq!(created_at(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A private Postgres of the installed binaries.
+//!
+//! As durable as in production: `fsync` and `synchronous_commit` are on. Only shared memory is different: it is in files
+//! of the data folder, so that nothing stays in `/dev/shm` after a kill.
+
+use uuid::Uuid;
+
+use crate::daemon::Daemon;
+use crate::home::Home;
+use crate::program::Program;
+use crate::{Error, Places, Service, port};
+
+const USER: &str = "flowcast";
+
+/// Fast shutdown: open transactions are rolled back, and no client is waited for.
+const STOP_SIGNAL: &str = "INT";
+
+/// Makes a database cluster and an instance for it, not running yet, and gives its address; none if nothing is installed.
+pub(crate) async fn prepare(places: &Places) -> Result<Option<(Daemon, String)>, Error> {
+    let Some(programs) = places.postgres_programs() else { return Ok(None) };
+    let home = Home::new(Service::Postgres, places, "postgres")?;
+    let password = Uuid::new_v4().simple().to_string();
+    let password_file = home.write("password", &password)?;
+    let data = home.folder.join("data");
+
+    let initdb = Program::new(&programs.join("initdb"), &home.folder, home.user)
+        .env("PATH", &places.path)
+        .args(["--encoding=UTF8", "--locale=C.UTF-8", "--username", USER, "--no-sync", "--no-instructions"])
+        .args(["--auth-local=trust", "--auth-host=password", "--pwfile"])
+        .args([password_file.as_os_str()])
+        .args(["--pgdata".as_ref(), data.as_os_str()]);
+    initdb.output().await?;
+
+    let port = port::free().map_err(Error::system("find a free port"))?;
+    let settings = [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        format!("unix_socket_directories={}", home.folder.display()),
+        "fsync=on".to_owned(),
+        "synchronous_commit=on".to_owned(),
+        "shared_buffers=256MB".to_owned(),
+        "max_connections=200".to_owned(),
+        "max_wal_size=4GB".to_owned(),
+        "dynamic_shared_memory_type=mmap".to_owned(),
+    ];
+    let postgres = Program::new(&programs.join("postgres"), &home.folder, home.user)
+        .env("PATH", &places.path)
+        .args(["-D".as_ref(), data.as_os_str()])
+        .args(settings.iter().flat_map(|setting| ["-c", setting.as_str()]));
+    let url = format!("postgres://{USER}:{password}@127.0.0.1:{port}/postgres");
+    Ok(Some((Daemon::new(home, None, postgres, STOP_SIGNAL), url)))
+}

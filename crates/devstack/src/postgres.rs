@@ -1,0 +1,73 @@
+//! The database of a stack, and what a fault test can do to it.
+
+use testcontainers::ImageExt;
+use uuid::Uuid;
+
+use crate::container::{Container, Engine};
+use crate::instance::{Instance, Way};
+use crate::{Error, Places, Service, installed_postgres};
+
+/// A Postgres that answers.
+#[derive(Debug)]
+pub struct Postgres {
+    pub(crate) instance: Instance,
+}
+
+impl Postgres {
+    /// Ends it with `SIGKILL`, with all its backends.
+    pub async fn kill(&self) -> Result<(), Error> {
+        self.instance.kill().await
+    }
+
+    /// Stops it in good order and waits until it is gone; open connections are cut.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.instance.stop().await
+    }
+
+    /// Starts it again at the same address with the same data, and waits until it answers.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.instance.start().await
+    }
+
+    /// Stops it where it stands (`SIGSTOP`): connections stay open, and nothing answers.
+    pub async fn freeze(&self) -> Result<(), Error> {
+        self.instance.freeze(true).await
+    }
+
+    /// Lets it go on after [`Postgres::freeze`].
+    pub async fn thaw(&self) -> Result<(), Error> {
+        self.instance.freeze(false).await
+    }
+
+    /// The server at this address.
+    pub(crate) async fn given(url: &str) -> Result<Self, Error> {
+        Ok(Self { instance: Instance::ready(Service::Postgres, Way::Given, url).await? })
+    }
+
+    /// A server in a container.
+    pub(crate) async fn in_container(places: &Places, engine: Engine) -> Result<Self, Error> {
+        let password = Uuid::new_v4().simple().to_string();
+        let settings = ["shared_buffers=256MB", "max_connections=200", "max_wal_size=4GB"];
+        let arguments = ["postgres"].into_iter().chain(settings.iter().flat_map(|setting| ["-c", *setting]));
+        let request = |image: testcontainers::GenericImage| {
+            image
+                .with_env_var("POSTGRES_USER", "flowcast")
+                .with_env_var("POSTGRES_PASSWORD", &password)
+                .with_env_var("POSTGRES_DB", "postgres")
+                .with_cmd(arguments)
+        };
+        let (container, address) = Container::start_new(Service::Postgres, request, places, engine).await?;
+        let url = format!("postgres://flowcast:{password}@{address}/postgres");
+        Ok(Self {
+            instance: Instance::ready(Service::Postgres, Way::Container(Box::new(container)), &url).await?,
+        })
+    }
+
+    /// A private server; none if PostgreSQL is not installed.
+    pub(crate) async fn installed(places: &Places) -> Result<Option<Self>, Error> {
+        let Some((daemon, url)) = installed_postgres::prepare(places).await? else { return Ok(None) };
+        daemon.start().await?;
+        let instance = Instance::ready(Service::Postgres, Way::Installed(Box::new(daemon)), &url).await?;
+        Ok(Some(Self { instance }))
+    }
+}

@@ -1,0 +1,95 @@
+//! The processes of one service: all that work in its folder, and its process groups.
+//!
+//! A service is more than one process. Postgres gives each backend a session of its own and Erlang starts helpers the same
+//! way, so a process group does not hold them all; but all of them work in the folder of the service, and on Linux
+//! `/proc` tells where a process works. Elsewhere the process groups have to do.
+//!
+//! Signals go through `sh`, because the standard library can only kill, and only the direct child.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::{Error, Service};
+
+/// Shell functions that find and signal the processes of the folder `$folder` and of the groups `$groups`.
+pub(crate) const FUNCTIONS: &str = r#"
+processes() {
+  ls -ld /proc/[0-9]*/cwd 2>/dev/null | while read -r line; do
+    case $line in
+      *" -> $folder" | *" -> $folder/"*) line=${line##*/proc/}; echo "${line%%/*}" ;;
+    esac
+  done
+}
+send() {
+  for group in $groups; do kill -s "$1" -- "-$group" 2>/dev/null; done
+  found=$(processes)
+  [ -z "$found" ] || kill -s "$1" $found 2>/dev/null
+}
+kill_all() {
+  for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    send KILL
+    [ -n "$found" ] || return 0
+    sleep 0.05
+  done
+  for round in 1 2 3 4 5 6 7 8 9 10; do
+    send KILL
+    [ -n "$found" ] || return 0
+    sleep 1
+  done
+  return 1
+}
+"#;
+
+/// What to do to the processes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Act {
+    /// `SIGKILL` until none is left.
+    Kill,
+    /// `SIGSTOP`, twice, because one may have been forked during the first round.
+    Freeze,
+    /// `SIGCONT`.
+    Thaw,
+}
+
+impl Act {
+    const fn script(self) -> &'static str {
+        match self {
+            Self::Kill => "kill_all",
+            Self::Freeze => "send STOP; send STOP; :",
+            Self::Thaw => "send CONT; :",
+        }
+    }
+}
+
+/// Acts on all processes of a service.
+pub(crate) async fn act(service: Service, act: Act, folder: &Path, groups: &[u32]) -> Result<(), Error> {
+    let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
+    let status = shell()
+        .arg(format!("{FUNCTIONS}\nfolder=$1; groups=$2; {}", act.script()))
+        .arg("devstack")
+        .arg(folder)
+        .arg(groups.join(" "))
+        .status()
+        .await
+        .map_err(Error::system("run sh to signal processes"))?;
+    if status.success() { Ok(()) } else { Err(Error::Unkillable(service)) }
+}
+
+/// Sends one signal, by name, to one process; nothing happens if it is gone.
+pub(crate) async fn signal(name: &str, pid: u32) -> Result<(), Error> {
+    shell()
+        .args(["kill -s \"$1\" \"$2\"", "devstack", name, &pid.to_string()])
+        .status()
+        .await
+        .map(drop)
+        .map_err(Error::system("run sh to signal a process"))
+}
+
+fn shell() -> Command {
+    let mut command = Command::new("sh");
+    command.arg("-c").current_dir("/");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}

@@ -1,0 +1,97 @@
+//! The broker of a stack, and what a fault test can do to it.
+
+use testcontainers::ImageExt;
+use uuid::Uuid;
+
+use crate::container::{Container, Engine};
+use crate::instance::{Instance, Way};
+use crate::program::Program;
+use crate::{Error, Places, Service, installed_rabbitmq};
+
+/// A RabbitMQ that answers.
+#[derive(Debug)]
+pub struct RabbitMq {
+    pub(crate) instance: Instance,
+    /// `rabbitmqctl` of a private instance.
+    ctl: Option<Program>,
+}
+
+impl RabbitMq {
+    /// Ends it with `SIGKILL`, with all its processes.
+    ///
+    /// RabbitMQ 3.10 writes down within half a second, not at once, that a quorum queue was declared. Killed before, it
+    /// has the queue again after its restart, but without messages and without a leader, so that everything waits. A test
+    /// that kills soon after declaring calls [`RabbitMq::flush_queue_directory`] first.
+    pub async fn kill(&self) -> Result<(), Error> {
+        self.instance.kill().await
+    }
+
+    /// Stops it in good order and waits until it is gone.
+    pub async fn stop(&self) -> Result<(), Error> {
+        self.instance.stop().await
+    }
+
+    /// Starts it again at the same address with the same data, and waits until it answers.
+    pub async fn start(&self) -> Result<(), Error> {
+        self.instance.start().await
+    }
+
+    /// Stops it where it stands (`SIGSTOP`): connections stay open, and nothing answers.
+    pub async fn freeze(&self) -> Result<(), Error> {
+        self.instance.freeze(true).await
+    }
+
+    /// Lets it go on after [`RabbitMq::freeze`].
+    pub async fn thaw(&self) -> Result<(), Error> {
+        self.instance.freeze(false).await
+    }
+
+    /// Runs `rabbitmqctl` with these arguments against it and gives what it printed; takes a second or two.
+    pub async fn ctl(&self, args: &[&str]) -> Result<String, Error> {
+        match (&self.instance.way, &self.ctl) {
+            (Way::Installed(_), Some(ctl)) => ctl.clone().args(args.iter().copied()).output().await,
+            (Way::Container(container), _) => container.output(&[&["rabbitmqctl"], args].concat()).await,
+            (Way::Installed(_) | Way::Given, _) => Err(Error::NotOurs(Service::RabbitMq)),
+        }
+    }
+
+    /// Has it write down now which quorum queues there are, see [`RabbitMq::kill`].
+    pub async fn flush_queue_directory(&self) -> Result<(), Error> {
+        self.ctl(&["eval", "[dets:sync(Table) || Table <- dets:all()]."]).await.map(drop)
+    }
+
+    /// The broker at this address.
+    pub(crate) async fn given(url: &str) -> Result<Self, Error> {
+        let instance = Instance::ready(Service::RabbitMq, Way::Given, url).await?;
+        Ok(Self { instance, ctl: None })
+    }
+
+    /// A broker in a container, with these lines added to its configuration.
+    pub(crate) async fn in_container(
+        config: &[String],
+        places: &Places,
+        engine: Engine,
+    ) -> Result<Self, Error> {
+        let password = Uuid::new_v4().simple().to_string();
+        let lines = config.join("\n") + "\n";
+        let request = |image: testcontainers::GenericImage| {
+            image
+                .with_env_var("RABBITMQ_DEFAULT_USER", "flowcast")
+                .with_env_var("RABBITMQ_DEFAULT_PASS", &password)
+                .with_copy_to("/etc/rabbitmq/conf.d/20-devstack.conf", lines.into_bytes())
+        };
+        let (container, address) = Container::start_new(Service::RabbitMq, request, places, engine).await?;
+        let url = format!("amqp://flowcast:{password}@{address}/%2f");
+        let instance = Instance::ready(Service::RabbitMq, Way::Container(Box::new(container)), &url).await?;
+        Ok(Self { instance, ctl: None })
+    }
+
+    /// A private broker with these lines added to its configuration; none if RabbitMQ is not installed.
+    pub(crate) async fn installed(config: &[String], places: &Places) -> Result<Option<Self>, Error> {
+        let Some(prepared) = installed_rabbitmq::prepare(places, config)? else { return Ok(None) };
+        prepared.daemon.start().await?;
+        let way = Way::Installed(Box::new(prepared.daemon));
+        let instance = Instance::ready(Service::RabbitMq, way, &prepared.url).await?;
+        Ok(Some(Self { instance, ctl: Some(prepared.ctl) }))
+    }
+}

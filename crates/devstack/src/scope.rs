@@ -1,0 +1,130 @@
+//! A corner of a stack for one test: a database of its own, and a prefix for its queues.
+//!
+//! Brokers that are given by their AMQP address alone offer no way to make a virtual host, so tests are kept apart by the
+//! names of their queues and exchanges, everywhere in the same way.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::runtime;
+use url::Url;
+use uuid::Uuid;
+
+use crate::{Error, Stack, amqp, database};
+
+const NAME_LENGTH: usize = 24;
+
+/// Closing it drops the database and deletes the queues and exchanges it was told of; dropping it does the same, as well
+/// as it can, and blocks for that moment.
+pub struct Scope {
+    database_url: Url,
+    queue_prefix: String,
+    remains: Mutex<Option<Remains>>,
+    amqp_url: Url,
+}
+
+/// What has to be removed at the end.
+struct Remains {
+    admin_url: Url,
+    amqp_url: Url,
+    database: String,
+    queues: Vec<String>,
+    exchanges: Vec<String>,
+}
+
+impl Scope {
+    /// The address of the database.
+    pub fn database_url(&self) -> &str {
+        self.database_url.as_str()
+    }
+
+    /// The address of the broker.
+    pub fn amqp_url(&self) -> &str {
+        self.amqp_url.as_str()
+    }
+
+    /// What the names of all queues and exchanges of this scope have to begin with: a letter and ten letters or digits.
+    pub fn queue_prefix(&self) -> &str {
+        &self.queue_prefix
+    }
+
+    /// Has this queue deleted at the end.
+    pub fn track_queue(&self, name: impl Into<String>) {
+        if let Some(remains) = self.remains().as_mut() {
+            remains.queues.push(name.into());
+        }
+    }
+
+    /// Has this exchange deleted at the end.
+    pub fn track_exchange(&self, name: impl Into<String>) {
+        if let Some(remains) = self.remains().as_mut() {
+            remains.exchanges.push(name.into());
+        }
+    }
+
+    /// Removes everything, and says what could not be removed.
+    pub async fn close(self) -> Result<(), Error> {
+        let remains = self.remains().take();
+        match remains {
+            Some(remains) => remains.remove().await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn open(stack: &Stack, name: &str) -> Result<Self, Error> {
+        let admin_url = stack.postgres().instance.url().clone();
+        if stack.postgres().instance.is_given() {
+            database::sweep(&admin_url).await?;
+        }
+        let letters =
+            name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase());
+        let name: String = letters.take(NAME_LENGTH).collect();
+        let random = Uuid::new_v4().simple().to_string();
+        let queue_prefix = format!("t{}", random.get(..10).unwrap_or(&random));
+        let database = database::create(&admin_url, &format!("{name}_{queue_prefix}")).await?;
+        let mut database_url = admin_url.clone();
+        database_url.set_path(&database);
+        let amqp_url = stack.rabbitmq().instance.url().clone();
+        let remains = Remains {
+            admin_url,
+            amqp_url: amqp_url.clone(),
+            database,
+            queues: Vec::new(),
+            exchanges: Vec::new(),
+        };
+        Ok(Self { database_url, queue_prefix, remains: Mutex::new(Some(remains)), amqp_url })
+    }
+
+    fn remains(&self) -> MutexGuard<'_, Option<Remains>> {
+        self.remains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scope").field("queue_prefix", &self.queue_prefix).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let Some(remains) = self.remains().take() else { return };
+        let removal = thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(remains.remove()),
+                Err(source) => Err(Error::System { doing: "make a runtime", source }),
+            }
+        });
+        if let Ok(Err(error)) = removal.join() {
+            tracing::warn!(error = error.chain(), "a scope left something behind");
+        }
+    }
+}
+
+impl Remains {
+    async fn remove(self) -> Result<(), Error> {
+        let queues = amqp::delete(&self.amqp_url, self.queues, self.exchanges).await;
+        database::drop_database(&self.admin_url, &self.database).await.and(queues)
+    }
+}

@@ -1,0 +1,185 @@
+//! A RabbitMQ and a Postgres together, and the choice of the way to each.
+
+use std::env;
+
+use tokio::sync::OnceCell;
+
+use crate::container::{self, Engine};
+use crate::{Error, Places, Postgres, RabbitMq, Scope, Service};
+
+/// Both services, answering; dropping it removes what it started, and blocks for that moment.
+#[derive(Debug)]
+pub struct Stack {
+    rabbitmq: RabbitMq,
+    postgres: Postgres,
+}
+
+static SHARED: OnceCell<Stack> = OnceCell::const_new();
+
+impl Stack {
+    /// Takes the addresses in `AMQP_URL` and `DATABASE_URL`, and starts what is not given.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// Starts both services, in containers or of what is installed: for tests that stop or kill them.
+    pub async fn private() -> Result<Self, Error> {
+        Self::builder().private().start().await
+    }
+
+    /// Starts both services of what is installed on this machine.
+    pub async fn private_installed() -> Result<Self, Error> {
+        Self::builder().private_installed().start().await
+    }
+
+    /// The one stack of this process, as from [`Stack::start`]: for tests that leave the services alone.
+    ///
+    /// It is removed when the process ends.
+    pub async fn shared() -> Result<&'static Self, Error> {
+        SHARED.get_or_try_init(Self::start).await
+    }
+
+    /// Settings for a stack; those of the environment to begin with.
+    pub fn builder() -> Builder {
+        let given = |service: Service| env::var(service.variable()).ok().filter(|url| !url.is_empty());
+        Builder {
+            amqp_url: given(Service::RabbitMq),
+            database_url: given(Service::Postgres),
+            places: Places::system(),
+            rabbitmq_config: Vec::new(),
+        }
+    }
+
+    /// Opens a corner for one test; `name` helps to recognise its database.
+    pub async fn scope(&self, name: &str) -> Result<Scope, Error> {
+        Box::pin(Scope::open(self, name)).await
+    }
+
+    /// The address of the broker.
+    pub fn amqp_url(&self) -> &str {
+        self.rabbitmq.instance.url().as_str()
+    }
+
+    /// The address of a default database, for a user that may do everything unless it was given.
+    pub fn database_url(&self) -> &str {
+        self.postgres.instance.url().as_str()
+    }
+
+    /// The broker.
+    pub fn rabbitmq(&self) -> &RabbitMq {
+        &self.rabbitmq
+    }
+
+    /// The database.
+    pub fn postgres(&self) -> &Postgres {
+        &self.postgres
+    }
+
+    /// Versions, ways and addresses of both services in one line, without passwords.
+    pub fn describe(&self) -> String {
+        format!("{}, {}", self.rabbitmq.instance.describe(), self.postgres.instance.describe())
+    }
+}
+
+/// Settings for a stack.
+#[derive(Clone)]
+#[must_use]
+pub struct Builder {
+    amqp_url: Option<String>,
+    database_url: Option<String>,
+    places: Places,
+    rabbitmq_config: Vec<String>,
+}
+
+impl Builder {
+    /// Takes no given addresses, so that both services are ours to stop and kill.
+    pub fn private(mut self) -> Self {
+        self.amqp_url = None;
+        self.database_url = None;
+        self
+    }
+
+    /// Takes neither given addresses nor containers.
+    pub fn private_installed(mut self) -> Self {
+        self.places.containers = false;
+        self.private()
+    }
+
+    /// Takes the broker at this address.
+    pub fn amqp_url(mut self, url: impl Into<String>) -> Self {
+        self.amqp_url = Some(url.into());
+        self
+    }
+
+    /// Takes the database server at this address.
+    pub fn database_url(mut self, url: impl Into<String>) -> Self {
+        self.database_url = Some(url.into());
+        self
+    }
+
+    /// Looks elsewhere for the installed services.
+    pub fn places(mut self, places: Places) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// Adds a line to `rabbitmq.conf`; a given broker is then not taken, because it would not know the line.
+    pub fn rabbitmq_config(mut self, line: impl Into<String>) -> Self {
+        self.rabbitmq_config.push(line.into());
+        self.amqp_url = None;
+        self
+    }
+
+    /// Starts what is not given, both services at the same time, and waits until both answer.
+    pub async fn start(self) -> Result<Stack, Error> {
+        let all_given = self.amqp_url.is_some() && self.database_url.is_some();
+        let engine = if self.places.containers && !all_given { container::engine().await } else { None };
+        let rabbitmq = Box::pin(self.rabbitmq(engine));
+        let postgres = Box::pin(self.postgres(engine));
+        let (rabbitmq, postgres) = tokio::try_join!(rabbitmq, postgres)?;
+        Ok(Stack { rabbitmq, postgres })
+    }
+
+    async fn rabbitmq(&self, engine: Option<Engine>) -> Result<RabbitMq, Error> {
+        if let Some(url) = &self.amqp_url {
+            return RabbitMq::given(url).await;
+        }
+        let mut tried = NO_ENGINE.to_owned();
+        if let Some(engine) = engine {
+            match RabbitMq::in_container(&self.rabbitmq_config, &self.places, engine).await {
+                Ok(rabbitmq) => return Ok(rabbitmq),
+                Err(error) => tried = no_container(Service::RabbitMq, &error),
+            }
+        }
+        let installed = RabbitMq::installed(&self.rabbitmq_config, &self.places).await?;
+        installed.ok_or_else(|| nothing(Service::RabbitMq, &tried))
+    }
+
+    async fn postgres(&self, engine: Option<Engine>) -> Result<Postgres, Error> {
+        if let Some(url) = &self.database_url {
+            return Postgres::given(url).await;
+        }
+        let mut tried = NO_ENGINE.to_owned();
+        if let Some(engine) = engine {
+            match Postgres::in_container(&self.places, engine).await {
+                Ok(postgres) => return Ok(postgres),
+                Err(error) => tried = no_container(Service::Postgres, &error),
+            }
+        }
+        let installed = Postgres::installed(&self.places).await?;
+        installed.ok_or_else(|| nothing(Service::Postgres, &tried))
+    }
+}
+
+const NO_ENGINE: &str = "no Docker engine answers";
+
+/// Says once that the container did not come, and why, before what is installed is taken instead.
+fn no_container(service: Service, error: &Error) -> String {
+    let reason = error.chain();
+    tracing::warn!(%service, reason, "no container; looking for what is installed");
+    reason
+}
+
+fn nothing(service: Service, tried: &str) -> Error {
+    Error::NothingAvailable { service, tried: format!("{tried}; no installed {service} was found") }
+}

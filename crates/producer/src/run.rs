@@ -1,0 +1,118 @@
+//! The producer's life: hold the feeds of senders and keep their queues topped up.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use broker::{Publisher, Topology};
+use campaign::SenderId;
+use serde::Deserialize;
+use store::Store;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::feed::{Feed, Memory};
+
+/// How a producer works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a producer that died keeps its senders from the others. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// Pause between two rounds while something is published. Default 20 ms.
+    #[serde(with = "humantime_serde")]
+    pub busy_pause: Duration,
+    /// Pause between two rounds while there is nothing to publish. Default 200 ms.
+    #[serde(with = "humantime_serde")]
+    pub idle_pause: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(10),
+            busy_pause: Duration::from_millis(20),
+            idle_pause: Duration::from_millis(200),
+        }
+    }
+}
+
+/// A producer at work.
+struct Producer {
+    id: Uuid,
+    config: Config,
+    store: Store,
+    publisher: Publisher,
+    topology: Topology,
+    memories: HashMap<SenderId, Memory>,
+    leased_at: Option<Instant>,
+}
+
+/// Feeds every sender that no other producer feeds, until `shutdown`. Trouble with Postgres or RabbitMQ is waited out.
+pub async fn run(
+    config: Config,
+    store: Store,
+    publisher: Publisher,
+    topology: Topology,
+    shutdown: CancellationToken,
+) {
+    let id = Uuid::now_v7();
+    let mut producer =
+        Producer { id, config, store, publisher, topology, memories: HashMap::new(), leased_at: None };
+    tracing::info!(producer.id = %id, "producer {id} is feeding");
+    let mut failures = 0_u32;
+    while !shutdown.is_cancelled() {
+        let pause = match producer.round().await {
+            Ok(busy) => {
+                failures = 0;
+                if busy { producer.config.busy_pause } else { producer.config.idle_pause }
+            }
+            Err(error) => {
+                failures += 1;
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    failures,
+                    "the feed is waiting: {error}"
+                );
+                campaign::backoff(
+                    Duration::from_millis(200),
+                    Duration::from_secs(5),
+                    failures.min(20) as u16,
+                    1.0,
+                )
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    if let Err(error) = producer.store.release_feeds(id).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the feeds end with their lease: {error}");
+    }
+    tracing::info!(producer.id = %id, "producer {id} has stopped");
+}
+
+impl Producer {
+    /// One round over all senders. Returns whether anything was published.
+    async fn round(&mut self) -> Result<bool, Error> {
+        if self.leased_at.is_none_or(|at| at.elapsed() > self.config.lease / 4) {
+            self.store.take_feeds(self.id, self.config.lease).await?;
+            self.leased_at = Some(Instant::now());
+        }
+        let feeds = self.store.read_feeds(self.id).await?;
+        let mut busy = false;
+        for sender in &feeds {
+            let queue = self.topology.sender_queue(sender.sender.0);
+            if !self.memories.contains_key(&sender.sender) {
+                self.publisher.declare(&queue).await?;
+            }
+            let memory = self.memories.entry(sender.sender).or_default();
+            let feed = Feed { store: &self.store, publisher: &self.publisher, queue, sender };
+            busy |= feed.round(memory).await?;
+        }
+        Ok(busy)
+    }
+}

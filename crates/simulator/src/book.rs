@@ -1,0 +1,242 @@
+//! The ledger's storage: one 64-byte record a request, in chunks that never move.
+//!
+//! Invariant: records lie in the order of their sequence, which begins at 1, and of their arrival. A million accepted
+//! messages with a UUID as reference take about 100 MB, the counts per recipient included; references longer than 15
+//! characters that are no UUID take their own length besides.
+
+use std::collections::HashMap;
+
+use crate::label::{Attic, Label};
+use crate::outcome::{ACCEPTED, OutcomeId};
+use crate::provider::{Examined, Remark};
+use crate::{FaultKind, Msisdn};
+
+const CHUNK: usize = 16_384;
+/// The counts per recipient grow shard by shard, so that no request waits for all of them.
+const SHARDS: usize = 64;
+
+/// One request, as small as it gets.
+#[derive(Clone, Copy)]
+pub(crate) struct Record {
+    pub(crate) arrival_us: u64,
+    /// The digits of the recipient, or 0.
+    pub(crate) recipient: u64,
+    pub(crate) remark: u32,
+    pub(crate) ref2: u32,
+    pub(crate) peer_port: u16,
+    /// The status of the answer, or 0 if there is none.
+    pub(crate) status: u16,
+    pub(crate) outcome: OutcomeId,
+    pub(crate) fault: Option<FaultKind>,
+    pub(crate) reference: Label,
+    pub(crate) flow_token: Label,
+}
+
+/// What the verdict adds to an examined request.
+#[derive(Clone, Copy)]
+pub(crate) struct Entered {
+    pub(crate) arrival_us: u64,
+    pub(crate) peer_port: u16,
+    pub(crate) status: u16,
+    pub(crate) outcome: OutcomeId,
+    pub(crate) fault: Option<FaultKind>,
+}
+
+#[derive(Default)]
+pub(crate) struct Book {
+    chunks: Vec<Vec<Record>>,
+    attic: Attic,
+    remarks: Interner<Remark>,
+    ref2s: Interner<Option<String>>,
+    accepted_of: Vec<HashMap<u64, u32>>,
+    by_outcome: Vec<u64>,
+    distinct_recipients: u64,
+    accepted_more_than_once: u64,
+}
+
+impl Book {
+    pub(crate) fn len(&self) -> u64 {
+        let full = self.chunks.len().saturating_sub(1) * CHUNK;
+        let last = self.chunks.last().map_or(0, Vec::len);
+        u64::try_from(full + last).unwrap_or(u64::MAX)
+    }
+
+    /// Enters a request under the next sequence.
+    pub(crate) fn enter(&mut self, examined: Examined, entered: Entered) {
+        let record = Record {
+            arrival_us: entered.arrival_us,
+            recipient: examined.recipient.map_or(0, Msisdn::as_u64),
+            remark: self.remarks.intern(examined.remark),
+            ref2: self.ref2s.intern(examined.ref2),
+            peer_port: entered.peer_port,
+            status: entered.status,
+            outcome: entered.outcome,
+            fault: entered.fault,
+            reference: self.attic.store(examined.reference.as_deref()),
+            flow_token: self.attic.store(examined.flow_token.as_deref()),
+        };
+        self.count(&record);
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(record),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(record);
+                self.chunks.push(chunk);
+            }
+        }
+    }
+
+    /// Records with their sequence, from the one behind `after` on.
+    pub(crate) fn records(&self, after: u64) -> impl Iterator<Item = (u64, &Record)> {
+        let after_index = usize::try_from(after).unwrap_or(usize::MAX);
+        let chunks = self.chunks.iter().skip(after_index / CHUNK);
+        let records = chunks.flatten().skip(after_index % CHUNK);
+        records.zip(after.saturating_add(1)..).map(|(record, sequence)| (sequence, record))
+    }
+
+    pub(crate) fn label(&self, label: Label) -> Option<String> {
+        self.attic.read(label)
+    }
+
+    pub(crate) fn remark(&self, record: &Record) -> Remark {
+        self.remarks.get(record.remark).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn ref2(&self, record: &Record) -> Option<String> {
+        self.ref2s.get(record.ref2).cloned().flatten()
+    }
+
+    pub(crate) fn with_outcome(&self, outcome: OutcomeId) -> u64 {
+        self.by_outcome.get(usize::from(outcome)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn accepted_for(&self, recipient: Msisdn) -> u32 {
+        let digits = recipient.as_u64();
+        self.accepted_of.get(shard(digits)).and_then(|counts| counts.get(&digits)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn accepted_counts(&self) -> impl Iterator<Item = (Msisdn, u32)> {
+        let counts = self.accepted_of.iter().flatten();
+        counts.filter_map(|(&digits, &count)| Some((Msisdn::from_u64(digits)?, count)))
+    }
+
+    pub(crate) fn distinct_recipients(&self) -> u64 {
+        self.distinct_recipients
+    }
+
+    pub(crate) fn accepted_more_than_once(&self) -> u64 {
+        self.accepted_more_than_once
+    }
+
+    pub(crate) fn first_arrival_us(&self) -> Option<u64> {
+        self.chunks.first().and_then(|chunk| chunk.first()).map(|record| record.arrival_us)
+    }
+
+    pub(crate) fn last_arrival_us(&self) -> Option<u64> {
+        self.chunks.last().and_then(|chunk| chunk.last()).map(|record| record.arrival_us)
+    }
+
+    fn count(&mut self, record: &Record) {
+        let outcome = usize::from(record.outcome);
+        if self.by_outcome.len() <= outcome {
+            self.by_outcome.resize(outcome + 1, 0);
+        }
+        if let Some(count) = self.by_outcome.get_mut(outcome) {
+            *count += 1;
+        }
+        if record.outcome != ACCEPTED {
+            return;
+        }
+        if self.accepted_of.is_empty() {
+            self.accepted_of.resize_with(SHARDS, HashMap::new);
+        }
+        if let Some(counts) = self.accepted_of.get_mut(shard(record.recipient)) {
+            let count = counts.entry(record.recipient).or_default();
+            *count = count.saturating_add(1);
+            self.distinct_recipients += u64::from(*count == 1);
+            self.accepted_more_than_once += u64::from(*count == 2);
+        }
+    }
+}
+
+fn shard(digits: u64) -> usize {
+    usize::try_from(digits % 64).unwrap_or(0) % SHARDS
+}
+
+/// Gives every different value a number; the empty value is 0.
+struct Interner<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, u32>,
+    empty: T,
+}
+
+impl<T: Default> Default for Interner<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: HashMap::new(), empty: T::default() }
+    }
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Interner<T> {
+    fn intern(&mut self, value: T) -> u32 {
+        if value == self.empty {
+            return 0;
+        }
+        if let Some(&number) = self.numbers.get(&value) {
+            return number;
+        }
+        self.values.push(value.clone());
+        let number = u32::try_from(self.values.len()).unwrap_or(0);
+        self.numbers.insert(value, number);
+        number
+    }
+
+    fn get(&self, number: u32) -> Option<&T> {
+        let index = usize::try_from(number).unwrap_or(0).checked_sub(1)?;
+        self.values.get(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(book: &mut Book, recipient: &str, outcome: OutcomeId) {
+        let examined = Examined { recipient: Msisdn::parse(recipient), ..Examined::default() };
+        let arrival_us = book.len() * 10;
+        book.enter(examined, Entered { arrival_us, peer_port: 1, status: 202, outcome, fault: None });
+    }
+
+    #[test]
+    fn a_record_is_one_cache_line() {
+        assert_eq!(size_of::<Record>(), 64);
+    }
+
+    #[test]
+    fn reads_on_behind_any_sequence_across_chunks() {
+        let mut book = Book::default();
+        for _ in 0..(2 * CHUNK + 5) {
+            enter(&mut book, "254700000001", ACCEPTED);
+        }
+        let total = book.len();
+        for after in [0, 1, 16_383, 16_384, 16_385, 32_768, total - 1, total, total + 9, u64::MAX] {
+            let sequences: Vec<u64> = book.records(after).map(|(sequence, _)| sequence).collect();
+            assert_eq!(sequences.len() as u64, total.saturating_sub(after), "after {after}");
+            assert!(book.records(after).all(|(sequence, record)| record.arrival_us == (sequence - 1) * 10));
+        }
+    }
+
+    #[test]
+    fn counts_recipients_by_what_was_accepted() {
+        let mut book = Book::default();
+        for (recipient, outcome) in
+            [("254700000001", 0), ("254700000001", 0), ("254700000002", 0), ("254700000003", 1)]
+        {
+            enter(&mut book, recipient, outcome);
+        }
+        enter(&mut book, "254700000001", ACCEPTED);
+        assert_eq!((book.distinct_recipients(), book.accepted_more_than_once()), (2, 1));
+        assert_eq!(book.accepted_for(Msisdn::parse("254700000001").unwrap()), 3);
+        assert_eq!(book.accepted_for(Msisdn::parse("254700000003").unwrap()), 0);
+        assert_eq!((book.with_outcome(0), book.with_outcome(1), book.with_outcome(9)), (4, 1, 0));
+    }
+}

@@ -1,0 +1,217 @@
+//! Kaleyra's WhatsApp API V2, "Send Flow Messages", read from the vendor's page alone.
+//!
+//! Where the page is silent the choice is ours and stands in `docs/SIMULATOR.md`: the bodies of 404, 405, 429 and 503, and
+//! that a wrong content type or an unreadable body is an incorrect payload.
+
+use bytes::Bytes;
+use hyper::{HeaderMap, Method, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use crate::check::{Object, Unknown, Wrong};
+use crate::outcome::{Outcome, OutcomeId};
+use crate::provider::{Arrived, Examined, Finding, Remark};
+use crate::{Config, Msisdn, message};
+
+const BAD_CREDENTIALS: OutcomeId = 3;
+const UNKNOWN_NUMBER: OutcomeId = 4;
+const BAD_PAYLOAD: OutcomeId = 5;
+const NOT_FOUND: OutcomeId = 6;
+const METHOD_NOT_ALLOWED: OutcomeId = 7;
+
+/// The longest `ref`, `ref1` and `ref2`; what is longer is cut.
+const MOST_REF_CHARACTERS: usize = 255;
+
+/// The account the simulator plays.
+pub(crate) struct Rules {
+    sid: String,
+    number: Msisdn,
+    api_key: SecretString,
+}
+
+impl Rules {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { sid: config.account.clone(), number: config.number, api_key: config.api_key.clone() }
+    }
+
+    pub(crate) fn examine(&self, request: &Arrived<'_>) -> Examined {
+        let mut examined = Examined::default();
+        let body = request.body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
+        if let Some(body) = &body {
+            note_particulars(body, &mut examined);
+        }
+        if let Err(outcome) = self.admit(request) {
+            examined.finding = Finding::Stranger(outcome);
+            return examined;
+        }
+        let unknown = Unknown::default();
+        let verdict = check_content_type(request.headers).and_then(|()| match &body {
+            Some(body) => check_body(body, &unknown),
+            None => Err(Wrong("the body must be JSON of at most 1 MiB".to_owned())),
+        });
+        let wrong = verdict.err().map(|Wrong(what)| what);
+        if wrong.is_some() {
+            examined.finding = Finding::Faulty(BAD_PAYLOAD);
+        }
+        examined.remark = Remark { unknown_fields: unknown.into_inner(), wrong };
+        examined
+    }
+
+    /// Path, method, account, key and sender, in this order.
+    fn admit(&self, request: &Arrived<'_>) -> Result<(), OutcomeId> {
+        let mut segments = request.path.split('/');
+        let mut next = || segments.next();
+        let (Some(""), Some("v2"), Some(sid), Some("whatsapp"), Some(number), Some("messages"), None) =
+            (next(), next(), next(), next(), next(), next(), next())
+        else {
+            return Err(NOT_FOUND);
+        };
+        if request.method != Method::POST {
+            return Err(METHOD_NOT_ALLOWED);
+        }
+        let key = request.headers.get("api-key").map_or(&b""[..], |value| value.as_bytes());
+        if sid != self.sid || key != self.api_key.expose_secret().as_bytes() {
+            return Err(BAD_CREDENTIALS);
+        }
+        let digits = number.strip_prefix("%2B").or_else(|| number.strip_prefix("%2b")).unwrap_or(number);
+        if Msisdn::parse(digits) == Some(self.number) { Ok(()) } else { Err(UNKNOWN_NUMBER) }
+    }
+}
+
+/// Every answer of the page, its own words, and four that it does not describe.
+pub(crate) fn outcomes() -> Vec<Outcome> {
+    let low_balance = "Please check your balance, You have a low balance!";
+    let account = "API is not available for given customer.Please contact support for more info";
+    let version = "The phone number you're using is associated with different Version of our WA API. \
+                   Please use the appropriate endpoint.";
+    let credentials = "Incorrect SID or API key.";
+    let number = "Phone number is not present or does not belong to the account.";
+    let payload = "Refer to correct payload format";
+    let accepted =
+        Outcome { name: "accepted", code: "WA202", status: StatusCode::ACCEPTED, body: Bytes::new() };
+    vec![
+        accepted,
+        refusal("low_balance", 400, "E110", low_balance, &json!({"balance": low_balance})),
+        refusal("rate_limited", 429, "429", "Too many requests", &json!({"error": "Too many requests"})),
+        refusal("bad_credentials", 401, "RBC001", credentials, &json!({"error": credentials})),
+        refusal("unknown_number", 401, "WA401", number, &json!({"phone_number": number})),
+        refusal("bad_payload", 400, "WA400", payload, &json!({"payload": "Incorrect payload format"})),
+        refusal("not_found", 404, "404", "Not found", &json!({"error": "Not found"})),
+        refusal(
+            "method_not_allowed",
+            405,
+            "405",
+            "Method not allowed",
+            &json!({"error": "Method not allowed"}),
+        ),
+        refusal(
+            "internal_error",
+            500,
+            "WA500",
+            "Please try again later",
+            &json!({"error": "Internal server error"}),
+        ),
+        refusal("account_type", 401, "WA-401", account, &json!({"account": account})),
+        refusal("number_version", 401, "WA-401", version, &json!({"phone_number": version})),
+        refusal("overloaded", 503, "503", "Service unavailable", &json!({"error": "Service unavailable"})),
+    ]
+}
+
+/// `A` and 19 more characters, as long as the one on the page.
+pub(crate) fn message_id(salt: u32, sequence: u64) -> String {
+    format!("A{salt:08X}{sequence:011}")
+}
+
+pub(crate) fn accepted_body(message_id: &str) -> Bytes {
+    let body = format!(
+        r#"{{"code":"WA202","message":"Request Accepted","data":{{"message_id":"{message_id}"}},"error":{{}}}}"#
+    );
+    Bytes::from(body)
+}
+
+fn refusal(name: &'static str, status: u16, code: &'static str, message: &str, error: &Value) -> Outcome {
+    let data = if code == "RBC001" { json!([]) } else { json!({}) };
+    let body = json!({"code": code, "message": message, "data": data, "error": error});
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Outcome { name, code, status, body: Bytes::from(body.to_string()) }
+}
+
+/// What the ledger keeps of any body, right or wrong.
+fn note_particulars(body: &Value, examined: &mut Examined) {
+    let cut = |text: &str| text.chars().take(MOST_REF_CHARACTERS).collect::<String>();
+    let extra = |name| body.get("extra_info")?.get(name)?.as_str().map(cut);
+    if let Some(message) = body.get("messaging_object") {
+        examined.recipient = message.get("to").and_then(Value::as_str).and_then(Msisdn::parse);
+        examined.flow_token = message::flow_token(message).map(str::to_owned);
+    }
+    examined.reference = extra("ref");
+    examined.ref2 = extra("ref2");
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Wrong> {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = value.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        Ok(())
+    } else {
+        Err(Wrong("header content-type: must be application/json".to_owned()))
+    }
+}
+
+fn check_body(body: &Value, unknown: &Unknown) -> Result<(), Wrong> {
+    let root = Object::root(body, unknown)?;
+    root.knows(&["messaging_object", "extra_info"]);
+    check_messaging_object(&root.required_object("messaging_object")?)?;
+    if let Some(extra) = root.object("extra_info")? {
+        extra.knows(&["ref", "ref1", "ref2", "wa_source"]);
+        for name in ["ref", "ref1", "ref2", "wa_source"] {
+            extra.text(name, 0..=usize::MAX)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_messaging_object(object: &Object<'_, '_>) -> Result<(), Wrong> {
+    object.required_word("messaging_product", &["whatsapp"])?;
+    object.word("recipient_type", &["individual"])?;
+    let to = object.required_text("to", 1..=usize::MAX)?;
+    if Msisdn::parse(to).is_none() {
+        return Err(object.wrong("to", "must be one E.164 number"));
+    }
+    // Left out it means text, which is no message of this endpoint.
+    let kind = object.required_word("type", &["interactive", "template"])?;
+    object.knows(&["messaging_product", "recipient_type", "to", "type", kind]);
+    let content = object.required_object(kind)?;
+    if kind == "template" { message::check_template(&content) } else { message::check_interactive(&content) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{ACCEPTED, LOW_BALANCE, RATE_LIMITED};
+
+    #[test]
+    fn the_table_stands_in_the_order_that_the_constants_say() {
+        let names: Vec<_> = outcomes().iter().map(|outcome| outcome.name).collect();
+        let places = [
+            (ACCEPTED, "accepted"),
+            (LOW_BALANCE, "low_balance"),
+            (RATE_LIMITED, "rate_limited"),
+            (BAD_CREDENTIALS, "bad_credentials"),
+            (UNKNOWN_NUMBER, "unknown_number"),
+            (BAD_PAYLOAD, "bad_payload"),
+            (NOT_FOUND, "not_found"),
+            (METHOD_NOT_ALLOWED, "method_not_allowed"),
+        ];
+        for (id, name) in places {
+            assert_eq!(names.get(usize::from(id)), Some(&name));
+        }
+    }
+
+    #[test]
+    fn a_message_id_is_as_long_as_the_one_on_the_page() {
+        assert_eq!(message_id(7, 1).len(), "AXXXXXXXXXXXXXXXXXXX".len());
+        assert_ne!(message_id(7, 1), message_id(7, 2));
+        assert_ne!(message_id(7, 1), message_id(8, 1));
+    }
+}

@@ -1,0 +1,152 @@
+//! Meta's message object for flows, as far as its own documentation goes; Kaleyra passes it on as `messaging_object`.
+//!
+//! Texts are 1 to 60 (header, footer), 1 to 1024 (body) and 1 to 30 (button) characters long.
+//! Rules: <https://developers.facebook.com/docs/whatsapp/flows/gettingstarted/sendingaflow> and the schema `ActionObject` of
+//! <https://github.com/facebook/openapi>.
+
+use serde_json::Value;
+
+use crate::check::{Object, Wrong};
+
+const ANY: std::ops::RangeInclusive<usize> = 1..=usize::MAX;
+
+/// Checks an `interactive` object of type `flow`.
+pub(crate) fn check_interactive(interactive: &Object<'_, '_>) -> Result<(), Wrong> {
+    interactive.knows(&["type", "header", "body", "footer", "action"]);
+    interactive.required_word("type", &["flow"])?;
+    if let Some(header) = interactive.object("header")? {
+        header.knows(&["type", "text"]);
+        header.required_word("type", &["text"])?;
+        header.text("text", 1..=60)?;
+    }
+    check_words(interactive, "body", 1024)?;
+    check_words(interactive, "footer", 60)?;
+    let action = interactive.required_object("action")?;
+    action.knows(&["name", "parameters"]);
+    action.required_word("name", &["flow"])?;
+    check_flow_parameters(&action.required_object("parameters")?)
+}
+
+/// Checks a `template` object, its flow button included.
+pub(crate) fn check_template(template: &Object<'_, '_>) -> Result<(), Wrong> {
+    template.knows(&["name", "language", "components"]);
+    template.required_text("name", 1..=512)?;
+    let language = template.required_object("language")?;
+    language.knows(&["code"]);
+    language.required_text("code", ANY)?;
+    template.each("components", check_component)?;
+    Ok(())
+}
+
+/// The flow token of a message object, wherever it stands, without any checking.
+pub(crate) fn flow_token(message: &Value) -> Option<&str> {
+    if let Some(interactive) = message.get("interactive") {
+        return interactive.get("action")?.get("parameters")?.get("flow_token")?.as_str();
+    }
+    let components = message.get("template")?.get("components")?.as_array()?;
+    let mut parameters =
+        components.iter().filter_map(|component| component.get("parameters")?.as_array()).flatten();
+    parameters.find_map(|parameter| parameter.get("action")?.get("flow_token")?.as_str())
+}
+
+fn check_words(interactive: &Object<'_, '_>, name: &str, most: usize) -> Result<(), Wrong> {
+    if let Some(part) = interactive.object(name)? {
+        part.knows(&["text"]);
+        part.text("text", 1..=most)?;
+    }
+    Ok(())
+}
+
+fn check_flow_parameters(parameters: &Object<'_, '_>) -> Result<(), Wrong> {
+    parameters.knows(&[
+        "flow_message_version",
+        "flow_id",
+        "flow_name",
+        "flow_cta",
+        "flow_token",
+        "mode",
+        "flow_action",
+        "flow_action_payload",
+    ]);
+    parameters.required_word("flow_message_version", &["3"])?;
+    parameters.required_text("flow_cta", 1..=30)?;
+    match (parameters.text("flow_id", ANY)?, parameters.text("flow_name", ANY)?) {
+        (None, None) => return Err(parameters.wrong("flow_id", "is required, or flow_name")),
+        (Some(_), Some(_)) => return Err(parameters.wrong("flow_name", "must not stand beside flow_id")),
+        _ => {}
+    }
+    parameters.text("flow_token", ANY)?;
+    parameters.word("mode", &["draft", "published"])?;
+    let flow_action = parameters.word("flow_action", &["navigate", "data_exchange"])?.unwrap_or("navigate");
+    if let Some(payload) = parameters.object("flow_action_payload")? {
+        if flow_action != "navigate" {
+            return Err(parameters.wrong("flow_action_payload", "is only for flow_action navigate"));
+        }
+        payload.knows(&["screen", "data"]);
+        payload.required_text("screen", ANY)?;
+        payload.filled_object("data")?;
+    }
+    Ok(())
+}
+
+fn check_component(component: &Object<'_, '_>) -> Result<(), Wrong> {
+    let kind = component.required_word("type", &["header", "body", "footer", "button"])?;
+    if kind != "button" {
+        component.knows(&["type", "parameters"]);
+        component.each("parameters", check_parameter)?;
+        return Ok(());
+    }
+    component.knows(&["type", "sub_type", "index", "parameters"]);
+    let sub_types = ["flow", "quick_reply", "url", "copy_code", "catalog", "mpm", "voice_call"];
+    let sub_type = component.required_word("sub_type", &sub_types)?;
+    check_index(component)?;
+    if sub_type == "flow" {
+        component.each("parameters", check_flow_button)?;
+    } else {
+        component.each("parameters", check_parameter)?;
+    }
+    Ok(())
+}
+
+/// The place of a button: a digit, as a string or as a number.
+fn check_index(button: &Object<'_, '_>) -> Result<(), Wrong> {
+    let in_place = match button.value("index") {
+        None => return Err(button.missing("index")),
+        Some(Value::String(text)) => text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_digit()),
+        Some(value) => value.as_u64().is_some_and(|index| index < 10),
+    };
+    if in_place { Ok(()) } else { Err(button.wrong("index", "must be 0 to 9")) }
+}
+
+fn check_flow_button(parameter: &Object<'_, '_>) -> Result<(), Wrong> {
+    parameter.knows(&["type", "action"]);
+    parameter.required_word("type", &["action"])?;
+    let action = parameter.required_object("action")?;
+    action.knows(&["flow_token", "flow_action_data"]);
+    action.text("flow_token", ANY)?;
+    action.filled_object("flow_action_data")
+}
+
+fn check_parameter(parameter: &Object<'_, '_>) -> Result<(), Wrong> {
+    let kinds = [
+        "text",
+        "currency",
+        "date_time",
+        "image",
+        "video",
+        "document",
+        "location",
+        "payload",
+        "coupon_code",
+        "action",
+    ];
+    let kind = parameter.required_word("type", &kinds)?;
+    parameter.knows(&["type", "parameter_name", kind]);
+    parameter.text("parameter_name", ANY)?;
+    if matches!(kind, "text" | "payload" | "coupon_code") {
+        parameter.required_text(kind, ANY)?;
+    } else {
+        parameter.required_object(kind)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! What a provider can answer, as data: every answer it knows, rendered once at the start.
+//!
+//! Invariant: the first three outcomes of every table are [`ACCEPTED`], [`LOW_BALANCE`] and [`RATE_LIMITED`]; the
+//! simulator's own two, which no provider documents, stand at the end.
+
+use bytes::Bytes;
+use hyper::StatusCode;
+
+use crate::Error;
+
+/// The place of an outcome in its provider's table.
+pub(crate) type OutcomeId = u8;
+
+pub(crate) const ACCEPTED: OutcomeId = 0;
+pub(crate) const LOW_BALANCE: OutcomeId = 1;
+pub(crate) const RATE_LIMITED: OutcomeId = 2;
+
+/// One answer of a provider.
+#[derive(Clone)]
+pub(crate) struct Outcome {
+    /// Our name for it, unique in the table; the vendor uses one code for two answers.
+    pub(crate) name: &'static str,
+    /// The code in the body.
+    pub(crate) code: &'static str,
+    pub(crate) status: StatusCode,
+    /// The whole body; empty for [`ACCEPTED`], whose body carries an id.
+    pub(crate) body: Bytes,
+}
+
+/// Every outcome of a provider and of the simulator itself.
+pub(crate) struct Outcomes {
+    all: Vec<Outcome>,
+}
+
+impl Outcomes {
+    /// Completes a provider's table.
+    pub(crate) fn new(mut all: Vec<Outcome>) -> Self {
+        let own = |name, status| Outcome { name, code: name, status, body: Bytes::new() };
+        all.push(own("redirected", StatusCode::TEMPORARY_REDIRECT));
+        all.push(own("garbled", StatusCode::BAD_GATEWAY));
+        Self { all }
+    }
+
+    pub(crate) fn get(&self, id: OutcomeId) -> Option<&Outcome> {
+        self.all.get(usize::from(id))
+    }
+
+    pub(crate) fn redirected(&self) -> OutcomeId {
+        self.counted_from_end(2)
+    }
+
+    pub(crate) fn garbled(&self) -> OutcomeId {
+        self.counted_from_end(1)
+    }
+
+    /// Finds a refusal by its name, or by its code where only one refusal has it.
+    pub(crate) fn refusal(&self, wanted: &str) -> Result<OutcomeId, Error> {
+        let refusals = || self.refusals();
+        if let Some((id, _)) = refusals().find(|(_, outcome)| outcome.name == wanted) {
+            return Ok(id);
+        }
+        let mut with_code = refusals().filter(|(_, outcome)| outcome.code == wanted);
+        if let (Some((id, _)), None) = (with_code.next(), with_code.next()) {
+            return Ok(id);
+        }
+        let names: Vec<_> = refusals().map(|(_, outcome)| outcome.name).collect();
+        Err(Error::invalid(format!(
+            "no single refusal is called {wanted:?}: use one of {}",
+            names.join(", ")
+        )))
+    }
+
+    fn refusals(&self) -> impl Iterator<Item = (OutcomeId, &Outcome)> {
+        (0..).zip(&self.all).filter(|&(id, _)| id != ACCEPTED && id < self.redirected())
+    }
+
+    fn counted_from_end(&self, distance: usize) -> OutcomeId {
+        OutcomeId::try_from(self.all.len().saturating_sub(distance)).unwrap_or(OutcomeId::MAX)
+    }
+}

@@ -1,0 +1,104 @@
+//! The connection pool, and the connections of their own that imports and migrations use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use rustls_platform_verifier::BuilderVerifierExt;
+use secrecy::ExposeSecret;
+use tokio_postgres::Client;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::config::Config;
+use crate::error::Error;
+
+/// Postgres, through a bounded pool of connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    own: Arc<Connector>,
+}
+
+/// Makes connections outside the pool.
+struct Connector {
+    postgres: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
+    wait: Duration,
+}
+
+impl Store {
+    /// Prepares the pool and makes the first connection, so that a wrong address is told at once.
+    pub async fn connect(config: &Config) -> Result<Self, Error> {
+        let store = Self::prepare(config)?;
+        drop(store.client().await?);
+        Ok(store)
+    }
+
+    fn prepare(config: &Config) -> Result<Self, Error> {
+        let mut postgres = parse(config)?;
+        let tls = tls()?;
+        let own = Arc::new(Connector { postgres: postgres.clone(), tls: tls.clone(), wait: config.wait });
+        // Claim and record name one campaign each: planning them anew finds its partition at once, and locks no other.
+        postgres.options(format!(
+            "-c statement_timeout={} -c plan_cache_mode=force_custom_plan",
+            config.statement_timeout.as_millis()
+        ));
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let timeouts =
+            Timeouts { wait: Some(config.wait), create: Some(config.wait), recycle: Some(config.wait) };
+        let pool = Pool::builder(Manager::from_config(postgres, tls, recycling))
+            .max_size(config.connections)
+            .timeouts(timeouts)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
+        Ok(Self { pool, own })
+    }
+
+    /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()` only.
+    pub(crate) async fn client(&self) -> Result<Object, Error> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// A connection of one's own, without a limit on how long a statement runs.
+    pub(crate) async fn own_client(&self) -> Result<Client, Error> {
+        let connecting = self.own.postgres.connect(self.own.tls.clone());
+        let (client, connection) =
+            tokio::time::timeout(self.own.wait, connecting).await.map_err(|elapsed| {
+                Error::Unavailable { reason: "no connection was made in time", source: elapsed.into() }
+            })??;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "a connection of its own ended");
+            }
+        });
+        Ok(client)
+    }
+}
+
+fn parse(config: &Config) -> Result<tokio_postgres::Config, Error> {
+    // The text of the parser's error may hold a part of the address, and with it the password: it is not passed on.
+    let mut postgres: tokio_postgres::Config = config.url.expose_secret().parse().map_err(|_| {
+        Error::Invalid("DATABASE_URL is not of the form postgres://user:password@host:port/database".into())
+    })?;
+    if postgres.get_application_name().is_none() {
+        postgres.application_name("flowcast");
+    }
+    postgres
+        .connect_timeout(config.wait)
+        .tcp_user_timeout(Duration::from_secs(15))
+        .keepalives_idle(Duration::from_secs(30));
+    Ok(postgres)
+}
+
+/// TLS as the address asks for (`sslmode`), with the machine's own roots.
+fn tls() -> Result<MakeRustlsConnect, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let wrong = |error: rustls::Error| Error::Invalid(format!("TLS cannot be set up: {error}"));
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(BuilderVerifierExt::with_platform_verifier)
+        .map_err(wrong)?
+        .with_no_client_auth();
+    Ok(MakeRustlsConnect::new(client))
+}

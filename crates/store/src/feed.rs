@@ -1,0 +1,209 @@
+//! What the producer knows of each campaign's feed: how far it published, and from where nobody waits any more.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, SendTask, SenderId, Seq};
+use uuid::Uuid;
+
+use crate::connection::Store;
+use crate::error::Error;
+use crate::senders::rate_of;
+
+/// A sender as its feed needs it.
+#[derive(Clone, Debug)]
+pub struct SenderFeed {
+    /// The sender.
+    pub sender: SenderId,
+    /// Whether its gate is open.
+    pub is_open: bool,
+    /// Requests a second it may send; `None` is without a limit.
+    pub per_second: Option<f64>,
+    /// Its running campaigns.
+    pub campaigns: Vec<FeedState>,
+}
+
+/// How far the feed of a running campaign came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedState {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its share of the sender's rate among its running campaigns.
+    pub weight: u16,
+    /// How many recipients it has.
+    pub recipients: i32,
+    /// Everyone up to here was published since the last rewind.
+    pub cursor: i32,
+    /// Everyone up to here was ever published.
+    pub published: i32,
+    /// Nobody below this place is pending, but for those listed as due.
+    pub low_water: i32,
+}
+
+impl Store {
+    /// Takes or renews the feed of every sender that no other producer feeds.
+    pub async fn take_feeds(&self, producer: Uuid, lease: Duration) -> Result<(), Error> {
+        let take = "
+            update sender_feed set producer = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+            where producer = $1 or lease_until < clock_timestamp()";
+        let client = self.client().await?;
+        let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
+        client.execute(&client.prepare_cached(take).await?, &[&producer, &lease_ms]).await?;
+        Ok(())
+    }
+
+    /// Reads how far each running campaign of this producer's senders came. A campaign or sender that was opened again
+    /// since is first set back to its low-water mark.
+    pub async fn read_feeds(&self, producer: Uuid) -> Result<Vec<SenderFeed>, Error> {
+        let rewind = "
+            with reopened as (
+                update campaign_feed f
+                set cursor = f.low_water - 1, campaign_epoch = c.epoch, gate_epoch = g.epoch
+                from campaign c join sender_gate g on g.sender_id = c.sender_id
+                    join sender_feed s on s.sender_id = c.sender_id
+                where f.campaign_id = c.id and c.state = 'running' and g.is_open and s.producer = $1
+                    and (f.campaign_epoch, f.gate_epoch) is distinct from (c.epoch, g.epoch)
+                returning f.campaign_id
+            )
+            update due set publish_at = due_at from reopened where due.campaign_id = reopened.campaign_id";
+        let read = "
+            select s.sender_id, g.is_open, g.permits, g.per_us, g.burst, c.id, c.recipients, f.cursor, f.published,
+                f.low_water, coalesce((c.definition #>> '{policy,weight}')::int, 1) as weight
+            from sender_feed s join sender_gate g using (sender_id)
+            left join (campaign c join campaign_feed f on f.campaign_id = c.id)
+                on c.sender_id = s.sender_id and c.state = 'running'
+            where s.producer = $1 order by s.sender_id, c.id";
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(rewind).await?, &[&producer]).await?;
+        let mut feeds: Vec<SenderFeed> = Vec::new();
+        for row in client.query(&client.prepare_cached(read).await?, &[&producer]).await? {
+            let sender = SenderId(row.get("sender_id"));
+            if feeds.last().is_none_or(|feed| feed.sender != sender) {
+                let rate = rate_of(row.get("permits"), row.get("per_us"), row.get("burst"));
+                let per_second = rate.map(campaign::Rate::per_second);
+                feeds.push(SenderFeed {
+                    sender,
+                    is_open: row.get("is_open"),
+                    per_second,
+                    campaigns: Vec::new(),
+                });
+            }
+            if let (Some(id), Some(feed)) = (row.get::<_, Option<i64>>("id"), feeds.last_mut()) {
+                feed.campaigns.push(FeedState {
+                    campaign: CampaignId(id),
+                    weight: u16::try_from(row.get::<_, i32>("weight")).unwrap_or(1),
+                    recipients: row.get("recipients"),
+                    cursor: row.get("cursor"),
+                    published: row.get("published"),
+                    low_water: row.get("low_water"),
+                });
+            }
+        }
+        Ok(feeds)
+    }
+
+    /// Gives the feeds of this producer back, so that another need not wait for the lease to end.
+    pub async fn release_feeds(&self, producer: Uuid) -> Result<(), Error> {
+        let release = "update sender_feed set producer = null, lease_until = 'epoch' where producer = $1";
+        self.client().await?.execute(release, &[&producer]).await?;
+        Ok(())
+    }
+
+    /// Recipients between `after` and `until` that are still pending, at most `limit`, in order.
+    pub async fn pending_between(
+        &self,
+        campaign: CampaignId,
+        (after, until): (i32, i32),
+        limit: usize,
+    ) -> Result<Vec<Seq>, Error> {
+        let select = "
+            select seq from recipient where campaign_id = $1 and seq > $2 and seq <= $3 and state = 'pending'
+            order by seq limit $4";
+        let client = self.client().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = client
+            .query(&client.prepare_cached(select).await?, &[&campaign.0, &after, &until, &limit])
+            .await?;
+        Ok(rows.iter().map(|row| Seq(row.get(0))).collect())
+    }
+
+    /// Remembers that everyone up to `to` was published; `from` is where the cursor must still stand, so that a rewind
+    /// in between is not undone.
+    pub async fn advance_cursor(&self, campaign: CampaignId, from: i32, to: i32) -> Result<(), Error> {
+        let update = "
+            update campaign_feed set cursor = $3, published = greatest(published, $3)
+            where campaign_id = $1 and cursor = $2";
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(update).await?, &[&campaign.0, &from, &to]).await?;
+        Ok(())
+    }
+
+    /// Sends the feed back to its low-water mark: messages were lost.
+    pub async fn rewind(&self, campaign: CampaignId) -> Result<(), Error> {
+        let update = "update campaign_feed set cursor = low_water - 1 where campaign_id = $1";
+        self.client().await?.execute(update, &[&campaign.0]).await?;
+        Ok(())
+    }
+
+    /// Moves the low-water mark up to the first recipient that is still pending and returns it; past the last
+    /// recipient when nobody is.
+    pub async fn advance_low_water(&self, campaign: CampaignId) -> Result<i32, Error> {
+        let update = "
+            update campaign_feed f
+            set low_water = coalesce(
+                (select r.seq from recipient r
+                 where r.campaign_id = $1 and r.seq >= f.low_water and r.seq <= c.recipients and r.state = 'pending'
+                 order by r.seq limit 1),
+                c.recipients + 1)
+            from campaign c where c.id = f.campaign_id and f.campaign_id = $1
+            returning f.low_water";
+        let client = self.client().await?;
+        let row = client.query_opt(&client.prepare_cached(update).await?, &[&campaign.0]).await?;
+        row.map(|row| row.get(0)).ok_or_else(|| crate::campaigns::missing(campaign))
+    }
+
+    /// Recipients of this sender's running campaigns that are due again, at most `limit`. They are not given out again
+    /// for a minute, unless their campaign or sender is opened again.
+    pub async fn take_due(&self, sender: SenderId, limit: usize) -> Result<Vec<SendTask>, Error> {
+        let update = "
+            update due set publish_at = clock_timestamp() + interval '1 minute'
+            from (
+                select d.campaign_id, d.seq from due d join campaign c on c.id = d.campaign_id
+                where d.sender_id = $1 and d.publish_at <= clock_timestamp() and c.state = 'running'
+                order by d.publish_at limit $2 for update of d skip locked
+            ) now_due
+            where due.campaign_id = now_due.campaign_id and due.seq = now_due.seq
+            returning due.campaign_id, due.seq";
+        let client = self.client().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = client.query(&client.prepare_cached(update).await?, &[&sender.0, &limit]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| SendTask { campaign: CampaignId(row.get(0)), seq: Seq(row.get(1)) })
+            .collect())
+    }
+
+    /// How many batches of this campaign are claimed just now.
+    pub async fn open_claims(&self, campaign: CampaignId) -> Result<i64, Error> {
+        let select = "select count(*) from claim where campaign_id = $1";
+        Ok(self.client().await?.query_one(select, &[&campaign.0]).await?.get(0))
+    }
+
+    /// Marks a running campaign finished if nobody is pending, being sent to or due again. Returns whether it did.
+    pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
+        // The cheap question first: the second one reads the whole list.
+        let busy = "
+            select exists (select from claim where campaign_id = $1) or exists (select from due where campaign_id = $1)";
+        let update = "
+            update campaign c set state = 'finished', finished_at = now()
+            where c.id = $1 and c.state = 'running'
+                and not exists (select from claim where campaign_id = $1)
+                and not exists (select from due where campaign_id = $1)
+                and not exists (
+                    select from recipient where campaign_id = $1 and state in ('pending', 'sending', 'retry'))";
+        let client = self.client().await?;
+        if client.query_one(busy, &[&campaign.0]).await?.get(0) {
+            return Ok(false);
+        }
+        Ok(client.execute(update, &[&campaign.0]).await? > 0)
+    }
+}

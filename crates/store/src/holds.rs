@@ -1,0 +1,121 @@
+//! Stops: closing and opening the gates of senders and campaigns, always with reason, time and who did it.
+
+use campaign::{CampaignId, Reason, SenderId, StopReason};
+use jiff::Timestamp;
+
+use crate::connection::Store;
+use crate::error::Error;
+
+/// A stop that is in force.
+#[derive(Clone, Debug)]
+pub struct HoldRow {
+    /// The sender.
+    pub sender: String,
+    /// The campaign, when only that is stopped.
+    pub campaign: Option<CampaignId>,
+    /// Why.
+    pub reason: StopReason,
+    /// What the provider said, in our words.
+    pub detail: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom: an operator's command, or the worker that was refused.
+    pub caused_by: String,
+}
+
+/// Why a gate is to be closed, and by whom.
+#[derive(Clone, Copy, Debug)]
+pub struct StopCause<'a> {
+    /// The reason.
+    pub reason: StopReason,
+    /// The refusal that caused it, if it was one.
+    pub refusal: Option<&'a Reason>,
+    /// Who closes it: an operator's command, or the worker that was refused.
+    pub by: &'a str,
+}
+
+impl StopCause<'_> {
+    fn words(&self) -> (Option<&str>, Option<&str>) {
+        (self.refusal.map(|reason| reason.code.as_ref()), self.refusal.map(|reason| reason.text.as_ref()))
+    }
+}
+
+impl Store {
+    /// Closes a sender's gate. `epoch` is the opening in which the cause was met: a cause of an earlier opening does
+    /// nothing. Without an epoch it closes the gate whatever the opening. Returns whether this call closed it.
+    pub async fn stop_sender(
+        &self,
+        sender: SenderId,
+        epoch: Option<i64>,
+        cause: &StopCause<'_>,
+    ) -> Result<bool, Error> {
+        let statement = "
+            with closed as (
+                update sender_gate set is_open = false
+                where sender_id = $1 and is_open and epoch = coalesce($2, epoch) returning sender_id
+            )
+            insert into hold (sender_id, reason, code, detail, caused_by)
+            select sender_id, $3, $4, $5, $6 from closed";
+        let (code, detail) = cause.words();
+        let client = self.client().await?;
+        let n = client
+            .execute(statement, &[&sender.0, &epoch, &cause.reason.word(), &code, &detail, &cause.by])
+            .await?;
+        Ok(n > 0)
+    }
+
+    /// Opens a sender's gate again: a new epoch begins. Returns whether it was closed.
+    pub async fn open_sender(&self, sender: SenderId, ended_by: &str) -> Result<bool, Error> {
+        let statement = "
+            with opened as (
+                update sender_gate set is_open = true, epoch = epoch + 1
+                where sender_id = $1 and not is_open returning sender_id
+            )
+            update hold h set ended_at = now(), ended_by = $2 from opened
+            where h.sender_id = opened.sender_id and h.campaign_id is null and h.ended_at is null";
+        Ok(self.client().await?.execute(statement, &[&sender.0, &ended_by]).await? > 0)
+    }
+
+    /// Pauses a running campaign. `epoch` as in [`Store::stop_sender`]. Returns whether this call paused it.
+    pub async fn pause_campaign(
+        &self,
+        campaign: CampaignId,
+        epoch: Option<i64>,
+        cause: &StopCause<'_>,
+    ) -> Result<bool, Error> {
+        let statement = "
+            with paused as (
+                update campaign set state = 'paused'
+                where id = $1 and state = 'running' and epoch = coalesce($2, epoch) returning id, sender_id
+            )
+            insert into hold (sender_id, campaign_id, reason, code, detail, caused_by)
+            select sender_id, id, $3, $4, $5, $6 from paused";
+        let (code, detail) = cause.words();
+        let client = self.client().await?;
+        let n = client
+            .execute(statement, &[&campaign.0, &epoch, &cause.reason.word(), &code, &detail, &cause.by])
+            .await?;
+        Ok(n > 0)
+    }
+
+    /// The stops in force, senders first, oldest first.
+    pub async fn holds(&self) -> Result<Vec<HoldRow>, Error> {
+        let select = "
+            select s.name, h.campaign_id, h.reason, h.detail, h.since, h.caused_by
+            from hold h join sender s on s.id = h.sender_id
+            where h.ended_at is null order by h.campaign_id nulls first, h.since";
+        let rows = self.client().await?.query(select, &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HoldRow {
+                    sender: row.get(0),
+                    campaign: row.get::<_, Option<i64>>(1).map(CampaignId),
+                    reason: row.get::<_, &str>(2).parse().map_err(Error::unreadable)?,
+                    detail: row.get(3),
+                    since: row.get(4),
+                    caused_by: row.get(5),
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,32 @@
+//! Postgres: the truth about every campaign. All SQL of the project is in this crate and in `migrations/`.
+//!
+//! **Invariants.** `tokio-postgres` and `deadpool-postgres` are used here only. The database clock is the only clock:
+//! no time of a worker is ever compared with one of the database. Every change that must hold together is one
+//! statement or one transaction. A future that is dropped may still be carried out by the server, so no caller takes a
+//! time-out for "not done": it reads the row again.
+
+mod campaigns;
+mod claims;
+mod config;
+mod connection;
+mod error;
+mod feed;
+mod holds;
+mod imports;
+mod outcomes;
+mod reports;
+mod schema;
+mod senders;
+
+pub use campaigns::CampaignRow;
+pub use claims::{Claim, Claimed, ClaimedRow, Refused};
+pub use config::Config;
+pub use connection::Store;
+pub use error::Error;
+pub use feed::{FeedState, SenderFeed};
+pub use holds::{HoldRow, StopCause};
+pub use imports::{Import, ImportCounts, Rejection};
+pub use outcomes::{Recorded, RecordedOutcome};
+pub use reports::{CampaignReport, ErrorReport};
+pub use schema::Migrated;
+pub use senders::{NewSender, SenderRow};

@@ -1,0 +1,187 @@
+//! Recording outcomes: recipients, attempts and what is due again, in one statement.
+//!
+//! An outcome is recorded only over the claim it belongs to, so a worker that wakes up late changes nothing that
+//! somebody else settled meanwhile; its request is still on record, as late.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, ClaimId, Outcome, Reason, SenderId, Seq};
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+
+use crate::connection::Store;
+use crate::error::Error;
+
+/// What became of one claimed recipient.
+#[derive(Clone, Debug)]
+pub struct RecordedOutcome {
+    /// The claim it belongs to.
+    pub claim: ClaimId,
+    /// The recipient.
+    pub seq: Seq,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The request, or `None` when none was made and so none counts.
+    pub request: Option<Recorded>,
+}
+
+/// One HTTP request, for the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded {
+    /// When it left, on the database clock.
+    pub sent_at: Timestamp,
+    /// From leaving to the end of the answer.
+    pub latency: Duration,
+    /// The answer's status, if there was an answer.
+    pub http_status: Option<u16>,
+}
+
+const STATEMENT: &str = "
+with o as (
+    select * from unnest($2::bigint[], $3::int[], $4::text[], $5::text[], $6::bool[], $7::text[], $8::text[],
+        $9::bigint[], $10::timestamptz[], $11::int[], $12::smallint[], $13::text[])
+    as o (claim_id, seq, outcome, state, given_back, reason_code, reason_text, due_in_ms, sent_at, latency_us,
+        http_status, provider_message_id)
+), gone as (
+    select state = 'cancelled' as yes from campaign where id = $1
+), recorded as (
+    update recipient r
+    set state = case when gone.yes and o.due_in_ms is not null then 'cancelled' else o.state end,
+        attempts = r.attempts - o.given_back::int, reason_code = o.reason_code, changed_at = clock_timestamp()
+    from o, gone
+    where r.campaign_id = $1 and r.seq = o.seq and r.claim_id = o.claim_id and r.state in ('sending', 'unknown')
+    returning r.seq, r.state
+), attempted as (
+    insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
+        reason_text, provider_message_id)
+    select $1, o.claim_id, o.sent_at, o.seq, o.latency_us, o.http_status, o.outcome, recorded.seq is null,
+        o.reason_code, o.reason_text, o.provider_message_id
+    from o left join recorded on recorded.seq = o.seq
+    where o.sent_at is not null
+    on conflict do nothing
+), due_again as (
+    insert into due (campaign_id, seq, sender_id, due_at, publish_at)
+    select $1, o.seq, $14, at.at, at.at
+    from o join recorded on recorded.seq = o.seq,
+        lateral (select clock_timestamp() + o.due_in_ms * interval '1 millisecond' as at) at
+    where recorded.state in ('pending', 'retry')
+    on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
+), closed as (
+    delete from claim where id = any($15)
+)
+select count(*) from recorded";
+
+/// The outcomes of one call, a column each.
+#[derive(Default)]
+struct Columns<'a> {
+    claim_id: Vec<i64>,
+    seq: Vec<i32>,
+    outcome: Vec<&'static str>,
+    state: Vec<&'static str>,
+    given_back: Vec<bool>,
+    reason_code: Vec<Option<&'a str>>,
+    reason_text: Vec<Option<&'a str>>,
+    due_in_ms: Vec<Option<i64>>,
+    sent_at: Vec<Option<Timestamp>>,
+    latency_us: Vec<Option<i32>>,
+    http_status: Vec<Option<i16>>,
+    provider_message_id: Vec<Option<&'a str>>,
+}
+
+impl Store {
+    /// Records the outcomes of one campaign's recipients, and closes the claims whose last outcome is among them.
+    /// Returns how many recipients it changed; the others had been settled by somebody else. Recording the same again
+    /// changes nothing.
+    pub async fn record(
+        &self,
+        sender: SenderId,
+        campaign: CampaignId,
+        outcomes: &[RecordedOutcome],
+        closed: &[ClaimId],
+    ) -> Result<u64, Error> {
+        let mut columns = Columns::default();
+        for outcome in outcomes {
+            columns.push(outcome);
+        }
+        let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
+        let client = self.client().await?;
+        let prepared = client.prepare_cached(STATEMENT).await?;
+        let parameters: [&(dyn ToSql + Sync); 15] = [
+            &campaign.0,
+            &columns.claim_id,
+            &columns.seq,
+            &columns.outcome,
+            &columns.state,
+            &columns.given_back,
+            &columns.reason_code,
+            &columns.reason_text,
+            &columns.due_in_ms,
+            &columns.sent_at,
+            &columns.latency_us,
+            &columns.http_status,
+            &columns.provider_message_id,
+            &sender.0,
+            &closed,
+        ];
+        let recorded: i64 = client.query_one(&prepared, &parameters).await?.get(0);
+        Ok(u64::try_from(recorded).unwrap_or(0))
+    }
+}
+
+/// What an outcome means for the tables.
+struct Meaning<'a> {
+    outcome: &'static str,
+    state: &'static str,
+    given_back: bool,
+    reason: Option<&'a Reason>,
+    due_in: Option<Duration>,
+    provider_message_id: Option<&'a str>,
+}
+
+fn meaning(outcome: &Outcome) -> Meaning<'_> {
+    let plain = |outcome, state, reason| Meaning {
+        outcome,
+        state,
+        given_back: false,
+        reason,
+        due_in: None,
+        provider_message_id: None,
+    };
+    match outcome {
+        Outcome::Accepted { provider_message_id } => {
+            Meaning { provider_message_id: Some(provider_message_id), ..plain("accepted", "accepted", None) }
+        }
+        Outcome::Retry { after, counted, reason } => {
+            Meaning { due_in: Some(*after), given_back: !counted, ..plain("retry", "retry", Some(reason)) }
+        }
+        Outcome::Failed { reason } => plain("failed", "failed", Some(reason)),
+        Outcome::Unknown { reason } => plain("unknown", "unknown", Some(reason)),
+        Outcome::Held { reason, .. } => Meaning {
+            due_in: Some(Duration::ZERO),
+            given_back: true,
+            ..plain("held", "pending", Some(reason))
+        },
+    }
+}
+
+impl<'a> Columns<'a> {
+    fn push(&mut self, recorded: &'a RecordedOutcome) {
+        let meaning = meaning(&recorded.outcome);
+        let request = recorded.request.as_ref();
+        self.claim_id.push(recorded.claim.0);
+        self.seq.push(recorded.seq.0);
+        self.outcome.push(meaning.outcome);
+        self.state.push(meaning.state);
+        self.given_back.push(meaning.given_back || request.is_none());
+        self.reason_code.push(meaning.reason.map(|reason| reason.code.as_ref()));
+        self.reason_text.push(meaning.reason.map(|reason| reason.text.as_ref()));
+        self.due_in_ms
+            .push(meaning.due_in.map(|due_in| i64::try_from(due_in.as_millis()).unwrap_or(i64::MAX)));
+        self.sent_at.push(request.map(|request| request.sent_at));
+        self.latency_us
+            .push(request.map(|request| i32::try_from(request.latency.as_micros()).unwrap_or(i32::MAX)));
+        self.http_status
+            .push(request.and_then(|request| request.http_status.and_then(|s| i16::try_from(s).ok())));
+        self.provider_message_id.push(meaning.provider_message_id);
+    }
+}

@@ -1,0 +1,128 @@
+//! The report views, read for the command line.
+
+use campaign::CampaignId;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::campaigns::missing;
+use crate::connection::Store;
+use crate::error::Error;
+
+/// One row of `report.campaign`: where everybody on a campaign's lists stands.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+pub struct CampaignReport {
+    pub campaign_id: i64,
+    pub name: String,
+    pub sender: String,
+    pub provider: String,
+    pub state: String,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub uploaded: i64,
+    pub rejected: i64,
+    pub duplicates: i64,
+    pub pending: i64,
+    pub sending: i64,
+    pub retry: i64,
+    pub accepted: i64,
+    pub failed: i64,
+    pub unknown: i64,
+    pub skipped: i64,
+    pub expired: i64,
+    pub cancelled: i64,
+    pub attempts: i64,
+    pub first_sent_at: Option<Timestamp>,
+    pub last_sent_at: Option<Timestamp>,
+    pub last_recorded_at: Option<Timestamp>,
+    /// The difference column of `report.conservation`: always 0.
+    pub difference: i64,
+}
+
+/// One row of `report.error`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// What became of the attempts.
+    pub outcome: String,
+    /// The code.
+    pub code: Option<String>,
+    /// What it means.
+    pub reason: Option<String>,
+    /// How many requests.
+    pub attempts: i64,
+    /// Of how many recipients.
+    pub recipients: i64,
+}
+
+impl Store {
+    /// The report of this campaign.
+    pub async fn report(&self, campaign: CampaignId) -> Result<CampaignReport, Error> {
+        let mut reports = self.reports("where r.campaign_id = $1", &[&campaign.0]).await?;
+        reports.pop().ok_or_else(|| missing(campaign))
+    }
+
+    /// The reports of every campaign, newest first.
+    pub async fn all_reports(&self) -> Result<Vec<CampaignReport>, Error> {
+        self.reports("order by r.campaign_id desc", &[]).await
+    }
+
+    async fn reports(
+        &self,
+        which: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<CampaignReport>, Error> {
+        let select = format!(
+            "select r.*, uploaded - rejected - duplicates - pending - sending - retry - accepted - failed - unknown
+                - skipped - expired - cancelled as difference
+            from report.campaign r {which}"
+        );
+        let rows = self.client().await?.query(&select, parameters).await?;
+        Ok(rows
+            .iter()
+            .map(|row| CampaignReport {
+                campaign_id: row.get("campaign_id"),
+                name: row.get("name"),
+                sender: row.get("sender"),
+                provider: row.get("provider"),
+                state: row.get("state"),
+                started_at: row.get("started_at"),
+                finished_at: row.get("finished_at"),
+                uploaded: row.get("uploaded"),
+                rejected: row.get("rejected"),
+                duplicates: row.get("duplicates"),
+                pending: row.get("pending"),
+                sending: row.get("sending"),
+                retry: row.get("retry"),
+                accepted: row.get("accepted"),
+                failed: row.get("failed"),
+                unknown: row.get("unknown"),
+                skipped: row.get("skipped"),
+                expired: row.get("expired"),
+                cancelled: row.get("cancelled"),
+                attempts: row.get("attempts"),
+                first_sent_at: row.get("first_sent_at"),
+                last_sent_at: row.get("last_sent_at"),
+                last_recorded_at: row.get("last_recorded_at"),
+                difference: row.get("difference"),
+            })
+            .collect())
+    }
+
+    /// What the provider refused in this campaign, most frequent first.
+    pub async fn errors(&self, campaign: CampaignId) -> Result<Vec<ErrorReport>, Error> {
+        let select = "
+            select outcome, code, reason, attempts, recipients from report.error
+            where campaign_id = $1 order by attempts desc, code";
+        let rows = self.client().await?.query(select, &[&campaign.0]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| ErrorReport {
+                outcome: row.get(0),
+                code: row.get(1),
+                reason: row.get(2),
+                attempts: row.get(3),
+                recipients: row.get(4),
+            })
+            .collect())
+    }
+}

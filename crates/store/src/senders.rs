@@ -1,0 +1,150 @@
+//! Senders and their gates.
+
+use std::time::Duration;
+
+use campaign::{Provider, Rate, ReferenceKey, SenderId};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+
+use crate::connection::Store;
+use crate::error::Error;
+
+/// A sender to be added.
+#[derive(Clone, Debug)]
+pub struct NewSender {
+    /// Its name in commands and campaign files: `[a-z0-9_-]`.
+    pub name: String,
+    /// Whose.
+    pub provider: Provider,
+    /// Address of the provider's API.
+    pub base_url: String,
+    /// Account id at the provider (Kaleyra: SID).
+    pub account: Option<String>,
+    /// Our business number, digits.
+    pub number: String,
+    /// Where the key is found: `env:NAME` or `file:PATH`.
+    pub api_key_ref: String,
+    /// How fast it may send; `None` is without a limit.
+    pub rate: Option<Rate>,
+}
+
+/// A sender as it stands.
+#[derive(Clone, Debug)]
+pub struct SenderRow {
+    /// Its id.
+    pub id: SenderId,
+    /// Its name.
+    pub name: String,
+    /// Whose.
+    pub provider: Provider,
+    /// Address of the provider's API.
+    pub base_url: String,
+    /// Account id at the provider.
+    pub account: Option<String>,
+    /// Our business number, digits.
+    pub number: String,
+    /// Where the key is found.
+    pub api_key_ref: String,
+    /// How fast it may send.
+    pub rate: Option<Rate>,
+    /// Whether its gate is open.
+    pub is_open: bool,
+}
+
+const SELECT: &str = "
+select s.id, s.name, s.provider, s.base_url, s.account, s.number, s.api_key_ref, g.is_open, g.permits, g.per_us, g.burst
+from sender s join sender_gate g on g.sender_id = s.id";
+
+impl Store {
+    /// Adds a sender with an open gate.
+    pub async fn add_sender(&self, new: &NewSender) -> Result<SenderId, Error> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let insert = "
+            insert into sender (name, provider, base_url, account, number, api_key_ref)
+            values ($1, $2, $3, $4, $5, $6) returning id";
+        let provider = new.provider.word();
+        let row = tx
+            .query_one(
+                insert,
+                &[&new.name, &provider, &new.base_url, &new.account, &new.number, &new.api_key_ref],
+            )
+            .await
+            .map_err(|error| match error.code() {
+                Some(&SqlState::UNIQUE_VIOLATION) => {
+                    Error::Conflict(format!("there is a sender '{}' already; choose another name", new.name))
+                }
+                Some(&SqlState::CHECK_VIOLATION) => Error::Invalid(format!(
+                    "sender '{}' cannot be added: a name is of a-z, 0-9, - and _, a number of digits only",
+                    new.name
+                )),
+                _ => error.into(),
+            })?;
+        let id: i64 = row.get(0);
+        let (permits, per_us, burst) = rate_columns(new.rate);
+        let gate = "insert into sender_gate (sender_id, permits, per_us, burst) values ($1, $2, $3, $4)";
+        tx.execute(gate, &[&id, &permits, &per_us, &burst]).await?;
+        tx.execute("insert into sender_feed (sender_id) values ($1)", &[&id]).await?;
+        tx.commit().await?;
+        Ok(SenderId(id))
+    }
+
+    /// Every sender, by name.
+    pub async fn senders(&self) -> Result<Vec<SenderRow>, Error> {
+        let rows = self.client().await?.query(&format!("{SELECT} order by s.name"), &[]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The sender of this name.
+    pub async fn sender(&self, name: &str) -> Result<SenderRow, Error> {
+        let row = self.client().await?.query_opt(&format!("{SELECT} where s.name = $1"), &[&name]).await?;
+        let row =
+            row.ok_or_else(|| Error::NotFound(format!("sender '{name}'; see 'flowcast sender list'")))?;
+        read(&row)
+    }
+
+    /// Sets how fast a sender may send; every worker feels it at its next claim.
+    pub async fn set_rate(&self, sender: SenderId, rate: Option<Rate>) -> Result<(), Error> {
+        let (permits, per_us, burst) = rate_columns(rate);
+        let update = "update sender_gate set permits = $2, per_us = $3, burst = $4 where sender_id = $1";
+        self.client().await?.execute(update, &[&sender.0, &permits, &per_us, &burst]).await?;
+        Ok(())
+    }
+
+    /// The installation's key for references.
+    pub async fn reference_key(&self) -> Result<ReferenceKey, Error> {
+        let row = self.client().await?.query_one("select reference_key from installation", &[]).await?;
+        let key: &[u8] = row.get(0);
+        Ok(ReferenceKey::new(key.try_into().map_err(Error::unreadable)?))
+    }
+}
+
+fn rate_columns(rate: Option<Rate>) -> (Option<i32>, Option<i64>, Option<i32>) {
+    let clamp = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    (
+        rate.map(|rate| clamp(rate.permits())),
+        rate.map(|rate| i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX)),
+        rate.map(|rate| clamp(rate.burst())),
+    )
+}
+
+/// The rate in three columns, all null when there is none.
+pub(crate) fn rate_of(permits: Option<i32>, per_us: Option<i64>, burst: Option<i32>) -> Option<Rate> {
+    let permits = u32::try_from(permits?).ok()?;
+    let per = Duration::from_micros(u64::try_from(per_us?).ok()?);
+    Rate::new(permits, per, u32::try_from(burst?).ok()?)
+}
+
+fn read(row: &Row) -> Result<SenderRow, Error> {
+    Ok(SenderRow {
+        id: SenderId(row.get("id")),
+        name: row.get("name"),
+        provider: row.get::<_, &str>("provider").parse().map_err(Error::unreadable)?,
+        base_url: row.get("base_url"),
+        account: row.get("account"),
+        number: row.get("number"),
+        api_key_ref: row.get("api_key_ref"),
+        rate: rate_of(row.get("permits"), row.get("per_us"), row.get("burst")),
+        is_open: row.get("is_open"),
+    })
+}

@@ -1,0 +1,162 @@
+//! Claims: exclusive, gated, and never faster than the rate.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use campaign::{Outcome, Stop, StopReason, StopScope};
+use store::{Claimed, Refused, StopCause};
+
+use crate::world::{World, accepted, reason};
+
+fn by_operator() -> StopCause<'static> {
+    StopCause { reason: StopReason::Operator, refusal: None, by: "test" }
+}
+
+#[tokio::test]
+async fn a_row_is_claimed_once_however_many_ask_for_it() {
+    let world = World::new("claim_once", None).await;
+    let campaign = world.campaign(400).await;
+    let claims = (0..8).map(|_| world.claim(campaign, 1..=400));
+    let claims = futures::future::join_all(claims).await;
+    let mut claimed = Vec::new();
+    for claim in claims {
+        if let Claimed::Granted(claim) = claim {
+            claimed.extend(claim.rows.iter().map(|row| row.seq));
+        }
+    }
+    assert_eq!(claimed.len(), 400);
+    assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>().len(), 400);
+    assert_eq!(world.refused(campaign, 1..=400).await, Refused::NothingDue);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_claim_brings_what_is_sent_and_counts_the_attempt() {
+    let world = World::new("claim_brings", None).await;
+    let campaign = world.campaign(3).await;
+    let claim = world.granted(campaign, 2..=9).await;
+    let seqs: Vec<i32> = claim.rows.iter().map(|row| row.seq.0).collect();
+    assert_eq!(seqs, [2, 3]);
+    let row = &claim.rows[0];
+    assert_eq!(row.msisdn.to_string(), "254712000001");
+    assert_eq!(row.variables.get("town"), Some("Nakuru"));
+    assert_eq!(row.attempt, 1);
+    assert_eq!(world.row(campaign, 2).await, ("sending".into(), 1, None));
+    assert_eq!(world.row(campaign, 1).await, ("pending".into(), 0, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_gate_claims_nothing_until_it_opens() {
+    let world = World::new("claim_gate", Some("1000/s")).await;
+    let campaign = world.campaign(10).await;
+    assert!(world.store.pause_campaign(campaign, None, &by_operator()).await.unwrap());
+    assert_eq!(world.refused(campaign, 1..=5).await, Refused::Held);
+    world.store.start_campaign(campaign, "test").await.unwrap();
+    assert!(world.store.stop_sender(world.sender, None, &by_operator()).await.unwrap());
+    assert_eq!(world.refused(campaign, 1..=5).await, Refused::Held);
+    assert_eq!(world.row(campaign, 1).await, ("pending".into(), 0, None));
+    assert_eq!(world.count("select count(*) from claim").await, 0);
+    assert!(world.store.open_sender(world.sender, "test").await.unwrap());
+    assert_eq!(world.granted(campaign, 1..=5).await.rows.len(), 5);
+    assert_eq!(world.count("select count(*) from hold where ended_at is null").await, 0);
+    assert_eq!(world.count("select count(*) from hold where ended_by = 'test'").await, 2);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_late_cause_does_not_close_a_reopened_gate() {
+    let world = World::new("claim_epoch", None).await;
+    let campaign = world.campaign(10).await;
+    let claim = world.granted(campaign, 1..=1).await;
+    let low_balance = reason("E110");
+    let cause = StopCause { reason: StopReason::LowBalance, refusal: Some(&low_balance), by: "worker" };
+    assert!(world.store.stop_sender(world.sender, Some(claim.gate_epoch), &cause).await.unwrap());
+    assert!(!world.store.stop_sender(world.sender, Some(claim.gate_epoch), &cause).await.unwrap());
+    world.store.open_sender(world.sender, "test").await.unwrap();
+    assert!(!world.store.stop_sender(world.sender, Some(claim.gate_epoch), &cause).await.unwrap());
+    assert!(world.store.sender("main").await.unwrap().is_open);
+    let holds = "select count(*) from hold where reason = 'low_balance' and code = 'E110'";
+    assert_eq!(world.count(holds).await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn slots_of_all_workers_are_disjoint_and_follow_the_rate() {
+    let world = World::new("claim_rate", Some("1000/s")).await;
+    let campaign = world.campaign(2_000).await;
+    let worker = async |first: i32| {
+        let mut departures = Vec::new();
+        for batch in 0..10 {
+            let seqs = first + batch * 20..=first + batch * 20 + 19;
+            loop {
+                match world.claim(campaign, seqs.clone()).await {
+                    Claimed::Granted(claim) => {
+                        let start = claim.at.as_microsecond();
+                        let slots = (0..20).map(|i| claim.lease.departure(i).as_micros());
+                        departures.extend(slots.map(|slot| start + i64::try_from(slot).unwrap()));
+                        break;
+                    }
+                    Claimed::Refused(Refused::Wait(time)) => tokio::time::sleep(time).await,
+                    Claimed::Refused(other) => panic!("{other:?}"),
+                }
+            }
+        }
+        departures
+    };
+    let firsts = [1, 201, 401, 601];
+    let mut departures: Vec<i64> =
+        futures::future::join_all(firsts.map(worker)).await.into_iter().flatten().collect();
+    departures.sort_unstable();
+    assert_eq!(departures.len(), 800);
+    // The lease's moment and its slots are two looks at the clock a few microseconds apart; no slot is nearer than that.
+    let nearest = departures.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
+    assert!(nearest > 900, "two slots are {nearest} µs apart, the rate allows 1000");
+    let span = departures[799] - departures[0];
+    assert!(span >= 790_000, "800 slots in {span} µs");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn slots_are_given_out_only_a_short_time_ahead() {
+    let world = World::new("claim_ahead", Some("10/s")).await;
+    let campaign = world.campaign(100).await;
+    world.granted(campaign, 1..=10).await;
+    let Refused::Wait(time) = world.refused(campaign, 11..=20).await else { panic!("not told to wait") };
+    assert!(time > Duration::from_millis(500) && time < Duration::from_secs(1), "{time:?}");
+    assert_eq!(world.row(campaign, 11).await.0, "pending");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_retry_is_not_claimed_before_it_is_due() {
+    let world = World::new("claim_due", None).await;
+    let campaign = world.campaign(2).await;
+    let claim = world.granted(campaign, 1..=2).await;
+    let later = Outcome::Retry { after: Duration::from_mins(5), counted: true, reason: reason("WA500") };
+    world.record(campaign, &claim, &later).await;
+    assert_eq!(world.refused(campaign, 1..=2).await, Refused::NothingDue);
+    let now_due = "update due set due_at = clock_timestamp() where seq = 2";
+    world.look.execute(now_due, &[]).await.unwrap();
+    let claim = world.granted(campaign, 1..=2).await;
+    assert_eq!((claim.rows.len(), claim.rows[0].seq.0, claim.rows[0].attempt), (1, 2, 2));
+    assert_eq!(world.count("select count(*) from due").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_a_closed_gate_refused_is_due_at_once_and_costs_no_attempt() {
+    let world = World::new("claim_held", None).await;
+    let campaign = world.campaign(1).await;
+    let claim = world.granted(campaign, 1..=1).await;
+    let stop = Stop { scope: StopScope::Sender, reason: StopReason::LowBalance };
+    world.record(campaign, &claim, &Outcome::Held { stop, reason: reason("E110") }).await;
+    assert_eq!(world.row(campaign, 1).await, ("pending".into(), 0, Some("E110".into())));
+    let tasks = world.store.take_due(world.sender, 10).await.unwrap();
+    assert_eq!(tasks.len(), 1);
+    let claim = world.granted(campaign, 1..=1).await;
+    assert_eq!(claim.rows[0].attempt, 1);
+    world.record(campaign, &claim, &accepted()).await;
+    assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
+    world.close().await;
+}

@@ -1,0 +1,75 @@
+//! Feeds: one producer at a time, and back to the low-water mark when a gate opens again.
+
+use std::time::Duration;
+
+use campaign::StopReason;
+use store::StopCause;
+use uuid::Uuid;
+
+use crate::world::{World, accepted};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_sender_is_fed_by_one_producer_at_a_time() {
+    let world = World::new("feed_one", Some("20/s")).await;
+    let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
+    world.store.take_feeds(first, LEASE).await.unwrap();
+    world.store.take_feeds(second, LEASE).await.unwrap();
+    let feeds = world.store.read_feeds(first).await.unwrap();
+    assert_eq!((feeds.len(), feeds[0].per_second), (1, Some(20.0)));
+    assert!(world.store.read_feeds(second).await.unwrap().is_empty());
+    world.store.release_feeds(first).await.unwrap();
+    world.store.take_feeds(second, LEASE).await.unwrap();
+    assert_eq!(world.store.read_feeds(second).await.unwrap().len(), 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_feed_goes_back_to_the_low_water_mark_after_a_pause() {
+    let world = World::new("feed_rewind", None).await;
+    let campaign = world.campaign(100).await;
+    let producer = Uuid::new_v4();
+    world.store.take_feeds(producer, LEASE).await.unwrap();
+    let state = async || world.store.read_feeds(producer).await.unwrap()[0].campaigns[0].clone();
+    assert_eq!(state().await.cursor, 0);
+    world.store.advance_cursor(campaign, 0, 80).await.unwrap();
+    let claim = world.granted(campaign, 1..=30).await;
+    world.record(campaign, &claim, &accepted()).await;
+    assert_eq!(world.store.advance_low_water(campaign).await.unwrap(), 31);
+
+    let cause = StopCause { reason: StopReason::Operator, refusal: None, by: "test" };
+    world.store.pause_campaign(campaign, None, &cause).await.unwrap();
+    assert!(world.store.read_feeds(producer).await.unwrap()[0].campaigns.is_empty());
+    world.store.start_campaign(campaign, "test").await.unwrap();
+    let after = state().await;
+    assert_eq!((after.cursor, after.published), (30, 80));
+    // A cursor moved by what was published before the rewind does not undo it.
+    world.store.advance_cursor(campaign, 80, 100).await.unwrap();
+    assert_eq!(state().await.cursor, 30);
+    let pending = world.store.pending_between(campaign, (30, 80), 1000).await.unwrap();
+    assert_eq!((pending.len(), pending[0].0), (50, 31));
+
+    world.store.stop_sender(world.sender, None, &cause).await.unwrap();
+    assert!(!world.store.read_feeds(producer).await.unwrap()[0].is_open);
+    world.store.advance_cursor(campaign, 30, 60).await.unwrap();
+    world.store.open_sender(world.sender, "test").await.unwrap();
+    assert_eq!(state().await.cursor, 30);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_campaign_is_finished_when_nobody_waits_in_any_way() {
+    let world = World::new("feed_finish", None).await;
+    let campaign = world.campaign(2).await;
+    assert!(!world.store.finish_if_done(campaign).await.unwrap());
+    let first = world.granted(campaign, 1..=1).await;
+    let second = world.granted(campaign, 2..=2).await;
+    world.record(campaign, &first, &accepted()).await;
+    assert!(!world.store.finish_if_done(campaign).await.unwrap());
+    world.record(campaign, &second, &accepted()).await;
+    assert_eq!(world.store.advance_low_water(campaign).await.unwrap(), 3);
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    assert_eq!(world.store.campaign(campaign).await.unwrap().state.word(), "finished");
+    world.close().await;
+}

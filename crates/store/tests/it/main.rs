@@ -1,0 +1,9 @@
+//! The store against a real Postgres.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
+
+mod claims;
+mod feeds;
+mod imports;
+mod outcomes;
+mod schema;
+mod world;

@@ -1,0 +1,127 @@
+//! Recording: fenced, repeatable, and every number adds up.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, ClaimId, Outcome};
+use store::Claimed;
+
+use crate::world::{World, accepted, reason};
+
+#[tokio::test]
+async fn recording_twice_is_recording_once() {
+    let world = World::new("record_twice", None).await;
+    let campaign = world.campaign(5).await;
+    let claim = world.granted(campaign, 1..=5).await;
+    assert_eq!(world.record(campaign, &claim, &accepted()).await, 5);
+    assert_eq!(world.record(campaign, &claim, &accepted()).await, 0);
+    assert_eq!(world.count("select count(*) from attempt where not late").await, 5);
+    assert_eq!(world.count("select count(*) from claim").await, 0);
+    assert_eq!(world.row(campaign, 3).await, ("accepted".into(), 1, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_wakes_up_late_records_over_nothing_newer() {
+    let world = World::new("record_fence", None).await;
+    let campaign = world.campaign(1).await;
+    let mut old = world.granted(campaign, 1..=1).await;
+    let again = Outcome::Retry { after: Duration::ZERO, counted: true, reason: reason("connect_failed") };
+    world.record(campaign, &old, &again).await;
+    let new = world.granted(campaign, 1..=1).await;
+    // The old claim's request comes back after all: it is on record as another attempt, and changes nothing.
+    old.id = ClaimId(old.id.0 + 1_000_000);
+    assert_eq!(world.record(campaign, &old, &Outcome::Failed { reason: reason("WA400") }).await, 0);
+    assert_eq!(world.row(campaign, 1).await, ("sending".into(), 2, Some("connect_failed".into())));
+    assert_eq!(world.count("select count(*) from attempt where late and outcome = 'failed'").await, 1);
+    world.record(campaign, &new, &accepted()).await;
+    assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 2, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_campaign_keeps_nobody_waiting() {
+    let world = World::new("record_cancel", None).await;
+    let campaign = world.campaign(20).await;
+    let claim = world.granted(campaign, 1..=5).await;
+    assert_eq!(world.store.cancel_campaign(campaign, "test").await.unwrap(), 15);
+    let later = Outcome::Retry { after: Duration::from_mins(5), counted: true, reason: reason("WA500") };
+    world.record(campaign, &claim, &later).await;
+    assert_eq!(world.row(campaign, 1).await.0, "cancelled");
+    assert_eq!(world.count("select count(*) from due").await, 0);
+    assert!(world.store.start_campaign(campaign, "test").await.is_err());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn claim_and_record_are_hot_updates() {
+    let world = World::new("record_hot", None).await;
+    let campaign = world.campaign(5_000).await;
+    for first in (1..5_000).step_by(200) {
+        let claim = world.granted(campaign, first..=first + 199).await;
+        world.record(campaign, &claim, &accepted()).await;
+    }
+    // Statistics reach the view some time after the transactions end; they are waited for, not slept for.
+    let select = format!(
+        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'recipient_c{campaign}'"
+    );
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    let (updates, hot) = loop {
+        let row = world.look.query_one(&select, &[]).await.unwrap();
+        let (updates, hot): (i64, i64) = (row.get(0), row.get(1));
+        if updates >= 10_000 {
+            break (updates, hot);
+        }
+        assert!(tokio::time::Instant::now() < deadline, "only {updates} updates are in the statistics");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(hot * 100 >= updates * 90, "{hot} of {updates} updates were HOT");
+    world.close().await;
+}
+
+/// Random claims, outcomes, pauses and stops; after each step nobody may be missing from the books.
+#[tokio::test]
+async fn the_books_balance_after_every_step_of_a_random_run() {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let world = World::new("record_books", None).await;
+    let campaign = world.campaign(300).await;
+    let mut open = Vec::new();
+    for _ in 0..150 {
+        match random.u8(..10) {
+            0..=4 => {
+                let first = random.i32(1..300);
+                if let Claimed::Granted(claim) = world.claim(campaign, first..=first + 20).await {
+                    open.push(claim);
+                }
+            }
+            5..=8 if !open.is_empty() => {
+                let claim = open.swap_remove(random.usize(..open.len()));
+                world.record(campaign, &claim, &outcome(&mut random)).await;
+            }
+            _ => {
+                world.look.execute("update due set due_at = clock_timestamp()", &[]).await.unwrap();
+            }
+        }
+        assert_eq!(difference(&world, campaign).await, 0, "seed {seed}");
+    }
+    world.close().await;
+}
+
+fn outcome(random: &mut fastrand::Rng) -> Outcome {
+    let reason = reason("X");
+    match random.u8(..5) {
+        0 | 1 => accepted(),
+        2 => Outcome::Retry { after: Duration::ZERO, counted: random.bool(), reason },
+        3 => Outcome::Failed { reason },
+        _ => Outcome::Unknown { reason },
+    }
+}
+
+async fn difference(world: &World, campaign: CampaignId) -> i64 {
+    let select =
+        "select difference::bigint, uploaded::bigint from report.conservation where campaign_id = $1";
+    let row = world.look.query_one(select, &[&campaign.0]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(1), 300);
+    row.get(0)
+}

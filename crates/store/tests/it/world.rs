@@ -1,0 +1,151 @@
+//! A database of its own for each test, with one sender and what a test needs to fill it.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, Definition, Msisdn, Outcome, Provider, Rate, Reason, SenderId, Seq, Variables};
+use devstack::{Scope, Stack};
+use secrecy::SecretString;
+use store::{Claim, Claimed, Config, NewSender, Recorded, RecordedOutcome, Refused, Store};
+use tokio_postgres::{Client, NoTls};
+use uuid::Uuid;
+
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
+
+const CAMPAIGN: &str = r#"
+name = "trial"
+sender = "main"
+[flow]
+body = "Hello {{ first_name }}"
+cta = "Open"
+flow_id = "1"
+screen = "WELCOME"
+[policy]
+assume_window = "open"
+"#;
+
+/// A store with tables, a sender `main`, and a plain connection for looking.
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) sender: SenderId,
+    pub(crate) look: Client,
+    pub(crate) scope: Scope,
+}
+
+impl World {
+    pub(crate) async fn new(name: &str, rate: Option<&str>) -> Self {
+        let scope = Stack::shared().await.unwrap().scope(name).await.unwrap();
+        let store = Store::connect(&Config::new(SecretString::from(scope.database_url()))).await.unwrap();
+        store.migrate().await.unwrap();
+        let rate: Option<Rate> = rate.map(|rate| rate.parse().unwrap());
+        let sender = store.add_sender(&new_sender("main", rate)).await.unwrap();
+        let (look, connection) = tokio_postgres::connect(scope.database_url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        Self { store, sender, look, scope }
+    }
+
+    /// A running campaign with this many recipients.
+    pub(crate) async fn campaign(&self, recipients: u32) -> CampaignId {
+        let id = self.draft(recipients).await;
+        self.store.start_campaign(id, "test").await.unwrap();
+        id
+    }
+
+    pub(crate) async fn draft(&self, recipients: u32) -> CampaignId {
+        let id = self.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap()).await.unwrap();
+        self.import(id, 0..recipients).await;
+        id
+    }
+
+    pub(crate) async fn import(&self, id: CampaignId, numbers: std::ops::Range<u32>) {
+        let mut import = self.store.begin_import(id).await.unwrap();
+        let (rows, stored) = tokio::sync::mpsc::channel(1);
+        let batch = numbers.map(|n| (msisdn(n), variables())).collect();
+        let send = async move { rows.send(batch).await.unwrap() };
+        let (copied, ()) = tokio::join!(import.copy(stored), send);
+        copied.unwrap();
+        import.finish("list.csv", 0, &[]).await.unwrap();
+    }
+
+    pub(crate) async fn claim(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Claimed {
+        let seqs: Vec<Seq> = seqs.map(Seq).collect();
+        self.store.claim(self.sender, campaign, &seqs, (Uuid::new_v4(), LEASE)).await.unwrap()
+    }
+
+    pub(crate) async fn granted(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Claim {
+        match self.claim(campaign, seqs).await {
+            Claimed::Granted(claim) => claim,
+            Claimed::Refused(refused) => panic!("not granted: {refused:?}"),
+        }
+    }
+
+    pub(crate) async fn refused(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Refused {
+        match self.claim(campaign, seqs).await {
+            Claimed::Granted(claim) => panic!("granted {} rows", claim.rows.len()),
+            Claimed::Refused(refused) => refused,
+        }
+    }
+
+    /// Records the same outcome for every row of a claim, and closes it.
+    pub(crate) async fn record(&self, campaign: CampaignId, claim: &Claim, outcome: &Outcome) -> u64 {
+        let outcomes: Vec<RecordedOutcome> = claim
+            .rows
+            .iter()
+            .map(|row| RecordedOutcome {
+                claim: claim.id,
+                seq: row.seq,
+                outcome: outcome.clone(),
+                request: Some(Recorded {
+                    sent_at: claim.at,
+                    latency: Duration::from_millis(3),
+                    http_status: Some(202),
+                }),
+            })
+            .collect();
+        self.store.record(self.sender, campaign, &outcomes, &[claim.id]).await.unwrap()
+    }
+
+    pub(crate) async fn row(&self, campaign: CampaignId, seq: i32) -> (String, i16, Option<String>) {
+        let select = "select state, attempts, reason_code from recipient where campaign_id = $1 and seq = $2";
+        let row = self.look.query_one(select, &[&campaign.0, &seq]).await.unwrap();
+        (row.get(0), row.get(1), row.get(2))
+    }
+
+    pub(crate) async fn count(&self, select: &str) -> i64 {
+        self.look.query_one(select, &[]).await.unwrap().get(0)
+    }
+
+    /// Drops the database, and says what could not be dropped.
+    pub(crate) async fn close(self) {
+        let Self { store, look, scope, .. } = self;
+        drop((store, look));
+        scope.close().await.unwrap();
+    }
+}
+
+pub(crate) fn new_sender(name: &str, rate: Option<Rate>) -> NewSender {
+    NewSender {
+        name: name.into(),
+        provider: Provider::Kaleyra,
+        base_url: "http://127.0.0.1:1".into(),
+        account: Some("SID".into()),
+        number: "919900000000".into(),
+        api_key_ref: "env:KEY".into(),
+        rate,
+    }
+}
+
+pub(crate) fn msisdn(n: u32) -> Msisdn {
+    Msisdn::from_digits(254_712_000_000 + u64::from(n)).unwrap()
+}
+
+pub(crate) fn variables() -> Variables {
+    [("first_name", "Anna"), ("town", "Nakuru")].into_iter().collect()
+}
+
+pub(crate) fn accepted() -> Outcome {
+    Outcome::Accepted { provider_message_id: "A1".into() }
+}
+
+pub(crate) fn reason(code: &'static str) -> Reason {
+    Reason { code: code.into(), text: "in words".into() }
+}

@@ -1,0 +1,260 @@
+//! Kaleyra (Tata Communications), WhatsApp API version 2: where a flow message is posted, its body, and its answers.
+//!
+//! The number in the path is ours; the recipient is `messaging_object.to`. `202` only says that the message was
+//! queued; refusals by WhatsApp come later as receipts, found again by `extra_info.ref`.
+
+use std::fmt;
+
+use campaign::{CampaignId, Msisdn, Reference, Verdict};
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::account::Account;
+use crate::answer::{self, Heard};
+use crate::channel::Outgoing;
+use crate::error::Error;
+use crate::interactive::{Interactive, as_text};
+use crate::kaleyra_errors::ERRORS;
+use crate::rule::Class;
+
+/// Where this account's messages are posted.
+pub(crate) fn url(account: &Account, base: &Url) -> Result<Url, Error> {
+    let plus = if account.plus_in_path { "+" } else { "" };
+    let (sid, number) = (account.checked_account()?, account.checked_number()?);
+    let mut url = base.clone();
+    url.set_path(&format!("/v2/{sid}/whatsapp/{plus}{number}/messages"));
+    Ok(url)
+}
+
+/// The headers of every request of this account.
+pub(crate) fn headers(account: &Account) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(HeaderName::from_static("api-key"), account.checked_key()?);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(headers)
+}
+
+/// The body of a request.
+pub(crate) fn body<'a>(outgoing: &Outgoing<'a>) -> impl Serialize + use<'a> {
+    Body {
+        messaging_object: MessagingObject {
+            messaging_product: "whatsapp",
+            recipient_type: "individual",
+            to: Plus(outgoing.to),
+            r#type: "interactive",
+            interactive: Interactive::flow(outgoing.message, outgoing.reference),
+        },
+        extra_info: ExtraInfo {
+            r#ref: outgoing.reference,
+            ref1: CampaignRef(outgoing.campaign),
+            ref2: AttemptRef(outgoing.attempt),
+            wa_source: "api",
+        },
+    }
+}
+
+/// What an answer means.
+pub(crate) fn judge(heard: &Heard<'_>) -> Verdict {
+    let body: Value = serde_json::from_slice(heard.body).unwrap_or(Value::Null);
+    let code = answer::clean_code(body.get("code"));
+    let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
+    let rule = || ERRORS.iter().find(|rule| rule.covers(heard.status, code.as_deref(), message));
+    match heard.status {
+        200..=299 => {
+            let refused = rule().is_some_and(|rule| rule.class != Class::Accepted);
+            answer::accepted(body.pointer("/data/message_id"), refused)
+        }
+        300..=399 => answer::redirected(heard.status),
+        _ => match rule() {
+            Some(rule) => rule.verdict(heard.retry_after),
+            None => answer::undocumented(heard, code),
+        },
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    messaging_object: MessagingObject<'a>,
+    extra_info: ExtraInfo,
+}
+
+#[derive(Serialize)]
+struct MessagingObject<'a> {
+    messaging_product: &'static str,
+    recipient_type: &'static str,
+    #[serde(serialize_with = "as_text")]
+    to: Plus,
+    r#type: &'static str,
+    interactive: Interactive<'a>,
+}
+
+/// Comes back in every receipt; the provider keeps 255 characters of each, ours are shorter.
+#[derive(Serialize)]
+struct ExtraInfo {
+    #[serde(serialize_with = "as_text")]
+    r#ref: Reference,
+    #[serde(serialize_with = "as_text")]
+    ref1: CampaignRef,
+    #[serde(serialize_with = "as_text")]
+    ref2: AttemptRef,
+    wa_source: &'static str,
+}
+
+struct Plus(Msisdn);
+
+impl fmt::Display for Plus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "+{}", self.0)
+    }
+}
+
+struct CampaignRef(CampaignId);
+
+impl fmt::Display for CampaignRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "campaign-{}", self.0)
+    }
+}
+
+struct AttemptRef(u16);
+
+impl fmt::Display for AttemptRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attempt-{}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::tests::account;
+    use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, ReferenceKey, Seq};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const PAGE: &str = "https://api.in.kaleyra.io";
+
+    fn reference() -> Reference {
+        ReferenceKey::new([7; 16]).seal(CampaignId(17), Seq(42))
+    }
+
+    fn written(message: &FlowMessage) -> String {
+        let to = Msisdn::from_digits(919_000_000_001).unwrap();
+        let outgoing = Outgoing { to, message, reference: reference(), campaign: CampaignId(17), attempt: 2 };
+        serde_json::to_string(&body(&outgoing)).unwrap()
+    }
+
+    fn survey() -> FlowMessage {
+        FlowMessage {
+            header: Some("Survey".into()),
+            body: "Two questions, \"Anna\".\nThank you 🙏".into(),
+            footer: Some("STOP to opt out".into()),
+            cta: "Open survey".into(),
+            flow: FlowName::Id("1197715005513101".into()),
+            action: FlowAction::Navigate {
+                screen: "WELCOME".into(),
+                data: json!({ "first_name": "Anna", "age": 7 }).as_object().cloned(),
+            },
+            mode: FlowMode::Published,
+        }
+    }
+
+    /// The request of the page around this `interactive` content; `REF` stands for the reference.
+    fn page(interactive: &str) -> String {
+        format!(
+            concat!(
+                r#"{{"messaging_object":{{"messaging_product":"whatsapp","recipient_type":"individual","#,
+                r#""to":"+919000000001","type":"interactive","interactive":{{"type":"flow",{}}}}},"#,
+                r#""extra_info":{{"ref":"REF","ref1":"campaign-17","ref2":"attempt-2","wa_source":"api"}}}}"#
+            ),
+            interactive
+        )
+        .replace("REF", &reference().to_string())
+    }
+
+    #[test]
+    fn a_whole_message_is_written_as_on_the_page() {
+        let expected = page(concat!(
+            r#""header":{"type":"text","text":"Survey"},"body":{"text":"Two questions, \"Anna\".\nThank you 🙏"},"#,
+            r#""footer":{"text":"STOP to opt out"},"action":{"name":"flow","parameters":{"flow_message_version":"3","#,
+            r#""flow_token":"REF","flow_id":"1197715005513101","flow_cta":"Open survey","mode":"published","#,
+            r#""flow_action":"navigate","flow_action_payload":{"screen":"WELCOME","#,
+            r#""data":{"first_name":"Anna","age":7}}}}"#
+        ));
+        assert_eq!(written(&survey()), expected);
+    }
+
+    #[test]
+    fn what_a_message_has_not_is_left_out() {
+        let action = FlowAction::Navigate { screen: "WELCOME".into(), data: None };
+        let message = FlowMessage { header: None, footer: None, action, ..survey() };
+        let expected = page(concat!(
+            r#""body":{"text":"Two questions, \"Anna\".\nThank you 🙏"},"#,
+            r#""action":{"name":"flow","parameters":{"flow_message_version":"3","#,
+            r#""flow_token":"REF","flow_id":"1197715005513101","flow_cta":"Open survey","mode":"published","#,
+            r#""flow_action":"navigate","flow_action_payload":{"screen":"WELCOME"}}}"#
+        ));
+        assert_eq!(written(&message), expected);
+    }
+
+    #[test]
+    fn a_draft_by_name_that_asks_its_endpoint_has_no_payload() {
+        let message = FlowMessage {
+            header: None,
+            body: "Hello".into(),
+            footer: None,
+            flow: FlowName::Name("survey_2".into()),
+            action: FlowAction::DataExchange,
+            mode: FlowMode::Draft,
+            ..survey()
+        };
+        let expected = page(concat!(
+            r#""body":{"text":"Hello"},"action":{"name":"flow","parameters":{"flow_message_version":"3","#,
+            r#""flow_token":"REF","flow_name":"survey_2","flow_cta":"Open survey","mode":"draft","#,
+            r#""flow_action":"data_exchange"}}"#
+        ));
+        assert_eq!(written(&message), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_arrives_unchanged(text: String, key: String, value: String) {
+            let action = FlowAction::Navigate {
+                screen: text.clone(),
+                data: json!({ key.clone(): value.clone() }).as_object().cloned(),
+            };
+            let message = FlowMessage { header: Some(text.clone()), body: text.clone(), action, ..survey() };
+            let sent: Value = serde_json::from_str(&written(&message)).unwrap();
+            let interactive = &sent["messaging_object"]["interactive"];
+            let payload = &interactive["action"]["parameters"]["flow_action_payload"];
+            prop_assert_eq!(&interactive["header"]["text"], &json!(text));
+            prop_assert_eq!(&interactive["body"]["text"], &json!(text));
+            prop_assert_eq!(&payload["screen"], &json!(text));
+            prop_assert_eq!(&payload["data"][&key], &json!(value));
+        }
+    }
+
+    #[test]
+    fn the_path_holds_account_and_our_number() {
+        let with_plus = account(PAGE);
+        let base = with_plus.checked_base(false).unwrap();
+        let without_plus = Account { plus_in_path: false, ..with_plus.clone() };
+        for (account, path) in [
+            (with_plus, "/v2/HXAP16XXXXXX97IN/whatsapp/+919000000009/messages"),
+            (without_plus, "/v2/HXAP16XXXXXX97IN/whatsapp/919000000009/messages"),
+        ] {
+            assert_eq!(url(&account, &base).unwrap().as_str(), format!("{PAGE}{path}"));
+        }
+    }
+
+    #[test]
+    fn the_key_is_a_header_that_debug_hides() {
+        let headers = headers(&account(PAGE)).unwrap();
+        assert_eq!(headers["api-key"], "Akey-of-the-test");
+        assert_eq!(headers["content-type"], "application/json");
+        assert!(!format!("{headers:?}").contains("Akey"), "{headers:?}");
+    }
+}

@@ -1,0 +1,45 @@
+//! A certificate of the test's own, and a listener that shows it.
+
+use std::fs;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
+
+/// Writes a new certificate for `localhost` and its key into the folder.
+pub(crate) fn write_certificate(folder: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(folder.join("certificate.pem"), made.cert.pem()).unwrap();
+    fs::write(folder.join("certificate.der"), made.cert.der()).unwrap();
+    fs::write(folder.join("key.der"), made.signing_key.serialize_der()).unwrap();
+}
+
+/// Shows the certificate of this folder and agrees on these protocols.
+pub(crate) fn acceptor(folder: &Path, protocols: &[&str]) -> TlsAcceptor {
+    let certificate = CertificateDer::from(fs::read(folder.join("certificate.der")).unwrap());
+    let key = PrivateKeyDer::Pkcs8(fs::read(folder.join("key.der")).unwrap().into());
+    let mut config = ServerConfig::builder_with_provider(default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// For [`crate::listener::Listener::with`].
+pub(crate) fn wrap(
+    acceptor: TlsAcceptor,
+) -> impl Fn(TcpStream) -> Pin<Box<dyn Future<Output = Option<TlsStream<TcpStream>>> + Send>> {
+    move |stream| {
+        let accepted = acceptor.accept(stream);
+        Box::pin(async { accepted.await.ok() })
+    }
+}

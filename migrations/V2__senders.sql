@@ -1,0 +1,37 @@
+-- A sending identity at a provider: rate limits, balance and stops hang on it.
+create table sender (
+    id bigint generated always as identity primary key,
+    name text not null unique check (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'),
+    provider text not null check (provider in ('kaleyra', 'lipachat', '1msg', 'meta')),
+    base_url text not null,
+    account text,
+    number text not null check (number ~ '^[0-9]{5,20}$'),
+    -- Where the key is found, never the key: env:NAME or file:PATH.
+    api_key_ref text not null check (api_key_ref ~ '^(env|file):.+$'),
+    created_at timestamptz not null default now()
+);
+comment on column sender.account is 'account id at the provider (Kaleyra: SID)';
+comment on column sender.number is 'our WhatsApp business number, digits';
+
+-- The send gate of a sender. Every claim takes its rate lease here under the row's lock, so the row is small, alone in
+-- its table and updated in place (HOT): nothing of it is indexed but the key.
+create table sender_gate (
+    sender_id bigint primary key references sender on delete cascade,
+    is_open boolean not null default true,
+    -- Counts openings. An answer that belongs to an earlier opening cannot close the gate again.
+    epoch bigint not null default 1,
+    -- The rate, all null when there is none: permits in per_us microseconds, burst of them at once.
+    permits integer check (permits > 0),
+    per_us bigint check (per_us > 0),
+    burst integer check (burst > 0),
+    -- GCRA's theoretical arrival time: the first departure slot that nobody has leased.
+    tat timestamptz not null default 'epoch',
+    check (num_nulls(permits, per_us, burst) in (0, 3))
+) with (fillfactor = 10);
+
+-- Which producer feeds a sender; the lease makes it one at a time.
+create table sender_feed (
+    sender_id bigint primary key references sender on delete cascade,
+    producer uuid,
+    lease_until timestamptz not null default 'epoch'
+) with (fillfactor = 10);

@@ -1,0 +1,51 @@
+-- A message, a list and a sender.
+create table campaign (
+    id bigint generated always as identity primary key,
+    name text not null,
+    sender_id bigint not null references sender,
+    -- The campaign file as JSON; frozen when the campaign starts.
+    definition jsonb not null,
+    state text not null default 'draft'
+        check (state in ('draft', 'running', 'paused', 'finished', 'cancelled')),
+    -- Counts starts and resumes; the feed goes back to its low-water mark when it changes.
+    epoch bigint not null default 0,
+    -- Rows of its list: recipients have the places 1 to this number, without holes.
+    recipients integer not null default 0,
+    created_at timestamptz not null default now(),
+    started_at timestamptz,
+    finished_at timestamptz
+);
+create index campaign_by_sender on campaign (sender_id, state);
+
+-- How far the feed of a campaign came. Written by the feeding producer alone, several times a second.
+create table campaign_feed (
+    campaign_id bigint primary key references campaign on delete cascade,
+    -- Everyone up to here was published at least once since the last rewind.
+    cursor integer not null default 0,
+    -- Everyone up to here was ever published; between cursor and here only those still pending are published again.
+    published integer not null default 0,
+    -- Nobody below this place is pending, but for those listed in due.
+    low_water integer not null default 1,
+    -- The openings of campaign and sender that the feed last saw.
+    campaign_epoch bigint not null default 0,
+    gate_epoch bigint not null default 0
+) with (fillfactor = 10);
+
+-- One stop of a sender (campaign_id null) or of a campaign: every wait has a reason, a beginning and somebody who caused it.
+create table hold (
+    id bigint generated always as identity primary key,
+    sender_id bigint not null references sender on delete cascade,
+    campaign_id bigint references campaign on delete cascade,
+    reason text not null check (reason in (
+        'low_balance', 'bad_credentials', 'sender_not_allowed', 'daily_limit', 'too_many_refusals', 'message_fault',
+        'operator')),
+    -- The provider's code and our words for it, when a refusal caused the stop.
+    code text,
+    detail text,
+    since timestamptz not null default now(),
+    caused_by text not null,
+    ended_at timestamptz,
+    ended_by text
+);
+create unique index hold_of_sender on hold (sender_id) where campaign_id is null and ended_at is null;
+create unique index hold_of_campaign on hold (campaign_id) where campaign_id is not null and ended_at is null;
