@@ -7,7 +7,7 @@ WORKDIR /src
 COPY . .
 RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' ! -path '*/src/main.rs' -delete \
  && find . -type d -empty -delete \
- && find . -name '*.rs' -exec sh -c 'echo "fn main() {}" > "$1"' _ {} \;
+ && for source in $(find . -name '*.rs'); do echo 'fn main() {}' > $source; done
 
 FROM rust:1-bookworm AS build
 WORKDIR /src

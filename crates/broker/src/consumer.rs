@@ -93,7 +93,7 @@ impl Consumer {
 
     /// Stops receiving, waits at most `deadline` until everything handed out is settled, and closes.
     ///
-    /// Returns whether everything was settled. What was not is delivered again, to whoever consumes then.
+    /// Returns false if the deadline came first. What was not settled is delivered again, to whoever consumes then.
     pub async fn close(mut self, deadline: Duration) -> bool {
         self.stop.cancel();
         let drained = timeout(deadline, &mut self.task).await.is_ok();

@@ -81,13 +81,14 @@ impl fmt::Display for QueueName {
 
 /// Makes sure that a queue exists, with everything it needs, and gives the number of its ready messages.
 ///
-/// It uses a channel of its own, because a refusal costs the channel.
+/// It uses a channel of its own, because a refusal costs the channel. The queue comes first: what is wrong with
+/// the dead-letter queue does not keep a sender from working.
 pub(crate) async fn ensure(link: &Link, queue: &QueueName) -> Result<u32, Error> {
     let channel = link.channel().await?;
+    let declared = declare(link, &channel, queue).await?;
     if let Some(dead) = &queue.dead {
         declare_dead(link, &channel, dead).await?;
     }
-    let declared = declare(link, &channel, queue).await?;
     link.within("close a channel", channel.close(200, "declared".into())).await?;
     Ok(declared.message_count())
 }

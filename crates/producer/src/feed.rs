@@ -19,8 +19,6 @@ const DEEP: f64 = 10_000.0;
 const STRIDE: usize = 2_000;
 /// How often the low-water mark of a campaign is moved.
 const LOW_WATER_EVERY: Duration = Duration::from_millis(400);
-/// An empty queue with people still pending for so long means that messages were lost.
-const STALLED_AFTER: Duration = Duration::from_secs(15);
 
 /// What is remembered of each running campaign between two rounds. Losing it costs nothing.
 #[derive(Default)]
@@ -41,6 +39,8 @@ pub(crate) struct Feed<'a> {
     pub(crate) publisher: &'a Publisher,
     pub(crate) queue: QueueName,
     pub(crate) sender: &'a SenderFeed,
+    /// How long the queue is empty and somebody pending before messages count as lost.
+    pub(crate) stalled_after: Duration,
 }
 
 impl Feed<'_> {
@@ -133,7 +133,8 @@ impl Feed<'_> {
                 memory.campaigns.remove(&campaign.campaign);
                 tracing::info!(campaign.id = %campaign.campaign, "campaign {} is finished", campaign.campaign);
             }
-        } else if now - mark.moved_at > STALLED_AFTER && self.store.open_claims(campaign.campaign).await? == 0
+        } else if now - mark.moved_at > self.stalled_after
+            && self.store.open_claims(campaign.campaign).await? == 0
         {
             mark.moved_at = now;
             self.store.rewind(campaign.campaign).await?;

@@ -22,6 +22,15 @@ pub(crate) struct List<R> {
     record: ByteRecord,
     columns: Columns,
     country: Option<Country>,
+    line_end: u8,
+}
+
+/// How a list is written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    delimiter: u8,
+    /// `\n`, before which a `\r` may stand as white space, or `\r` alone as on an old Mac.
+    line_end: u8,
 }
 
 /// One row of a list.
@@ -41,16 +50,17 @@ impl List<BufReader<File>> {
             return Err(Error::BadList(format!("{} is a folder; name a CSV file", path.display())));
         }
         let mut buffered = BufReader::with_capacity(256 * 1024, file);
-        let delimiter = delimiter(buffered.fill_buf().map_err(unreadable)?);
-        List::read(buffered, delimiter, options)
+        let dialect = Dialect::of(buffered.fill_buf().map_err(unreadable)?);
+        List::read(buffered, dialect, options)
     }
 }
 
 impl<R: Read> List<R> {
     /// Reads the header row of a list.
-    pub(crate) fn read(source: R, delimiter: u8, options: &ImportOptions) -> Result<Self, Error> {
+    pub(crate) fn read(source: R, dialect: Dialect, options: &ImportOptions) -> Result<Self, Error> {
         let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter)
+            .delimiter(dialect.delimiter)
+            .terminator(csv::Terminator::Any(dialect.line_end))
             .flexible(true)
             .has_headers(false)
             .from_reader(source);
@@ -64,24 +74,39 @@ impl<R: Read> List<R> {
                 Error::BadList("the list is not in UTF-8; save it as 'CSV UTF-8' and import again".into())
             })?;
         let columns = Columns::read(&header, options.number_column.as_deref(), &options.needed)?;
-        Ok(Self { reader, record, columns, country: options.default_country })
+        Ok(Self { reader, record, columns, country: options.default_country, line_end: dialect.line_end })
     }
 
-    /// The next row, or `None` at the end.
+    /// The next row, or `None` at the end. Blank lines are passed over.
     pub(crate) fn next(&mut self) -> Result<Option<Row>, Error> {
-        if !self.reader.read_byte_record(&mut self.record).map_err(|error| broken(&error))? {
-            return Ok(None);
+        loop {
+            if !self.reader.read_byte_record(&mut self.record).map_err(|error| broken(&error))? {
+                return Ok(None);
+            }
+            let is_blank = self.record.len() == 1 && self.record.as_slice().trim_ascii().is_empty();
+            if !is_blank {
+                break;
+            }
         }
         let cell = self.record.get(self.columns.number).unwrap_or_default();
         Ok(Some(match self.recipient(cell) {
             Ok((msisdn, variables)) => Row::Recipient(msisdn, variables),
             Err(reason) => {
-                let line = self.record.position().map_or(0, csv::Position::line);
-                let line = i32::try_from(line).unwrap_or(i32::MAX);
-                let cell = String::from_utf8_lossy(cell).replace('\0', "").chars().take(SHOWN).collect();
-                Row::Rejected { line, reason, cell }
+                let shown =
+                    String::from_utf8_lossy(cell).trim().replace('\0', "").chars().take(SHOWN).collect();
+                Row::Rejected { line: self.line(), reason, cell: shown }
             }
         }))
+    }
+
+    /// The line of the file on which the row begins, from 1.
+    fn line(&self) -> i32 {
+        let position = self.record.position();
+        let line = match self.line_end {
+            b'\r' => position.map_or(0, |position| position.record() + 1),
+            _ => position.map_or(0, csv::Position::line),
+        };
+        i32::try_from(line).unwrap_or(i32::MAX)
     }
 
     fn recipient(&self, number: &[u8]) -> Result<(Msisdn, Variables), &'static str> {
@@ -129,12 +154,17 @@ fn broken(error: &csv::Error) -> Error {
     Error::BadList(format!("the list cannot be read as CSV: {error}"))
 }
 
-/// The delimiter that stands most often in the first line: comma, semicolon, tab or bar.
-fn delimiter(start: &[u8]) -> u8 {
-    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
-    // The first of equals wins, so a list of one column is read with commas.
-    [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+impl Dialect {
+    /// Judges by the beginning of the list: the delimiter (comma, semicolon, tab or bar) that stands most often in the
+    /// first line.
+    fn of(start: &[u8]) -> Self {
+        let line_end = if start.contains(&b'\n') || !start.contains(&b'\r') { b'\n' } else { b'\r' };
+        let line = start.split(|byte| *byte == line_end).next().unwrap_or_default();
+        let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
+        // The last of equals wins, so a list of one column is read with commas.
+        let delimiter = [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
+        Self { delimiter, line_end }
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +173,7 @@ mod tests {
 
     fn rows(text: &[u8]) -> Vec<Result<String, (i32, &'static str, String)>> {
         let options = ImportOptions { default_country: "KE".parse().ok(), ..ImportOptions::default() };
-        let mut list = List::read(text, delimiter(text), &options).unwrap();
+        let mut list = List::read(text, Dialect::of(text), &options).unwrap();
         let mut rows = Vec::new();
         while let Some(row) = list.next().unwrap() {
             rows.push(match row {
@@ -195,7 +225,7 @@ mod tests {
             ("phone|a", b'|'),
             ("phone", b','),
         ] {
-            assert_eq!(delimiter(header.as_bytes()), expected, "{header}");
+            assert_eq!(Dialect::of(header.as_bytes()).delimiter, expected, "{header}");
         }
     }
 
@@ -208,8 +238,15 @@ mod tests {
     }
 
     #[test]
+    fn a_list_from_an_old_mac_is_read_too() {
+        let rows = rows(b"phone,name\r0712000001,Anna\rx,Ben\r");
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1], Err((3, "not_a_number", "x".into())));
+    }
+
+    #[test]
     fn an_empty_list_says_what_is_missing() {
-        let error = List::read(&b""[..], b',', &ImportOptions::default()).err().unwrap();
+        let error = List::read(&b""[..], Dialect::of(b""), &ImportOptions::default()).err().unwrap();
         assert_eq!(error.to_string(), "the list is empty; its first row must name the columns");
     }
 }

@@ -27,6 +27,9 @@ pub struct Config {
     /// Pause between two rounds while there is nothing to publish. Default 200 ms.
     #[serde(with = "humantime_serde")]
     pub idle_pause: Duration,
+    /// How long the queue is empty and somebody pending before messages count as lost. Default 15 s.
+    #[serde(with = "humantime_serde")]
+    pub stalled_after: Duration,
 }
 
 impl Default for Config {
@@ -35,6 +38,7 @@ impl Default for Config {
             lease: Duration::from_secs(10),
             busy_pause: Duration::from_millis(20),
             idle_pause: Duration::from_millis(200),
+            stalled_after: Duration::from_secs(15),
         }
     }
 }
@@ -110,7 +114,13 @@ impl Producer {
                 self.publisher.declare(&queue).await?;
             }
             let memory = self.memories.entry(sender.sender).or_default();
-            let feed = Feed { store: &self.store, publisher: &self.publisher, queue, sender };
+            let feed = Feed {
+                store: &self.store,
+                publisher: &self.publisher,
+                queue,
+                sender,
+                stalled_after: self.config.stalled_after,
+            };
             busy |= feed.round(memory).await?;
         }
         Ok(busy)

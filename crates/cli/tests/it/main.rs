@@ -4,4 +4,5 @@
 mod campaigns;
 mod mistakes;
 mod privacy;
+mod queue;
 mod world;

@@ -175,13 +175,23 @@ impl World {
         assert_eq!((report["accepted"].as_u64(), report["difference"].as_i64()), (Some(recipients), Some(0)));
     }
 
+    /// How a test reaches the queues of this installation by hand.
+    pub(crate) fn broker(&self) -> broker::Config {
+        let config = broker::Config::new(SecretString::from(self.scope.amqp_url()));
+        broker::Config { prefix: self.scope.queue_prefix().to_owned(), ..config }
+    }
+
     /// What all processes logged.
     pub(crate) fn logs(&self) -> String {
-        let files = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
-        let logs = files.filter(|path| path.extension().is_some_and(|extension| extension == "log"));
-        let logs =
-            logs.map(|log| format!("--- {}\n{}", log.display(), std::fs::read_to_string(&log).unwrap()));
-        logs.collect::<Vec<_>>().join("")
+        let mut logs = Vec::new();
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "log") {
+                logs.push(path.display().to_string());
+                logs.push(std::fs::read_to_string(&path).unwrap());
+            }
+        }
+        logs.join("\n")
     }
 
     /// Removes everything, and says what could not be removed.

@@ -1,0 +1,79 @@
+//! The queue is only a doorbell: messages may be lost, doubled, disordered or garbage.
+
+use broker::{Consumer, Publisher, Settlement, Topology};
+use campaign::{CampaignId, SendTask, Seq};
+use simulator::Config;
+use tokio_util::sync::CancellationToken;
+
+use crate::world::{PATIENCE, World};
+
+#[tokio::test]
+async fn messages_that_are_lost_are_published_again() {
+    let mut world = World::new("lost_messages", "none", Config::default()).await;
+    world.file("flowcast.toml", "[producer]\nstalled_after = \"1s\"\n");
+    let id = world.draft(500).await;
+    let _producer = world.start("producer");
+    world.ok(&["campaign", "start", &id]).await;
+
+    // A thief takes every message off the queue before there is a worker.
+    let queue = Topology::new(world.scope.queue_prefix()).sender_queue(1);
+    let gone = CancellationToken::new();
+    let mut thief = Consumer::start(world.broker(), queue, 100, &gone);
+    let (settler, mut stolen, mut loot) = (thief.settler(), 0, Vec::new());
+    while stolen < 500 {
+        stolen += thief.recv_many(&mut loot, 100).await;
+        settler.settle_many(loot.drain(..).map(|delivery| (delivery.receipt, Settlement::Done)).collect());
+    }
+    gone.cancel();
+    assert!(thief.close(PATIENCE).await);
+
+    let _consumer = world.start("consumer");
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 500).await;
+    assert!(world.logs().contains("messages of campaign 1 were lost; they are published again"));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn doubled_disordered_stale_and_garbage_messages_change_nothing() {
+    let mut world = World::new("bad_messages", "none", Config::default()).await;
+    let id = world.draft(300).await;
+    let queue = Topology::new(world.scope.queue_prefix()).sender_queue(1);
+    let closing = CancellationToken::new();
+    let (publisher, publishing) = Publisher::start(world.broker(), closing.clone());
+    publisher.declare(&queue).await.unwrap();
+    let task = |campaign, seq| SendTask { campaign: CampaignId(campaign), seq: Seq(seq) }.encode();
+    let mut bodies: Vec<Vec<u8>> = (1..=300).chain(1..=300).chain(1..=300).map(|seq| task(1, seq)).collect();
+    bodies.extend([task(1, 301), task(1, -1), task(77, 1), task(i64::MAX, i32::MAX)]);
+    bodies.extend([
+        b"".to_vec(),
+        b"{}".to_vec(),
+        b"\xff\xfe".to_vec(),
+        br#"{"v":9,"campaign":1,"seq":1}"#.to_vec(),
+    ]);
+    fastrand::shuffle(&mut bodies);
+    publisher.publish(&queue, bodies).await.unwrap();
+
+    // Stale while it is a draft: nothing may be sent.
+    let consumer = world.start("consumer");
+    let dead = Topology::new(world.scope.queue_prefix()).dead_queue();
+    let four_dead = async {
+        while publisher.depth(&dead).await.unwrap() < 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, four_dead).await.unwrap();
+    assert!(consumer.stop().await.success(), "{}", world.logs());
+    assert_eq!(world.ledger().summary().requests, 0);
+
+    // And again beside the feed, while it runs.
+    let doubles: Vec<Vec<u8>> = (1..=300).rev().map(|seq| task(1, seq)).collect();
+    publisher.publish(&queue, doubles).await.unwrap();
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 300).await;
+    closing.cancel();
+    publishing.await.unwrap();
+    world.close().await;
+}
