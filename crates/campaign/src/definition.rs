@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compile::CompileError;
 use crate::flow::FlowTemplate;
-use crate::render::{CompileError, CompiledFlow};
+use crate::render::CompiledFlow;
 
 /// A campaign as its author wrote it. It is frozen when the campaign starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@
 //! is a pure function: time and randomness are arguments. What a [`Msisdn`] or a [`Reference`] holds is never shown by
 //! its `Debug`.
 
+mod compile;
 mod definition;
 mod flow;
 mod gcra;
@@ -21,6 +22,7 @@ mod task;
 mod variables;
 mod verdict;
 
+pub use compile::CompileError;
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy, UnknownRule};
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
 pub use gcra::Lease;
@@ -30,7 +32,7 @@ pub use msisdn::{Country, Msisdn, MsisdnError};
 pub use provider::{Provider, UnknownProvider};
 pub use rate::{Rate, RateError};
 pub use reference::{Reference, ReferenceKey};
-pub use render::{CompileError, CompiledFlow, RenderError};
+pub use render::{CompiledFlow, RenderError};
 pub use retry::backoff;
 pub use state::{CampaignState, RecipientState, UnknownWord};
 pub use stop::{StopReason, StopScope};

@@ -5,37 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::Environment;
 use serde_json::{Map, Value};
 
-use crate::flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
+use crate::compile::{
+    Action, BODY_LIMIT, CTA_LIMIT, CompileError, Compiler, FOOTER_LIMIT, HEADER_LIMIT, Node, Text, flow_name,
+};
+use crate::flow::{FlowAction, FlowMessage, FlowMode, FlowName, FlowTemplate};
 use crate::variables::Variables;
-
-const HEADER_LIMIT: usize = 60;
-const BODY_LIMIT: usize = 1024;
-const FOOTER_LIMIT: usize = 60;
-const CTA_LIMIT: usize = 30;
-
-/// Why a flow message cannot be sent to anyone.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// A text is no valid template.
-    #[error("[flow] {field}: {reason}")]
-    Syntax {
-        /// The field of the campaign file.
-        field: String,
-        /// What the template engine says, with the line.
-        reason: String,
-    },
-    /// A field is missing, empty, too long or contradicts another.
-    #[error("[flow] {field}: {reason}")]
-    Field {
-        /// The field of the campaign file.
-        field: &'static str,
-        /// What is wrong and what to write.
-        reason: String,
-    },
-}
 
 /// Why a message could not be filled in for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,36 +59,13 @@ pub struct CompiledFlow {
     variables: BTreeSet<String>,
 }
 
-#[derive(Debug)]
-enum Text {
-    /// The same for everybody.
-    Fixed(String),
-    /// The name of a template in the environment.
-    Template { field: String, limit: usize },
-}
-
-#[derive(Debug)]
-enum Action {
-    Navigate { screen: String, data: Option<Node> },
-    DataExchange,
-}
-
-/// A JSON value whose strings may be templates.
-#[derive(Debug)]
-enum Node {
-    Fixed(Value),
-    Text(Text),
-    List(Vec<Node>),
-    Object(Vec<(String, Node)>),
-}
-
 impl CompiledFlow {
     /// Parses and checks the author's message.
     pub fn compile(template: &FlowTemplate) -> Result<Self, CompileError> {
         let mut compiler = Compiler::new();
-        let header = optional(&mut compiler, "header", template.header.as_deref(), HEADER_LIMIT)?;
+        let header = compiler.optional("header", template.header.as_deref(), HEADER_LIMIT)?;
         let body = compiler.required("body", &template.body, BODY_LIMIT)?;
-        let footer = optional(&mut compiler, "footer", template.footer.as_deref(), FOOTER_LIMIT)?;
+        let footer = compiler.optional("footer", template.footer.as_deref(), FOOTER_LIMIT)?;
         let cta = compiler.required("cta", &template.cta, CTA_LIMIT)?;
         let flow = flow_name(template)?;
         let action = compiler.action(template)?;
@@ -214,117 +168,10 @@ fn context(variables: &Variables) -> minijinja::Value {
     )
 }
 
-struct Compiler {
-    texts: Environment<'static>,
-    variables: BTreeSet<String>,
-}
-
-impl Compiler {
-    fn new() -> Self {
-        let mut texts = Environment::new();
-        texts.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        texts.set_auto_escape_callback(|_| AutoEscape::None);
-        Self { texts, variables: BTreeSet::new() }
-    }
-
-    fn required(&mut self, field: &'static str, source: &str, limit: usize) -> Result<Text, CompileError> {
-        if source.trim().is_empty() {
-            return Err(CompileError::Field { field, reason: "is empty; write its text".into() });
-        }
-        self.text(field.to_owned(), source, limit)
-    }
-
-    fn text(&mut self, field: String, source: &str, limit: usize) -> Result<Text, CompileError> {
-        if !["{{", "{%", "{#"].iter().any(|mark| source.contains(mark)) {
-            return match source.chars().count() {
-                length if length > limit => Err(CompileError::Syntax {
-                    field,
-                    reason: format!("has {length} characters, WhatsApp takes at most {limit}"),
-                }),
-                _ => Ok(Text::Fixed(source.to_owned())),
-            };
-        }
-        let syntax = |error: minijinja::Error| CompileError::Syntax {
-            field: field.clone(),
-            reason: format!("not a valid text: {error}"),
-        };
-        self.texts.add_template_owned(field.clone(), source.to_owned()).map_err(syntax)?;
-        let template = self.texts.get_template(&field).map_err(syntax)?;
-        self.variables.extend(template.undeclared_variables(false));
-        Ok(Text::Template { field, limit })
-    }
-
-    fn action(&mut self, template: &FlowTemplate) -> Result<Action, CompileError> {
-        let field = |field, reason: &str| CompileError::Field { field, reason: reason.to_owned() };
-        match (template.action, &template.screen) {
-            (FlowActionKind::DataExchange, Some(_)) => Err(field(
-                "screen",
-                "is only for action = \"navigate\"; with data_exchange the endpoint decides",
-            )),
-            (FlowActionKind::DataExchange, None) if !template.data.is_empty() => Err(field(
-                "data",
-                "is only for action = \"navigate\"; with data_exchange the endpoint decides",
-            )),
-            (FlowActionKind::DataExchange, None) => Ok(Action::DataExchange),
-            (FlowActionKind::Navigate, None) => {
-                Err(field("screen", "is missing; name the flow's first screen"))
-            }
-            (FlowActionKind::Navigate, Some(screen)) if screen.trim().is_empty() => {
-                Err(field("screen", "is empty; name the flow's first screen"))
-            }
-            (FlowActionKind::Navigate, Some(screen)) => {
-                let data = (!template.data.is_empty())
-                    .then(|| self.node("data", &Value::Object(template.data.clone())))
-                    .transpose()?;
-                Ok(Action::Navigate { screen: screen.clone(), data })
-            }
-        }
-    }
-
-    fn node(&mut self, path: &str, value: &Value) -> Result<Node, CompileError> {
-        Ok(match value {
-            Value::String(source) => Node::Text(self.text(path.to_owned(), source, BODY_LIMIT)?),
-            Value::Array(items) => Node::List(
-                items
-                    .iter()
-                    .enumerate()
-                    .map(|(index, item)| self.node(&format!("{path}.{index}"), item))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Value::Object(members) => Node::Object(
-                members
-                    .iter()
-                    .map(|(name, item)| Ok((name.clone(), self.node(&format!("{path}.{name}"), item)?)))
-                    .collect::<Result<_, CompileError>>()?,
-            ),
-            other => Node::Fixed(other.clone()),
-        })
-    }
-}
-
-fn optional(
-    compiler: &mut Compiler,
-    field: &'static str,
-    source: Option<&str>,
-    limit: usize,
-) -> Result<Option<Text>, CompileError> {
-    source.map(|source| compiler.required(field, source, limit)).transpose()
-}
-
-fn flow_name(template: &FlowTemplate) -> Result<FlowName, CompileError> {
-    match (&template.flow_id, &template.flow_name) {
-        (Some(id), None) if !id.trim().is_empty() => Ok(FlowName::Id(id.clone())),
-        (None, Some(name)) if !name.trim().is_empty() => Ok(FlowName::Name(name.clone())),
-        _ => Err(CompileError::Field {
-            field: "flow_id",
-            reason: "give exactly one of flow_id and flow_name".into(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::FlowActionKind;
     use serde_json::json;
 
     fn template() -> FlowTemplate {

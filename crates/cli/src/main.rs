@@ -2,6 +2,7 @@
 
 mod args;
 mod campaigns;
+mod check;
 mod demo;
 mod exit;
 mod imports;
@@ -42,7 +43,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let settings = Settings::load(args.config.as_deref(), std::env::vars())?;
     match args.command {
         Command::Migrate => roles::migrate(&settings).await,
-        Command::CheckConfig => settings::check(&settings).await,
+        Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::Producer => roles::producer(&settings).await,

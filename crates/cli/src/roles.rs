@@ -80,17 +80,6 @@ pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells whether RabbitMQ answers.
-pub(crate) async fn check_broker(config: broker::Config) -> anyhow::Result<()> {
-    let topology = Topology::new(&config.prefix);
-    let closing = CancellationToken::new();
-    let (publisher, publishing) = Publisher::start(config, closing.clone());
-    let answer = publisher.depth(&topology.dead_queue()).await;
-    closing.cancel();
-    publishing.await?;
-    answer.map(drop).map_err(anyhow::Error::new)
-}
-
 /// Postgres, with tables of this version.
 async fn open(settings: &Settings) -> anyhow::Result<Store> {
     let store = Store::connect(&settings.postgres()?).await?;

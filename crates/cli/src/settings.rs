@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::exit::Refused;
-use crate::output::line;
 
 /// The sections there are.
 const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http"];
@@ -118,33 +117,6 @@ fn read(value: String) -> Value {
         Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Array(_))) => value,
         _ => Value::String(value),
     }
-}
-
-/// `flowcast check-config`: everything that is wrong, at once.
-pub(crate) async fn check(settings: &Settings) -> anyhow::Result<()> {
-    let mut wrong = Vec::new();
-    for problem in [settings.producer().err(), settings.http().err(), settings.consumer().err()] {
-        wrong.extend(problem.map(|problem| problem.to_string()));
-    }
-    match settings.postgres() {
-        Ok(config) => match store::Store::connect(&config).await {
-            Ok(store) => wrong.extend(store.check_schema().await.err().map(|error| error.to_string())),
-            Err(error) => wrong.push(error.to_string()),
-        },
-        Err(problem) => wrong.push(problem.to_string()),
-    }
-    match settings.broker() {
-        Ok(config) => {
-            wrong.extend(crate::roles::check_broker(config).await.err().map(|error| error.to_string()));
-        }
-        Err(problem) => wrong.push(problem.to_string()),
-    }
-    wrong.dedup();
-    if wrong.is_empty() {
-        line("configuration, Postgres and RabbitMQ are fine");
-        return Ok(());
-    }
-    Err(Refused(wrong.join("\nflowcast: ")).into())
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) fn on_signal() -> std::io::Result<CancellationToken> {
         tracing::info!("told to stop: ending what is under way; a second signal stops at once");
         told.cancel();
         wait(&mut terminate, &mut interrupt).await;
-        tracing::warn!("stopped at once; what was under way ends as unknown");
+        tracing::warn!("stopped at once; whoever was being sent to waits for the end of the lease");
         #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
         std::process::exit(CUT_SHORT);
     });

@@ -6,6 +6,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+/// What recording takes after the slowest request, with a margin.
+pub(crate) const RECORDING: Duration = Duration::from_secs(5);
+
 /// Finds the key behind a reference like `env:NAME` or `file:PATH`; the error says what to do.
 pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send + Sync>;
 
@@ -50,7 +53,7 @@ impl Config {
                 "consumer.batch is larger than consumer.in_flight; a batch could never be sent".into()
             );
         }
-        let longest = request_timeout + crate::lane::RECORDING;
+        let longest = request_timeout + RECORDING;
         if self.lease < longest * 2 {
             return Err(format!(
                 "consumer.lease is shorter than twice http.timeout and its recording; write at least {longest:?} twice"

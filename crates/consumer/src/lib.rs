@@ -8,6 +8,7 @@ mod batch;
 mod campaigns;
 mod config;
 mod gate;
+mod intake;
 mod lane;
 mod pace;
 mod pipeline;

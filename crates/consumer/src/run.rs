@@ -13,7 +13,8 @@ use uuid::Uuid;
 use whatsapp::{Account, Channel, Client};
 
 use crate::config::{Config, KeyResolver};
-use crate::lane::{Parts, work};
+use crate::intake::work;
+use crate::lane::Parts;
 
 /// How often new senders are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -83,7 +84,10 @@ impl Worker {
         match self.parts(sender.clone()).await {
             Ok(parts) => {
                 known.insert(sender.id);
-                lanes.spawn(work(parts));
+                let broker = self.setup.broker.clone();
+                let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
+                let consumer = Consumer::start(broker, queue, prefetch(&sender), &self.shutdown);
+                lanes.spawn(work(parts, consumer));
             }
             Err(reason) => {
                 tracing::error!(sender.id = %sender.id, "cannot work for sender {}: {reason}", sender.name);
@@ -104,13 +108,10 @@ impl Worker {
             plus_in_path: true,
         };
         let channel = Channel::new(self.client.clone(), &account).map_err(|error| error.to_string())?;
-        let queue = Topology::new(&self.setup.broker.prefix).sender_queue(sender.id.0);
-        let consumer = Consumer::start(self.setup.broker.clone(), queue, prefetch(&sender), &self.shutdown);
         Ok(Parts {
             config: self.setup.config.clone(),
             request_timeout: self.setup.http.timeout,
             store: self.store.clone(),
-            consumer,
             channel,
             references,
             sender,

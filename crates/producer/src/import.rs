@@ -1,32 +1,20 @@
 //! Importing a list: read and checked on one thread, stored by another, kept only when both came to the end.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use campaign::{CampaignId, Country, Msisdn, Variables};
+use campaign::{CampaignId, Msisdn, Variables};
 use roaring::RoaringTreemap;
 use store::{ImportCounts, Rejection, Store};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::list::{List, Row};
+use crate::list::{ImportOptions, List, Row};
 
 /// Rows handed over at once, and how many such batches may wait.
 const BATCH: usize = 1000;
 const WAITING: usize = 8;
-
-/// How a list is to be read.
-#[derive(Clone, Debug, Default)]
-pub struct ImportOptions {
-    /// The country whose national formats are read.
-    pub default_country: Option<Country>,
-    /// The number column, when none of the usual names is in the header.
-    pub number_column: Option<String>,
-    /// The variables that the message cannot do without.
-    pub needed: BTreeSet<String>,
-}
 
 /// How far an import came; shared with whoever shows it.
 #[derive(Debug, Default)]

@@ -13,6 +13,6 @@ mod run;
 mod share;
 
 pub use error::Error;
-pub use import::{ImportOptions, ImportReport, Progress, import};
-pub use list::reason_words;
+pub use import::{ImportReport, Progress, import};
+pub use list::{ImportOptions, reason_words};
 pub use run::{Config, run};

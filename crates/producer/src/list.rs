@@ -1,5 +1,6 @@
 //! Reading a CSV list row by row: every row is a recipient or has a reason why it is none.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,12 +10,22 @@ use csv::ByteRecord;
 
 use crate::columns::Columns;
 use crate::error::Error;
-use crate::import::ImportOptions;
 
 /// Longest cell that is taken, in bytes; WhatsApp takes no text that long.
 const CELL_LIMIT: usize = 4096;
 /// How much of a refused cell is kept.
 const SHOWN: usize = 40;
+
+/// How a list is to be read.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// The country whose national formats are read.
+    pub default_country: Option<Country>,
+    /// The number column, when none of the usual names is in the header.
+    pub number_column: Option<String>,
+    /// The variables that the message cannot do without.
+    pub needed: BTreeSet<String>,
+}
 
 /// A list being read.
 pub(crate) struct List<R> {

@@ -1,0 +1,100 @@
+//! Working for one sender: taking deliveries in as long as there is room, and draining when told to stop.
+
+use std::sync::Arc;
+
+use broker::Consumer;
+use store::SenderRow;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Sorted, sort};
+use crate::config::RECORDING;
+use crate::lane::{Lane, Parts};
+use crate::pipeline::handle;
+use crate::recorder::Recorder;
+
+/// Works for one sender until the lane is told to stop, then drains.
+pub(crate) async fn work(parts: Parts, consumer: Consumer) {
+    let SenderRow { id, name, .. } = parts.sender.clone();
+    let (finished, to_record) = mpsc::channel(usize::from(parts.config.in_flight) * 4);
+    let give_up = CancellationToken::new();
+    let recorder = Recorder {
+        store: parts.store.clone(),
+        sender: id,
+        settler: consumer.settler(),
+        give_up: give_up.clone(),
+    };
+    let recording = tokio::spawn(recorder.run(to_record));
+    let lane = Arc::new(Lane::new(parts, consumer.settler(), finished));
+    tracing::info!(sender.id = %id, "working for sender {name}");
+    let (consumer, running) = take_in(&lane, consumer).await;
+    drain(lane, consumer, running, (recording, give_up)).await;
+    tracing::info!(sender.id = %id, "stopped working for sender {name}");
+}
+
+/// Takes deliveries as they come and starts a pipeline for each batch, as long as there is room.
+async fn take_in(lane: &Arc<Lane>, mut consumer: Consumer) -> (Consumer, JoinSet<()>) {
+    let room = Arc::new(Semaphore::new(usize::from(lane.config.in_flight)));
+    let mut running = JoinSet::new();
+    let mut deliveries = Vec::new();
+    while consumer.recv_many(&mut deliveries, lane.claim_size()).await > 0 {
+        let Sorted { batches, poison } = sort(deliveries.drain(..));
+        for (receipt, error) in poison {
+            lane.bury(receipt, &error);
+        }
+        for batch in batches {
+            let wanted = u32::try_from(batch.tasks.len()).unwrap_or(1).min(u32::from(lane.config.in_flight));
+            let Ok(permits) = Arc::clone(&room).acquire_many_owned(wanted).await else { continue };
+            let lane = Arc::clone(lane);
+            running.spawn(async move {
+                handle(&lane, batch).await;
+                drop(permits);
+            });
+        }
+        while let Some(ended) = running.try_join_next() {
+            report_panic(ended);
+        }
+    }
+    (consumer, running)
+}
+
+/// Lets what is under way end within the budget, records it, acknowledges it.
+async fn drain(
+    lane: Arc<Lane>,
+    consumer: Consumer,
+    mut running: JoinSet<()>,
+    (recording, give_up): (tokio::task::JoinHandle<()>, CancellationToken),
+) {
+    let budget = lane.config.drain;
+    let ended = tokio::time::timeout(budget, async {
+        while let Some(ended) = running.join_next().await {
+            report_panic(ended);
+        }
+    });
+    if ended.await.is_err() {
+        tracing::warn!(
+            "{} batches did not end in {budget:?}; their recipients wait for the end of their lease",
+            running.len()
+        );
+        running.shutdown().await;
+    }
+    drop(lane);
+    let mut recording = recording;
+    if tokio::time::timeout(RECORDING, &mut recording).await.is_err() {
+        give_up.cancel();
+        report_panic(recording.await);
+    }
+    consumer.close(RECORDING).await;
+}
+
+/// A panic in a pipeline leaves its recipients to the end of their lease; nobody else is touched.
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(
+            "a batch ended in a panic, its recipients wait for the end of their lease; please report this"
+        );
+    }
+}
