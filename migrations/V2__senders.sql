@@ -24,10 +24,20 @@ create table sender_gate (
     permits integer check (permits > 0),
     per_us bigint check (per_us > 0),
     burst integer check (burst > 0),
+    -- One claim of one recipient may pass the closed gate, to see whether it can be opened.
+    probe_armed boolean not null default false,
+    -- The share of the rate that is used since slowed_at; it grows back to the whole within a minute.
+    pace real not null default 1 check (pace > 0 and pace <= 1),
+    slowed_at timestamptz,
     -- GCRA's theoretical arrival time: the first departure slot that nobody has leased.
     tat timestamptz not null default 'epoch',
     check (num_nulls(permits, per_us, burst) in (0, 3))
 ) with (fillfactor = 10);
+
+-- The share of its rate that a sender uses now: what is left after a throttle answer or a reopening, and 1/60 more of the
+-- whole each second since.
+create function pace_now(pace real, slowed_at timestamptz) returns double precision language sql volatile
+    return least(1, pace + coalesce(extract(epoch from clock_timestamp() - slowed_at) / 60, 1));
 
 -- Which producer feeds a sender; the lease makes it one at a time.
 create table sender_feed (

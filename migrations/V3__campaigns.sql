@@ -44,6 +44,9 @@ create table hold (
     detail text,
     since timestamptz not null default now(),
     caused_by text not null,
+    -- How often the gate was probed, and when last.
+    probes integer not null default 0,
+    probed_at timestamptz,
     ended_at timestamptz,
     ended_by text
 );

@@ -30,7 +30,7 @@ create table attempt (
     seq integer not null,
     latency_us integer not null,
     http_status smallint,
-    outcome text not null check (outcome in ('accepted', 'retry', 'failed', 'unknown', 'held')),
+    outcome text not null check (outcome in ('accepted', 'retry', 'throttled', 'failed', 'unknown', 'held')),
     -- The outcome came after somebody else had settled the recipient, and did not change it.
     late boolean not null,
     reason_code text,

@@ -49,7 +49,7 @@ group by campaign_id, outcome, reason_code;
 comment on view report.error is 'what the provider refused, by campaign and code';
 
 create view report.hold as
-select h.id as hold_id, s.name as sender, h.campaign_id, h.reason, h.code, h.detail, h.since, h.caused_by, h.ended_at,
-    h.ended_by, coalesce(h.ended_at, now()) - h.since as length
+select h.id as hold_id, s.name as sender, h.campaign_id, h.reason, h.code, h.detail, h.since, h.caused_by, h.probes,
+    h.probed_at, h.ended_at, h.ended_by, coalesce(h.ended_at, now()) - h.since as length
 from hold h join sender s on s.id = h.sender_id;
 comment on view report.hold is 'every stop of a sender or a campaign, with its reason; without campaign_id it held the sender';

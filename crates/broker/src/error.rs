@@ -69,6 +69,15 @@ impl Error {
         move |source| Self::Unavailable { doing, source: Some(source) }
     }
 
+    /// What was noticed of a failure, to tell it again.
+    pub(crate) fn into_source(self) -> Option<lapin::Error> {
+        match self {
+            Self::Unavailable { source, .. } => source,
+            Self::Mismatch { source, .. } => Some(source),
+            Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => None,
+        }
+    }
+
     /// The reply code of the broker, if it is what closed the channel.
     pub(crate) fn reply_code(&self) -> Option<u16> {
         match self {

@@ -71,7 +71,7 @@ impl Intake {
     }
 
     /// Refuses every request at its deadline; returns only when there will be none any more.
-    pub(crate) async fn refuse_late(&mut self, refusal: fn() -> Error) {
+    pub(crate) async fn refuse_late(&mut self, refusal: impl Fn() -> Error) {
         while self.wait().await {
             if let Some(head) = &self.head {
                 sleep_until(head.deadline).await;

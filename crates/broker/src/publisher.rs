@@ -50,6 +50,7 @@ impl Publisher {
             questions: question_intake,
             queues: Arc::clone(&queues),
             state: state_sender,
+            fault: None,
         };
         let publisher = Self { messages, questions, queues, state, limit };
         (publisher, tokio::spawn(worker.run()))

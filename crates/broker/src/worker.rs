@@ -32,6 +32,8 @@ pub(crate) struct Worker {
     pub(crate) questions: Intake,
     pub(crate) queues: KnownQueues,
     pub(crate) state: watch::Sender<State>,
+    /// Why the last attempt to connect failed, for those who are refused meanwhile.
+    pub(crate) fault: Option<lapin::Error>,
 }
 
 impl Worker {
@@ -42,6 +44,7 @@ impl Worker {
             let connected = Instant::now();
             match self.connect().await {
                 Some(Ok((link, channel))) => {
+                    self.fault = None;
                     self.serve(&link, &channel).await;
                     self.state.send_replace(State::Down);
                     close(link, channel).await;
@@ -51,6 +54,7 @@ impl Worker {
                         error = &error as &dyn std::error::Error,
                         "the publisher cannot connect to the broker"
                     );
+                    self.fault = error.into_source();
                 }
                 None => break,
             }
@@ -83,12 +87,13 @@ impl Worker {
 
     /// Does something while there is no connection.
     async fn meanwhile_refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        let refusal = || Error::silent("connect");
+        let Self { shutdown, messages, questions, fault, .. } = self;
+        let refusal = || Error::Unavailable { doing: "connect", source: fault.clone() };
         tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => None,
+            () = shutdown.cancelled() => None,
             done = work => Some(done),
-            () = async { tokio::join!(self.messages.refuse_late(refusal), self.questions.refuse_late(refusal)); } => None,
+            () = async { tokio::join!(messages.refuse_late(refusal), questions.refuse_late(refusal)); } => None,
         }
     }
 
@@ -122,6 +127,7 @@ async fn publish(link: &Link, channel: &Channel, messages: &mut Intake, shutdown
             continue;
         }
         if !publish_round(link, channel, messages).await {
+            warn!("the broker has left messages without an answer, they count as not published");
             refuse_until_unblocked(link, messages).await;
             return;
         }

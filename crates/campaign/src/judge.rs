@@ -49,6 +49,13 @@ pub enum Outcome {
         /// Why.
         reason: Reason,
     },
+    /// Too fast: the sender slows down for everybody, and this one is tried again uncounted.
+    Throttled {
+        /// How long from the recording.
+        after: Duration,
+        /// Why.
+        reason: Reason,
+    },
     /// Given up.
     Failed {
         /// Why.
@@ -86,7 +93,7 @@ pub fn judge(policy: &Policy, attempt: Attempt, verdict: Verdict) -> Outcome {
         Verdict::Accepted { provider_message_id } => Outcome::Accepted { provider_message_id },
         Verdict::Throttled { refusal, retry_after } => {
             let after = retry_after.unwrap_or(THROTTLE_PAUSE).mul_f64(1.0 + attempt.random);
-            Outcome::Retry { after, counted: false, reason: refusal.into() }
+            Outcome::Throttled { after, reason: refusal.into() }
         }
         Verdict::Retry { refusal, schedule } => retry(policy, attempt, refusal, schedule),
         Verdict::Unknown { refusal } => Outcome::Unknown { reason: refusal.into() },
@@ -156,10 +163,9 @@ mod tests {
     #[test]
     fn a_throttle_counts_no_attempt_and_honours_the_named_pause() {
         let verdict = Verdict::Throttled { refusal: BUSY, retry_after: Some(Duration::from_secs(7)) };
-        let Outcome::Retry { after, counted, .. } = judge(&policy(1), attempt(9), verdict) else {
-            panic!("a throttle is retried")
+        let Outcome::Throttled { after, .. } = judge(&policy(1), attempt(9), verdict) else {
+            panic!("a throttle slows the sender down")
         };
-        assert!(!counted);
         assert!(after >= Duration::from_secs(7));
     }
 

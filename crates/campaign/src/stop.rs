@@ -33,3 +33,18 @@ words!(
         Operator = "operator",
     }
 );
+
+impl StopReason {
+    /// Whether the cause can end without a person, so that a probe may find the gate fit to be opened. Wrong
+    /// credentials never probe.
+    pub fn is_probed(self) -> bool {
+        match self {
+            Self::LowBalance | Self::DailyLimit => true,
+            Self::BadCredentials
+            | Self::SenderNotAllowed
+            | Self::TooManyRefusals
+            | Self::MessageFault
+            | Self::Operator => false,
+        }
+    }
+}

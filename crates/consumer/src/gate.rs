@@ -5,8 +5,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use campaign::{CampaignId, Reason, SenderId, Stop, StopScope};
+use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope};
 use store::{Claim, StopCause, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -19,11 +20,19 @@ pub(crate) struct Gate {
     worker: String,
     stops: Mutex<HashMap<Option<CampaignId>, (i64, Stop, Reason)>>,
     closing: tokio::sync::Mutex<()>,
+    shutdown: CancellationToken,
 }
 
 impl Gate {
-    pub(crate) fn new(store: Store, sender: SenderId, worker: String) -> Self {
-        Self { store, sender, worker, stops: Mutex::default(), closing: tokio::sync::Mutex::default() }
+    pub(crate) fn new(store: Store, sender: SenderId, worker: String, shutdown: CancellationToken) -> Self {
+        Self {
+            store,
+            sender,
+            worker,
+            stops: Mutex::default(),
+            closing: tokio::sync::Mutex::default(),
+            shutdown,
+        }
     }
 
     /// The stop that covers this claim, if this worker met one.
@@ -38,15 +47,51 @@ impl Gate {
         covers(None, claim.gate_epoch).or_else(|| covers(Some(campaign), claim.campaign_epoch))
     }
 
-    /// Closes the gate for every worker, once an opening. It is closed in Postgres when this returns, or the worker is
-    /// told to stop.
-    pub(crate) async fn close(
-        &self,
-        (stop, reason): (Stop, &Reason),
-        campaign: CampaignId,
-        claim: &Claim,
-        shutdown: &CancellationToken,
-    ) {
+    /// What an outcome says of the gate: a stop closes it for every worker, a throttle answer slows all of them, and
+    /// any answer but a stop to a probe opens it.
+    pub(crate) async fn observe(&self, outcome: &Outcome, campaign: CampaignId, claim: &Claim) {
+        match outcome {
+            Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
+            Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
+            Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe => self.open().await,
+            Outcome::Accepted { .. }
+            | Outcome::Retry { .. }
+            | Outcome::Failed { .. }
+            | Outcome::Unknown { .. } => {}
+        }
+    }
+
+    async fn slow(&self, pause: Duration, reason: &Reason) {
+        match self.store.slow_sender(self.sender, pause).await {
+            Ok(true) => {
+                tracing::warn!(sender.id = %self.sender, code = %reason.code, "the sender slows down: {}", reason.text);
+            }
+            Ok(false) => {}
+            // The next throttle answer says it again.
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the sender was not slowed down: {error}"
+            ),
+        }
+    }
+
+    async fn open(&self) {
+        match self.store.open_sender(self.sender, &self.worker).await {
+            Ok(_) => {
+                tracing::info!(sender.id = %self.sender, "the probe went through, the sender is open again");
+            }
+            // It stays closed until the next probe.
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the sender was not opened: {error}"
+                );
+            }
+        }
+    }
+
+    /// Closes the gate, once an opening. It is closed in Postgres when this returns, or the worker is told to stop.
+    async fn close(&self, (stop, reason): (Stop, &Reason), campaign: CampaignId, claim: &Claim) {
         let _one_at_a_time = self.closing.lock().await;
         if self.stop_for(campaign, claim).is_some() {
             return;
@@ -58,7 +103,7 @@ impl Gate {
         self.remember(key, epoch, stop, reason);
         let by = &self.worker;
         let cause = StopCause { reason: stop.reason, refusal: Some(reason), by };
-        let mut waiting = Waiting::new(shutdown, "closing a gate");
+        let mut waiting = Waiting::new(&self.shutdown, "closing a gate");
         let closed = loop {
             let closed = match stop.scope {
                 StopScope::Sender => self.store.stop_sender(self.sender, Some(epoch), &cause).await,

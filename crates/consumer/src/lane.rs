@@ -72,7 +72,7 @@ impl Lane {
     pub(crate) fn new(parts: Parts, settler: Settler, finished: mpsc::Sender<Finished>) -> Self {
         let Parts { config, request_timeout, store, channel, references, sender, worker, shutdown } = parts;
         Self {
-            gate: Gate::new(store.clone(), sender.id, format!("worker {worker}")),
+            gate: Gate::new(store.clone(), sender.id, format!("worker {worker}"), shutdown.clone()),
             pace: Pace::default(),
             campaigns: Campaigns::default(),
             turn: Mutex::default(),

@@ -85,9 +85,7 @@ async fn deliver(
     let answer = lane.channel.send(&outgoing).await;
     let attempt = Attempt { number: row.attempt, random: fastrand::f64() };
     let outcome = judge(&campaign.policy, attempt, answer.verdict);
-    if let Outcome::Held { stop, reason } = &outcome {
-        lane.gate.close((*stop, reason), claimed.campaign, claimed.claim, &lane.shutdown).await;
-    }
+    lane.gate.observe(&outcome, claimed.campaign, claimed.claim).await;
     let request = Recorded {
         sent_at: claimed.claim.at.checked_add(left_at).unwrap_or(claimed.claim.at),
         latency: answer.latency,
@@ -98,7 +96,9 @@ async fn deliver(
 
 /// The last look before the first byte leaves: a gate that closed since the claim, or a lease about to end.
 fn give_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
-    if let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim) {
+    if !claimed.claim.is_probe
+        && let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim)
+    {
         return Some(Outcome::Held { stop, reason });
     }
     let too_late = claimed.granted.elapsed() + lane.longest_request() > lane.config.lease;

@@ -8,6 +8,7 @@ use campaign::{CampaignId, SendTask, Seq};
 use store::{FeedState, SenderFeed, Store};
 use tokio::time::Instant;
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::share::{Claimant, share};
 
@@ -39,15 +40,17 @@ pub(crate) struct Feed<'a> {
     pub(crate) publisher: &'a Publisher,
     pub(crate) queue: QueueName,
     pub(crate) sender: &'a SenderFeed,
-    /// How long the queue is empty and somebody pending before messages count as lost.
-    pub(crate) stalled_after: Duration,
+    pub(crate) config: &'a Config,
 }
 
 impl Feed<'_> {
     /// Tops up the queue and moves the low-water marks. Returns whether there was anything to publish.
     pub(crate) async fn round(&self, memory: &mut Memory) -> Result<bool, Error> {
-        if !self.sender.is_open || self.sender.campaigns.is_empty() {
+        if self.sender.campaigns.is_empty() {
             return Ok(false);
+        }
+        if !self.sender.is_open {
+            return self.probe().await;
         }
         let depth = usize::try_from(self.publisher.depth(&self.queue).await?).unwrap_or(usize::MAX);
         let room = room(self.sender.per_second, depth);
@@ -57,6 +60,29 @@ impl Feed<'_> {
             self.look_at_low_water(campaign, depth, memory).await?;
         }
         Ok(due + fresh > 0)
+    }
+
+    /// Publishes one recipient of a stopped sender when it is time to probe.
+    async fn probe(&self) -> Result<bool, Error> {
+        let pauses: Vec<Duration> = self.config.probe_pauses.iter().map(|pause| **pause).collect();
+        if !self.store.arm_probe(self.sender.sender, &pauses).await? {
+            return Ok(false);
+        }
+        tracing::info!(sender.id = %self.sender.sender, "probing sender {}", self.sender.sender);
+        let due = self.store.take_due(self.sender.sender, 1).await?;
+        if !due.is_empty() {
+            self.publish(due.into_iter()).await?;
+            return Ok(true);
+        }
+        for campaign in &self.sender.campaigns {
+            let waiting = (campaign.low_water - 1, campaign.recipients);
+            let first = self.store.pending_between(campaign.campaign, waiting, 1).await?;
+            if let Some(seq) = first.first() {
+                self.publish(std::iter::once(SendTask { campaign: campaign.campaign, seq: *seq })).await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn publish_due(&self, room: usize) -> Result<usize, Error> {
@@ -133,7 +159,7 @@ impl Feed<'_> {
                 memory.campaigns.remove(&campaign.campaign);
                 tracing::info!(campaign.id = %campaign.campaign, "campaign {} is finished", campaign.campaign);
             }
-        } else if now - mark.moved_at > self.stalled_after
+        } else if now - mark.moved_at > self.config.stalled_after
             && self.store.open_claims(campaign.campaign).await? == 0
         {
             mark.moved_at = now;

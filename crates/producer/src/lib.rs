@@ -5,6 +5,7 @@
 //! harmless, because a claim decides. No phone number goes to the broker.
 
 mod columns;
+mod config;
 mod error;
 mod feed;
 mod import;
@@ -12,7 +13,8 @@ mod list;
 mod run;
 mod share;
 
+pub use config::Config;
 pub use error::Error;
 pub use import::{ImportReport, Progress, import};
 pub use list::{ImportOptions, reason_words};
-pub use run::{Config, run};
+pub use run::run;

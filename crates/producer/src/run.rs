@@ -5,43 +5,14 @@ use std::time::Duration;
 
 use broker::{Publisher, Topology};
 use campaign::SenderId;
-use serde::Deserialize;
 use store::Store;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
-
-/// How a producer works.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// How long a producer that died keeps its senders from the others. Default 10 s.
-    #[serde(with = "humantime_serde")]
-    pub lease: Duration,
-    /// Pause between two rounds while something is published. Default 20 ms.
-    #[serde(with = "humantime_serde")]
-    pub busy_pause: Duration,
-    /// Pause between two rounds while there is nothing to publish. Default 200 ms.
-    #[serde(with = "humantime_serde")]
-    pub idle_pause: Duration,
-    /// How long the queue is empty and somebody pending before messages count as lost. Default 15 s.
-    #[serde(with = "humantime_serde")]
-    pub stalled_after: Duration,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_secs(10),
-            busy_pause: Duration::from_millis(20),
-            idle_pause: Duration::from_millis(200),
-            stalled_after: Duration::from_secs(15),
-        }
-    }
-}
 
 /// A producer at work.
 struct Producer {
@@ -114,13 +85,8 @@ impl Producer {
                 self.publisher.declare(&queue).await?;
             }
             let memory = self.memories.entry(sender.sender).or_default();
-            let feed = Feed {
-                store: &self.store,
-                publisher: &self.publisher,
-                queue,
-                sender,
-                stalled_after: self.config.stalled_after,
-            };
+            let feed =
+                Feed { store: &self.store, publisher: &self.publisher, queue, sender, config: &self.config };
             busy |= feed.round(memory).await?;
         }
         Ok(busy)

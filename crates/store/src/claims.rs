@@ -52,6 +52,8 @@ pub struct Claim {
     pub lease: Lease,
     /// The opening of the sender's gate it was claimed in.
     pub gate_epoch: i64,
+    /// Whether it is the one request that may pass a closed gate, to see whether it can be opened.
+    pub is_probe: bool,
     /// The opening of the campaign it was claimed in.
     pub campaign_epoch: i64,
     /// The rows, in the order of their places.
@@ -79,19 +81,20 @@ with due_now as (
     where campaign_id = $1 and seq = any($2)
         and (state = 'pending' or (state = 'retry' and exists (
             select from due d where d.campaign_id = $1 and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
-        and (select is_open and (permits is null or tat <= clock_timestamp() + {MAX_AHEAD})
+        and (select (is_open or probe_armed) and tat <= clock_timestamp() + {MAX_AHEAD}
              from sender_gate where sender_id = $3)
         and (select state = 'running' from campaign where id = $1)
-    order by seq for update
+    order by seq limit (select case when not is_open then 1 end from sender_gate where sender_id = $3) for update
 ), permit as (
     update sender_gate g
-    set tat = case when permits is null then tat else
-        greatest(tat, clock_timestamp()) + ((n * per_us + permits - 1) / permits) * interval '1 microsecond' end
-    from (select count(*) as n from due_now) wanted
-    where g.sender_id = $3 and n > 0 and is_open
-        and (permits is null or tat <= clock_timestamp() + {MAX_AHEAD})
-    returning permits, per_us, burst, epoch, (extract(epoch from
-        tat - ((n * per_us + permits - 1) / permits) * interval '1 microsecond' - clock_timestamp()
+    set probe_armed = false, tat = case when permits is null then tat else
+        greatest(tat, clock_timestamp()) + ((n * slow_per_us + permits - 1) / permits) * interval '1 microsecond' end
+    from (select count(*) as n from due_now) wanted,
+        (select ceil(per_us / pace_now(pace, slowed_at))::bigint as slow_per_us
+         from sender_gate where sender_id = $3) slowed
+    where g.sender_id = $3 and n > 0 and (is_open or probe_armed) and tat <= clock_timestamp() + {MAX_AHEAD}
+    returning permits, slow_per_us, burst, epoch, not is_open as is_probe, (extract(epoch from
+        tat - ((n * slow_per_us + permits - 1) / permits) * interval '1 microsecond' - clock_timestamp()
     ) * 1000000)::bigint as first_in_us
 ), batch as (
     insert into claim (campaign_id, sender_id, worker, seqs, lease_until)
@@ -106,10 +109,10 @@ with due_now as (
 ), no_longer_due as (
     delete from due d using due_now, batch where d.campaign_id = $1 and d.seq = due_now.seq
 )
-select g.is_open and c.state = 'running' as open, c.epoch as campaign_epoch,
+select (g.is_open or g.probe_armed) and c.state = 'running' as open, c.epoch as campaign_epoch,
     greatest(extract(epoch from g.tat - clock_timestamp() - {MAX_AHEAD}) * 1000000, 0)::bigint as wait_us,
-    (select count(*) from due_now) as n_due, b.id as claim_id, b.claimed_at, p.permits, p.per_us, p.burst,
-    p.epoch as gate_epoch, p.first_in_us, r.seq, r.msisdn, r.variables, r.attempts
+    (select count(*) from due_now) as n_due, b.id as claim_id, b.claimed_at, p.permits, p.slow_per_us, p.burst,
+    p.epoch as gate_epoch, p.is_probe, p.first_in_us, r.seq, r.msisdn, r.variables, r.attempts
 from sender_gate g cross join campaign c
 left join permit p on true left join batch b on true left join claimed r on true
 where g.sender_id = $3 and c.id = $1
@@ -155,7 +158,7 @@ fn read_refusal(row: &Row) -> Refused {
 
 fn read_claim(id: ClaimId, first: &Row, rows: &[Row]) -> Result<Claim, Error> {
     let first_in_us: Option<i64> = first.get("first_in_us");
-    let rate = rate_of(first.get("permits"), first.get("per_us"), first.get("burst"));
+    let rate = rate_of(first.get("permits"), first.get("slow_per_us"), first.get("burst"));
     Ok(Claim {
         id,
         at: first.get("claimed_at"),
@@ -164,6 +167,7 @@ fn read_claim(id: ClaimId, first: &Row, rows: &[Row]) -> Result<Claim, Error> {
             rate,
         },
         gate_epoch: first.get("gate_epoch"),
+        is_probe: first.get("is_probe"),
         campaign_epoch: first.get("campaign_epoch"),
         rows: rows.iter().map(read_row).collect::<Result<_, Error>>()?,
     })

@@ -1,5 +1,7 @@
 //! Stops: closing and opening the gates of senders and campaigns, always with reason, time and who did it.
 
+use std::time::Duration;
+
 use campaign::{CampaignId, Reason, SenderId, StopReason};
 use jiff::Timestamp;
 
@@ -64,16 +66,53 @@ impl Store {
         Ok(n > 0)
     }
 
-    /// Opens a sender's gate again: a new epoch begins. Returns whether it was closed.
+    /// Opens a sender's gate again, with a quarter of the rate that grows back to the whole: a new epoch begins. Returns
+    /// whether it was closed.
     pub async fn open_sender(&self, sender: SenderId, ended_by: &str) -> Result<bool, Error> {
         let statement = "
             with opened as (
-                update sender_gate set is_open = true, epoch = epoch + 1
+                update sender_gate
+                set is_open = true, probe_armed = false, epoch = epoch + 1, pace = 0.25, slowed_at = clock_timestamp()
                 where sender_id = $1 and not is_open returning sender_id
             )
             update hold h set ended_at = now(), ended_by = $2 from opened
             where h.sender_id = opened.sender_id and h.campaign_id is null and h.ended_at is null";
         Ok(self.client().await?.execute(statement, &[&sender.0, &ended_by]).await? > 0)
+    }
+
+    /// Lets one claim of one recipient pass the sender's closed gate if it is time for that: after the first of these
+    /// pauses, then the second, and so on; the last one repeats. Returns whether it is.
+    pub async fn arm_probe(&self, sender: SenderId, pauses: &[Duration]) -> Result<bool, Error> {
+        let statement = "
+            with ripe as (
+                update hold set probes = probes + 1, probed_at = clock_timestamp()
+                where sender_id = $1 and campaign_id is null and ended_at is null and reason = any($3)
+                    and greatest(since, probed_at)
+                        + ($2::bigint[])[least(probes + 1, cardinality($2::bigint[]))] * interval '1 millisecond'
+                        <= clock_timestamp()
+                returning sender_id
+            )
+            update sender_gate g set probe_armed = true from ripe where g.sender_id = ripe.sender_id and not g.is_open";
+        let pauses: Vec<i64> =
+            pauses.iter().map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)).collect();
+        let reasons: Vec<&str> =
+            StopReason::ALL.iter().filter(|reason| reason.is_probed()).map(|reason| reason.word()).collect();
+        let client = self.client().await?;
+        let n =
+            client.execute(&client.prepare_cached(statement).await?, &[&sender.0, &pauses, &reasons]).await?;
+        Ok(n > 0)
+    }
+
+    /// Halves the pace of a sender for all its workers, and gives out no departure slot for `pause`. Answers that come
+    /// within a second of each other count as one.
+    pub async fn slow_sender(&self, sender: SenderId, pause: Duration) -> Result<bool, Error> {
+        let statement = "
+            update sender_gate
+            set pace = greatest(pace_now(pace, slowed_at) / 2, 0.015625), slowed_at = clock_timestamp(),
+                tat = greatest(tat, clock_timestamp() + $2 * interval '1 millisecond')
+            where sender_id = $1 and coalesce(slowed_at < clock_timestamp() - interval '1 second', true)";
+        let pause_ms = f64::from(u32::try_from(pause.as_millis()).unwrap_or(u32::MAX));
+        Ok(self.client().await?.execute(statement, &[&sender.0, &pause_ms]).await? > 0)
     }
 
     /// Pauses a running campaign. `epoch` as in [`Store::stop_sender`]. Returns whether this call paused it.

@@ -154,6 +154,9 @@ fn meaning(outcome: &Outcome) -> Meaning<'_> {
         Outcome::Retry { after, counted, reason } => {
             Meaning { due_in: Some(*after), given_back: !counted, ..plain("retry", "retry", Some(reason)) }
         }
+        Outcome::Throttled { after, reason } => {
+            Meaning { due_in: Some(*after), given_back: true, ..plain("throttled", "retry", Some(reason)) }
+        }
         Outcome::Failed { reason } => plain("failed", "failed", Some(reason)),
         Outcome::Unknown { reason } => plain("unknown", "unknown", Some(reason)),
         Outcome::Held { reason, .. } => Meaning {

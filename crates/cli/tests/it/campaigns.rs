@@ -57,6 +57,40 @@ async fn the_low_balance_stop_loses_nobody_and_costs_nobody_an_attempt() {
 }
 
 #[tokio::test]
+async fn after_a_top_up_the_sender_opens_by_itself() {
+    let mut world = World::new("probe", "none", Config { balance: Some(200), ..Config::default() }).await;
+    world.file("flowcast.toml", "[producer]\nprobe_pauses = [\"1s\"]\n");
+    let id = world.draft(1_000).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from hold where reason = 'low_balance' and probes >= 2", 1).await;
+    world.until("select count(*) from recipient where state = 'sending'", 0).await;
+    assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 200);
+    world.provider.controls().set_balance(None);
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 1_000).await;
+    assert_eq!(world.count("select count(*) from hold where ended_by like 'worker %'").await, 1);
+    assert_eq!(world.count("select count(*) from recipient where attempts <> 1").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_says_too_fast_slows_the_sender_and_costs_nobody_an_attempt() {
+    let limit = "20/s".parse().unwrap();
+    let mut world =
+        World::new("throttle", "200/s", Config { rate_limit: Some(limit), ..Config::default() }).await;
+    let id = world.draft(150).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 150).await;
+    assert_eq!(world.count("select count(*) from recipient where attempts <> 1").await, 0);
+    assert!(world.count("select count(*) from attempt where outcome = 'throttled'").await > 0);
+    assert_eq!(world.count("select count(*) from sender_gate where slowed_at is not null").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_pause_stops_everything_and_resume_sends_the_rest_once() {
     let mut world = World::new("pause", "500/s", slow(Duration::from_millis(20))).await;
     let id = world.draft(1_500).await;

@@ -160,3 +160,69 @@ async fn what_a_closed_gate_refused_is_due_at_once_and_costs_no_attempt() {
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_probe_lets_one_recipient_pass_the_closed_gate() {
+    let world = World::new("claim_probe", None).await;
+    let campaign = world.campaign(10).await;
+    let low_balance = reason("E110");
+    let cause = StopCause { reason: StopReason::LowBalance, refusal: Some(&low_balance), by: "worker" };
+    world.store.stop_sender(world.sender, None, &cause).await.unwrap();
+    let hour = [Duration::from_hours(1)];
+    assert!(!world.store.arm_probe(world.sender, &hour).await.unwrap(), "it is not time yet");
+    let at_once_then_hours = [Duration::ZERO, Duration::from_hours(1)];
+    assert!(world.store.arm_probe(world.sender, &at_once_then_hours).await.unwrap());
+    assert!(
+        !world.store.arm_probe(world.sender, &at_once_then_hours).await.unwrap(),
+        "the second pause is longer"
+    );
+
+    let (one, other) = tokio::join!(world.claim(campaign, 1..=5), world.claim(campaign, 6..=10));
+    let granted = [one, other].into_iter().filter_map(|claimed| match claimed {
+        Claimed::Granted(claim) => Some(claim),
+        Claimed::Refused(_) => None,
+    });
+    let granted: Vec<_> = granted.collect();
+    assert_eq!(granted.len(), 1);
+    assert!(granted[0].is_probe && granted[0].rows.len() == 1);
+    assert_eq!(world.refused(campaign, 1..=10).await, Refused::Held);
+    world.store.open_sender(world.sender, "worker").await.unwrap();
+    assert!(!world.granted(campaign, 1..=10).await.is_probe);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn only_a_cause_that_can_end_by_itself_is_probed() {
+    let world = World::new("claim_no_probe", None).await;
+    for reason in StopReason::ALL {
+        let cause = StopCause { reason: *reason, refusal: None, by: "test" };
+        world.store.stop_sender(world.sender, None, &cause).await.unwrap();
+        let armed = world.store.arm_probe(world.sender, &[Duration::ZERO]).await.unwrap();
+        assert_eq!(armed, matches!(reason, StopReason::LowBalance | StopReason::DailyLimit), "{reason}");
+        world.store.open_sender(world.sender, "test").await.unwrap();
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_throttle_answer_slows_every_worker_and_wears_off() {
+    let world = World::new("claim_throttle", Some("1000/s")).await;
+    let campaign = world.campaign(100).await;
+    assert!(world.store.slow_sender(world.sender, Duration::from_millis(400)).await.unwrap());
+    assert!(
+        !world.store.slow_sender(world.sender, Duration::ZERO).await.unwrap(),
+        "answers of one moment count once"
+    );
+    let Refused::Wait(time) = world.refused(campaign, 1..=10).await else { panic!("not told to wait") };
+    assert!(time > Duration::from_millis(50) && time <= Duration::from_millis(400), "{time:?}");
+    let passed = "update sender_gate set tat = 'epoch', slowed_at = slowed_at - interval '15 s'";
+    world.look.execute(passed, &[]).await.unwrap();
+    // Half the rate, and a quarter of it regained in a quarter of a minute.
+    let rate = world.granted(campaign, 1..=10).await.lease.rate.unwrap().per_second();
+    assert!((740.0..770.0).contains(&rate), "{rate}");
+    let passed = "update sender_gate set tat = 'epoch', slowed_at = slowed_at - interval '15 s'";
+    world.look.execute(passed, &[]).await.unwrap();
+    let rate = world.granted(campaign, 11..=20).await.lease.rate.unwrap().per_second();
+    assert!((999.0..=1000.0).contains(&rate), "{rate}");
+    world.close().await;
+}

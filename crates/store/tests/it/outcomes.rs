@@ -56,6 +56,9 @@ async fn a_cancelled_campaign_keeps_nobody_waiting() {
 async fn claim_and_record_are_hot_updates() {
     let world = World::new("record_hot", None).await;
     let campaign = world.campaign(5_000).await;
+    // A vacuum or analyze that runs meanwhile holds old versions back; that is another matter.
+    let alone = format!("alter table recipient_c{campaign} set (autovacuum_enabled = false)");
+    world.look.batch_execute(&alone).await.unwrap();
     for first in (1..5_000).step_by(200) {
         let claim = world.granted(campaign, first..=first + 199).await;
         world.record(campaign, &claim, &accepted()).await;

@@ -1,0 +1,38 @@
+//! How a producer works.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// How a producer works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a producer that died keeps its senders from the others. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub lease: Duration,
+    /// Pause between two rounds while something is published. Default 20 ms.
+    #[serde(with = "humantime_serde")]
+    pub busy_pause: Duration,
+    /// Pause between two rounds while there is nothing to publish. Default 200 ms.
+    #[serde(with = "humantime_serde")]
+    pub idle_pause: Duration,
+    /// How long the queue is empty and somebody pending before messages count as lost. Default 15 s.
+    #[serde(with = "humantime_serde")]
+    pub stalled_after: Duration,
+    /// When a sender that stopped for low balance or a daily limit is probed with one message: pauses from the stop to
+    /// the first probe, to the second, and so on; the last one repeats. Default 1, 5 and 15 minutes.
+    pub probe_pauses: Vec<humantime_serde::Serde<Duration>>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(10),
+            busy_pause: Duration::from_millis(20),
+            idle_pause: Duration::from_millis(200),
+            stalled_after: Duration::from_secs(15),
+            probe_pauses: [1, 5, 15].map(|minutes| Duration::from_mins(minutes).into()).to_vec(),
+        }
+    }
+}
