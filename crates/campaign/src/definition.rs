@@ -39,6 +39,8 @@ pub struct Policy {
     pub unknown: UnknownRule,
     /// What is taken for granted of the 24-hour window of recipients nobody heard from. A free-form flow needs it said.
     pub assume_window: Option<AssumedWindow>,
+    /// How many refusals for good in a row stop the campaign: its message is probably wrong. Each worker counts its own.
+    pub stop_after_refusals: u16,
     /// Share of the sender's rate among its running campaigns.
     pub weight: u16,
 }
@@ -51,6 +53,7 @@ impl Default for Policy {
             retry_cap: Duration::from_mins(15),
             unknown: UnknownRule::Leave,
             assume_window: None,
+            stop_after_refusals: 25,
             weight: 1,
         }
     }
@@ -111,6 +114,9 @@ impl Definition {
         }
         if self.policy.max_attempts == 0 {
             return wrong("policy.max_attempts", "is 0, nothing would be sent; write 1 or more");
+        }
+        if self.policy.stop_after_refusals == 0 {
+            return wrong("policy.stop_after_refusals", "is 0, nothing would be sent; write 1 or more");
         }
         if self.policy.weight == 0 {
             return wrong("policy.weight", "is 0, nothing would be sent; write 1 or more");

@@ -103,6 +103,32 @@ pub fn judge(policy: &Policy, attempt: Attempt, verdict: Verdict) -> Outcome {
     }
 }
 
+/// Counts the refusals for good in a row of one campaign.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refusals {
+    in_a_row: u16,
+}
+
+impl Refusals {
+    /// Notes an outcome; a stop of the campaign when it is one refusal too many. What says nothing of the message (a
+    /// retry, a stop, an unknown end) neither counts nor begins anew.
+    pub fn note(&mut self, policy: &Policy, outcome: &Outcome) -> Option<Stop> {
+        match outcome {
+            Outcome::Accepted { .. } => self.in_a_row = 0,
+            Outcome::Failed { .. } => self.in_a_row += 1,
+            Outcome::Retry { .. }
+            | Outcome::Throttled { .. }
+            | Outcome::Unknown { .. }
+            | Outcome::Held { .. } => {}
+        }
+        if self.in_a_row < policy.stop_after_refusals {
+            return None;
+        }
+        self.in_a_row = 0;
+        Some(Stop { scope: StopScope::Campaign, reason: StopReason::TooManyRefusals })
+    }
+}
+
 fn retry(policy: &Policy, attempt: Attempt, refusal: Refusal, schedule: &[Duration]) -> Outcome {
     let used_up = attempt.number >= policy.max_attempts
         || (!schedule.is_empty() && usize::from(attempt.number) > schedule.len());
@@ -173,6 +199,18 @@ mod tests {
     fn an_unknown_outcome_is_never_retried() {
         let outcome = judge(&policy(10), attempt(1), Verdict::Unknown { refusal: BUSY });
         assert_eq!(outcome, Outcome::Unknown { reason: BUSY.into() });
+    }
+
+    #[test]
+    fn refusals_in_a_row_stop_the_campaign_and_begin_anew_after_it() {
+        let policy = Policy { stop_after_refusals: 3, ..Policy::default() };
+        let refused = Outcome::Failed { reason: BUSY.into() };
+        let accepted = Outcome::Accepted { provider_message_id: "A".into() };
+        let unknown = Outcome::Unknown { reason: BUSY.into() };
+        let mut refusals = Refusals::default();
+        let stops = [&refused, &refused, &accepted, &refused, &unknown, &refused, &refused, &refused]
+            .map(|outcome| refusals.note(&policy, outcome).is_some());
+        assert_eq!(stops, [false, false, false, false, false, false, true, false]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use definition::{AssumedWindow, Definition, DefinitionError, Policy, Unknown
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
 pub use gcra::Lease;
 pub use id::{CampaignId, ClaimId, SenderId, Seq};
-pub use judge::{Attempt, Outcome, Reason, Stop, judge};
+pub use judge::{Attempt, Outcome, Reason, Refusals, Stop, judge};
 pub use msisdn::{Country, Msisdn, MsisdnError};
 pub use provider::{Provider, UnknownProvider};
 pub use rate::{Rate, RateError};

@@ -1,9 +1,9 @@
 //! The campaigns a worker sends, compiled once. A campaign's file is frozen when it starts, so it is never stale.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use campaign::{CampaignId, CampaignState, CompiledFlow, Policy};
+use campaign::{CampaignId, CampaignState, CompiledFlow, Outcome, Policy, Refusals, Stop};
 use store::Store;
 use tokio::sync::RwLock;
 
@@ -17,6 +17,14 @@ pub(crate) struct Campaign {
     pub(crate) message: CompiledFlow,
     /// Its rules.
     pub(crate) policy: Policy,
+    refusals: Mutex<Refusals>,
+}
+
+impl Campaign {
+    /// Notes an outcome; a stop when this worker met too many refusals in a row.
+    pub(crate) fn note(&self, outcome: &Outcome) -> Option<Stop> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(&self.policy, outcome)
+    }
 }
 
 /// The compiled campaigns.
@@ -47,7 +55,8 @@ impl Campaigns {
                 return Ok(None);
             }
         };
-        let campaign = Arc::new(Campaign { message, policy: row.definition.policy });
+        let campaign =
+            Arc::new(Campaign { message, policy: row.definition.policy, refusals: Mutex::default() });
         let mut compiled = self.compiled.write().await;
         if compiled.len() >= KEPT {
             compiled.clear();

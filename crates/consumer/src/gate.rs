@@ -91,7 +91,7 @@ impl Gate {
     }
 
     /// Closes the gate, once an opening. It is closed in Postgres when this returns, or the worker is told to stop.
-    async fn close(&self, (stop, reason): (Stop, &Reason), campaign: CampaignId, claim: &Claim) {
+    pub(crate) async fn close(&self, (stop, reason): (Stop, &Reason), campaign: CampaignId, claim: &Claim) {
         let _one_at_a_time = self.closing.lock().await;
         if self.stop_for(campaign, claim).is_some() {
             return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use campaign::{Attempt, Outcome, Reason, Refusal, judge};
+use campaign::{Attempt, Outcome, Policy, Reason, Refusal, StopReason, judge};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
@@ -86,6 +86,10 @@ async fn deliver(
     let attempt = Attempt { number: row.attempt, random: fastrand::f64() };
     let outcome = judge(&campaign.policy, attempt, answer.verdict);
     lane.gate.observe(&outcome, claimed.campaign, claimed.claim).await;
+    if let Some(stop) = campaign.note(&outcome) {
+        let reason = too_many_refusals(&campaign.policy);
+        lane.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
+    }
     let request = Recorded {
         sent_at: claimed.claim.at.checked_add(left_at).unwrap_or(claimed.claim.at),
         latency: answer.latency,
@@ -107,6 +111,11 @@ fn give_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
         counted: false,
         reason: Refusal::new("lease_ended", "the worker stood still too long to send in time").into(),
     })
+}
+
+fn too_many_refusals(policy: &Policy) -> Reason {
+    let text = format!("{} refusals for good in a row; is the message right?", policy.stop_after_refusals);
+    Reason { code: StopReason::TooManyRefusals.word().into(), text: text.into() }
 }
 
 /// A message that cannot be filled in for this recipient.

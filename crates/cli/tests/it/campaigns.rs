@@ -176,6 +176,29 @@ async fn refusals_end_as_their_class_says() {
 }
 
 #[tokio::test]
+async fn many_refusals_in_a_row_pause_the_campaign_and_not_the_sender() {
+    let refusal = Effect::Refuse { outcome: "WA400".into(), retry_after_s: None, accepted: false };
+    let fault = Fault { effect: refusal, scope: Scope::next(1_000_000) };
+    let mut world = World::new("too_many", "none", Config { faults: vec![fault], ..Config::default() }).await;
+    let id = world.draft(5_000).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from campaign where state = 'paused'", 1).await;
+    world.until("select count(*) from recipient where state = 'sending'", 0).await;
+    assert!(world.count("select count(*) from recipient where state = 'failed'").await < 1_500);
+    let holds = "select count(*) from hold where reason = 'too_many_refusals' and campaign_id is not null";
+    assert_eq!(world.count(holds).await, 1);
+    assert_eq!(world.count("select count(*) from sender_gate where is_open").await, 1);
+    // The cause is mended: the rest goes out.
+    world.provider.controls().clear_faults();
+    world.ok(&["campaign", "resume", &id]).await;
+    world.finished(&id).await;
+    let failed = world.count("select count(*) from recipient where state = 'failed'").await;
+    assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 5_000 - failed);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn an_answer_that_never_comes_is_unknown_and_never_sent_again() {
     let fault = Fault { effect: Effect::Hang {}, scope: Scope::next(3) };
     let mut world = World::new("unknown", "none", Config { faults: vec![fault], ..Config::default() }).await;
