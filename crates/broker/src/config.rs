@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::{Host, Url};
 
 use crate::{Error, Topology};
@@ -23,13 +23,13 @@ pub struct Config {
     #[serde(default = "default_prefix")]
     pub prefix: String,
     /// Silence of the broker after twice this time counts as death. Whole seconds; default 10 s.
-    #[serde(default = "default_heartbeat", deserialize_with = "duration")]
+    #[serde(default = "default_heartbeat", with = "humantime_serde")]
     pub heartbeat: Duration,
     /// Longest time to make a connection, TLS and login included. Default 10 s.
-    #[serde(default = "default_connect_timeout", deserialize_with = "duration")]
+    #[serde(default = "default_connect_timeout", with = "humantime_serde")]
     pub connect_timeout: Duration,
     /// Longest time to wait for any single answer of the broker. Default 10 s.
-    #[serde(default = "default_operation_timeout", deserialize_with = "duration")]
+    #[serde(default = "default_operation_timeout", with = "humantime_serde")]
     pub operation_timeout: Duration,
 }
 
@@ -108,12 +108,6 @@ const fn default_connect_timeout() -> Duration {
 
 const fn default_operation_timeout() -> Duration {
     Duration::from_secs(10)
-}
-
-/// A duration in words: `10s`, `500ms`.
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

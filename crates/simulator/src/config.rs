@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Msisdn, Provider, RateLimit, duration};
+use crate::{Fault, Msisdn, Provider, RateLimit};
 
 /// Everything the simulator is started with; `Default` is an endless, fast and faultless provider on a free loopback port.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Config {
     /// How long every answer takes; default no time.
     pub latency: Latency,
     /// After how long a kept-alive connection without a request is closed; default none, which keeps it open.
-    #[serde(with = "duration::optional")]
+    #[serde(with = "humantime_serde")]
     pub idle_timeout: Option<Duration>,
     /// Where the random numbers of probabilities and jitter begin, so that a run can be repeated; default 1.
     pub seed: u64,
@@ -63,10 +63,10 @@ impl Default for Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Latency {
     /// The time every answer takes; default none.
-    #[serde(with = "duration")]
+    #[serde(with = "humantime_serde")]
     pub fixed: Duration,
     /// The most that is added to it; default none.
-    #[serde(with = "duration")]
+    #[serde(with = "humantime_serde")]
     pub jitter: Duration,
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Msisdn, duration};
+use crate::Msisdn;
 
 /// One thing that goes wrong, and when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub enum Effect {
     /// The message is accepted and the answer comes byte by byte.
     Drip {
         /// The pause before each byte; default one second.
-        #[serde(default = "one_second", with = "duration")]
+        #[serde(default = "one_second", with = "humantime_serde")]
         every: Duration,
     },
     /// The message is accepted and the answer is followed by spaces up to this length.
@@ -76,16 +76,16 @@ pub enum Effect {
     /// The answer takes longer; the verdict stays the same.
     Latency {
         /// How much longer at least; default no time.
-        #[serde(default, with = "duration")]
+        #[serde(default, with = "humantime_serde")]
         fixed: Duration,
         /// How much may be added to it, evenly spread; default no time.
-        #[serde(default, with = "duration")]
+        #[serde(default, with = "humantime_serde")]
         jitter: Duration,
     },
     /// After the answer the connection is closed as soon as it was idle for this long; the verdict stays the same.
     CloseIdle {
         /// How long it may be idle.
-        #[serde(with = "duration")]
+        #[serde(with = "humantime_serde")]
         after: Duration,
     },
 }

@@ -51,7 +51,6 @@ mod connection;
 mod controls;
 mod desk;
 mod dice;
-mod duration;
 mod error;
 mod fault;
 mod handler;
