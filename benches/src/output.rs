@@ -8,6 +8,11 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     drop(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
+/// Writes what went wrong to standard error.
+pub(crate) fn complain(text: impl std::fmt::Display) {
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
 /// Writes rows under a header; all columns but the first stand to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     let header: Vec<String> = header.iter().map(ToString::to_string).collect();

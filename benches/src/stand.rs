@@ -57,8 +57,6 @@ impl Stand {
     /// Starts the simulator, and makes a database with one sender without a rate.
     pub(crate) async fn without_roles(services: &Services, flowcast: &Flowcast) -> anyhow::Result<Self> {
         let scope = services.scope("bench").await?;
-        let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
-        store.migrate().await?;
         let folder = tempfile::tempdir()?;
         let environment = vec![
             ("DATABASE_URL", scope.database_url().to_owned()),
@@ -67,6 +65,10 @@ impl Stand {
             (KEY_NAME, KEY.to_owned()),
         ];
         let surroundings = Surroundings { folder: folder.path().to_owned(), environment };
+        flowcast.run(&["migrate"], &surroundings, drop).await?;
+        let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
+        // Another executable than the one of this source may have other tables.
+        store.check_schema().await?;
         let (simulator, address) = start_simulator(flowcast, &surroundings).await?;
         let base_url = format!("http://{address}");
         let sender = add_sender(&store, &base_url).await?;

@@ -39,8 +39,9 @@ impl Store {
         let tls = tls()?;
         let own = Arc::new(Connector { postgres: postgres.clone(), tls: tls.clone(), wait: config.wait });
         // Claim and record name one campaign each: planning them anew finds its partition at once, and locks no other.
+        // They look up some hundred rows by key; in a list of some ten thousand the planner would rather read all of it.
         postgres.options(format!(
-            "-c statement_timeout={} -c plan_cache_mode=force_custom_plan",
+            "-c statement_timeout={} -c plan_cache_mode=force_custom_plan -c enable_seqscan=off",
             config.statement_timeout.as_millis()
         ));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -60,7 +61,8 @@ impl Store {
         Ok(self.pool.get().await?)
     }
 
-    /// A connection of one's own, without a limit on how long a statement runs.
+    /// A connection of one's own, for what reads much: without a limit on how long a statement runs, and planned as
+    /// the planner likes.
     pub(crate) async fn own_client(&self) -> Result<Client, Error> {
         let connecting = self.own.postgres.connect(self.own.tls.clone());
         let (client, connection) =

@@ -76,7 +76,7 @@ impl Store {
                 - skipped - expired - cancelled as difference
             from report.campaign r {which}"
         );
-        let rows = self.client().await?.query(&select, parameters).await?;
+        let rows = self.own_client().await?.query(&select, parameters).await?;
         Ok(rows
             .iter()
             .map(|row| CampaignReport {
@@ -113,7 +113,7 @@ impl Store {
         let select = "
             select outcome, code, reason, attempts, recipients from report.error
             where campaign_id = $1 order by attempts desc, code";
-        let rows = self.client().await?.query(select, &[&campaign.0]).await?;
+        let rows = self.own_client().await?.query(select, &[&campaign.0]).await?;
         Ok(rows
             .iter()
             .map(|row| ErrorReport {
