@@ -96,8 +96,8 @@ pub(crate) struct SenderAdd {
     /// The provider
     #[arg(long)]
     pub(crate) provider: Provider,
-    /// Address of the provider's API, such as https://api.in.kaleyra.io
-    #[arg(long, value_name = "URL")]
+    /// Address of the provider's API, scheme and host
+    #[arg(long, value_name = "https://HOST")]
     pub(crate) base_url: String,
     /// Our WhatsApp business number
     #[arg(long, value_name = "DIGITS")]
