@@ -16,7 +16,7 @@ use clap_complete::Shell;
 /// Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no such thing, 4 refused as things stand, 5 Postgres, RabbitMQ
 /// or a provider is away: try again.
 #[derive(Parser)]
-#[command(version, max_term_width = 110)]
+#[command(name = "flowcast", version, max_term_width = 110)]
 pub(crate) struct Args {
     /// The configuration file; without it ./flowcast.toml is read if it is there
     #[arg(long, global = true, env = "FLOWCAST_CONFIG", value_name = "FILE")]

@@ -1,15 +1,11 @@
 //! What can go wrong in the producer, by what the caller can do.
 
-use std::path::PathBuf;
-
 /// Why the producer did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The list cannot be opened or read. Nothing was stored.
-    #[error("cannot read {path}: {source}", path = path.display())]
+    #[error("the list cannot be read: {source}")]
     Unreadable {
-        /// The file.
-        path: PathBuf,
         /// The failure below.
         #[source]
         source: std::io::Error,

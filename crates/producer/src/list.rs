@@ -55,10 +55,10 @@ pub(crate) enum Row {
 impl List<BufReader<File>> {
     /// Opens a file and reads its header row.
     pub(crate) fn open(path: &Path, options: &ImportOptions) -> Result<Self, Error> {
-        let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+        let unreadable = |source| Error::Unreadable { source };
         let file = File::open(path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(Error::BadList(format!("{} is a folder; name a CSV file", path.display())));
+            return Err(Error::BadList("this is a folder; name a CSV file".into()));
         }
         let mut buffered = BufReader::with_capacity(256 * 1024, file);
         let dialect = Dialect::of(buffered.fill_buf().map_err(unreadable)?);

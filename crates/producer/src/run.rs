@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use broker::{Publisher, Topology};
 use campaign::SenderId;
-use store::Store;
+use store::{SenderFeed, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,6 +13,9 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
+
+/// How often the leases of dead workers are looked for.
+const SETTLE_EVERY: Duration = Duration::from_secs(2);
 
 /// A producer at work.
 struct Producer {
@@ -23,6 +26,7 @@ struct Producer {
     topology: Topology,
     memories: HashMap<SenderId, Memory>,
     leased_at: Option<Instant>,
+    settled_at: Option<Instant>,
 }
 
 /// Feeds every sender that no other producer feeds, until `shutdown`. Trouble with Postgres or RabbitMQ is waited out.
@@ -34,8 +38,16 @@ pub async fn run(
     shutdown: CancellationToken,
 ) {
     let id = Uuid::now_v7();
-    let mut producer =
-        Producer { id, config, store, publisher, topology, memories: HashMap::new(), leased_at: None };
+    let mut producer = Producer {
+        id,
+        config,
+        store,
+        publisher,
+        topology,
+        memories: HashMap::new(),
+        leased_at: None,
+        settled_at: None,
+    };
     tracing::info!(producer.id = %id, "producer {id} is feeding");
     let mut failures = 0_u32;
     while !shutdown.is_cancelled() {
@@ -78,6 +90,7 @@ impl Producer {
             self.leased_at = Some(Instant::now());
         }
         let feeds = self.store.read_feeds(self.id).await?;
+        self.settle_dead_workers(&feeds).await?;
         let mut busy = false;
         for sender in &feeds {
             let queue = self.topology.sender_queue(sender.sender.0);
@@ -90,5 +103,20 @@ impl Producer {
             busy |= feed.round(memory).await?;
         }
         Ok(busy)
+    }
+
+    /// What dead workers left behind becomes unknown when their lease has ended.
+    async fn settle_dead_workers(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
+        if self.settled_at.is_some_and(|at| at.elapsed() < SETTLE_EVERY) {
+            return Ok(());
+        }
+        for SenderFeed { sender, .. } in feeds {
+            let expired = self.store.expire_claims(*sender).await?;
+            if expired > 0 {
+                tracing::warn!(sender.id = %sender, expired, "a worker died; {expired} recipients became unknown");
+            }
+        }
+        self.settled_at = Some(Instant::now());
+        Ok(())
     }
 }

@@ -182,6 +182,30 @@ impl Store {
             .collect())
     }
 
+    /// Settles what dead workers left behind: recipients of this sender that are being sent to under a lease that ended a
+    /// while ago become unknown, for nobody knows whether the request left. Returns how many.
+    pub async fn expire_claims(&self, sender: SenderId) -> Result<u64, Error> {
+        // The margin is for the recording of a request that ended just before the lease.
+        let ended = "
+            select id, campaign_id from claim
+            where sender_id = $1 and lease_until < clock_timestamp() - interval '5 seconds'";
+        let expire = "
+            with dead as (
+                delete from claim where id = $1 returning seqs
+            )
+            update recipient r
+            set state = 'unknown', reason_code = 'worker_died', changed_at = clock_timestamp()
+            from (select unnest(seqs) as seq from dead) held
+            where r.campaign_id = $2 and r.seq = held.seq and r.claim_id = $1 and r.state = 'sending'";
+        let client = self.client().await?;
+        let mut expired = 0;
+        for row in client.query(&client.prepare_cached(ended).await?, &[&sender.0]).await? {
+            let (claim, campaign): (i64, i64) = (row.get(0), row.get(1));
+            expired += client.execute(expire, &[&claim, &campaign]).await?;
+        }
+        Ok(expired)
+    }
+
     /// How many batches of this campaign are claimed just now.
     pub async fn open_claims(&self, campaign: CampaignId) -> Result<i64, Error> {
         let select = "select count(*) from claim where campaign_id = $1";

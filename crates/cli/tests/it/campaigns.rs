@@ -129,21 +129,24 @@ async fn a_rolling_restart_leaves_nobody_unknown() {
 }
 
 #[tokio::test]
-async fn a_killed_worker_sends_nobody_twice() {
+async fn what_a_killed_worker_held_becomes_unknown_and_nobody_is_sent_to_twice() {
     let mut world = World::new("killed", "none", slow(Duration::from_millis(100))).await;
+    let settings = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[consumer]\nlease = \"14s\"\n";
+    world.file("flowcast.toml", settings);
     let id = world.draft(2_000).await;
     let _producer = world.start("producer");
     let (victim, _other) = (world.start("consumer"), world.start("consumer"));
     world.ok(&["campaign", "start", &id]).await;
     assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.accepted > 300).await);
     victim.kill().await;
-    // What the victim held stays with its claim; everyone else is sent to.
-    world.until("select count(*) from recipient where state = 'pending'", 0).await;
-    world.until("select count(*) from recipient where state not in ('accepted', 'sending')", 0).await;
+    world.finished(&id).await;
     let ledger = world.ledger().summary();
     assert_eq!((ledger.accepted, ledger.accepted_more_than_once), (ledger.distinct_recipients, 0));
-    let held = world.count("select coalesce(sum(cardinality(seqs)), 0)::bigint from claim").await;
-    assert!(held <= 512, "a worker holds at most its requests in flight, not {held}");
+    let unknown = world
+        .count("select count(*) from recipient where state = 'unknown' and reason_code = 'worker_died'")
+        .await;
+    assert!(unknown <= 512, "a worker holds at most its requests in flight, not {unknown}");
+    assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 2_000 - unknown);
     world.close().await;
 }
 

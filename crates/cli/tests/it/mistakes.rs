@@ -39,7 +39,7 @@ async fn a_mistake_is_one_clear_sentence_and_changes_nothing() {
     let lacking = world.file("lacking.csv", "phone,first_name\n254712000001,\n");
     let bad = world.file("bad.toml", "name = \"x\"\nsender = \"nobody\"\n");
     for (arguments, code, says) in [
-        (vec!["campaign", "import", &id, "no-such.csv"], 4, "cannot read no-such.csv"),
+        (vec!["campaign", "import", &id, "no-such.csv"], 4, "no-such.csv: the list cannot be read"),
         (vec!["campaign", "import", &id, &no_number], 4, "no column looks like the phone number"),
         (vec!["campaign", "import", &id, &no_name], 4, "the message needs first_name"),
         (vec!["campaign", "import", "99", &lacking], 3, "there is no campaign 99"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, ClaimId, Outcome};
-use store::Claimed;
+use store::{Claimed, Refused};
 
 use crate::world::{World, accepted, reason};
 
@@ -35,6 +35,25 @@ async fn a_worker_that_wakes_up_late_records_over_nothing_newer() {
     assert_eq!(world.count("select count(*) from attempt where late and outcome = 'failed'").await, 1);
     world.record(campaign, &new, &accepted()).await;
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 2, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_a_dead_worker_held_becomes_unknown_until_its_own_answer_comes() {
+    let world = World::new("record_dead", None).await;
+    let campaign = world.campaign(4).await;
+    let (dead, alive) = (world.granted(campaign, 1..=2).await, world.granted(campaign, 3..=4).await);
+    assert_eq!(world.store.expire_claims(world.sender).await.unwrap(), 0);
+    let ended = "update claim set lease_until = clock_timestamp() - interval '1 minute' where id = $1";
+    world.look.execute(ended, &[&dead.id.0]).await.unwrap();
+    assert_eq!(world.store.expire_claims(world.sender).await.unwrap(), 2);
+    assert_eq!(world.row(campaign, 1).await, ("unknown".into(), 1, Some("worker_died".into())));
+    assert_eq!(world.row(campaign, 3).await.0, "sending");
+    assert_eq!(world.refused(campaign, 1..=2).await, Refused::NothingDue);
+    // It had only been asleep: its answer says more than its silence did.
+    assert_eq!(world.record(campaign, &dead, &accepted()).await, 2);
+    assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
+    world.record(campaign, &alive, &accepted()).await;
     world.close().await;
 }
 
