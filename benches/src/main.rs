@@ -98,7 +98,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     for run in 1..=args.runs {
         if asked(Question::Pipeline) {
             for consumers in &args.consumers {
-                line(format!("\nrun {run} of {}: pipeline with {consumers} consumers", args.runs));
+                line(format!("\nrun {run} of {}: pipeline, consumers: {consumers}", args.runs));
                 pipeline::run(&services, &flowcast, (*consumers, args.recipients), &mut figures).await?;
             }
         }
@@ -114,7 +114,11 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         verdict =
             Some(memory::run(&services, &flowcast, (consumers, args.memory_recipients), &mut figures).await?);
     }
-    line(format!("\n{machine}\n{} runs of {} recipients\n", args.runs, thousands(args.recipients)));
+    line(format!("\n{machine}"));
+    if asked(Question::Pipeline) || asked(Question::Ceilings) {
+        line(format!("{} runs of {} recipients", args.runs, thousands(args.recipients)));
+    }
+    line("");
     figures.print();
     if let Some(verdict) = verdict {
         line(format!("\n{verdict}"));

@@ -71,16 +71,14 @@ async fn a_cancelled_campaign_keeps_nobody_waiting() {
     world.close().await;
 }
 
+/// How many old versions a record finds removed depends on what else the server does, so the share is measured for
+/// claims alone, for which there is always room; that records can be HOT too is a matter of the indexes.
 #[tokio::test]
-async fn claim_and_record_are_hot_updates() {
+async fn a_claim_is_a_hot_update_and_no_index_mentions_what_changes() {
     let world = World::new("record_hot", None).await;
     let campaign = world.campaign(5_000).await;
-    // A vacuum or analyze that runs meanwhile holds old versions back; that is another matter.
-    let alone = format!("alter table recipient_c{campaign} set (autovacuum_enabled = false)");
-    world.look.batch_execute(&alone).await.unwrap();
     for first in (1..5_000).step_by(200) {
-        let claim = world.granted(campaign, first..=first + 199).await;
-        world.record(campaign, &claim, &accepted()).await;
+        world.granted(campaign, first..=first + 199).await;
     }
     // Statistics reach the view some time after the transactions end; they are waited for, not slept for.
     let select = format!(
@@ -90,13 +88,19 @@ async fn claim_and_record_are_hot_updates() {
     let (updates, hot) = loop {
         let row = world.look.query_one(&select, &[]).await.unwrap();
         let (updates, hot): (i64, i64) = (row.get(0), row.get(1));
-        if updates >= 10_000 {
+        if updates >= 5_000 {
             break (updates, hot);
         }
         assert!(tokio::time::Instant::now() < deadline, "only {updates} updates are in the statistics");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    assert!(hot * 100 >= updates * 90, "{hot} of {updates} updates were HOT");
+    assert!(hot * 100 >= updates * 99, "{hot} of {updates} claims were HOT updates");
+    let mentions = format!(
+        "select count(*) from pg_index i left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+         where i.indrelid = 'recipient_c{campaign}'::regclass and (i.indpred is not null or i.indexprs is not null
+             or a.attname in ('state', 'claim_id', 'attempts', 'reason_code', 'changed_at'))"
+    );
+    assert_eq!(world.count(&mentions).await, 0);
     world.close().await;
 }
 
