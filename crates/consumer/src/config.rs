@@ -18,9 +18,9 @@ pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send +
 pub struct Config {
     /// The senders it works for, by name; empty means all of them.
     pub senders: Vec<String>,
-    /// Most requests under way at once for one sender. Default 512.
+    /// Most requests under way at once for one sender. Default 400.
     pub in_flight: u16,
-    /// Most recipients claimed at once. Default 200.
+    /// Most recipients claimed at once. Default 100.
     pub batch: u16,
     /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
@@ -34,8 +34,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
-            in_flight: 512,
-            batch: 200,
+            in_flight: 400,
+            batch: 100,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),
         }
