@@ -19,16 +19,26 @@ words!(
     StopReason, "stop reason" {
         /// The account has no money left (Kaleyra E110).
         LowBalance = "low_balance",
+        /// The provider waits for money in another way: an unpaid invoice, no payment method (Meta 131042).
+        Payment = "payment",
         /// The key or account id is wrong (Kaleyra RBC001).
         BadCredentials = "bad_credentials",
         /// The number is not of this account, or the account may not use this API (Kaleyra WA401, WA-401).
         SenderNotAllowed = "sender_not_allowed",
-        /// The account's messages of the day are used up (Kaleyra WAV2101).
+        /// The sender's address is not the provider's: it redirects, or shows a wrong certificate.
+        Misconfigured = "misconfigured",
+        /// The provider's messages of the day are used up (Kaleyra WAV2101).
         DailyLimit = "daily_limit",
+        /// Our own number of recipients a day is used up; it goes on by itself when the day ends.
+        DailyCap = "daily_cap",
+        /// The provider holds the number back for spam or for its policy (Meta 131048, 368).
+        PolicyHold = "policy_hold",
         /// Many refusals of one kind in a row: the message itself is probably wrong.
         TooManyRefusals = "too_many_refusals",
-        /// The message, template or flow is at fault for every recipient.
-        MessageFault = "message_fault",
+        /// The template is missing, paused or disabled at the provider (Meta 132001, 132015, 132016).
+        TemplateFault = "template_fault",
+        /// The flow is blocked, throttled or broken at the provider (Meta 132068, 132069).
+        FlowFault = "flow_fault",
         /// A person asked for it.
         Operator = "operator",
     }
@@ -39,11 +49,15 @@ impl StopReason {
     /// credentials never probe.
     pub fn is_probed(self) -> bool {
         match self {
-            Self::LowBalance | Self::DailyLimit => true,
+            Self::LowBalance | Self::Payment | Self::DailyLimit => true,
             Self::BadCredentials
             | Self::SenderNotAllowed
+            | Self::Misconfigured
+            | Self::DailyCap
+            | Self::PolicyHold
             | Self::TooManyRefusals
-            | Self::MessageFault
+            | Self::TemplateFault
+            | Self::FlowFault
             | Self::Operator => false,
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn redirected(status: u16) -> Verdict {
             code: http_code(status),
             text: "a redirect, which is not followed: the sender's base address is wrong; correct it, then resume".into(),
         },
-        reason: StopReason::SenderNotAllowed,
+        reason: StopReason::Misconfigured,
     }
 }
 

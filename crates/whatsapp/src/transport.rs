@@ -52,7 +52,7 @@ pub(crate) fn judge_failure(error: &reqwest::Error) -> Verdict {
     }
     match find_tls(error) {
         Some(rustls::Error::InvalidCertificate(fault)) if is_clearly_wrong(fault) => {
-            Verdict::StopSender { refusal: BAD_CERTIFICATE, reason: StopReason::SenderNotAllowed }
+            Verdict::StopSender { refusal: BAD_CERTIFICATE, reason: StopReason::Misconfigured }
         }
         Some(_) => retry(TLS_FAILED),
         None if error.is_timeout() => retry(CONNECT_TIMEOUT),

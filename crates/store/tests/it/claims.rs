@@ -198,7 +198,11 @@ async fn only_a_cause_that_can_end_by_itself_is_probed() {
         let cause = StopCause { reason: *reason, refusal: None, by: "test" };
         world.store.stop_sender(world.sender, None, &cause).await.unwrap();
         let armed = world.store.arm_probe(world.sender, &[Duration::ZERO]).await.unwrap();
-        assert_eq!(armed, matches!(reason, StopReason::LowBalance | StopReason::DailyLimit), "{reason}");
+        assert_eq!(
+            armed,
+            matches!(reason, StopReason::LowBalance | StopReason::Payment | StopReason::DailyLimit),
+            "{reason}"
+        );
         world.store.open_sender(world.sender, "test").await.unwrap();
     }
     world.close().await;

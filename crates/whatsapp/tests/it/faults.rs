@@ -102,7 +102,7 @@ async fn a_certificate_nobody_vouches_for_stops_the_sender() {
     let listener = Listener::with([Act::accept()], tls::wrap(acceptor)).await;
     let answer = send(&channel(&format!("https://localhost:{}", listener.port()), &patient()), 1).await;
     assert!(
-        matches!(&answer.verdict, Verdict::StopSender { refusal, reason: StopReason::SenderNotAllowed }
+        matches!(&answer.verdict, Verdict::StopSender { refusal, reason: StopReason::Misconfigured }
             if refusal.code == "bad_certificate"),
         "{answer:?}"
     );
