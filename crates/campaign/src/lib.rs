@@ -5,6 +5,7 @@
 //! its `Debug`.
 
 mod compile;
+mod deadline;
 mod definition;
 mod flow;
 mod gcra;
@@ -23,6 +24,7 @@ mod variables;
 mod verdict;
 
 pub use compile::CompileError;
+pub use deadline::{Deadline, DeadlineError};
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy, UnknownRule};
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
 pub use gcra::Lease;

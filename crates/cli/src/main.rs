@@ -15,6 +15,7 @@ mod roles;
 mod senders;
 mod settings;
 mod shutdown;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Campaign { command } => campaigns::run(&settings, command).await,
+        Command::Waiting { json } => waits::run(&settings, json).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,

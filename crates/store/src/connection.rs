@@ -1,14 +1,17 @@
 //! The connection pool, and the connections of their own that imports and migrations use.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use jiff::Timestamp;
 use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::clock::DatabaseClock;
 use crate::config::Config;
 use crate::error::Error;
 
@@ -17,6 +20,7 @@ use crate::error::Error;
 pub struct Store {
     pool: Pool,
     own: Arc<Connector>,
+    clock: Arc<Mutex<DatabaseClock>>,
 }
 
 /// Makes connections outside the pool.
@@ -53,12 +57,19 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
-        Ok(Self { pool, own })
+        Ok(Self { pool, own, clock: Arc::default() })
     }
 
     /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()` only.
     pub(crate) async fn client(&self) -> Result<Object, Error> {
         Ok(self.pool.get().await?)
+    }
+
+    /// When it was, on this process's clock, that the database wrote an answer; it was asked for at `asked` and has come
+    /// just now.
+    pub(crate) fn local_time(&self, asked: Instant, written: Timestamp) -> Instant {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.align(asked, written, Instant::now())
     }
 
     /// A connection of one's own, for what reads much: without a limit on how long a statement runs, and planned as
