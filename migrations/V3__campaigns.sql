@@ -64,3 +64,14 @@ create table hold (
 );
 create unique index hold_of_sender on hold (sender_id) where campaign_id is null and ended_at is null;
 create unique index hold_of_campaign on hold (campaign_id) where campaign_id is not null and ended_at is null;
+
+-- What the operator's hook was told of a stop, and what is to be told; empty where there is no hook.
+create table alert (
+    hold_id bigint not null references hold on delete cascade,
+    event text not null check (event in ('stopped', 'opened')),
+    attempts integer not null default 0,
+    -- Not to be told before: after a failure, and while somebody tells it.
+    next_at timestamptz not null default now(),
+    done_at timestamptz,
+    primary key (hold_id, event)
+);

@@ -7,14 +7,15 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How late a request may leave, where the burst allows no more: what timers and a busy machine need. In a window of
-/// 100 ms that is 2 % of the rate, in longer ones less.
+/// How late a request may leave where the rate allows no more: what timers need. In a window of 100 ms that is 2 % of
+/// the rate, in longer ones less.
 const LATENESS: Duration = Duration::from_millis(2);
 
 /// How many requests may leave in how much time, and how many of them may bunch up.
 ///
 /// Requests are spaced evenly. The burst is how many a stall may push together: over every window the provider sees at
-/// most `permits / per × window + burst` requests, with a burst of 1 those of 2 ms more (design promise P3).
+/// most `permits / per × window`, rounded up, and `burst` requests; where the burst is shorter than 2 ms, those of 2 ms
+/// (design promise P3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     permits: u32,
@@ -65,9 +66,10 @@ impl Rate {
         u32::try_from(permits).unwrap_or(u32::MAX).max(1)
     }
 
-    /// How long after its slot a request may still leave.
+    /// How long after its slot a request may still leave: four fifths of a slot, and a slot more for each further one of
+    /// the burst. Less than a whole slot never lets a request more into a window than its slots rounded up.
     pub fn lateness(self) -> Duration {
-        self.time_of(self.burst - 1).max(LATENESS)
+        (self.time_of(self.burst - 1) + self.time_of(1).mul_f64(0.8)).max(LATENESS)
     }
 
     /// The number of the first slot that is not before this time, when slot 0 is at zero.

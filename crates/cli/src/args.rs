@@ -121,7 +121,9 @@ fn daily_cap(text: &str) -> Result<CapArg, String> {
     };
     let recipients = recipients.trim().replace('_', "").parse().ok().filter(|recipients| *recipients > 0);
     let (Some(recipients), Some(zone)) = (recipients, zone) else {
-        return Err("write how many recipients a day, like 10000 or 10000,zone=Africa/Nairobi, or none".into());
+        return Err(
+            "write how many recipients a day, like 10000 or 10000,zone=Africa/Nairobi, or none".into()
+        );
     };
     Ok(CapArg(Some(DailyCap { recipients, zone: zone.to_owned() })))
 }

@@ -1,5 +1,6 @@
 //! The `flowcast` command: parse, load the configuration, compose the parts, run.
 
+mod alerts;
 mod args;
 mod campaigns;
 mod check;

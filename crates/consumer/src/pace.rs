@@ -13,6 +13,7 @@ use campaign::{CampaignId, Msisdn, Rate};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use store::{Claim, Leased, LeasedAt};
+use tokio::time::Instant;
 
 use crate::lane::Lane;
 
@@ -108,9 +109,14 @@ impl Queue {
                     Departure::Missed => return Departure::Missed,
                 }
             };
-            tokio::time::sleep_until(self.slots.at + slot).await;
+            let at = self.slots.at + slot;
+            if at > Instant::now() {
+                tokio::time::sleep_until(at).await;
+            }
             if let Some(limiter) = self.slots.lease.rate().and_then(|rate| lane.pace.limiter(rate)) {
-                limiter.until_ready().await;
+                while let Err(too_many) = limiter.check() {
+                    tokio::time::sleep(too_many.wait_time_from(DefaultClock::default().now())).await;
+                }
             }
             if self.slots.lease.keeps(slot, self.slots.at.elapsed()) {
                 return Departure::Now;

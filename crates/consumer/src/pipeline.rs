@@ -14,6 +14,7 @@ use crate::lane::{Lane, Unclaimed};
 use crate::pace::{Departure, Departures};
 use crate::recorder::Finished;
 
+const DEADLINE: Refusal = Refusal::new("deadline", "the campaign's deadline passed before the message left");
 const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
 const MISSED: Refusal = Refusal::new(
     "slot_missed",
@@ -94,8 +95,8 @@ async fn deliver(
         attempt: row.attempt,
     };
     let answer = lane.channel.send(&outgoing).await;
-    let time_left = claimed.claim.time_left.map(|left| left.saturating_sub(claimed.claim.slots.at.elapsed()));
-    let attempt = Attempt { number: row.attempt, random: fastrand::f64(), time_left };
+    let attempt =
+        Attempt { number: row.attempt, random: fastrand::f64(), time_left: time_left(claimed.claim) };
     let outcome = judge(&campaign.policy, attempt, answer.verdict);
     lane.gate.observe(&outcome, claimed.campaign, claimed.claim).await;
     if let Some(stop) = campaign.note(&outcome) {
@@ -110,7 +111,8 @@ async fn deliver(
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 
-/// The last look before the first byte leaves: a gate that closed since the claim, or a lease about to end.
+/// The last look before the first byte leaves: a gate that closed since the claim, a deadline that passed, or a lease
+/// about to end.
 fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
     if !claimed.claim.is_probe
         && let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim)
@@ -118,7 +120,17 @@ fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
         return Some(Outcome::Held { stop, reason });
     }
     let too_late = claimed.claim.slots.at.elapsed() + lane.longest_request() > lane.config.lease;
-    too_late.then(|| given_back(Duration::ZERO, LEASE_ENDED))
+    let is_over = time_left(claimed.claim).is_some_and(|left| left.is_zero());
+    match (is_over, too_late) {
+        (true, _) => Some(given_back(Duration::ZERO, DEADLINE)),
+        (false, true) => Some(given_back(Duration::ZERO, LEASE_ENDED)),
+        (false, false) => None,
+    }
+}
+
+/// Until the campaign's deadline, by this process's clock.
+fn time_left(claim: &Claim) -> Option<Duration> {
+    claim.time_left.map(|left| left.saturating_sub(claim.slots.at.elapsed()))
 }
 
 /// Not sent, not counted, and due again after a pause.

@@ -80,20 +80,23 @@ pub struct ClaimedRow {
 fn statement() -> String {
     format!(
         "
-with due_now as (
+with before as materialized (
+    select (g.is_open or g.probe_armed) and c.state = 'running'
+            and coalesce(c.deadline_at > clock_timestamp(), true) as open,
+        greatest(g.tat, l.tat) <= clock_timestamp() + {MAX_AHEAD} as has_room,
+        case when not g.is_open then 1
+            when g.daily_cap is not null then
+                greatest(g.daily_cap - case when g.day = day_now(g.day_zone) then g.day_used else 0 end, 0)
+        end as at_most
+    from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id
+    where g.sender_id = $3 and c.id = $1
+), due_now as (
     select seq, attempts from recipient
     where campaign_id = $1 and seq = any($2)
         and (state = 'pending' or (state = 'retry' and exists (
             select from due d where d.campaign_id = $1 and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
-        and (select (is_open or probe_armed) and tat <= clock_timestamp() + {MAX_AHEAD}
-             from sender_gate where sender_id = $3)
-        and (select state = 'running' and coalesce(deadline_at > clock_timestamp(), true) from campaign where id = $1)
-        and coalesce((select tat <= clock_timestamp() + {MAX_AHEAD} from campaign_gate where campaign_id = $1), true)
-    order by seq limit (
-        select case when not is_open then 1
-            when daily_cap is not null then
-                greatest(daily_cap - case when day = day_now(day_zone) then day_used else 0 end, 0) end
-        from sender_gate where sender_id = $3)
+        and (select open and has_room from before)
+    order by seq limit (select at_most from before)
     for update
 ), wanted as (
     select count(*) as n, count(*) filter (where attempts = 0) as n_first from due_now
@@ -110,10 +113,10 @@ with due_now as (
 ), no_longer_due as (
     delete from due d using due_now, batch where d.campaign_id = $1 and d.seq = due_now.seq
 )
-select {REFUSAL}, c.epoch as campaign_epoch,
+select {REFUSAL}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
     (select n from wanted) as n_due, not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables, r.attempts
-from {REFUSAL_FROM} left join permit p on true left join batch b on true left join claimed r on true
+from {REFUSAL_FROM} cross join before left join permit p on true left join batch b on true left join claimed r on true
 where g.sender_id = $3 and c.id = $1
 order by r.seq",
         permit_steps()
@@ -153,7 +156,7 @@ fn read_refusal(row: &Row) -> Refused {
     }
     match read_wait(row) {
         Leased::TooMany(at_most) => Refused::TooMany(at_most),
-        _ if row.get::<_, i64>("n_due") == 0 && row.get::<_, i64>("wait_us") <= 0 => Refused::NothingDue,
+        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") => Refused::NothingDue,
         Leased::Wait(wait) => Refused::Wait(wait),
         Leased::Granted(_) | Leased::Held => Refused::NothingDue,
     }

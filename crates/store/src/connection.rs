@@ -15,6 +15,9 @@ use crate::clock::DatabaseClock;
 use crate::config::Config;
 use crate::error::Error;
 
+/// Questions of one measurement of the clock.
+const MEASUREMENTS: usize = 5;
+
 /// Postgres, through a bounded pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -63,6 +66,19 @@ impl Store {
     /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()` only.
     pub(crate) async fn client(&self) -> Result<Object, Error> {
         Ok(self.pool.get().await?)
+    }
+
+    /// Measures how the database clock stands to this process's, by questions that cost nothing. Without it the first
+    /// departures of a worker, whose first answers are slow, would be late.
+    pub async fn measure_clock(&self) -> Result<(), Error> {
+        let client = self.client().await?;
+        let ask = client.prepare_cached("select clock_timestamp()").await?;
+        for _ in 0..MEASUREMENTS {
+            let asked = Instant::now();
+            let written = client.query_one(&ask, &[]).await?.get(0);
+            self.local_time(asked, written);
+        }
+        Ok(())
     }
 
     /// When it was, on this process's clock, that the database wrote an answer; it was asked for at `asked` and has come

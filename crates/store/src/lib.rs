@@ -5,6 +5,7 @@
 //! statement or one transaction. A future that is dropped may still be carried out by the server, so no caller takes a
 //! time-out for "not done": it reads the row again.
 
+mod alerts;
 mod campaigns;
 mod claims;
 mod clock;
@@ -23,6 +24,7 @@ mod senders;
 mod waits;
 mod workers;
 
+pub use alerts::{Alert, AlertId};
 pub use campaigns::CampaignRow;
 pub use claims::{Claim, Claimed, ClaimedRow, Refused};
 pub use config::Config;

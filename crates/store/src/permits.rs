@@ -45,7 +45,7 @@ pub struct LeasedAt {
     pub at: Instant,
 }
 
-/// The steps from `wanted` (n, n_first) to `permit` for campaign `$1` and sender `$3`.
+/// The steps from `wanted` (`n`, `n_first`) to `permit` for campaign `$1` and sender `$3`.
 ///
 /// A sender without a rate that is slowed down by its provider goes as though its rate were 1000/s.
 pub(crate) fn permit_steps() -> String {
@@ -132,7 +132,8 @@ impl Store {
     /// The granted slots, in an answer that was asked for at `asked` and came just now.
     pub(crate) fn read_lease(&self, row: &Row, n: u32, asked: Instant) -> LeasedAt {
         let rate = rate_of(row.get("slow_permits"), row.get("slow_per_us"), row.get("burst"));
-        let (starts_at, permitted_at): (Timestamp, Timestamp) = (row.get("starts_at"), row.get("permitted_at"));
+        let (starts_at, permitted_at): (Timestamp, Timestamp) =
+            (row.get("starts_at"), row.get("permitted_at"));
         let ahead = starts_at.as_microsecond() - permitted_at.as_microsecond();
         let distance = Duration::from_micros(ahead.unsigned_abs());
         let permitted = self.local_time(asked, permitted_at);

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod campaigns;
+mod gate;
 mod mistakes;
 mod privacy;
 mod queue;
+mod rates;
 mod world;
