@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use broker::{Receipt, Settlement, Settler};
 use campaign::{CampaignId, Rate, ReferenceKey, SenderId};
-use store::{Claimed, Leased, Refused, SenderRow, Store, leased_at};
+use store::{Claim, Claimed, Leased, LeasedAt, Refused, SenderRow, Store, leased_at};
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use whatsapp::Channel;
@@ -35,8 +36,10 @@ pub(crate) struct Lane {
     campaigns: Campaigns,
     settler: Settler,
     finished: mpsc::Sender<Finished>,
-    /// One claim at a time: the next waits here, not in the database.
+    /// One question for permits at a time: the next waits here, not in the database.
     turn: Mutex<()>,
+    /// At most one claim waits for its turn, so that those who lost their slots come before all further claims.
+    door: Mutex<()>,
     /// See [`Lane::claim_size`].
     claim_size: AtomicUsize,
 }
@@ -73,6 +76,7 @@ impl Lane {
             pace: Pace::default(),
             campaigns: Campaigns::default(),
             turn: Mutex::default(),
+            door: Mutex::default(),
             claim_size: AtomicUsize::new(claim_size(sender.rate, config.batch)),
             sender: sender.id,
             config,
@@ -107,6 +111,7 @@ impl Lane {
     /// it waits. What was asked for and not granted is no longer in the batch, and not due.
     pub(crate) async fn claim(&self, campaign: &Campaign, batch: &mut Batch) -> Result<Part, Unclaimed> {
         let ours = (self.worker, self.config.lease);
+        let _door = self.door.lock().await;
         let _turn = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "claiming");
         while !self.shutdown.is_cancelled() {
@@ -130,9 +135,20 @@ impl Lane {
         Err(Unclaimed::Stopping)
     }
 
-    /// Slots for `n` recipients that were claimed and lost theirs.
-    pub(crate) async fn lease(&self, campaign: CampaignId, n: u32) -> Result<Leased, store::Error> {
-        self.store.lease(self.sender, campaign, n).await
+    /// Slots for recipients that were claimed and lost theirs, `wanted` of them or fewer; `None` when there will be none.
+    ///
+    /// It takes its turn before all claims but one, which would else be first each time the rate allows something.
+    pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: u32) -> Option<LeasedAt> {
+        let _turn = self.turn.lock().await;
+        while !self.shutdown.is_cancelled() {
+            match self.store.lease(self.sender, campaign, wanted.max(1)).await {
+                Ok(Leased::Granted(slots)) => return Some(slots),
+                Ok(Leased::Wait(time)) => self.pause(time).await,
+                Ok(Leased::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
+                Ok(Leased::Held) | Err(_) => return None,
+            }
+        }
+        None
     }
 
     async fn wait_out(&self, error: &store::Error, waiting: &mut Waiting<'_>) -> Result<(), Unclaimed> {
@@ -169,9 +185,10 @@ impl Lane {
         self.settler.settle(receipt, Settlement::DeadLetter);
     }
 
-    /// The longest a request and its recording can take.
-    pub(crate) fn longest_request(&self) -> Duration {
-        self.request_timeout + RECORDING
+    /// When the requests of a claim must have left, so that they are recorded before its lease ends.
+    pub(crate) fn leave_by(&self, claim: &Claim) -> Instant {
+        let longest_request = self.request_timeout + RECORDING;
+        claim.slots.at + self.config.lease.saturating_sub(longest_request)
     }
 
     /// Waits so long, or until the worker is told to stop.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Msisdn, Rate};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use store::{Claim, Leased, LeasedAt};
+use store::{Claim, LeasedAt};
 use tokio::time::Instant;
 
 use crate::lane::Lane;
@@ -104,10 +104,9 @@ impl Queue {
     async fn next(&mut self, lane: &Lane, campaign: CampaignId) -> Departure {
         loop {
             let Some(slot) = self.slots.lease.take_slot(self.slots.at.elapsed()) else {
-                match self.renew(lane, campaign).await {
-                    Departure::Now => continue,
-                    Departure::Missed => return Departure::Missed,
-                }
+                let Some(slots) = lane.renew(campaign, self.waiting).await else { return Departure::Missed };
+                self.slots = slots;
+                continue;
             };
             let at = self.slots.at + slot;
             if at > Instant::now() {
@@ -122,22 +121,5 @@ impl Queue {
                 return Departure::Now;
             }
         }
-    }
-
-    /// Takes new slots for those that still wait.
-    async fn renew(&mut self, lane: &Lane, campaign: CampaignId) -> Departure {
-        let mut wanted = self.waiting.max(1);
-        while !lane.shutdown.is_cancelled() {
-            match lane.lease(campaign, wanted).await {
-                Ok(Leased::Granted(slots)) => {
-                    self.slots = slots;
-                    return Departure::Now;
-                }
-                Ok(Leased::Wait(time)) => lane.pause(time).await,
-                Ok(Leased::TooMany(at_most)) => wanted = at_most.min(wanted - 1).max(1),
-                Ok(Leased::Held) | Err(_) => return Departure::Missed,
-            }
-        }
-        Departure::Missed
     }
 }

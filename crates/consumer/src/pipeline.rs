@@ -6,6 +6,7 @@ use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
+use tokio::time::Instant;
 use whatsapp::Outgoing;
 
 use crate::batch::{Batch, Part};
@@ -80,8 +81,11 @@ async fn deliver(
     if let Some(pause) = lane.pace.pair_pause(row.msisdn) {
         return not_sent(given_back(pause, PAIR_LIMIT));
     }
-    if claimed.departures.next(lane, claimed.campaign).await == Departure::Missed {
-        return not_sent(given_back(Duration::ZERO, MISSED));
+    let departure = claimed.departures.next(lane, claimed.campaign);
+    match tokio::time::timeout_at(lane.leave_by(claimed.claim), departure).await {
+        Ok(Departure::Now) => {}
+        Ok(Departure::Missed) => return not_sent(given_back(Duration::ZERO, MISSED)),
+        Err(_) => return not_sent(given_back(Duration::ZERO, LEASE_ENDED)),
     }
     if let Some(held_back) = hold_back(lane, claimed) {
         return not_sent(held_back);
@@ -119,7 +123,7 @@ fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
     {
         return Some(Outcome::Held { stop, reason });
     }
-    let too_late = claimed.claim.slots.at.elapsed() + lane.longest_request() > lane.config.lease;
+    let too_late = Instant::now() > lane.leave_by(claimed.claim);
     let is_over = time_left(claimed.claim).is_some_and(|left| left.is_zero());
     match (is_over, too_late) {
         (true, _) => Some(given_back(Duration::ZERO, DEADLINE)),

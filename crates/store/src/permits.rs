@@ -16,7 +16,8 @@ use crate::error::Error;
 use crate::senders::rate_of;
 
 /// How far ahead of now departure slots are given out. A worker that dies loses that much of the rate at most.
-pub(crate) const MAX_AHEAD: &str = "interval '200 milliseconds'";
+/// It is also how long a worker may be kept from asking in time before slots stay empty.
+pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
 
 /// The time of the rate that a worker takes at once, and the longest that it is given: a slow rate is not hoarded.
 const LEASED: Duration = Duration::from_millis(100);
@@ -96,7 +97,7 @@ campaign_limit as materialized (
 /// What a refusal has to say, of the gate as the statement found it.
 pub(crate) const REFUSAL: &str = "
     (g.is_open or g.probe_armed) and c.state = 'running' and coalesce(c.deadline_at > clock_timestamp(), true) as open,
-    (extract(epoch from greatest(g.tat, l.tat, t.starts_at) - clock_timestamp() - interval '200 milliseconds')
+    (extract(epoch from greatest(g.tat, l.tat, t.starts_at) - clock_timestamp() - interval '500 milliseconds')
         * 1000000)::bigint as wait_us,
     coalesce(t.span > interval '250 milliseconds', false) as is_too_long, t.slow_permits as at_permits,
     t.slow_per_us as at_per_us";

@@ -123,10 +123,13 @@ async fn slots_are_given_out_only_a_short_time_ahead() {
     let campaign = world.campaign(100).await;
     assert_eq!(world.refused(campaign, 1..=3).await, Refused::TooMany(1));
     assert_eq!(world.granted(campaign, 1..=2).await.rows.len(), 2);
-    world.granted(campaign, 3..=4).await;
-    let Refused::Wait(time) = world.refused(campaign, 5..=6).await else { panic!("not told to wait") };
-    assert!(time > Duration::from_millis(50) && time <= Duration::from_millis(200), "{time:?}");
-    assert_eq!(world.row(campaign, 5).await.0, "pending");
+    // 200 ms a claim: the fourth begins 600 ms from now, and waits until that is less than 500 ms ahead.
+    for first in [3, 5] {
+        world.granted(campaign, first..=first + 1).await;
+    }
+    let Refused::Wait(time) = world.refused(campaign, 7..=8).await else { panic!("not told to wait") };
+    assert!(time <= Duration::from_millis(100), "{time:?}");
+    assert_eq!(world.row(campaign, 7).await.0, "pending");
     world.close().await;
 }
 
@@ -217,13 +220,13 @@ async fn only_a_cause_that_can_end_by_itself_is_probed() {
 async fn a_throttle_answer_slows_every_worker_and_wears_off() {
     let world = World::new("claim_throttle", Some("1000/s")).await;
     let campaign = world.campaign(100).await;
-    assert!(world.store.slow_sender(world.sender, Duration::from_millis(400)).await.unwrap());
+    assert!(world.store.slow_sender(world.sender, Duration::from_millis(1_200)).await.unwrap());
     assert!(
         !world.store.slow_sender(world.sender, Duration::ZERO).await.unwrap(),
         "answers of one moment count once"
     );
     let Refused::Wait(time) = world.refused(campaign, 1..=10).await else { panic!("not told to wait") };
-    assert!(time > Duration::from_millis(50) && time <= Duration::from_millis(400), "{time:?}");
+    assert!(time > Duration::from_millis(100) && time <= Duration::from_millis(700), "{time:?}");
     let passed = "update sender_gate set tat = 'epoch', slowed_at = slowed_at - interval '15 s'";
     world.look.execute(passed, &[]).await.unwrap();
     // Half the rate, and a quarter of it regained in a quarter of a minute.
@@ -252,7 +255,9 @@ async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
     // A slot is 10 ms; how this process sees the database clock gets better from answer to answer.
     assert!(gap >= Duration::from_millis(5), "{gap:?}");
     assert_eq!(world.store.lease(world.sender, campaign, 90).await.unwrap(), Leased::TooMany(10));
-    assert!(matches!(world.store.lease(world.sender, campaign, 10).await.unwrap(), Leased::Granted(_)));
+    for _ in 0..2 {
+        assert!(matches!(world.store.lease(world.sender, campaign, 20).await.unwrap(), Leased::Granted(_)));
+    }
     assert!(matches!(world.store.lease(world.sender, campaign, 4).await.unwrap(), Leased::Wait(_)));
     world.store.stop_sender(world.sender, None, &by_operator()).await.unwrap();
     assert_eq!(world.store.lease(world.sender, campaign, 1).await.unwrap(), Leased::Held);
@@ -266,8 +271,10 @@ async fn a_campaigns_own_rate_holds_besides_its_senders_and_leaves_the_rest_to_o
     let other = world.campaign(200).await;
     let first = world.granted(slow, 1..=5).await;
     let second = world.granted(slow, 6..=10).await;
-    world.granted(slow, 11..=15).await;
-    assert!(matches!(world.refused(slow, 16..=20).await, Refused::Wait(_)));
+    for first in [11, 16, 21, 26] {
+        world.granted(slow, first..=first + 4).await;
+    }
+    assert!(matches!(world.refused(slow, 31..=35).await, Refused::Wait(_)));
     let starts = |claim: &Claim| {
         let mut lease = claim.slots.lease;
         claim.at + lease.take_slot(Duration::ZERO).unwrap()
@@ -276,7 +283,7 @@ async fn a_campaigns_own_rate_holds_besides_its_senders_and_leaves_the_rest_to_o
     assert!(apart.as_millis() >= 100, "{apart:?}");
     // The slots in between belong to the sender: another campaign goes on behind the last one given out.
     let behind = starts(&world.granted(other, 1..=50).await).duration_since(starts(&second));
-    assert!(behind.as_millis() < 200, "{behind:?}");
+    assert!(behind.as_millis() < 450, "{behind:?}");
     world.close().await;
 }
 
