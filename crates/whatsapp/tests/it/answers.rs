@@ -196,11 +196,11 @@ fn what_no_page_knows_fails_safe() {
         (408, json!({}), "unknown http_408"),
         (500, json!({ "code": "E999" }), "unknown E999"),
         (502, json!({}), "unknown http_502"),
-        (301, json!({}), "stop sender sender_not_allowed http_301"),
+        (301, json!({}), "stop sender misconfigured http_301"),
         (
             307,
             json!({ "code": "WA202", "data": { "message_id": "A7" } }),
-            "stop sender sender_not_allowed http_307",
+            "stop sender misconfigured http_307",
         ),
         (101, json!({}), "unknown http_101"),
     ] {
