@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use campaign::{Refusal, StopReason, Verdict};
 
+use crate::answer::{Heard, Said, http_code};
+
 /// One row of a provider's error table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -26,7 +28,11 @@ pub enum Sign {
     Code(&'static str),
     /// This code in the body, and these words in its message, in any case.
     CodeSaying(&'static str, &'static str),
-    /// This HTTP status, when no code in the body is known.
+    /// A number from the first to the last of these as the code in the body.
+    Codes(u32, u32),
+    /// All these words in its message, in any case. The first is our own word for it, as its code.
+    Saying(&'static str, &'static [&'static str]),
+    /// This HTTP status, when neither code nor words are known.
     Status(u16),
 }
 
@@ -50,26 +56,38 @@ pub enum Class {
 }
 
 impl Rule {
-    /// Whether it is about this answer. The status of an answer with a known code is not looked at.
-    pub(crate) fn covers(&self, status: u16, code: Option<&str>, message: &str) -> bool {
+    /// Whether it is about this answer. The status of an answer with a known code or known words is not looked at.
+    pub(crate) fn covers(&self, status: u16, said: &Said<'_>) -> bool {
+        let code = said.code.as_deref();
         match self.sign {
             Sign::Code(known) => code == Some(known),
-            Sign::CodeSaying(known, words) => code == Some(known) && says(message, words),
+            Sign::CodeSaying(known, words) => code == Some(known) && says(said.message, words),
+            Sign::Codes(first, last) => {
+                let number = code.and_then(|code| code.parse().ok());
+                number.is_some_and(|number| (first..=last).contains(&number))
+            }
+            Sign::Saying(_, words) => words.iter().all(|words| says(said.message, words)),
             Sign::Status(known) => status == known,
         }
     }
 
-    /// The verdict on an answer outside 2xx.
-    pub(crate) fn verdict(&self, retry_after: Option<Duration>) -> Verdict {
+    /// Whether it is known by its HTTP status alone.
+    pub(crate) fn is_by_status(&self) -> bool {
+        matches!(self.sign, Sign::Status(_))
+    }
+
+    /// The verdict on an answer that refuses.
+    pub(crate) fn verdict(&self, heard: &Heard<'_>, said: &Said<'_>) -> Verdict {
         let code = match self.sign {
-            Sign::Code(code) | Sign::CodeSaying(code, _) => Cow::Borrowed(code),
-            Sign::Status(status) => Cow::Owned(format!("http_{status}")),
+            Sign::Code(code) | Sign::CodeSaying(code, _) | Sign::Saying(code, _) => Cow::Borrowed(code),
+            Sign::Codes(first, _) => said.code.clone().unwrap_or_else(|| Cow::Owned(first.to_string())),
+            Sign::Status(status) => http_code(status),
         };
         let refusal = Refusal { code, text: Cow::Borrowed(self.text) };
         match self.class {
             // The word of acceptance in an answer that is none.
             Class::Accepted | Class::Unknown => Verdict::Unknown { refusal },
-            Class::Throttle => Verdict::Throttled { refusal, retry_after },
+            Class::Throttle => Verdict::Throttled { refusal, retry_after: heard.retry_after },
             Class::Retry(schedule) => Verdict::Retry { refusal, schedule },
             Class::Rejected => Verdict::Rejected { refusal },
             Class::StopCampaign(reason) => Verdict::StopCampaign { refusal, reason },
@@ -88,6 +106,8 @@ impl fmt::Display for Sign {
         match self {
             Self::Code(code) => f.write_str(code),
             Self::CodeSaying(code, words) => write!(f, "{code} saying '{words}'"),
+            Self::Codes(first, last) => write!(f, "{first} to {last}"),
+            Self::Saying(_, words) => write!(f, "saying '{}'", words.join("' and '")),
             Self::Status(status) => write!(f, "any other {status}"),
         }
     }

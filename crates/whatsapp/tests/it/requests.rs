@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Msisdn};
+use campaign::{CampaignId, Message, Msisdn};
 use whatsapp::{Channel, Client, Config, Error, Outgoing};
 
 use crate::listener::{Act, Listener};
@@ -64,7 +64,7 @@ async fn a_connection_idle_for_too_long_is_not_used_again() {
 
 #[test]
 fn a_dry_run_shows_the_request_but_not_the_key() {
-    let message = message();
+    let message = Message::Flow(message());
     let outgoing = Outgoing {
         to: Msisdn::from_digits(919_000_000_001).unwrap(),
         message: &message,
@@ -72,7 +72,7 @@ fn a_dry_run_shows_the_request_but_not_the_key() {
         campaign: CampaignId(17),
         attempt: 1,
     };
-    let shown = channel("https://api.in.kaleyra.io", &config()).dry_run(&outgoing);
+    let shown = channel("https://api.in.kaleyra.io", &config()).dry_run(&outgoing).unwrap();
     let address = "POST https://api.in.kaleyra.io/v2/HXAP16XXXXXX97IN/whatsapp/+919000000009/messages\n";
     assert!(shown.starts_with(address), "{shown}");
     assert!(shown.contains("api-key: ********\n") && !shown.contains("Akey"), "{shown}");

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, StopReason, Verdict};
+use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, Message, StopReason, Verdict};
 use secrecy::SecretString;
 use serde_json::json;
 use simulator::{Config, Effect, Fault, ResetPoint, Running, Scope, Simulator};
 use whatsapp::{Account, Channel, Client};
 
-use crate::{account, config, message, patient, send, send_message};
+use crate::{account, config, message, patient, send, send_message, template};
 
 async fn simulator(balance: Option<u64>) -> Running {
     let known = account("http://127.0.0.1");
@@ -44,8 +44,9 @@ async fn every_kind_of_message_is_taken_as_the_page_wants_it() {
         FlowMessage { action: navigate(json!(null)), ..message() },
         FlowMessage { flow: FlowName::Name("survey".into()), mode: FlowMode::Draft, ..message() },
     ];
-    for (message, seq) in messages.iter().zip(1..) {
-        let answer = send_message(&channel, message, seq).await;
+    let flows = messages.into_iter().map(Message::Flow);
+    for (message, seq) in flows.chain([Message::Template(template())]).zip(1..) {
+        let answer = send_message(&channel, &message, seq).await;
         assert!(matches!(answer.verdict, Verdict::Accepted { .. }), "{answer:?}");
     }
     for (entry, seq) in running.ledger().entries(0, 10).iter().zip(1..) {
@@ -54,7 +55,7 @@ async fn every_kind_of_message_is_taken_as_the_page_wants_it() {
         assert_eq!(entry.flow_token, entry.reference);
         assert_eq!(entry.ref2.as_deref(), Some("attempt-1"));
     }
-    assert_eq!(running.ledger().summary().accepted, 5);
+    assert_eq!(running.ledger().summary().accepted, 6);
     running.shutdown().await;
 }
 
