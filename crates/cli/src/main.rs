@@ -10,11 +10,13 @@ mod keys;
 mod logging;
 mod output;
 mod progress;
+mod providers;
 mod reports;
 mod roles;
 mod senders;
 mod settings;
 mod shutdown;
+mod trial;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Migrate => roles::migrate(&settings).await,
         Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
+        Command::Provider { command } => providers::run(&settings, &command),
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,

@@ -28,7 +28,7 @@ pub struct Outgoing<'a> {
     pub reference: Reference,
     /// The campaign.
     pub campaign: CampaignId,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1; 0 is a test, which is no attempt.
     pub attempt: u16,
 }
 
@@ -105,7 +105,10 @@ impl Channel {
     async fn hear(&self, mut response: Response) -> Verdict {
         let status = response.status().as_u16();
         let retry_after = answer::retry_after(response.headers());
-        let judge = |body: &[u8]| self.adapter().judge(&Heard { status, retry_after, body });
+        let judge = |body: &[u8]| {
+            let verdict = self.adapter().judge(&Heard { status, retry_after, body });
+            self.client.overrides.apply(self.provider, verdict)
+        };
         match read(&mut response, self.client.max_answer_bytes).await {
             Ok(body) => judge(&body),
             // Not the provider's: its status is all there is to go by.

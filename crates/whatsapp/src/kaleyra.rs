@@ -94,7 +94,10 @@ struct AttemptRef(u16);
 
 impl fmt::Display for AttemptRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "attempt-{}", self.0)
+        match self.0 {
+            0 => f.write_str("test"),
+            number => write!(f, "attempt-{number}"),
+        }
     }
 }
 
@@ -193,6 +196,14 @@ mod tests {
             r#""flow_action":"data_exchange"}}"#
         ));
         assert_eq!(written(&message), expected);
+    }
+
+    #[test]
+    fn a_test_is_marked_where_the_count_of_attempts_stands() {
+        assert_eq!(
+            (AttemptRef(0).to_string(), AttemptRef(1).to_string()),
+            ("test".into(), "attempt-1".into())
+        );
     }
 
     proptest! {

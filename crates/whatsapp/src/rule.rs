@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use campaign::{Refusal, StopReason, Verdict};
@@ -71,6 +72,16 @@ impl Rule {
         }
     }
 
+    /// The code that a refusal of this row is reported under, and by which an operator gives it another class; none for
+    /// a row of many codes.
+    pub fn code(&self) -> Option<Cow<'static, str>> {
+        match self.sign {
+            Sign::Code(code) | Sign::CodeSaying(code, _) | Sign::Saying(code, _) => Some(Cow::Borrowed(code)),
+            Sign::Codes(..) => None,
+            Sign::Status(status) => Some(http_code(status)),
+        }
+    }
+
     /// Whether it is known by its HTTP status alone.
     pub(crate) fn is_by_status(&self) -> bool {
         matches!(self.sign, Sign::Status(_))
@@ -78,20 +89,53 @@ impl Rule {
 
     /// The verdict on an answer that refuses.
     pub(crate) fn verdict(&self, heard: &Heard<'_>, said: &Said<'_>) -> Verdict {
-        let code = match self.sign {
-            Sign::Code(code) | Sign::CodeSaying(code, _) | Sign::Saying(code, _) => Cow::Borrowed(code),
-            Sign::Codes(first, _) => said.code.clone().unwrap_or_else(|| Cow::Owned(first.to_string())),
-            Sign::Status(status) => http_code(status),
-        };
+        let code = self.code().or_else(|| said.code.clone()).unwrap_or_else(|| http_code(heard.status));
         let refusal = Refusal { code, text: Cow::Borrowed(self.text) };
-        match self.class {
+        self.class.verdict(refusal, heard.retry_after)
+    }
+}
+
+impl Class {
+    /// The verdict on an answer of this class that is no acceptance.
+    pub(crate) fn verdict(self, refusal: Refusal, retry_after: Option<Duration>) -> Verdict {
+        match self {
             // The word of acceptance in an answer that is none.
-            Class::Accepted | Class::Unknown => Verdict::Unknown { refusal },
-            Class::Throttle => Verdict::Throttled { refusal, retry_after: heard.retry_after },
-            Class::Retry(schedule) => Verdict::Retry { refusal, schedule },
-            Class::Rejected => Verdict::Rejected { refusal },
-            Class::StopCampaign(reason) => Verdict::StopCampaign { refusal, reason },
-            Class::StopSender(reason) => Verdict::StopSender { refusal, reason },
+            Self::Accepted | Self::Unknown => Verdict::Unknown { refusal },
+            Self::Throttle => Verdict::Throttled { refusal, retry_after },
+            Self::Retry(schedule) => Verdict::Retry { refusal, schedule },
+            Self::Rejected => Verdict::Rejected { refusal },
+            Self::StopCampaign(reason) => Verdict::StopCampaign { refusal, reason },
+            Self::StopSender(reason) => Verdict::StopSender { refusal, reason },
+        }
+    }
+}
+
+/// A text that names no class an operator may give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{0}' is no class; write throttle, retry, unknown, rejected, 'stop campaign: REASON' or 'stop sender: REASON' with a \
+     reason such as low_balance"
+)]
+pub struct UnknownClass(String);
+
+impl FromStr for Class {
+    type Err = UnknownClass;
+
+    /// Reads a class as it is written. Retries go by our own pauses; an acceptance is none to be given.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unknown = || UnknownClass(text.to_owned());
+        let reason = |word: &str| word.trim().parse::<StopReason>().map_err(|_| unknown());
+        match text.split_once(':') {
+            Some(("stop campaign", word)) => reason(word).map(Self::StopCampaign),
+            Some(("stop sender", word)) => reason(word).map(Self::StopSender),
+            Some(_) => Err(unknown()),
+            None => match text {
+                "throttle" => Ok(Self::Throttle),
+                "retry" => Ok(Self::Retry(&[])),
+                "unknown" => Ok(Self::Unknown),
+                "rejected" => Ok(Self::Rejected),
+                _ => Err(unknown()),
+            },
         }
     }
 }
@@ -138,6 +182,21 @@ impl fmt::Display for Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_is_read_as_it_is_written() {
+        for class in [
+            Class::Throttle,
+            Class::Retry(&[]),
+            Class::Unknown,
+            Class::Rejected,
+            Class::StopCampaign(StopReason::TemplateFault),
+            Class::StopSender(StopReason::Payment),
+        ] {
+            assert_eq!(class.to_string().parse(), Ok(class));
+        }
+        assert!("accepted".parse::<Class>().is_err());
+    }
 
     #[test]
     fn signs_and_classes_are_words_for_people() {

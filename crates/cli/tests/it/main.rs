@@ -4,5 +4,6 @@
 mod campaigns;
 mod mistakes;
 mod privacy;
+mod providers;
 mod queue;
 mod world;

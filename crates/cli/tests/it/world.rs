@@ -38,6 +38,7 @@ pub(crate) struct Process {
 impl World {
     /// Everything there, tables made, the sender added with this rate (`none` or `20/s`).
     pub(crate) async fn new(name: &str, rate: &str, provider: simulator::Config) -> Self {
+        let (account, kind) = (provider.account.clone(), provider.provider.word());
         let world = Self::bare(name, provider).await;
         world.ok(&["migrate"]).await;
         let base_url = world.provider.base_url();
@@ -47,13 +48,13 @@ impl World {
                 "add",
                 "ke-main",
                 "--provider",
-                "kaleyra",
+                kind,
                 "--base-url",
                 &base_url,
                 "--number",
                 "+919900000000",
                 "--account",
-                "HXSIMULATOR00IN",
+                &account,
                 "--api-key-env",
                 "TEST_PROVIDER_KEY",
                 "--rate",
@@ -118,7 +119,12 @@ impl World {
 
     /// A campaign with this many recipients, ready to be started.
     pub(crate) async fn draft(&self, recipients: u32) -> String {
-        let file = self.file("campaign.toml", CAMPAIGN);
+        self.draft_of(CAMPAIGN, recipients).await
+    }
+
+    /// The campaign of this file with this many recipients, ready to be started.
+    pub(crate) async fn draft_of(&self, campaign: &str, recipients: u32) -> String {
+        let file = self.file("campaign.toml", campaign);
         let id = self.ok(&["campaign", "create", &file]).await.trim().to_owned();
         let rows = (0..recipients).map(|n| format!("{},Name{n}\n", 254_712_000_000 + u64::from(n)));
         let list: String = std::iter::once("phone,first_name\n".to_owned()).chain(rows).collect();
