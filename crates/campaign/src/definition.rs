@@ -278,4 +278,17 @@ retry_base = "5s"
             }
         }
     }
+
+    #[test]
+    fn the_example_files_go_through_every_provider_but_for_what_lipachat_has_not() {
+        let flow = include_str!("../../../examples/campaign.toml");
+        let template = include_str!("../../../examples/template-campaign.toml");
+        for text in [flow, template] {
+            let definition = Definition::parse(text).unwrap();
+            for provider in Provider::ALL {
+                let is_taken = definition.check_for(provider).is_ok();
+                assert_eq!(is_taken, provider != Provider::LipaChat, "{provider}");
+            }
+        }
+    }
 }

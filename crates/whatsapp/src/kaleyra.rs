@@ -199,6 +199,32 @@ mod tests {
     }
 
     #[test]
+    fn a_template_with_a_flow_button_is_metas_object_on_the_same_address() {
+        let template = campaign::TemplateMessage {
+            name: "course_signup".into(),
+            language: "en_US".into(),
+            namespace: None,
+            header: None,
+            body: vec!["Anna".into()],
+            button: Some(campaign::FlowButton { index: 0, data: None }),
+        };
+        let route = route(&account(PAGE));
+        assert_eq!(route.template, route.flow);
+        let to = Msisdn::from_digits(919_000_000_001).unwrap();
+        let message = &Message::Template(template);
+        let outgoing = Outgoing { to, message, reference: reference(), campaign: CampaignId(17), attempt: 2 };
+        let body = String::from_utf8(Kaleyra.body(&route, &outgoing).unwrap()).unwrap();
+        let expected = concat!(
+            r#"{"messaging_object":{"messaging_product":"whatsapp","recipient_type":"individual","to":"+919000000001","#,
+            r#""type":"template","template":{"name":"course_signup","language":{"code":"en_US"},"components":["#,
+            r#"{"type":"body","parameters":[{"type":"text","text":"Anna"}]},"#,
+            r#"{"type":"button","sub_type":"flow","index":"0","parameters":[{"type":"action","action":{"flow_token":"REF"}}]}]}},"#,
+            r#""extra_info":{"ref":"REF","ref1":"campaign-17","ref2":"attempt-2","wa_source":"api"}}"#
+        );
+        assert_eq!(body, expected.replace("REF", &reference().to_string()));
+    }
+
+    #[test]
     fn a_test_is_marked_where_the_count_of_attempts_stands() {
         assert_eq!(
             (AttemptRef(0).to_string(), AttemptRef(1).to_string()),

@@ -24,12 +24,6 @@ pub(crate) const ERRORS: &[Rule] = &[
         text: "the recipient's 24-hour window is closed; only a template reaches them",
     },
     Rule {
-        sign: Sign::Saying("request_failed", &["request failed"]),
-        http: Some(400),
-        class: Class::Rejected,
-        text: "refused without a cause; check flow id, screen, number and window",
-    },
-    Rule {
         sign: Sign::Status(400),
         http: Some(400),
         class: Class::Rejected,

@@ -44,12 +44,6 @@ pub(crate) const ERRORS: &[Rule] = &[
         TEMPLATE,
     ),
     saying(
-        "subscription_blocked",
-        &["subscription"],
-        Class::StopSender(StopReason::Payment),
-        "the subscription is blocked or ended; renew it at the provider, then resume the sender",
-    ),
-    saying(
         "bsuid_routing_disabled",
         &["bsuid routing is disabled"],
         Class::Rejected,
@@ -65,8 +59,8 @@ pub(crate) const ERRORS: &[Rule] = &[
     status(401, Class::StopSender(StopReason::BadCredentials), TOKEN),
     status(
         403,
-        Class::StopSender(StopReason::SenderNotAllowed),
-        "the instance may not send: its trial ended or it is blocked; settle it at the provider, then resume the sender",
+        Class::StopSender(StopReason::Payment),
+        "the subscription is blocked or its trial ended; settle it at the provider, then resume the sender",
     ),
     status(429, Class::Throttle, FAST),
     status(500, Class::Unknown, "a fault at the provider; it may have taken the message"),

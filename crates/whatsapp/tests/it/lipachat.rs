@@ -77,7 +77,7 @@ fn every_answer_of_the_page_has_its_verdict_and_the_401_that_says_success_is_non
         Provider::LipaChat,
         &[
             (200, acceptance(Provider::LipaChat).1, "accepted A7"),
-            (400, without_data("error", "Request failed."), "rejected request_failed"),
+            (400, without_data("error", "Request failed."), "rejected http_400"),
             (
                 401,
                 without_data("success", "Invalid credentials"),
@@ -120,7 +120,8 @@ fn the_body_decides_where_the_status_says_something_else() {
                 "stop sender bad_credentials invalid_credentials",
             ),
             (200, without_data("success", "Queued"), "unknown no_message_id"),
-            (200, without_data("error", "Request failed."), "rejected request_failed"),
+            (200, without_data("error", "Request failed."), "rejected refused"),
+            (500, without_data("error", "Request failed."), "unknown http_500"),
             (200, without_data("error", "something new"), "rejected refused"),
             (
                 500,

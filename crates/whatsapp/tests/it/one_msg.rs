@@ -114,8 +114,8 @@ fn every_answer_seen_of_it_has_its_verdict() {
                 "stop campaign template_fault template_unknown",
             ),
             (404, json!({"error": "not found"}), "rejected http_404"),
-            (403, json!("Your subscription is blocked"), "stop sender payment subscription_blocked"),
-            (403, json!("trial is over"), "stop sender sender_not_allowed http_403"),
+            (403, json!("Your subscription is blocked"), "stop sender payment http_403"),
+            (403, json!("trial is over"), "stop sender payment http_403"),
             (
                 401,
                 json!({"error": "Wrong token \"Akey-of-the-test\" for channel \"371267300\". Please provide token as a GET parameter."}),

@@ -173,8 +173,8 @@ async fn every_refusal_a_simulator_knows_is_known_to_its_adapter() {
 async fn a_spent_balance_stops_the_sender_where_the_provider_has_words_for_it() {
     for (provider, expected) in [
         (Provider::Kaleyra, "stop sender low_balance E110"),
-        (Provider::LipaChat, "rejected request_failed"),
-        (Provider::OneMsg, "stop sender payment subscription_blocked"),
+        (Provider::LipaChat, "rejected http_400"),
+        (Provider::OneMsg, "stop sender payment http_403"),
         (Provider::Meta, "stop sender payment 131042"),
     ] {
         let (running, channel) = open(provider, Some(0)).await;
