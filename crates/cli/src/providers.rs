@@ -20,9 +20,13 @@ fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
         .iter()
         .map(|rule| {
             let given = rule.code().and_then(|code| overrides.class(provider, &code));
+            let code = rule.code().unwrap_or_default().into_owned();
+            let sign = rule.sign.to_string();
+            // What is known by its code alone needs no other word.
+            let known_by = if sign == code { String::new() } else { sign };
             vec![
-                rule.code().unwrap_or_default().into_owned(),
-                rule.sign.to_string(),
+                code,
+                known_by,
                 rule.http.map_or_else(|| "any".into(), |status| status.to_string()),
                 given.map_or_else(|| rule.class.to_string(), |class| format!("{class} (configured)")),
                 rule.text.to_owned(),
@@ -31,7 +35,7 @@ fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
         .collect();
     let is_in_table = |code: &str| rules.iter().any(|rule| rule.code().is_some_and(|known| known == code));
     let others = overrides.codes(provider).filter(|(code, _)| !is_in_table(code)).map(|(code, class)| {
-        vec![code.into(), code.into(), "any".into(), format!("{class} (configured)"), String::new()]
+        vec![code.into(), String::new(), "any".into(), format!("{class} (configured)"), String::new()]
     });
     table(
         &["code", "known by", "http", "what is done", "what it means"],

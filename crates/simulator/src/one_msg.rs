@@ -51,8 +51,8 @@ impl OneMsg {
         if request.method != Method::POST {
             return Err(METHOD_NOT_ALLOWED);
         }
-        let token = request.query.split('&').find_map(|pair| pair.strip_prefix("token="));
-        if instance != self.instance || token != Some(self.token.expose_secret()) {
+        let token = request.query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(decoded);
+        if instance != self.instance || token.as_deref() != Some(self.token.expose_secret().as_bytes()) {
             return Err(BAD_CREDENTIALS);
         }
         Ok(operation)
@@ -143,6 +143,18 @@ impl Rules for OneMsg {
         });
         Bytes::from(body.to_string())
     }
+}
+
+/// A value of a query without its percent signs.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.extend(byte);
+        bytes.extend(piece.get(2..).unwrap_or_default().as_bytes());
+    }
+    bytes
 }
 
 /// `phone` is written as a number in one place of the description and as a text in another.
@@ -236,4 +248,18 @@ fn check_template(root: &Object<'_, '_>) -> Result<(), Wrong> {
     root.each("params", message::check_component)?;
     root.text("quotedMsgId", ANY)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_as_a_query_writes_it() {
+        for (written, read) in
+            [("plain-1", "plain-1"), ("a%2Bb%2f%3D", "a+b/="), ("", ""), ("%", ""), ("%zz1", "1")]
+        {
+            assert_eq!(decoded(written), read.as_bytes(), "{written}");
+        }
+    }
 }

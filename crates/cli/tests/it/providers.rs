@@ -153,7 +153,7 @@ async fn a_test_message_goes_to_one_number_and_counts_nowhere() {
 async fn the_answers_of_every_provider_are_printed_with_what_the_operator_changed() {
     let world = World::bare("errors", Config::default()).await;
     for (provider, says) in [
-        ("kaleyra", "E110       E110                             400   stop sender: low_balance"),
+        ("kaleyra", "E110 400 stop sender: low_balance"),
         ("lipachat", "saying 'invalid credentials'"),
         ("1msg", "Meta's codes are passed on"),
         ("meta", "retry after 1s, 4s, 16s, 1m 4s"),

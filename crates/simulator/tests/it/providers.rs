@@ -259,6 +259,7 @@ async fn a_wrong_key_is_refused_as_on_the_page() {
     for (provider, path, key) in [
         (Provider::LipaChat, "/api/v1/whatsapp/interactive/flows", ("apiKey", "wrong")),
         (Provider::OneMsg, "/ODI371267300/sendFlow?token=wrong", ("x", "y")),
+        (Provider::OneMsg, "/ODI371267300/sendFlow?token=simulator-key%00", ("x", "y")),
         (Provider::OneMsg, "/ODI371267300/sendFlow", ("authorization", "Bearer simulator-key")),
         (Provider::OneMsg, "/ODI0/sendFlow?token=simulator-key", ("x", "y")),
         (Provider::Meta, "/v23.0/106540352242922/messages", ("authorization", "Bearer wrong")),
