@@ -1,10 +1,10 @@
 //! LipaChat: bodies and answers as on its page "Send a flow".
 
-use campaign::{FlowMessage, Message, Provider, StopReason, TemplateMessage, Verdict};
+use campaign::{FlowAction, FlowMessage, Message, Provider, StopReason, TemplateMessage, Verdict};
 use serde_json::{Value, json};
 use whatsapp::{Channel, Client};
 
-use crate::listener::Listener;
+use crate::listener::{Act, Listener};
 use crate::verdicts::{acceptance, assert_verdicts, line};
 use crate::{account_of, message, patient, reference, send_message, shown, survey, template};
 
@@ -24,6 +24,19 @@ fn a_flow_message_is_the_request_of_the_page_with_our_reference_as_id_and_in_the
             "data": {"first_name": "Anna", "age": 7, "flowcast_ref": reference}
         })
     );
+}
+
+#[tokio::test]
+async fn the_reference_in_the_data_is_ours_alone() {
+    let listener = Listener::new([Act::answer("404 Not Found", "", "{}")]).await;
+    let account = account_of(Provider::LipaChat, &listener.url());
+    let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();
+    let data = json!({ "flowcast_ref": "mine", "first_name": "Anna" }).as_object().cloned();
+    let action = FlowAction::Navigate { screen: "WELCOME".into(), data };
+    send_message(&channel, &Message::Flow(FlowMessage { action, ..message() }), 1).await;
+    let request = listener.requests().remove(0);
+    assert_eq!(request.matches("flowcast_ref").count(), 1, "{request}");
+    assert!(!request.contains("mine"), "{request}");
 }
 
 #[test]
