@@ -6,7 +6,11 @@ export CARGO_TERM_COLOR ?= auto
 # One RabbitMQ and one Postgres for all tests of a run; cargo-nextest where it is installed.
 RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo "cargo nextest run" || echo "cargo test")
 
-.PHONY: help demo test fmt lint doc unit bench ready
+# The long tests look at the clock: one at a time, and what they measured is printed.
+RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
+	&& echo "cargo nextest run --cargo-profile faults --no-capture" || echo "cargo test --profile faults")
+
+.PHONY: help demo test fmt lint doc unit faults bench ready
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -23,13 +27,18 @@ fmt: ## Check the format
 	cargo fmt --all --check
 
 lint: ## Check the lints
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	cargo clippy --workspace --all-targets --features cli/faults --quiet -- -D warnings
 
 doc: ## Check the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 
 unit: ## Only the tests that need no services
 	$(RUN_TESTS) --workspace --lib --bins
+
+faults: ## Hours' worth of trouble in half an hour: exact rates, stops, kills, restarts
+	@scripts/bootstrap faults
+	cargo build --profile faults -p cli --bins --tests --features cli/faults
+	cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults
 
 bench: ready ## Speed and memory, with the machine's ceilings beside them
 	cargo build --release --bin flowcast

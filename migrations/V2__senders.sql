@@ -31,6 +31,12 @@ create table sender_gate (
     slowed_at timestamptz,
     -- GCRA's theoretical arrival time: the first departure slot that nobody has leased.
     tat timestamptz not null default 'epoch',
+    -- Most recipients of a day, null when there is no cap; days begin at midnight of the zone.
+    daily_cap integer check (daily_cap > 0),
+    day_zone text not null default 'UTC',
+    -- The day of the last claim, and how many recipients were claimed for their first attempt since it began.
+    day date not null default '-infinity',
+    day_used integer not null default 0,
     check (num_nulls(permits, per_us, burst) in (0, 3))
 ) with (fillfactor = 10);
 
@@ -39,9 +45,21 @@ create table sender_gate (
 create function pace_now(pace real, slowed_at timestamptz) returns double precision language sql volatile
     return least(1, pace + coalesce(extract(epoch from clock_timestamp() - slowed_at) / 60, 1));
 
+-- The day of the sender's calendar.
+create function day_now(zone text) returns date language sql volatile
+    return (clock_timestamp() at time zone zone)::date;
+
 -- Which producer feeds a sender; the lease makes it one at a time.
 create table sender_feed (
     sender_id bigint primary key references sender on delete cascade,
     producer uuid,
     lease_until timestamptz not null default 'epoch'
 ) with (fillfactor = 10);
+
+-- Workers that said within the last seconds that they work for a sender.
+create table worker (
+    worker uuid not null,
+    sender_id bigint not null references sender on delete cascade,
+    seen_at timestamptz not null default clock_timestamp(),
+    primary key (worker, sender_id)
+) with (fillfactor = 50);

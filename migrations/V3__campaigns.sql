@@ -11,11 +11,21 @@ create table campaign (
     epoch bigint not null default 0,
     -- Rows of its list: recipients have the places 1 to this number, without holes.
     recipients integer not null default 0,
+    -- Nobody is sent to after this; set when the campaign starts first.
+    deadline_at timestamptz,
     created_at timestamptz not null default now(),
     started_at timestamptz,
     finished_at timestamptz
 );
 create index campaign_by_sender on campaign (sender_id, state);
+
+-- The rate of a campaign that has one of its own, besides its sender's. Taken under the row's lock, before the sender's.
+create table campaign_gate (
+    campaign_id bigint primary key references campaign on delete cascade,
+    permits integer not null check (permits > 0),
+    per_us bigint not null check (per_us > 0),
+    tat timestamptz not null default 'epoch'
+) with (fillfactor = 10);
 
 -- How far the feed of a campaign came. Written by the feeding producer alone, several times a second.
 create table campaign_feed (
@@ -44,11 +54,24 @@ create table hold (
     detail text,
     since timestamptz not null default now(),
     caused_by text not null,
-    -- How often the gate was probed, and when last.
+    -- When it ends by itself, if that is known.
+    until timestamptz,
+    -- How often the gate was probed, and when it is probed next.
     probes integer not null default 0,
-    probed_at timestamptz,
+    probe_at timestamptz,
     ended_at timestamptz,
     ended_by text
 );
 create unique index hold_of_sender on hold (sender_id) where campaign_id is null and ended_at is null;
 create unique index hold_of_campaign on hold (campaign_id) where campaign_id is not null and ended_at is null;
+
+-- What the operator's hook was told of a stop, and what is to be told; empty where there is no hook.
+create table alert (
+    hold_id bigint not null references hold on delete cascade,
+    event text not null check (event in ('stopped', 'opened')),
+    attempts integer not null default 0,
+    -- Not to be told before: after a failure, and while somebody tells it.
+    next_at timestamptz not null default now(),
+    done_at timestamptz,
+    primary key (hold_id, event)
+);

@@ -49,7 +49,60 @@ group by campaign_id, outcome, reason_code;
 comment on view report.error is 'what the provider refused, by campaign and code';
 
 create view report.hold as
-select h.id as hold_id, s.name as sender, h.campaign_id, h.reason, h.code, h.detail, h.since, h.caused_by, h.probes,
-    h.probed_at, h.ended_at, h.ended_by, coalesce(h.ended_at, now()) - h.since as length
+select h.id as hold_id, s.name as sender, h.campaign_id, h.reason, h.code, h.detail, h.since, h.caused_by, h.until,
+    h.probes, h.probe_at, h.ended_at, h.ended_by, coalesce(h.ended_at, now()) - h.since as length
 from hold h join sender s on s.id = h.sender_id;
 comment on view report.hold is 'every stop of a sender or a campaign, with its reason; without campaign_id it held the sender';
+
+-- Why somebody waits (promise P7). Of several reasons the one that has to end first.
+create view report.waiting as
+with rest as (
+    select c.id as campaign_id, c.sender_id, c.state, c.started_at, waiting, later, later_until
+    from campaign c cross join lateral (
+        select count(*) as waiting from recipient where campaign_id = c.id and state in ('pending', 'retry')
+    ) r cross join lateral (
+        select count(*) as later, min(due_at) as later_until from due where campaign_id = c.id and due_at > now()
+    ) d
+    where c.state in ('running', 'paused') and waiting > 0
+), stopped as (
+    select r.campaign_id, h.sender_id, h.reason, h.detail, h.since, coalesce(h.until, h.probe_at) as until, h.caused_by,
+        coalesce(r.waiting, 0) as recipients
+    from hold h left join rest r on r.sender_id = h.sender_id and coalesce(h.campaign_id = r.campaign_id, r.state = 'running')
+    where h.ended_at is null and (h.campaign_id is null or r.campaign_id is not null)
+), late as (
+    select r.campaign_id, r.sender_id, 'retry' as reason, 'refused for now; tried again by the provider''s schedule or ours'
+        as detail, null::timestamptz as since, r.later_until as until, null as caused_by, r.later as recipients
+    from rest r join sender_gate g using (sender_id) where r.state = 'running' and g.is_open and r.later > 0
+), ready as (
+    select r.campaign_id, r.sender_id,
+        case when f.lease_until < clock_timestamp() then 'no_producer'
+            when w.seen_at is null or w.seen_at < clock_timestamp() - interval '10 seconds' then 'no_worker'
+            when pace_now(g.pace, g.slowed_at) < 1 then 'throttled'
+            when g.permits is not null then 'rate'
+            else 'queue' end as reason,
+        f.lease_until, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.waiting - r.later as recipients
+    from rest r join sender_gate g using (sender_id) join sender_feed f using (sender_id)
+    left join lateral (select max(seen_at) as seen_at from worker where sender_id = r.sender_id) w on true
+    where r.state = 'running' and g.is_open and r.waiting > r.later
+)
+select s.name as sender, w.campaign_id, w.reason, w.detail, w.since, w.until, w.caused_by, w.recipients
+from (
+    select campaign_id, sender_id, reason, detail, since, until, caused_by, recipients from stopped
+    union all select campaign_id, sender_id, reason, detail, since, until, caused_by, recipients from late
+    union all
+    select campaign_id, sender_id, reason,
+        case reason
+            when 'no_producer' then 'no producer is running; start one with flowcast producer'
+            when 'no_worker' then 'no consumer is running for this sender; start one with flowcast consumer'
+            when 'throttled' then 'the sender is slower for a while: the provider asked for it, or it was opened again'
+            when 'rate' then 'being sent at the rate of the sender or the campaign'
+            else 'being sent' end,
+        case reason when 'no_producer' then nullif(lease_until, 'epoch') when 'no_worker' then seen_at
+            when 'throttled' then slowed_at else started_at end,
+        case when reason in ('rate', 'throttled') then
+            now() + recipients * per_us / permits * interval '1 microsecond' end,
+        null, recipients
+    from ready
+) w join sender s on s.id = w.sender_id;
+comment on view report.waiting is 'who waits and why: one row a campaign and reason, and one for a stopped sender without campaigns';
+comment on column report.waiting.until is 'when it ends or is tried again, as far as that is known';

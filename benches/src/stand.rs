@@ -243,6 +243,7 @@ async fn add_sender(store: &Store, base_url: &str) -> anyhow::Result<SenderId> {
         number: NUMBER.into(),
         api_key_ref: format!("env:{KEY_NAME}"),
         rate: None,
+        daily_cap: None,
     };
     Ok(store.add_sender(&sender).await?)
 }

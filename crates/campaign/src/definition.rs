@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ability;
 use crate::compile::CompileError;
+use crate::deadline::Deadline;
 use crate::flow::FlowTemplate;
 use crate::message::CompiledMessage;
 use crate::provider::Provider;
+use crate::rate::Rate;
 use crate::template::TemplateUse;
 
 /// A campaign as its author wrote it. It is frozen when the campaign starts.
@@ -50,6 +52,10 @@ pub struct Policy {
     pub stop_after_refusals: u16,
     /// Share of the sender's rate among its running campaigns.
     pub weight: u16,
+    /// The campaign's own rate, besides its sender's. Its requests leave in bunches of a tenth of a second.
+    pub rate: Option<Rate>,
+    /// When it ends at the latest.
+    pub deadline: Option<Deadline>,
 }
 
 impl Default for Policy {
@@ -62,6 +68,8 @@ impl Default for Policy {
             assume_window: None,
             stop_after_refusals: 25,
             weight: 1,
+            rate: None,
+            deadline: None,
         }
     }
 }
@@ -185,12 +193,16 @@ first_name = "{{ first_name }}"
 [policy]
 assume_window = "open"
 retry_base = "5s"
+rate = "50/s"
+deadline = "24h"
 "#;
 
     #[test]
     fn a_campaign_file_is_read_with_its_defaults() {
         let definition = Definition::parse(FILE).unwrap();
         assert_eq!(definition.policy.retry_base, Duration::from_secs(5));
+        assert_eq!(definition.policy.rate, "50/s".parse().ok());
+        assert_eq!(definition.policy.deadline, "24h".parse().ok());
         assert_eq!(definition.policy.max_attempts, 4);
         assert_eq!(definition.policy.unknown, UnknownRule::Leave);
     }
@@ -208,6 +220,8 @@ retry_base = "5s"
             ("cta = ", "ctaa = ", "unknown field `ctaa`"),
             ("assume_window = \"open\"", "", "policy.assume_window: is missing"),
             ("retry_base = \"5s\"", "retry_base = \"5 parsecs\"", "expected a duration"),
+            ("rate = \"50/s\"", "rate = \"20\"", "'20' is not a rate; write how many in how long"),
+            ("deadline = \"24h\"", "deadline = \"soon\"", "'soon' is no deadline; write a time"),
             ("retry_base = \"5s\"", "weight = 0", "policy.weight: is 0"),
             ("name = \"September survey\"", "name = \" \"", "name: is empty"),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),

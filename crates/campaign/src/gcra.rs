@@ -3,27 +3,58 @@
 //! The theoretical arrival time (TAT) of a sender is one row in the database; a lease of n permits moves it on by the
 //! time of n permits, under the row's lock. The slots of two leases are therefore disjoint whoever holds them (ITU-T
 //! I.371 names the algorithm; design decision 5).
+//!
+//! **Invariant.** A request leaves in its slot or at most [`Rate::lateness`] after it, or it does not leave in that slot
+//! at all. So in every window no more leave than fit into the window and the lateness together, whatever stalls a
+//! worker: a process that stood still gives its slots up and takes new ones.
 
 use std::time::Duration;
 
 use crate::rate::Rate;
 
-/// Departure slots that no other worker has.
+/// Departure slots that no other worker has, each usable once, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// From the moment of the lease to its first slot.
-    pub first_in: Duration,
-    /// The rate the slots were given at; `None` when the sender has no limit.
-    pub rate: Option<Rate>,
+    first_in: Duration,
+    /// `None` when the sender has no limit.
+    rate: Option<Rate>,
+    next: u32,
+    n: u32,
 }
 
 impl Lease {
-    /// How long after the moment of the lease the request number `index` (from 0) may leave.
-    ///
-    /// A burst lets the requests leave up to `burst - 1` intervals before their theoretical time, never before now.
-    pub fn departure(&self, index: u32) -> Duration {
-        let Some(rate) = self.rate else { return Duration::ZERO };
-        (self.first_in + rate.time_of(index)).saturating_sub(rate.time_of(rate.burst() - 1))
+    /// `n` slots at this rate, the first one `first_in` after the moment of the lease.
+    pub fn new(first_in: Duration, rate: Option<Rate>, n: u32) -> Self {
+        Self { first_in, rate, next: 0, n }
+    }
+
+    /// The rate the slots were given at; `None` when the sender has no limit.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// Takes the next slot that can still be kept when `elapsed` has passed since the moment of the lease; earlier ones
+    /// are lost. `None` when there is none left.
+    pub fn take_slot(&mut self, elapsed: Duration) -> Option<Duration> {
+        let slot = match self.rate {
+            None => Duration::ZERO,
+            Some(rate) => {
+                let too_late = elapsed.saturating_sub(rate.lateness()).saturating_sub(self.first_in);
+                self.next = self.next.max(rate.first_not_before(too_late));
+                self.first_in + rate.time_of(self.next)
+            }
+        };
+        if self.next >= self.n {
+            return None;
+        }
+        self.next += 1;
+        Some(slot)
+    }
+
+    /// Whether a request that was to leave at `slot` may still leave now.
+    pub fn keeps(&self, slot: Duration, elapsed: Duration) -> bool {
+        self.rate.is_none_or(|rate| elapsed <= slot + rate.lateness())
     }
 }
 
@@ -35,46 +66,79 @@ mod tests {
     /// What the database row does: the first slot of this lease, and the TAT after it, all in microseconds.
     fn grant(tat: u64, now: u64, n: u32, rate: Rate) -> (Lease, u64) {
         let start = tat.max(now);
-        let lease = Lease { first_in: Duration::from_micros(start - now), rate: Some(rate) };
-        (lease, start + u64::try_from(rate.time_of(n).as_micros()).unwrap())
+        let lease = Lease::new(Duration::from_micros(start - now), Some(rate), n);
+        (lease, start + micros(rate.time_of(n)))
+    }
+
+    fn micros(time: Duration) -> u64 {
+        u64::try_from(time.as_micros()).unwrap()
+    }
+
+    /// When the requests of a lease leave, if each one wakes up so much later than its slot: never, if that is too late.
+    fn departures(mut lease: Lease, stalls: &[u64]) -> Vec<u64> {
+        let (mut elapsed, mut left) = (0, Vec::new());
+        for stall in stalls {
+            let Some(slot) = lease.take_slot(Duration::from_micros(elapsed)) else { break };
+            elapsed = elapsed.max(micros(slot)) + stall;
+            if lease.keeps(slot, Duration::from_micros(elapsed)) {
+                left.push(elapsed);
+            }
+        }
+        left
     }
 
     proptest! {
         #[test]
-        fn no_window_holds_more_than_the_rate_and_the_burst(
+        fn no_window_holds_more_than_the_rate_and_the_burst_however_workers_stall(
             permits in 1..2_000u32,
             burst in 1..20u32,
-            leases in prop::collection::vec((0..300_000u64, 1..40u32), 1..40),
+            leases in prop::collection::vec((0..300_000u64, prop::collection::vec(0..30_000u64, 1..40)), 1..40),
             window in 1_000..5_000_000u64,
         ) {
             let rate = Rate::new(permits, Duration::from_secs(1), burst).unwrap();
             let (mut now, mut tat) = (0, 0);
-            let mut departures = Vec::new();
-            for (pause, n) in leases {
+            let mut all = Vec::new();
+            for (pause, stalls) in leases {
                 now += pause;
-                let (lease, next) = grant(tat, now, n, rate);
-                departures.extend((0..n).map(|i| now + u64::try_from(lease.departure(i).as_micros()).unwrap()));
+                let (lease, next) = grant(tat, now, u32::try_from(stalls.len()).unwrap(), rate);
+                all.extend(departures(lease, &stalls).into_iter().map(|at| now + at));
                 tat = next;
             }
-            departures.sort_unstable();
-            let allowed = u64::from(permits) * window / 1_000_000 + u64::from(burst);
-            for (i, first) in departures.iter().enumerate() {
-                let inside = departures[i..].iter().take_while(|at| **at < first + window).count() as u64;
+            all.sort_unstable();
+            let in_window = (u64::from(permits) * window).div_ceil(1_000_000);
+            let in_lateness = u64::from(permits) * micros(rate.lateness()) / 1_000_000 + 1;
+            let allowed = in_window + u64::from(burst).max(in_lateness);
+            for (i, first) in all.iter().enumerate() {
+                let inside = all[i..].iter().take_while(|at| **at < first + window).count() as u64;
                 prop_assert!(inside <= allowed, "{inside} in {window} µs, allowed {allowed}");
             }
+        }
+
+        #[test]
+        fn a_worker_that_is_on_time_uses_every_slot(permits in 1..5_000u32, first in 0..200_000u64, n in 1..200u32) {
+            let rate = Rate::new(permits, Duration::from_secs(1), 1).unwrap();
+            let lease = Lease::new(Duration::from_micros(first), Some(rate), n);
+            prop_assert_eq!(departures(lease, &vec![100; n as usize]).len(), n as usize);
         }
     }
 
     #[test]
     fn a_sender_without_a_limit_departs_at_once() {
-        let lease = Lease { first_in: Duration::ZERO, rate: None };
-        assert_eq!(lease.departure(199), Duration::ZERO);
+        let mut lease = Lease::new(Duration::ZERO, None, 2);
+        let late = Duration::from_secs(9);
+        assert_eq!([lease.take_slot(late), lease.take_slot(late)], [Some(Duration::ZERO); 2]);
+        assert_eq!(lease.take_slot(late), None);
+        assert!(lease.keeps(Duration::ZERO, late));
     }
 
     #[test]
-    fn slots_are_spaced_by_the_rate() {
-        let lease = Lease { first_in: Duration::from_millis(5), rate: "20/s".parse().ok() };
-        assert_eq!(lease.departure(0), Duration::from_millis(5));
-        assert_eq!(lease.departure(3), Duration::from_millis(155));
+    fn slots_that_passed_are_lost_and_the_rest_is_kept() {
+        let ms = Duration::from_millis;
+        let mut lease = Lease::new(ms(5), "20/s".parse().ok(), 4);
+        assert_eq!(lease.take_slot(ms(0)), Some(ms(5)));
+        assert!(lease.keeps(ms(5), ms(45)) && !lease.keeps(ms(5), ms(46)));
+        // The slots at 55 and 105 are over; the one at 155 is late by less than what is allowed.
+        assert_eq!(lease.take_slot(ms(190)), Some(ms(155)));
+        assert_eq!(lease.take_slot(ms(190)), None);
     }
 }

@@ -15,6 +15,8 @@ pub struct Attempt {
     pub number: u16,
     /// A random number in `0.0..1.0`, for jitter.
     pub random: f64,
+    /// Until the campaign's deadline, if it has one.
+    pub time_left: Option<Duration>,
 }
 
 /// Why a recipient is where it is, for tables and reports.
@@ -139,6 +141,9 @@ fn retry(policy: &Policy, attempt: Attempt, refusal: Refusal, schedule: &[Durati
         .get(usize::from(attempt.number.saturating_sub(1)))
         .copied()
         .unwrap_or_else(|| backoff(policy.retry_base, policy.retry_cap, attempt.number, attempt.random));
+    if attempt.time_left.is_some_and(|left| after >= left) {
+        return Outcome::Failed { reason: refusal.into() };
+    }
     Outcome::Retry { after, counted: true, reason: refusal.into() }
 }
 
@@ -155,7 +160,7 @@ mod tests {
         [Duration::from_mins(5), Duration::from_mins(10), Duration::from_mins(15)];
 
     fn attempt(number: u16) -> Attempt {
-        Attempt { number, random: 1.0 }
+        Attempt { number, random: 1.0, time_left: None }
     }
 
     fn policy(max_attempts: u16) -> Policy {
@@ -184,6 +189,16 @@ mod tests {
         let verdict = Verdict::Retry { refusal: BUSY, schedule: &[] };
         assert!(matches!(judge(&policy(2), attempt(1), verdict.clone()), Outcome::Retry { .. }));
         assert!(matches!(judge(&policy(2), attempt(2), verdict), Outcome::Failed { .. }));
+    }
+
+    #[test]
+    fn a_retry_that_would_come_after_the_deadline_is_failed() {
+        let verdict = Verdict::Retry { refusal: BUSY, schedule: &SCHEDULE };
+        let with = |left| Attempt { time_left: Some(left), ..attempt(1) };
+        let judged = judge(&policy(9), with(SCHEDULE[0]), verdict.clone());
+        assert_eq!(judged, Outcome::Failed { reason: BUSY.into() });
+        let judged = judge(&policy(9), with(SCHEDULE[0] + Duration::from_secs(1)), verdict);
+        assert!(matches!(judged, Outcome::Retry { .. }));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod ability;
 mod compile;
+mod deadline;
 mod definition;
 mod flow;
 mod gcra;
@@ -29,6 +30,7 @@ mod verdict;
 
 pub use ability::LIPACHAT_REFERENCE;
 pub use compile::CompileError;
+pub use deadline::{Deadline, DeadlineError};
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy, UnknownRule};
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
 pub use gcra::Lease;

@@ -4,9 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How many requests may leave in how much time, and how many of them at once.
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// How late a request may leave where the rate allows no more: what timers need. In a window of 100 ms that is 2 % of
+/// the rate, in longer ones less.
+const LATENESS: Duration = Duration::from_millis(2);
+
+/// How many requests may leave in how much time, and how many of them may bunch up.
 ///
-/// Over every window the provider sees at most `permits / per × window + burst` requests (design promise P3).
+/// Requests are spaced evenly. The burst is how many a stall may push together: over every window the provider sees at
+/// most `permits / per × window`, rounded up, and `burst` requests; where the burst is shorter than 2 ms, those of 2 ms
+/// (design promise P3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     permits: u32,
@@ -41,7 +50,7 @@ impl Rate {
         self.per
     }
 
-    /// How many may leave at once; 1 means evenly spaced.
+    /// How many may bunch up; 1 is the strictest.
     pub fn burst(self) -> u32 {
         self.burst
     }
@@ -55,6 +64,18 @@ impl Rate {
     pub fn permits_in(self, time: Duration) -> u32 {
         let permits = u128::from(self.permits) * time.as_micros() / self.per.as_micros();
         u32::try_from(permits).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// How long after its slot a request may still leave: four fifths of a slot, and a slot more for each further one of
+    /// the burst. Less than a whole slot never lets a request more into a window than its slots rounded up.
+    pub fn lateness(self) -> Duration {
+        (self.time_of(self.burst - 1) + self.time_of(1).mul_f64(0.8)).max(LATENESS)
+    }
+
+    /// The number of the first slot that is not before this time, when slot 0 is at zero.
+    pub(crate) fn first_not_before(self, time: Duration) -> u32 {
+        let slots = (time.as_micros() * u128::from(self.permits)).div_ceil(self.per.as_micros());
+        u32::try_from(slots).unwrap_or(u32::MAX)
     }
 
     /// The time `n` permits take, rounded up to the microsecond so that rounding never raises the rate.
@@ -97,6 +118,18 @@ impl FromStr for Rate {
             if per.starts_with(|c: char| c.is_ascii_digit()) { per.to_owned() } else { format!("1{per}") };
         let per = humantime::parse_duration(&per).map_err(|_| form())?;
         Self::new(permits, per, burst).ok_or_else(|| RateError::Zero(text.to_owned()))
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Country, Provider, Rate};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use store::DailyCap;
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
 ///
@@ -60,6 +61,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CampaignCommand,
     },
+    /// Say who waits, why, since when and until when
+    Waiting {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Feed the senders' queues, until told to stop; start as many as you like
     Producer,
     /// Send, until told to stop; start as many as you like
@@ -81,12 +88,11 @@ pub(crate) enum SenderCommand {
     List,
     /// Show one sender, and why it is stopped if it is
     Show { name: String },
-    /// Change the rate; workers feel it at once
+    /// Change the rate or the daily cap; workers feel it at once
     Set {
         name: String,
-        /// Such as 20/s, 80/s,burst=10, 50000/5m, or none
-        #[arg(long, value_parser = rate)]
-        rate: RateArg,
+        #[command(flatten)]
+        limits: Limits,
     },
     /// Stop a sender; everyone waiting keeps waiting
     Hold { name: String },
@@ -128,6 +134,39 @@ pub(crate) enum ProviderCommand {
     },
 }
 
+/// What of a sender can be changed while it sends.
+#[derive(ClapArgs)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Limits {
+    /// Such as 20/s, 80/s,burst=10, 50000/5m, or none
+    #[arg(long, value_parser = rate)]
+    pub(crate) rate: Option<RateArg>,
+    /// Most recipients of a day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
+    #[arg(long, value_parser = daily_cap, value_name = "CAP")]
+    pub(crate) daily_cap: Option<CapArg>,
+}
+
+/// A daily cap, or `none`.
+#[derive(Clone)]
+pub(crate) struct CapArg(pub(crate) Option<DailyCap>);
+
+fn daily_cap(text: &str) -> Result<CapArg, String> {
+    if text == "none" {
+        return Ok(CapArg(None));
+    }
+    let (recipients, zone) = match text.split_once(',') {
+        Some((recipients, zone)) => (recipients, zone.trim().strip_prefix("zone=")),
+        None => (text, Some("UTC")),
+    };
+    let recipients = recipients.trim().replace('_', "").parse().ok().filter(|recipients| *recipients > 0);
+    let (Some(recipients), Some(zone)) = (recipients, zone) else {
+        return Err(
+            "write how many recipients a day, like 10000 or 10000,zone=Africa/Nairobi, or none".into()
+        );
+    };
+    Ok(CapArg(Some(DailyCap { recipients, zone: zone.to_owned() })))
+}
+
 #[derive(ClapArgs)]
 pub(crate) struct SenderAdd {
     /// Its name in commands and campaign files
@@ -158,6 +197,9 @@ pub(crate) struct SenderAdd {
     /// How fast it may send: 20/s, 80/s,burst=10, 50000/5m, or none
     #[arg(long, value_parser = rate)]
     pub(crate) rate: RateArg,
+    /// Most recipients of a day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
+    #[arg(long, value_parser = daily_cap, value_name = "CAP", default_value = "none")]
+    pub(crate) daily_cap: CapArg,
 }
 
 /// A rate, or `none`.

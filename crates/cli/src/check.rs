@@ -11,7 +11,13 @@ use crate::settings::Settings;
 /// Says everything that is wrong, or that all is fine.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
-    for problem in [settings.producer().err(), settings.http().err(), settings.consumer().err()] {
+    let sections = [
+        settings.producer().err(),
+        settings.http().err(),
+        settings.consumer().err(),
+        settings.alerts().err(),
+    ];
+    for problem in sections {
         wrong.extend(problem.map(|problem| problem.to_string()));
     }
     match settings.postgres() {

@@ -82,6 +82,7 @@ async fn prepare(
         number: provider.number.to_string(),
         api_key_ref: format!("env:{KEY_NAME}"),
         rate: args.rate.0,
+        daily_cap: None,
     };
     store.add_sender(&sender).await?;
     let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;

@@ -1,5 +1,6 @@
 //! The `flowcast` command: parse, load the configuration, compose the parts, run.
 
+mod alerts;
 mod args;
 mod campaigns;
 mod check;
@@ -17,6 +18,7 @@ mod senders;
 mod settings;
 mod shutdown;
 mod trial;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
         Command::Campaign { command } => campaigns::run(&settings, command).await,
+        Command::Waiting { json } => waits::run(&settings, json).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,

@@ -5,6 +5,7 @@ use store::{CampaignReport, Store};
 
 use crate::args::Format;
 use crate::output::{line, table, thousands};
+use crate::waits;
 
 /// Where a campaign stands, in a line or as JSON, and why it waits.
 pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow::Result<()> {
@@ -17,16 +18,8 @@ pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow:
     for (state, n) in counts(&report).into_iter().filter(|(_, n)| *n > 0) {
         line(format!("  {:>12}  {state}", thousands(n)));
     }
-    for hold in store.holds().await? {
-        let ours = hold.campaign.map_or(hold.sender == report.sender, |held| held == id);
-        if ours {
-            let who = hold.campaign.map_or_else(|| format!("sender {}", hold.sender), |_| "campaign".into());
-            let detail = hold.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
-            line(format!(
-                "waits: {who} stopped by {}, {}{detail}, since {}",
-                hold.caused_by, hold.reason, hold.since
-            ));
-        }
+    for wait in store.waits(Some(id)).await? {
+        line(format!("waits: {}", waits::sentence(&wait)));
     }
     Ok(())
 }

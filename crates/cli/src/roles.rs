@@ -7,10 +7,10 @@ use broker::{Publisher, Topology};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-use crate::args;
 use crate::exit::Refused;
 use crate::output::line;
 use crate::settings::Settings;
+use crate::{alerts, args};
 use crate::{keys, shutdown};
 
 /// `flowcast migrate`
@@ -26,14 +26,17 @@ pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
 
 /// `flowcast producer`
 pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
-    let (config, broker) = (settings.producer()?, settings.broker()?);
+    let (config, broker, alerts) = (settings.producer()?, settings.broker()?, settings.alerts()?);
+    let client = whatsapp::Client::new(&settings.http()?)?;
     let store = open(settings).await?;
     let shutdown = shutdown::on_signal()?;
     let topology = Topology::new(&broker.prefix);
     // The publisher outlives the feed, so that what is being published when the signal comes is confirmed.
     let closing = CancellationToken::new();
     let (publisher, publishing) = Publisher::start(broker, closing.clone());
+    let telling = tokio::spawn(alerts::run(alerts, store.clone(), client, shutdown.clone()));
     producer::run(config, store, publisher, topology, shutdown).await;
+    telling.await.context("telling alerts")?;
     closing.cancel();
     publishing.await.context("closing the connection to RabbitMQ")
 }

@@ -5,7 +5,7 @@ use store::{NewSender, SenderRow, StopCause, Store};
 
 use crate::args::{SenderAdd, SenderCommand};
 use crate::exit::Refused;
-use crate::output::{line, table};
+use crate::output::{line, table, thousands};
 use crate::settings::Settings;
 use crate::trial;
 
@@ -17,9 +17,14 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
         SenderCommand::Add(add) => self::add(&store, settings, add).await,
         SenderCommand::List => list(&store).await,
         SenderCommand::Show { name } => show(&store, &name).await,
-        SenderCommand::Set { name, rate } => {
+        SenderCommand::Set { name, limits } => {
             let sender = store.sender(&name).await?;
-            store.set_rate(sender.id, rate.0).await?;
+            if let Some(rate) = limits.rate {
+                store.set_rate(sender.id, rate.0).await?;
+            }
+            if let Some(cap) = limits.daily_cap {
+                store.set_daily_cap(sender.id, cap.0.as_ref()).await?;
+            }
             show(&store, &name).await
         }
         SenderCommand::Hold { name } => {
@@ -62,6 +67,7 @@ async fn add(store: &Store, settings: &Settings, add: SenderAdd) -> anyhow::Resu
         number: add.number.trim_start_matches('+').to_owned(),
         api_key_ref,
         rate: add.rate.0,
+        daily_cap: add.daily_cap.0,
         name: add.name,
     };
     check_address(settings, &new)?;
@@ -114,6 +120,11 @@ async fn show(store: &Store, name: &str) -> anyhow::Result<()> {
     for (label, value) in ["name", "provider", "number", "rate", "gate"].iter().zip(cells(&sender)) {
         line(format!("{label:<9} {value}"));
     }
+    if let Some(cap) = &sender.daily_cap {
+        let used = thousands(sender.used_today);
+        let most = thousands(cap.recipients);
+        line(format!("{:<9} {used} of {most} recipients used, days in {}", "today", cap.zone));
+    }
     line(format!("{:<9} {}", "address", sender.base_url));
     line(format!("{:<9} {}", "account", sender.account.as_deref().unwrap_or("-")));
     line(format!("{:<9} {}", "key", sender.api_key_ref));
@@ -121,8 +132,11 @@ async fn show(store: &Store, name: &str) -> anyhow::Result<()> {
         let what = hold.campaign.map_or_else(|| "sender".into(), |id| format!("campaign {id}"));
         let detail = hold.detail.as_deref().unwrap_or("no detail");
         line(format!(
-            "{what} stopped: {} ({detail}), since {}, by {}",
-            hold.reason, hold.since, hold.caused_by
+            "{what} stopped: {} ({detail}), since {}, by {}{}",
+            hold.reason,
+            hold.since,
+            hold.caused_by,
+            hold.until.map(|until| format!(", until {until}")).unwrap_or_default()
         ));
     }
     Ok(())

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use crate::alerts;
 use crate::exit::Refused;
 
 /// The sections there are.
-const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http", "providers"];
+const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http", "providers", "alerts"];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
 /// The merged configuration; a section is read when it is needed.
@@ -63,6 +64,12 @@ impl Settings {
     pub(crate) fn consumer(&self) -> Result<consumer::Config, Refused> {
         let config: consumer::Config = self.section("consumer", None)?;
         config.check(self.http()?.timeout).map_err(Refused)?;
+        Ok(config)
+    }
+
+    pub(crate) fn alerts(&self) -> Result<alerts::Config, Refused> {
+        let config: alerts::Config = self.section("alerts", None)?;
+        config.check().map_err(Refused)?;
         Ok(config)
     }
 
@@ -145,6 +152,7 @@ mod tests {
             format!("{:?}", defaults.producer().unwrap())
         );
         assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
+        assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
     }
 
     #[test]
@@ -165,7 +173,7 @@ mod tests {
     fn a_wrong_key_section_or_value_is_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-            "unknown section 'consumers'; there are postgres, broker, producer, consumer, http, providers"
+                "unknown section 'consumers'; there are postgres, broker, producer, consumer, http, providers, alerts"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

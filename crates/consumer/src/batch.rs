@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use broker::{Delivery, Receipt};
 use campaign::{CampaignId, SendTask, Seq};
+use store::Claim;
 
 /// Recipients of one campaign that may be due, each with the messages that said so.
 #[derive(Debug)]
@@ -12,6 +13,15 @@ pub(crate) struct Batch {
     pub(crate) campaign: CampaignId,
     /// Each recipient once, in order; a queue may bring the same one twice.
     pub(crate) tasks: BTreeMap<Seq, Vec<Receipt>>,
+}
+
+/// Recipients of a batch that were asked for together: those claimed, and the messages of everyone.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// What was claimed, if anything was.
+    pub(crate) claim: Option<Claim>,
+    /// The messages of those claimed and of those that were not due.
+    pub(crate) receipts: BTreeMap<Seq, Vec<Receipt>>,
 }
 
 /// What a handful of deliveries turned out to be.
@@ -40,9 +50,29 @@ pub(crate) fn sort(deliveries: impl Iterator<Item = Delivery>) -> Sorted {
 }
 
 impl Batch {
-    /// The recipients' places, in order.
-    pub(crate) fn seqs(&self) -> Vec<Seq> {
-        self.tasks.keys().copied().collect()
+    /// The first recipients' places, at most so many, in order.
+    pub(crate) fn first_seqs(&self, at_most: usize) -> Vec<Seq> {
+        self.tasks.keys().take(at_most).copied().collect()
+    }
+
+    /// Takes the recipients of a claim out, with those that were asked for and are not due. Where a claim may have left
+    /// out some that are due, they stay.
+    pub(crate) fn part(&mut self, claim: Claim, asked: &[Seq]) -> Part {
+        let mut receipts: BTreeMap<Seq, Vec<Receipt>> = BTreeMap::new();
+        let mut take = |seq: Seq| self.tasks.remove(&seq).map(|these| receipts.insert(seq, these));
+        for row in &claim.rows {
+            take(row.seq);
+        }
+        if !claim.may_be_cut {
+            asked.iter().copied().for_each(|seq| drop(take(seq)));
+        }
+        Part { claim: Some(claim), receipts }
+    }
+
+    /// Takes recipients out that are not due.
+    pub(crate) fn stale_part(&mut self, asked: &[Seq]) -> Part {
+        let receipts = asked.iter().filter_map(|seq| Some((*seq, self.tasks.remove(seq)?))).collect();
+        Part { claim: None, receipts }
     }
 
     /// The messages of everyone.

@@ -18,9 +18,15 @@ pub(crate) struct Campaign {
     /// Its rules.
     pub(crate) policy: Policy,
     refusals: Mutex<Refusals>,
+    claim_size: usize,
 }
 
 impl Campaign {
+    /// How many recipients one claim may take by the campaign's own rate.
+    pub(crate) fn claim_size(&self) -> usize {
+        self.claim_size
+    }
+
     /// Notes an outcome; a stop when this worker met too many refusals in a row.
     pub(crate) fn note(&self, outcome: &Outcome) -> Option<Stop> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(&self.policy, outcome)
@@ -55,8 +61,11 @@ impl Campaigns {
                 return Ok(None);
             }
         };
-        let campaign =
-            Arc::new(Campaign { message, policy: row.definition.policy, refusals: Mutex::default() });
+        let policy = row.definition.policy;
+        let claim_size = policy
+            .rate
+            .map_or(usize::MAX, |rate| usize::try_from(store::leased_at(rate)).unwrap_or(usize::MAX));
+        let campaign = Arc::new(Campaign { message, policy, claim_size, refusals: Mutex::default() });
         let mut compiled = self.compiled.write().await;
         if compiled.len() >= KEPT {
             compiled.clear();

@@ -6,22 +6,19 @@ use std::time::Duration;
 
 use broker::{Receipt, Settlement, Settler};
 use campaign::{CampaignId, Rate, ReferenceKey, SenderId};
-use store::{Claim, Claimed, Refused, SenderRow, Store};
+use store::{Claimed, Leased, Refused, SenderRow, Store, leased_at};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use whatsapp::Channel;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Part};
 use crate::campaigns::{Campaign, Campaigns};
 use crate::config::{Config, RECORDING};
 use crate::gate::Gate;
 use crate::pace::Pace;
 use crate::recorder::Finished;
 use crate::waiting::Waiting;
-
-/// The time of the rate that one claim takes.
-const LEASED_TIME: Duration = Duration::from_millis(100);
 
 /// Everything the pipeline needs for one sender.
 pub(crate) struct Lane {
@@ -106,25 +103,36 @@ impl Lane {
         }
     }
 
-    /// Claims the batch when the rate allows it, waiting for its turn; nothing is claimed while it waits.
-    pub(crate) async fn claim(&self, batch: &Batch) -> Result<Claim, Unclaimed> {
-        let seqs = batch.seqs();
+    /// Claims the first of the batch, as many as the rates allow at once, waiting for its turn; nothing is claimed while
+    /// it waits. What was asked for and not granted is no longer in the batch, and not due.
+    pub(crate) async fn claim(&self, campaign: &Campaign, batch: &mut Batch) -> Result<Part, Unclaimed> {
         let ours = (self.worker, self.config.lease);
         let _turn = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "claiming");
         while !self.shutdown.is_cancelled() {
+            let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()));
             match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
                 Ok(Claimed::Granted(claim)) => {
-                    let size = claim_size(claim.lease.rate, self.config.batch);
+                    let size = claim_size(claim.slots.lease.rate(), self.config.batch);
                     self.claim_size.store(size, Ordering::Relaxed);
-                    return Ok(claim);
+                    return Ok(batch.part(claim, &seqs));
+                }
+                Ok(Claimed::Refused(Refused::TooMany(at_most))) => {
+                    let size = usize::try_from(at_most).unwrap_or(usize::MAX).min(seqs.len() - 1).max(1);
+                    self.claim_size.store(size, Ordering::Relaxed);
                 }
                 Ok(Claimed::Refused(Refused::Wait(time))) => self.pause(time).await,
-                Ok(Claimed::Refused(Refused::Held | Refused::NothingDue)) => return Err(Unclaimed::Stale),
+                Ok(Claimed::Refused(Refused::Held)) => return Err(Unclaimed::Stale),
+                Ok(Claimed::Refused(Refused::NothingDue)) => return Ok(batch.stale_part(&seqs)),
                 Err(error) => self.wait_out(&error, &mut waiting).await?,
             }
         }
         Err(Unclaimed::Stopping)
+    }
+
+    /// Slots for `n` recipients that were claimed and lost theirs.
+    pub(crate) async fn lease(&self, campaign: CampaignId, n: u32) -> Result<Leased, store::Error> {
+        self.store.lease(self.sender, campaign, n).await
     }
 
     async fn wait_out(&self, error: &store::Error, waiting: &mut Waiting<'_>) -> Result<(), Unclaimed> {
@@ -146,13 +154,13 @@ impl Lane {
     }
 
     /// Settles the messages of recipients that were not claimed.
-    pub(crate) fn settle(&self, batch: Batch, unclaimed: Unclaimed) {
+    pub(crate) fn settle(&self, receipts: impl Iterator<Item = Receipt>, unclaimed: Unclaimed) {
         let settlement = match unclaimed {
             Unclaimed::Stale => Settlement::Done,
             Unclaimed::Stopping => Settlement::Return,
             Unclaimed::Refused => Settlement::DeadLetter,
         };
-        self.settler.settle_many(batch.into_receipts().map(|receipt| (receipt, settlement)).collect());
+        self.settler.settle_many(receipts.map(|receipt| (receipt, settlement)).collect());
     }
 
     /// Sends a message that is no task to the dead letters.
@@ -166,7 +174,8 @@ impl Lane {
         self.request_timeout + RECORDING
     }
 
-    async fn pause(&self, time: Duration) {
+    /// Waits so long, or until the worker is told to stop.
+    pub(crate) async fn pause(&self, time: Duration) {
         tokio::select! {
             () = self.shutdown.cancelled() => {}
             () = tokio::time::sleep(time) => {}
@@ -174,8 +183,8 @@ impl Lane {
     }
 }
 
-/// A tenth of a second of the rate, so that no worker hoards it; all that fits where there is no limit.
+/// What one lease may hold at this rate; all that fits where there is no limit.
 fn claim_size(rate: Option<Rate>, batch: u16) -> usize {
     let most = usize::from(batch);
-    rate.map_or(most, |rate| usize::try_from(rate.permits_in(LEASED_TIME)).unwrap_or(most).min(most))
+    rate.map_or(most, |rate| usize::try_from(leased_at(rate)).unwrap_or(most).min(most))
 }

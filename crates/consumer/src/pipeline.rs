@@ -1,68 +1,75 @@
 //! The way of one batch, from the queue to the provider and into the record.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use campaign::{Attempt, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
+use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
-use tokio::time::Instant;
 use whatsapp::Outgoing;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Part};
 use crate::campaigns::Campaign;
 use crate::lane::{Lane, Unclaimed};
+use crate::pace::{Departure, Departures};
 use crate::recorder::Finished;
+
+const DEADLINE: Refusal = Refusal::new("deadline", "the campaign's deadline passed before the message left");
+const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
+const MISSED: Refusal = Refusal::new(
+    "slot_missed",
+    "the worker stood still, and the sender was stopped before there was a new slot",
+);
+const PAIR_LIMIT: Refusal =
+    Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 
 /// Takes one batch all the way: look up, claim, send, judge, hand over to the recorder, which acknowledges after its
 /// commit. It never acknowledges what it sent.
 pub(crate) async fn handle(lane: &Lane, mut batch: Batch) {
     let campaign = match lane.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
-        Err(unclaimed) => return lane.settle(batch, unclaimed),
+        Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
     };
-    let claim = match lane.claim(&batch).await {
-        Ok(claim) => claim,
-        Err(unclaimed) => return lane.settle(batch, unclaimed),
-    };
-    let granted = Instant::now();
-    let mut sends: FuturesUnordered<_> = claim
-        .rows
-        .iter()
-        .enumerate()
-        .map(|(index, row)| {
-            deliver(
-                lane,
-                &campaign,
-                Claimed { campaign: batch.campaign, claim: &claim, granted },
-                (index, row),
-            )
-        })
-        .collect();
-    while let Some(outcome) = sends.next().await {
-        let receipts = batch.tasks.remove(&outcome.seq).unwrap_or_default();
-        let finished = Finished { campaign: batch.campaign, outcome, receipts, claim_size: claim.rows.len() };
-        lane.hand_over(finished).await;
+    while !batch.tasks.is_empty() {
+        match lane.claim(&campaign, &mut batch).await {
+            Ok(part) => send(lane, &campaign, batch.campaign, part).await,
+            Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
+        }
     }
-    // What is left was not due: done, held by another worker, or stale.
-    lane.settle(batch, Unclaimed::Stale);
 }
 
-/// A claim, its campaign, and when it was granted on this process's clock.
+/// Sends to everyone who was claimed, each in its slot, and hands the outcomes over as they come.
+async fn send(lane: &Lane, campaign: &Campaign, id: CampaignId, part: Part) {
+    let Part { claim, mut receipts } = part;
+    if let Some(claim) = claim {
+        let departures = Departures::of(&claim);
+        let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
+        let mut sends: FuturesUnordered<_> =
+            claim.rows.iter().map(|row| deliver(lane, campaign, claimed, row)).collect();
+        while let Some(outcome) = sends.next().await {
+            let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
+            let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len() };
+            lane.hand_over(finished).await;
+        }
+    }
+    // What is left was not due: done, held by another worker, or stale.
+    lane.settle(receipts.into_values().flatten(), Unclaimed::Stale);
+}
+
+/// A claim, its campaign and its departures.
 #[derive(Clone, Copy)]
 struct Claimed<'a> {
-    campaign: campaign::CampaignId,
+    campaign: CampaignId,
     claim: &'a Claim,
-    granted: Instant,
+    departures: &'a Departures,
 }
 
 /// Sends to one claimed recipient and judges the answer.
 async fn deliver(
     lane: &Lane,
-    campaign: &Arc<Campaign>,
+    campaign: &Campaign,
     claimed: Claimed<'_>,
-    (index, row): (usize, &ClaimedRow),
+    row: &ClaimedRow,
 ) -> RecordedOutcome {
     let not_sent =
         |outcome| RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: None };
@@ -70,11 +77,16 @@ async fn deliver(
         Ok(message) => message,
         Err(error) => return not_sent(Outcome::Failed { reason: refused_by_ourselves(&error) }),
     };
-    lane.pace.departure(claimed.claim.lease, claimed.granted, index).await;
-    if let Some(given_back) = give_back(lane, claimed) {
-        return not_sent(given_back);
+    if let Some(pause) = lane.pace.pair_pause(row.msisdn) {
+        return not_sent(given_back(pause, PAIR_LIMIT));
     }
-    let left_at = claimed.granted.elapsed();
+    if claimed.departures.next(lane, claimed.campaign).await == Departure::Missed {
+        return not_sent(given_back(Duration::ZERO, MISSED));
+    }
+    if let Some(held_back) = hold_back(lane, claimed) {
+        return not_sent(held_back);
+    }
+    let left_at = claimed.claim.slots.at.elapsed();
     let outgoing = Outgoing {
         to: row.msisdn,
         message: &message,
@@ -83,7 +95,8 @@ async fn deliver(
         attempt: row.attempt,
     };
     let answer = lane.channel.send(&outgoing).await;
-    let attempt = Attempt { number: row.attempt, random: fastrand::f64() };
+    let attempt =
+        Attempt { number: row.attempt, random: fastrand::f64(), time_left: time_left(claimed.claim) };
     let outcome = judge(&campaign.policy, attempt, answer.verdict);
     lane.gate.observe(&outcome, claimed.campaign, claimed.claim).await;
     if let Some(stop) = campaign.note(&outcome) {
@@ -98,19 +111,31 @@ async fn deliver(
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 
-/// The last look before the first byte leaves: a gate that closed since the claim, or a lease about to end.
-fn give_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
+/// The last look before the first byte leaves: a gate that closed since the claim, a deadline that passed, or a lease
+/// about to end.
+fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
     if !claimed.claim.is_probe
         && let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim)
     {
         return Some(Outcome::Held { stop, reason });
     }
-    let too_late = claimed.granted.elapsed() + lane.longest_request() > lane.config.lease;
-    too_late.then(|| Outcome::Retry {
-        after: Duration::ZERO,
-        counted: false,
-        reason: Refusal::new("lease_ended", "the worker stood still too long to send in time").into(),
-    })
+    let too_late = claimed.claim.slots.at.elapsed() + lane.longest_request() > lane.config.lease;
+    let is_over = time_left(claimed.claim).is_some_and(|left| left.is_zero());
+    match (is_over, too_late) {
+        (true, _) => Some(given_back(Duration::ZERO, DEADLINE)),
+        (false, true) => Some(given_back(Duration::ZERO, LEASE_ENDED)),
+        (false, false) => None,
+    }
+}
+
+/// Until the campaign's deadline, by this process's clock.
+fn time_left(claim: &Claim) -> Option<Duration> {
+    claim.time_left.map(|left| left.saturating_sub(claim.slots.at.elapsed()))
+}
+
+/// Not sent, not counted, and due again after a pause.
+fn given_back(after: Duration, why: Refusal) -> Outcome {
+    Outcome::Retry { after, counted: false, reason: why.into() }
 }
 
 fn too_many_refusals(policy: &Policy) -> Reason {

@@ -46,6 +46,7 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     let client = Client::new(&setup.http)?;
     let worker = Worker { id: Uuid::now_v7(), setup, store, client, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
+    worker.say_so(&HashSet::new()).await;
     let mut lanes = JoinSet::new();
     let mut known = HashSet::new();
     while !worker.shutdown.is_cancelled() {
@@ -62,12 +63,19 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
                 );
             }
         }
+        worker.say_so(&known).await;
         tokio::select! {
             () = worker.shutdown.cancelled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
     while lanes.join_next().await.is_some() {}
+    if let Err(error) = worker.store.worker_gone(worker.id).await {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "it counts as there for some seconds: {error}"
+        );
+    }
     tracing::info!(worker.id = %worker.id, "worker {} has stopped", worker.id);
     Ok(())
 }
@@ -75,6 +83,21 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
 impl Worker {
     fn works_for(&self, sender: &SenderRow) -> bool {
         self.setup.config.senders.is_empty() || self.setup.config.senders.contains(&sender.name)
+    }
+
+    /// Says for whom it works, so that it can be told when nobody does, and looks at the database clock.
+    async fn say_so(&self, senders: &HashSet<SenderId>) {
+        let senders: Vec<SenderId> = senders.iter().copied().collect();
+        let said = async {
+            self.store.measure_clock().await?;
+            self.store.worker_seen(self.id, &senders).await
+        };
+        if let Err(error) = said.await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "nobody knows this worker is here: {error}"
+            );
+        }
     }
 
     async fn open_lane(&self, sender: SenderRow, known: &mut HashSet<SenderId>, lanes: &mut JoinSet<()>) {

@@ -14,8 +14,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
 
-/// How often the leases of dead workers are looked for.
-const SETTLE_EVERY: Duration = Duration::from_secs(2);
+/// How often ended leases, deadlines and days are looked for.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// A producer at work.
 struct Producer {
@@ -90,7 +90,7 @@ impl Producer {
             self.leased_at = Some(Instant::now());
         }
         let feeds = self.store.read_feeds(self.id).await?;
-        self.settle_dead_workers(&feeds).await?;
+        self.settle_what_ended(&feeds).await?;
         let mut busy = false;
         for sender in &feeds {
             let queue = self.topology.sender_queue(sender.sender.0);
@@ -105,8 +105,8 @@ impl Producer {
         Ok(busy)
     }
 
-    /// What dead workers left behind becomes unknown when their lease has ended.
-    async fn settle_dead_workers(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
+    /// What time alone changes: leases of dead workers, deadlines, and the days of daily caps.
+    async fn settle_what_ended(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
         if self.settled_at.is_some_and(|at| at.elapsed() < SETTLE_EVERY) {
             return Ok(());
         }
@@ -115,6 +115,15 @@ impl Producer {
             if expired > 0 {
                 tracing::warn!(sender.id = %sender, expired, "a worker died; {expired} recipients became unknown");
             }
+        }
+        for campaign in self.store.overdue_campaigns().await? {
+            let expired = self.store.expire_campaign(campaign).await?;
+            if expired > 0 {
+                tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
+            }
+        }
+        if self.store.open_capped_senders().await? > 0 {
+            tracing::info!("senders go on: their daily cap leaves room again");
         }
         self.settled_at = Some(Instant::now());
         Ok(())

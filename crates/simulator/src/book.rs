@@ -1,6 +1,6 @@
 //! The ledger's storage: one 64-byte record a request, in chunks that never move.
 //!
-//! Invariant: records lie in the order of their sequence, which begins at 1, and of their arrival. A million accepted
+//! Invariant: records lie in the order of their sequence, which begins at 1. A million accepted
 //! messages with a UUID as reference take about 100 MB, the counts per recipient included; references longer than 15
 //! characters that are no UUID take their own length besides.
 
@@ -50,6 +50,7 @@ pub(crate) struct Book {
     ref2s: Interner<Option<String>>,
     accepted_of: Vec<HashMap<u64, u32>>,
     by_outcome: Vec<u64>,
+    arrivals_us: Option<(u64, u64)>,
     distinct_recipients: u64,
     accepted_more_than_once: u64,
 }
@@ -129,14 +130,17 @@ impl Book {
     }
 
     pub(crate) fn first_arrival_us(&self) -> Option<u64> {
-        self.chunks.first().and_then(|chunk| chunk.first()).map(|record| record.arrival_us)
+        self.arrivals_us.map(|(first, _)| first)
     }
 
     pub(crate) fn last_arrival_us(&self) -> Option<u64> {
-        self.chunks.last().and_then(|chunk| chunk.last()).map(|record| record.arrival_us)
+        self.arrivals_us.map(|(_, last)| last)
     }
 
     fn count(&mut self, record: &Record) {
+        let at = record.arrival_us;
+        let (first, last) = self.arrivals_us.unwrap_or((at, at));
+        self.arrivals_us = Some((first.min(at), last.max(at)));
         let outcome = usize::from(record.outcome);
         if self.by_outcome.len() <= outcome {
             self.by_outcome.resize(outcome + 1, 0);

@@ -6,19 +6,20 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::desk::Desk;
 use crate::handler;
+use crate::stamp;
 
 /// Serves a connection until the client goes, a fault ends it, or the simulator stops.
 pub(crate) async fn serve(stream: TcpStream, peer_port: u16, desk: Arc<Desk>, stop: CancellationToken) {
@@ -53,6 +54,8 @@ pub(crate) struct Link {
     watches_idle: AtomicBool,
     changed: Notify,
     reset: AtomicBool,
+    /// When the last bytes arrived.
+    received_at: Mutex<Instant>,
 }
 
 impl Link {
@@ -64,6 +67,7 @@ impl Link {
             idle_after: Mutex::new(idle_after),
             changed: Notify::new(),
             reset: AtomicBool::new(false),
+            received_at: Mutex::new(Instant::now()),
         }
     }
 
@@ -71,6 +75,11 @@ impl Link {
     pub(crate) fn close_idle_after(&self, after: Duration) {
         *self.idle_after.lock().unwrap_or_else(PoisonError::into_inner) = Some(after);
         self.watches_idle.store(true, Ordering::Release);
+    }
+
+    /// When the last bytes of the request being read arrived.
+    pub(crate) fn received_at(&self) -> Instant {
+        *self.received_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the coming end of the connection a TCP reset.
@@ -143,12 +152,20 @@ impl Drop for Wire {
 }
 
 impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.stream.poll_read_ready(cx))?;
+            let into = buf.initialize_unfilled();
+            match self.stream.try_io(Interest::READABLE, || stamp::receive(&self.stream, into)) {
+                Ok((bytes, at)) => {
+                    buf.advance(bytes);
+                    *self.link.received_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 

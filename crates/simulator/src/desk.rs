@@ -1,6 +1,6 @@
 //! Where one request is decided: rate, faults, balance, verdict and ledger, in this order and under one lock.
 //!
-//! Invariant: sequence and arrival rise together, and the balance sinks by one with each accepted message and with nothing else.
+//! Invariant: the sequence is the order of the decisions, and the balance sinks by one with each accepted message and with nothing else.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::book::{Book, Entered};
+use crate::connection::Link;
 use crate::dice::Dice;
 use crate::fault::{Effect, ResetPoint, Stage};
 use crate::injector::Injector;
@@ -76,9 +77,12 @@ impl Desk {
     }
 
     /// Decides about a request and enters it in the ledger.
-    pub(crate) fn decide(&self, examined: Examined, peer_port: u16) -> Decision {
+    pub(crate) fn decide(&self, examined: Examined, link: &Link) -> Decision {
+        let since_start = |at: Instant| {
+            u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX)
+        };
+        let (peer_port, arrival_us) = (link.peer_port, since_start(link.received_at()));
         let mut state = self.state();
-        let arrival_us = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
         let sound = examined.finding == Finding::Sound;
         let recipient = examined.recipient;
         let verdict = state.verdict(examined.finding, recipient, arrival_us);
@@ -139,12 +143,12 @@ impl State {
         })
     }
 
-    fn verdict(&mut self, finding: Finding, recipient: Option<Msisdn>, now_us: u64) -> Verdict {
+    fn verdict(&mut self, finding: Finding, recipient: Option<Msisdn>, arrival_us: u64) -> Verdict {
         let plain = |outcome| Verdict { outcome, told: outcome, effect: None };
         if let Finding::Stranger(outcome) = finding {
             return plain(outcome);
         }
-        if self.gauge.as_mut().is_some_and(|gauge| !gauge.admit(now_us)) {
+        if self.gauge.as_mut().is_some_and(|gauge| !gauge.admit(arrival_us)) {
             return plain(RATE_LIMITED);
         }
         if let Finding::Faulty(outcome) = finding {

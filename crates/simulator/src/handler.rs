@@ -41,7 +41,7 @@ pub(crate) async fn handle(
         body: body.as_deref(),
     };
     let examined = desk.rules.examine(&arrived);
-    let decision = desk.decide(examined, link.peer_port);
+    let decision = desk.decide(examined, &link);
 
     if let Some(after) = decision.close_idle_after {
         link.close_idle_after(after);

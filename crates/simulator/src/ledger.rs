@@ -29,7 +29,8 @@ pub struct Ledger {
 pub struct Entry {
     /// Its place in the ledger, from 1 on.
     pub sequence: u64,
-    /// When it had arrived as a whole, in microseconds since the start; never less than the one before.
+    /// When it had arrived as a whole by the kernel's clock, in microseconds since the start. The sequence is the order of
+    /// the decisions, so of two requests that arrived together either may come first.
     pub arrival_us: u64,
     /// To whom it was meant to go, if that could be read.
     pub recipient: Option<Msisdn>,
@@ -195,12 +196,11 @@ impl Ledger {
 
     fn arrivals_of(&self, wanted: impl Fn(&Record) -> bool) -> Vec<u64> {
         let state = self.desk.state();
-        state
-            .book
-            .records(0)
-            .filter(|(_, record)| wanted(record))
-            .map(|(_, record)| record.arrival_us)
-            .collect()
+        let records = state.book.records(0).filter(|(_, record)| wanted(record));
+        let mut arrivals: Vec<u64> = records.map(|(_, record)| record.arrival_us).collect();
+        drop(state);
+        arrivals.sort_unstable();
+        arrivals
     }
 
     fn entry(&self, book: &Book, salt: u32, sequence: u64, record: &Record) -> Entry {

@@ -68,6 +68,7 @@ mod outcome;
 mod provider;
 mod reply;
 mod server;
+mod stamp;
 mod window;
 
 pub use config::{Config, Latency};

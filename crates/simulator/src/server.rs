@@ -9,6 +9,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::desk::Desk;
+use crate::stamp;
 use crate::{Config, Controls, Error, Ledger, connection};
 
 /// How long answers on their way may take when the simulator stops.
@@ -81,7 +82,7 @@ async fn accept(listener: TcpListener, desk: Arc<Desk>, stop: CancellationToken)
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
+                    if let Err(error) = stream.set_nodelay(true).and_then(|()| stamp::ask_for_stamps(&stream)) {
                         tracing::debug!(%error, "client left at once");
                         continue;
                     }

@@ -101,16 +101,25 @@ impl Gauge {
         }
     }
 
-    /// Lets a request in, or not; one that is not let in does not count.
-    pub(crate) fn admit(&mut self, now_us: u64) -> bool {
-        while self.admitted.front().is_some_and(|&oldest| now_us - oldest >= self.window_us) {
+    /// Lets a request in, or not; one that is not let in does not count. Requests that arrived together may be decided
+    /// in any order, so `at_us` may lie a little before what was let in already.
+    pub(crate) fn admit(&mut self, at_us: u64) -> bool {
+        let place = self.admitted.partition_point(|&earlier| earlier <= at_us);
+        self.admitted.insert(place, at_us);
+        let first = place.saturating_sub(self.limit);
+        let fits = (first..=place).all(|index| match self.admitted.get(index + self.limit) {
+            Some(&last) => last - self.admitted[index] >= self.window_us,
+            None => true,
+        });
+        if !fits {
+            self.admitted.remove(place);
+        }
+        let newest = self.admitted.back().copied().unwrap_or(0);
+        while self.admitted.front().is_some_and(|&oldest| newest - oldest > self.window_us.saturating_mul(2))
+        {
             self.admitted.pop_front();
         }
-        let free = self.admitted.len() < self.limit;
-        if free {
-            self.admitted.push_back(now_us);
-        }
-        free
+        fits
     }
 }
 
@@ -140,6 +149,15 @@ mod tests {
         let admitted: Vec<u64> = (0..5_000_000).step_by(1_237).filter(|&now| gauge.admit(now)).collect();
         assert_eq!(max_in_window(&admitted, 1_000_000), 20);
         assert!(admitted.len() >= 99, "only {} of 100 permits were given", admitted.len());
+    }
+
+    #[test]
+    fn the_gauge_takes_arrivals_that_are_a_little_out_of_order() {
+        let mut gauge = Gauge::new(RateLimit::per_second(2));
+        assert!(gauge.admit(500_000) && gauge.admit(1_400_000));
+        assert!(!gauge.admit(1_000_000), "the third within a second");
+        assert!(gauge.admit(400_000), "a second before the latest");
+        assert!(!gauge.admit(450_000), "the third within a tenth of a second");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Campaigns: their definition and the steps of their life.
 
-use campaign::{CampaignId, CampaignState, Definition, SenderId};
+use campaign::{CampaignId, CampaignState, Deadline, Definition, RecipientState, SenderId};
 use jiff::Timestamp;
 use tokio_postgres::types::Json;
 
@@ -37,6 +37,12 @@ impl Store {
         let insert = "insert into campaign (name, sender_id, definition) values ($1, $2, $3) returning id";
         let id: i64 = tx.query_one(insert, &[&definition.name, &sender.0, &Json(definition)]).await?.get(0);
         tx.execute("insert into campaign_feed (campaign_id) values ($1)", &[&id]).await?;
+        if let Some(rate) = definition.policy.rate {
+            let gate = "insert into campaign_gate (campaign_id, permits, per_us) values ($1, $2, $3)";
+            let permits = i32::try_from(rate.permits()).unwrap_or(i32::MAX);
+            let per_us = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
+            tx.execute(gate, &[&id, &permits, &per_us]).await?;
+        }
         tx.execute("select create_campaign_partitions($1)", &[&id]).await?;
         tx.commit().await?;
         Ok(CampaignId(id))
@@ -75,25 +81,40 @@ impl Store {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
 
-    /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends.
+    /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends. The first start fixes the
+    /// deadline.
     pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<(), Error> {
         let statement = "
             with started as (
-                update campaign set state = 'running', epoch = epoch + 1, started_at = coalesce(started_at, now())
-                where id = $1 and state in ('draft', 'paused') returning id
+                update campaign
+                set state = 'running', epoch = epoch + 1, started_at = coalesce(started_at, now()),
+                    deadline_at = coalesce(deadline_at, $3, now() + $4 * interval '1 millisecond')
+                where id = $1 and state in ('draft', 'paused')
+                    and coalesce(coalesce(deadline_at, $3) > clock_timestamp(), true)
+                returning id
             ), ended as (
                 update hold h set ended_at = now(), ended_by = $2 from started
                 where h.campaign_id = started.id and h.ended_at is null
             )
             select count(*) from started";
-        let started: i64 = self.client().await?.query_one(statement, &[&id.0, &started_by]).await?.get(0);
-        if started == 0 {
-            let state = self.campaign(id).await?.state;
-            return Err(Error::Conflict(format!(
-                "campaign {id} is {state}; only a draft or paused one can be started"
-            )));
+        let row = self.campaign(id).await?;
+        let (at, after) = match row.definition.policy.deadline {
+            Some(Deadline::At(at)) => (Some(at), None),
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds of days")]
+            Some(Deadline::After(after)) => (None, Some(after.as_millis() as f64)),
+            None => (None, None),
+        };
+        let client = self.client().await?;
+        let started: i64 = client.query_one(statement, &[&id.0, &started_by, &at, &after]).await?.get(0);
+        if started > 0 {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::Conflict(match row.state {
+            CampaignState::Draft | CampaignState::Paused => {
+                format!("the deadline of campaign {id} has passed; create it again with a later one")
+            }
+            state => format!("campaign {id} is {state}; only a draft or paused one can be started"),
+        }))
     }
 
     /// Ends a campaign before its time: nobody more is claimed from the moment of the commit. Everyone not sent to
@@ -113,35 +134,7 @@ impl Store {
             let state = self.campaign(id).await?.state;
             return Err(Error::Conflict(format!("campaign {id} is {state}; there is nothing to cancel")));
         }
-        self.cancel_rest(id).await
-    }
-
-    /// In steps, so that no lock is held long. Rows being sent are left to their worker; when it gives one back, the
-    /// next call takes it.
-    async fn cancel_rest(&self, id: CampaignId) -> Result<u64, Error> {
-        let step = "
-            with rest as (
-                select seq from recipient where campaign_id = $1 and seq > $2 order by seq limit 10000
-            ), open as (
-                select r.seq from recipient r join rest using (seq)
-                where r.campaign_id = $1 and r.state in ('pending', 'retry') order by r.seq for update of r
-            ), gone as (
-                delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
-            ), done as (
-                update recipient r set state = 'cancelled', reason_code = 'campaign_cancelled', changed_at = now()
-                from open where r.campaign_id = $1 and r.seq = open.seq returning 1
-            )
-            select (select max(seq) from rest), (select count(*) from done)";
-        let client = self.own_client().await?;
-        let (mut after, mut total) = (0, 0);
-        loop {
-            let row = client.query_one(step, &[&id.0, &after]).await?;
-            total += u64::try_from(row.get::<_, i64>(1)).unwrap_or(0);
-            match row.get::<_, Option<i32>>(0) {
-                Some(last) => after = last,
-                None => return Ok(total),
-            }
-        }
+        self.end_rest(id, RecipientState::Cancelled, "campaign_cancelled").await
     }
 }
 

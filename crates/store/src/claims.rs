@@ -1,24 +1,22 @@
 //! Claiming a batch of recipients: one statement that is one transaction and one round trip.
 //!
-//! It locks the rows that are still due, takes the rate lease for exactly that many, and only then marks them as being
-//! sent. Refused means nothing was claimed. The lease comes last of what can be refused, and the gate's row lock is
-//! held over the update and the commit only. Rows are locked in the order of their places, and only rows that wait are
+//! It locks the rows that are still due, takes permits for exactly that many, and only then marks them as being sent.
+//! Refused means nothing was claimed. The permits come last of what can be refused, and the gate's row lock is held over
+//! the update and the commit only. Rows are locked in the order of their places, and only rows that wait are
 //! locked, so a claim can block another claim or a cancellation for a moment but never deadlock with a recording.
 
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Lease, Msisdn, SenderId, Seq, Variables};
+use campaign::{CampaignId, ClaimId, Msisdn, SenderId, Seq, Variables};
 use jiff::Timestamp;
+use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
 use crate::connection::Store;
 use crate::error::Error;
-use crate::senders::rate_of;
-
-/// How far ahead of now departure slots are given out. A worker that dies loses that much of the rate at most.
-const MAX_AHEAD: &str = "interval '200 milliseconds'";
+use crate::permits::{Leased, LeasedAt, MAX_AHEAD, REFUSAL, REFUSAL_FROM, permit_steps, read_wait};
 
 /// What became of the wish to claim a batch.
 #[derive(Debug)]
@@ -39,6 +37,8 @@ pub enum Refused {
     Held,
     /// The rate is used up for now; ask again after this time.
     Wait(Duration),
+    /// The rate has become lower: ask for as many at most.
+    TooMany(u32),
 }
 
 /// A claimed batch.
@@ -46,16 +46,20 @@ pub enum Refused {
 pub struct Claim {
     /// Its id, the fence of every recording.
     pub id: ClaimId,
-    /// When it was claimed, by the database clock.
+    /// When it was claimed, by the database clock; the slots are counted from then.
     pub at: Timestamp,
     /// The departure slots of its rows.
-    pub lease: Lease,
+    pub slots: LeasedAt,
     /// The opening of the sender's gate it was claimed in.
     pub gate_epoch: i64,
     /// Whether it is the one request that may pass a closed gate, to see whether it can be opened.
     pub is_probe: bool,
     /// The opening of the campaign it was claimed in.
     pub campaign_epoch: i64,
+    /// Until the campaign's deadline, if it has one.
+    pub time_left: Option<Duration>,
+    /// Whether some that were due may have been left out: a daily cap or a probe takes no more.
+    pub may_be_cut: bool,
     /// The rows, in the order of their places.
     pub rows: Vec<ClaimedRow>,
 }
@@ -76,47 +80,46 @@ pub struct ClaimedRow {
 fn statement() -> String {
     format!(
         "
-with due_now as (
-    select seq from recipient
+with before as materialized (
+    select (g.is_open or g.probe_armed) and c.state = 'running'
+            and coalesce(c.deadline_at > clock_timestamp(), true) as open,
+        greatest(g.tat, l.tat) <= clock_timestamp() + {MAX_AHEAD} as has_room,
+        case when not g.is_open then 1
+            when g.daily_cap is not null then
+                greatest(g.daily_cap - case when g.day = day_now(g.day_zone) then g.day_used else 0 end, 0)
+        end as at_most
+    from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id
+    where g.sender_id = $3 and c.id = $1
+), due_now as (
+    select seq, attempts from recipient
     where campaign_id = $1 and seq = any($2)
         and (state = 'pending' or (state = 'retry' and exists (
             select from due d where d.campaign_id = $1 and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
-        and (select (is_open or probe_armed) and tat <= clock_timestamp() + {MAX_AHEAD}
-             from sender_gate where sender_id = $3)
-        and (select state = 'running' from campaign where id = $1)
-    order by seq limit (select case when not is_open then 1 end from sender_gate where sender_id = $3) for update
-), permit as (
-    update sender_gate g
-    set probe_armed = false, tat = case when permits is null then tat else
-        greatest(tat, clock_timestamp()) + ((n * slow_per_us + permits - 1) / permits) * interval '1 microsecond' end
-    from (select count(*) as n from due_now) wanted,
-        (select ceil(per_us / pace_now(pace, slowed_at))::bigint as slow_per_us
-         from sender_gate where sender_id = $3) slowed
-    where g.sender_id = $3 and n > 0 and (is_open or probe_armed) and tat <= clock_timestamp() + {MAX_AHEAD}
-    returning permits, slow_per_us, burst, epoch, not is_open as is_probe, (extract(epoch from
-        tat - ((n * slow_per_us + permits - 1) / permits) * interval '1 microsecond' - clock_timestamp()
-    ) * 1000000)::bigint as first_in_us
-), batch as (
+        and (select open and has_room from before)
+    order by seq limit (select at_most from before)
+    for update
+), wanted as (
+    select count(*) as n, count(*) filter (where attempts = 0) as n_first from due_now
+), {}, batch as (
     insert into claim (campaign_id, sender_id, worker, seqs, lease_until)
     select $1, $3, $4, (select array_agg(seq) from due_now), clock_timestamp() + $5 * interval '1 millisecond'
     from permit returning id, claimed_at
 ), claimed as (
     update recipient r
-    set state = 'sending', claim_id = batch.id, attempts = attempts + 1, changed_at = batch.claimed_at
+    set state = 'sending', claim_id = batch.id, attempts = r.attempts + 1, changed_at = batch.claimed_at
     from due_now, batch
     where r.campaign_id = $1 and r.seq = due_now.seq
     returning r.seq, r.msisdn, r.variables, r.attempts
 ), no_longer_due as (
     delete from due d using due_now, batch where d.campaign_id = $1 and d.seq = due_now.seq
 )
-select (g.is_open or g.probe_armed) and c.state = 'running' as open, c.epoch as campaign_epoch,
-    greatest(extract(epoch from g.tat - clock_timestamp() - {MAX_AHEAD}) * 1000000, 0)::bigint as wait_us,
-    (select count(*) from due_now) as n_due, b.id as claim_id, b.claimed_at, p.permits, p.slow_per_us, p.burst,
-    p.epoch as gate_epoch, p.is_probe, p.first_in_us, r.seq, r.msisdn, r.variables, r.attempts
-from sender_gate g cross join campaign c
-left join permit p on true left join batch b on true left join claimed r on true
+select {REFUSAL}, before.has_room, c.epoch as campaign_epoch,
+    (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
+    (select n from wanted) as n_due, not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables, r.attempts
+from {REFUSAL_FROM} cross join before left join permit p on true left join batch b on true left join claimed r on true
 where g.sender_id = $3 and c.id = $1
-order by r.seq"
+order by r.seq",
+        permit_steps()
     )
 }
 
@@ -134,43 +137,46 @@ impl Store {
         let prepared = client.prepare_cached(&STATEMENT).await?;
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
+        let asked = Instant::now();
         let rows = client.query(&prepared, &[&campaign.0, &seqs, &sender.0, &worker, &lease_ms]).await?;
         let Some(first) = rows.first() else {
             // The campaign or the sender was deleted: the message is stale.
             return Ok(Claimed::Refused(Refused::NothingDue));
         };
         match first.get::<_, Option<i64>>("claim_id") {
-            Some(id) => Ok(Claimed::Granted(read_claim(ClaimId(id), first, &rows)?)),
+            Some(id) => Ok(Claimed::Granted(self.read_claim(ClaimId(id), (first, &rows), asked)?)),
             None => Ok(Claimed::Refused(read_refusal(first))),
         }
     }
 }
 
 fn read_refusal(row: &Row) -> Refused {
-    let wait = Duration::from_micros(u64::try_from(row.get::<_, i64>("wait_us")).unwrap_or(0));
-    match (row.get("open"), row.get::<_, i64>("n_due")) {
-        (false, _) => Refused::Held,
-        (true, 0) if wait.is_zero() => Refused::NothingDue,
-        // Rows were due but another worker took the permits between our look and our lock: look again soon.
-        (true, _) => Refused::Wait(wait.max(Duration::from_millis(1))),
+    if !row.get::<_, bool>("open") {
+        return Refused::Held;
+    }
+    match read_wait(row) {
+        Leased::TooMany(at_most) => Refused::TooMany(at_most),
+        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") => Refused::NothingDue,
+        Leased::Wait(wait) => Refused::Wait(wait),
+        Leased::Granted(_) | Leased::Held => Refused::NothingDue,
     }
 }
 
-fn read_claim(id: ClaimId, first: &Row, rows: &[Row]) -> Result<Claim, Error> {
-    let first_in_us: Option<i64> = first.get("first_in_us");
-    let rate = rate_of(first.get("permits"), first.get("slow_per_us"), first.get("burst"));
-    Ok(Claim {
-        id,
-        at: first.get("claimed_at"),
-        lease: Lease {
-            first_in: Duration::from_micros(u64::try_from(first_in_us.unwrap_or(0)).unwrap_or(0)),
-            rate,
-        },
-        gate_epoch: first.get("gate_epoch"),
-        is_probe: first.get("is_probe"),
-        campaign_epoch: first.get("campaign_epoch"),
-        rows: rows.iter().map(read_row).collect::<Result<_, Error>>()?,
-    })
+impl Store {
+    fn read_claim(&self, id: ClaimId, (first, rows): (&Row, &[Row]), asked: Instant) -> Result<Claim, Error> {
+        let time_left = first.get::<_, Option<i64>>("time_left_ms").map(|ms| u64::try_from(ms).unwrap_or(0));
+        Ok(Claim {
+            id,
+            at: first.get::<_, Timestamp>("permitted_at").min(first.get("starts_at")),
+            slots: self.read_lease(first, u32::try_from(rows.len()).unwrap_or(u32::MAX), asked),
+            gate_epoch: first.get("epoch"),
+            is_probe: first.get("is_probe"),
+            campaign_epoch: first.get("campaign_epoch"),
+            time_left: time_left.map(Duration::from_millis),
+            may_be_cut: first.get("may_be_cut"),
+            rows: rows.iter().map(read_row).collect::<Result<_, Error>>()?,
+        })
+    }
 }
 
 fn read_row(row: &Row) -> Result<ClaimedRow, Error> {

@@ -1,22 +1,29 @@
 //! The connection pool, and the connections of their own that imports and migrations use.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use jiff::Timestamp;
 use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::ExposeSecret;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::clock::DatabaseClock;
 use crate::config::Config;
 use crate::error::Error;
+
+/// Questions of one measurement of the clock.
+const MEASUREMENTS: usize = 5;
 
 /// Postgres, through a bounded pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
     own: Arc<Connector>,
+    clock: Arc<Mutex<DatabaseClock>>,
 }
 
 /// Makes connections outside the pool.
@@ -53,12 +60,32 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
-        Ok(Self { pool, own })
+        Ok(Self { pool, own, clock: Arc::default() })
     }
 
     /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()` only.
     pub(crate) async fn client(&self) -> Result<Object, Error> {
         Ok(self.pool.get().await?)
+    }
+
+    /// Measures how the database clock stands to this process's, by questions that cost nothing. Without it the first
+    /// departures of a worker, whose first answers are slow, would be late.
+    pub async fn measure_clock(&self) -> Result<(), Error> {
+        let client = self.client().await?;
+        let ask = client.prepare_cached("select clock_timestamp()").await?;
+        for _ in 0..MEASUREMENTS {
+            let asked = Instant::now();
+            let written = client.query_one(&ask, &[]).await?.get(0);
+            self.local_time(asked, written);
+        }
+        Ok(())
+    }
+
+    /// When it was, on this process's clock, that the database wrote an answer; it was asked for at `asked` and has come
+    /// just now.
+    pub(crate) fn local_time(&self, asked: Instant, written: Timestamp) -> Instant {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.align(asked, written, Instant::now())
     }
 
     /// A connection of one's own, for what reads much: without a limit on how long a statement runs, and planned as

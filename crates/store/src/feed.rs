@@ -71,6 +71,7 @@ impl Store {
             from sender_feed s join sender_gate g using (sender_id)
             left join (campaign c join campaign_feed f on f.campaign_id = c.id)
                 on c.sender_id = s.sender_id and c.state = 'running'
+                    and coalesce(c.deadline_at > clock_timestamp(), true)
             where s.producer = $1 order by s.sender_id, c.id";
         let client = self.client().await?;
         client.execute(&client.prepare_cached(rewind).await?, &[&producer]).await?;

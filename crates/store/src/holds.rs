@@ -21,6 +21,8 @@ pub struct HoldRow {
     pub detail: Option<String>,
     /// Since when.
     pub since: Timestamp,
+    /// Until when, if that is known: the end of the day of a daily cap, or the next probe.
+    pub until: Option<Timestamp>,
     /// By whom: an operator's command, or the worker that was refused.
     pub caused_by: String,
 }
@@ -84,15 +86,19 @@ impl Store {
     /// pauses, then the second, and so on; the last one repeats. Returns whether it is.
     pub async fn arm_probe(&self, sender: SenderId, pauses: &[Duration]) -> Result<bool, Error> {
         let statement = "
-            with ripe as (
-                update hold set probes = probes + 1, probed_at = clock_timestamp()
-                where sender_id = $1 and campaign_id is null and ended_at is null and reason = any($3)
-                    and greatest(since, probed_at)
-                        + ($2::bigint[])[least(probes + 1, cardinality($2::bigint[]))] * interval '1 millisecond'
-                        <= clock_timestamp()
-                returning sender_id
+            with probed as (
+                select id, coalesce(probe_at, since + ($2::bigint[])[1] * interval '1 millisecond') as at
+                from hold
+                where sender_id = $1 and campaign_id is null and ended_at is null and reason = any($3) for update
+            ), planned as (
+                update hold h
+                set probe_at = case when at > clock_timestamp() then at else clock_timestamp()
+                        + ($2::bigint[])[least(probes + 2, cardinality($2::bigint[]))] * interval '1 millisecond' end,
+                    probes = probes + (at <= clock_timestamp())::int
+                from probed where h.id = probed.id and (probe_at is null or at <= clock_timestamp())
             )
-            update sender_gate g set probe_armed = true from ripe where g.sender_id = ripe.sender_id and not g.is_open";
+            update sender_gate g set probe_armed = true
+            from probed where g.sender_id = $1 and not g.is_open and at <= clock_timestamp()";
         let pauses: Vec<i64> =
             pauses.iter().map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)).collect();
         let reasons: Vec<&str> =
@@ -101,6 +107,23 @@ impl Store {
         let n =
             client.execute(&client.prepare_cached(statement).await?, &[&sender.0, &pauses, &reasons]).await?;
         Ok(n > 0)
+    }
+
+    /// Opens the gates of senders that were stopped by their own daily cap, when the day is over, the cap was raised, or
+    /// some of the day's recipients were given back. Returns how many.
+    pub async fn open_capped_senders(&self) -> Result<u64, Error> {
+        let statement = "
+            with opened as (
+                update sender_gate g set is_open = true, epoch = epoch + 1
+                from hold h
+                where h.sender_id = g.sender_id and h.campaign_id is null and h.ended_at is null
+                    and h.reason = 'daily_cap' and not g.is_open
+                    and (g.daily_cap is null or g.day <> day_now(g.day_zone) or g.day_used < g.daily_cap)
+                returning h.id
+            )
+            update hold h set ended_at = now(), ended_by = 'the daily cap' from opened where h.id = opened.id";
+        let client = self.client().await?;
+        Ok(client.execute(&client.prepare_cached(statement).await?, &[]).await?)
     }
 
     /// Halves the pace of a sender for all its workers, and gives out no departure slot for `pause`. Answers that come
@@ -140,7 +163,7 @@ impl Store {
     /// The stops in force, senders first, oldest first.
     pub async fn holds(&self) -> Result<Vec<HoldRow>, Error> {
         let select = "
-            select s.name, h.campaign_id, h.reason, h.detail, h.since, h.caused_by
+            select s.name, h.campaign_id, h.reason, h.detail, h.since, h.caused_by, coalesce(h.until, h.probe_at)
             from hold h join sender s on s.id = h.sender_id
             where h.ended_at is null order by h.campaign_id nulls first, h.since";
         let rows = self.client().await?.query(select, &[]).await?;
@@ -152,6 +175,7 @@ impl Store {
                     reason: row.get::<_, &str>(2).parse().map_err(Error::unreadable)?,
                     detail: row.get(3),
                     since: row.get(4),
+                    until: row.get(6),
                     caused_by: row.get(5),
                 })
             })

@@ -5,19 +5,26 @@
 //! statement or one transaction. A future that is dropped may still be carried out by the server, so no caller takes a
 //! time-out for "not done": it reads the row again.
 
+mod alerts;
 mod campaigns;
 mod claims;
+mod clock;
 mod config;
 mod connection;
+mod endings;
 mod error;
 mod feed;
 mod holds;
 mod imports;
 mod outcomes;
+mod permits;
 mod reports;
 mod schema;
 mod senders;
+mod waits;
+mod workers;
 
+pub use alerts::{Alert, AlertId};
 pub use campaigns::CampaignRow;
 pub use claims::{Claim, Claimed, ClaimedRow, Refused};
 pub use config::Config;
@@ -27,6 +34,8 @@ pub use feed::{FeedState, SenderFeed};
 pub use holds::{HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, Rejection};
 pub use outcomes::{Recorded, RecordedOutcome};
+pub use permits::{Leased, LeasedAt, leased_at};
 pub use reports::{CampaignReport, ErrorReport};
 pub use schema::Migrated;
-pub use senders::{NewSender, SenderRow};
+pub use senders::{DailyCap, NewSender, SenderRow};
+pub use waits::WaitRow;

@@ -50,7 +50,7 @@ with o as (
         attempts = r.attempts - o.given_back::int, reason_code = o.reason_code, changed_at = clock_timestamp()
     from o, gone
     where r.campaign_id = $1 and r.seq = o.seq and r.claim_id = o.claim_id and r.state in ('sending', 'unknown')
-    returning r.seq, r.state
+    returning r.seq, r.state, r.attempts
 ), attempted as (
     insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
         reason_text, provider_message_id)
@@ -66,6 +66,12 @@ with o as (
         lateral (select clock_timestamp() + o.due_in_ms * interval '1 millisecond' as at) at
     where recorded.state in ('pending', 'retry')
     on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
+), not_used as (
+    update sender_gate g set day_used = greatest(day_used - n, 0)
+    from (
+        select count(*) as n from o join recorded on recorded.seq = o.seq where o.given_back and recorded.attempts = 0
+    ) given_back
+    where g.sender_id = $14 and n > 0 and g.daily_cap is not null and g.day = day_now(g.day_zone)
 ), closed as (
     delete from claim where id = any($15)
 )

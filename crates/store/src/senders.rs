@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use campaign::{Provider, Rate, ReferenceKey, SenderId};
-use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Row, Transaction};
 
 use crate::connection::Store;
 use crate::error::Error;
@@ -26,6 +26,17 @@ pub struct NewSender {
     pub api_key_ref: String,
     /// How fast it may send; `None` is without a limit.
     pub rate: Option<Rate>,
+    /// To how many recipients of a day it may send.
+    pub daily_cap: Option<DailyCap>,
+}
+
+/// Most recipients of a day, those sent to for the first time in their campaign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DailyCap {
+    /// How many.
+    pub recipients: u32,
+    /// The time zone whose midnight begins a day, such as `Africa/Nairobi`.
+    pub zone: String,
 }
 
 /// A sender as it stands.
@@ -47,12 +58,17 @@ pub struct SenderRow {
     pub api_key_ref: String,
     /// How fast it may send.
     pub rate: Option<Rate>,
+    /// To how many recipients of a day it may send.
+    pub daily_cap: Option<DailyCap>,
+    /// To how many recipients it sent today, when there is a cap.
+    pub used_today: u32,
     /// Whether its gate is open.
     pub is_open: bool,
 }
 
 const SELECT: &str = "
-select s.id, s.name, s.provider, s.base_url, s.account, s.number, s.api_key_ref, g.is_open, g.permits, g.per_us, g.burst
+select s.id, s.name, s.provider, s.base_url, s.account, s.number, s.api_key_ref, g.is_open, g.permits, g.per_us, g.burst,
+    g.daily_cap, g.day_zone, case when g.day = day_now(g.day_zone) then g.day_used else 0 end as used_today
 from sender s join sender_gate g on g.sender_id = s.id";
 
 impl Store {
@@ -84,6 +100,9 @@ impl Store {
         let (permits, per_us, burst) = rate_columns(new.rate);
         let gate = "insert into sender_gate (sender_id, permits, per_us, burst) values ($1, $2, $3, $4)";
         tx.execute(gate, &[&id, &permits, &per_us, &burst]).await?;
+        if let Some(cap) = &new.daily_cap {
+            cap_daily(&tx, SenderId(id), Some(cap)).await?;
+        }
         tx.execute("insert into sender_feed (sender_id) values ($1)", &[&id]).await?;
         tx.commit().await?;
         Ok(SenderId(id))
@@ -111,12 +130,49 @@ impl Store {
         Ok(())
     }
 
+    /// Sets to how many recipients of a day a sender may send; every worker feels it at its next claim. A cap that is
+    /// used up already stops the sender for the day.
+    pub async fn set_daily_cap(&self, sender: SenderId, cap: Option<&DailyCap>) -> Result<(), Error> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        cap_daily(&tx, sender, cap).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// The installation's key for references.
     pub async fn reference_key(&self) -> Result<ReferenceKey, Error> {
         let row = self.client().await?.query_one("select reference_key from installation", &[]).await?;
         let key: &[u8] = row.get(0);
         Ok(ReferenceKey::new(key.try_into().map_err(Error::unreadable)?))
     }
+}
+
+async fn cap_daily(tx: &Transaction<'_>, sender: SenderId, cap: Option<&DailyCap>) -> Result<(), Error> {
+    let update = "
+        with capped as (
+            update sender_gate g
+            set daily_cap = $2, day_zone = coalesce($3, day_zone),
+                is_open = is_open and not coalesce(day = day_now(coalesce($3, day_zone)) and day_used >= $2, false)
+            where sender_id = $1 returning sender_id, is_open, day_zone
+        )
+        insert into hold (sender_id, reason, detail, until, caused_by)
+        select sender_id, 'daily_cap', format('%s recipients a day', $2::int),
+            (day_now(day_zone) + 1)::timestamp at time zone day_zone, 'the daily cap'
+        from capped where not is_open
+        on conflict (sender_id) where campaign_id is null and ended_at is null do nothing";
+    let recipients = cap.map(|cap| i32::try_from(cap.recipients).unwrap_or(i32::MAX));
+    let zone = cap.map(|cap| cap.zone.as_str());
+    tx.execute(update, &[&sender.0, &recipients, &zone]).await.map_err(|error| match error.code() {
+        Some(&SqlState::INVALID_PARAMETER_VALUE) => {
+            Error::Invalid(format!("'{}' is no time zone; write one like Africa/Nairobi", zone.unwrap_or("")))
+        }
+        Some(&SqlState::CHECK_VIOLATION) => {
+            Error::Invalid("a daily cap is 1 recipient or more; to stop a sender, hold it".into())
+        }
+        _ => error.into(),
+    })?;
+    Ok(())
 }
 
 fn rate_columns(rate: Option<Rate>) -> (Option<i32>, Option<i64>, Option<i32>) {
@@ -145,6 +201,11 @@ fn read(row: &Row) -> Result<SenderRow, Error> {
         number: row.get("number"),
         api_key_ref: row.get("api_key_ref"),
         rate: rate_of(row.get("permits"), row.get("per_us"), row.get("burst")),
+        daily_cap: row.get::<_, Option<i32>>("daily_cap").map(|recipients| DailyCap {
+            recipients: u32::try_from(recipients).unwrap_or(0),
+            zone: row.get("day_zone"),
+        }),
+        used_today: u32::try_from(row.get::<_, i32>("used_today")).unwrap_or(0),
         is_open: row.get("is_open"),
     })
 }

@@ -44,7 +44,7 @@ async fn the_low_balance_stop_loses_nobody_and_costs_nobody_an_attempt() {
     );
     let status = world.ok(&["campaign", "status", &id]).await;
     assert!(
-        status.contains("waits: sender ke-main stopped by worker") && status.contains("low_balance"),
+        status.contains("waits: 1,600 for low_balance, since") && status.contains("stopped by worker"),
         "{status}"
     );
 

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod campaigns;
+mod gate;
 mod mistakes;
 mod privacy;
 mod providers;
 mod queue;
+mod rates;
 mod world;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use broker::{Publisher, Topology};
 use devstack::{Scope, Stack};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, NoTls};
+use tokio_util::sync::CancellationToken;
 
 /// The key the simulated provider knows; it must be found in no log.
 pub(crate) const KEY: &str = "key-7f3a9c51";
@@ -38,8 +40,13 @@ pub(crate) struct Process {
 impl World {
     /// Everything there, tables made, the sender added with this rate (`none` or `20/s`).
     pub(crate) async fn new(name: &str, rate: &str, provider: simulator::Config) -> Self {
+        Self::on(Stack::shared().await.unwrap(), name, rate, provider).await
+    }
+
+    /// The same, on services of its own.
+    pub(crate) async fn on(stack: &Stack, name: &str, rate: &str, provider: simulator::Config) -> Self {
         let (account, kind) = (provider.account.clone(), provider.provider.word());
-        let world = Self::bare(name, provider).await;
+        let world = Self::bare_on(stack, name, provider).await;
         world.ok(&["migrate"]).await;
         let base_url = world.provider.base_url();
         world
@@ -65,8 +72,12 @@ impl World {
     }
 
     /// Services and a provider, but no tables.
-    pub(crate) async fn bare(name: &str, mut provider: simulator::Config) -> Self {
-        let scope = Stack::shared().await.unwrap().scope(name).await.unwrap();
+    pub(crate) async fn bare(name: &str, provider: simulator::Config) -> Self {
+        Self::bare_on(Stack::shared().await.unwrap(), name, provider).await
+    }
+
+    async fn bare_on(stack: &Stack, name: &str, mut provider: simulator::Config) -> Self {
+        let scope = stack.scope(name).await.unwrap();
         provider.api_key = SecretString::from(KEY);
         let provider = Simulator::start(provider).await.unwrap();
         let (look, connection) = tokio_postgres::connect(scope.database_url(), NoTls).await.unwrap();
@@ -111,15 +122,27 @@ impl World {
 
     /// Starts a role; what it logs goes to a file of its own.
     pub(crate) fn start(&mut self, role: &str) -> Process {
+        self.start_with(role, &[])
+    }
+
+    /// The same, with these environment variables.
+    pub(crate) fn start_with(&mut self, role: &str, environment: &[(&str, &str)]) -> Process {
         self.processes += 1;
         let log = self.folder.path().join(format!("{role}-{}.log", self.processes));
-        let child = self.command(&[role]).stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
+        let mut command = self.command(&[role]);
+        command.envs(environment.iter().copied());
+        let child = command.stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
         Process { child }
     }
 
     /// A campaign with this many recipients, ready to be started.
     pub(crate) async fn draft(&self, recipients: u32) -> String {
-        self.draft_of(CAMPAIGN, recipients).await
+        self.draft_with("", recipients).await
+    }
+
+    /// The same, with this line more in its `[policy]`.
+    pub(crate) async fn draft_with(&self, policy: &str, recipients: u32) -> String {
+        self.draft_of(&format!("{CAMPAIGN}\n{policy}\n"), recipients).await
     }
 
     /// The campaign of this file with this many recipients, ready to be started.
@@ -185,6 +208,17 @@ impl World {
     pub(crate) fn broker(&self) -> broker::Config {
         let config = broker::Config::new(SecretString::from(self.scope.amqp_url()));
         broker::Config { prefix: self.scope.queue_prefix().to_owned(), ..config }
+    }
+
+    /// How many messages are in the sender's queue, those delivered and not acknowledged included.
+    pub(crate) async fn depth(&self) -> u64 {
+        let closing = CancellationToken::new();
+        let (publisher, publishing) = Publisher::start(self.broker(), closing.clone());
+        let queue = Topology::new(self.scope.queue_prefix()).sender_queue(1);
+        let depth = publisher.depth(&queue).await.unwrap();
+        closing.cancel();
+        publishing.await.unwrap();
+        depth.into()
     }
 
     /// What all processes logged.

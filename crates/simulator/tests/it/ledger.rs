@@ -1,10 +1,12 @@
 //! What the ledger remembers.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 use simulator::Config;
 use tokio::task::JoinSet;
 
-use crate::client::{Client, PATIENCE, message, msisdn, start, template, with};
+use crate::client::{Client, JSON, KEY, PATH, PATIENCE, message, msisdn, start, template, with};
 
 #[tokio::test]
 async fn an_entry_holds_all_that_is_to_be_known_of_a_request() {
@@ -35,7 +37,7 @@ async fn an_entry_holds_all_that_is_to_be_known_of_a_request() {
     assert_eq!(entries[2].recipient, Some(msisdn("254700000003")));
     assert_eq!(entries[2].reference.as_deref(), Some("r3"));
     assert_eq!(entries.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2, 3]);
-    assert!(entries.is_sorted_by_key(|entry| entry.arrival_us));
+    assert!(entries.iter().all(|entry| running.ledger().arrivals().contains(&entry.arrival_us)));
 }
 
 #[tokio::test]
@@ -108,4 +110,18 @@ async fn entries_are_read_on_from_any_place() {
     assert_eq!(sequences(23, 100), [24, 25]);
     assert!(sequences(25, 100).is_empty());
     assert!(sequences(0, 0).is_empty());
+}
+
+#[tokio::test]
+async fn an_arrival_is_when_it_came_and_not_when_it_was_read() {
+    let running = start(Config::default()).await;
+    let mut client = Client::connect(running.addr()).await;
+    client.post(&message("+254700000001")).await;
+    client.write("POST", PATH, &[JSON, KEY], message("+254700000002").to_string().as_bytes()).await.unwrap();
+    // Nothing else runs on this thread, so what has come by now is read only after this.
+    let written = Instant::now();
+    while written.elapsed() < Duration::from_millis(50) {}
+    client.read().await.unwrap();
+    let arrivals = running.ledger().arrivals();
+    assert!(arrivals[1] - arrivals[0] < 25_000, "{arrivals:?}");
 }

@@ -50,8 +50,19 @@ impl World {
         id
     }
 
+    /// A running campaign with this line in its `[policy]`.
+    pub(crate) async fn campaign_with(&self, policy: &str, recipients: u32) -> CampaignId {
+        let id = self.draft_of(&format!("{CAMPAIGN}{policy}\n"), recipients).await;
+        self.store.start_campaign(id, "test").await.unwrap();
+        id
+    }
+
     pub(crate) async fn draft(&self, recipients: u32) -> CampaignId {
-        let id = self.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap()).await.unwrap();
+        self.draft_of(CAMPAIGN, recipients).await
+    }
+
+    async fn draft_of(&self, file: &str, recipients: u32) -> CampaignId {
+        let id = self.store.create_campaign(&Definition::parse(file).unwrap()).await.unwrap();
         self.import(id, 0..recipients).await;
         id
     }
@@ -131,6 +142,7 @@ pub(crate) fn new_sender(name: &str, rate: Option<Rate>) -> NewSender {
         number: "919900000000".into(),
         api_key_ref: "env:KEY".into(),
         rate,
+        daily_cap: None,
     }
 }
 

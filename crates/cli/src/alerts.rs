@@ -1,0 +1,137 @@
+//! The alert hook: a command or an address that is told when a sender or a campaign stops and when it goes on.
+//!
+//! It runs beside the producer, of however many; the database gives each alert to one of them.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Deserialize;
+use store::{Alert, Store};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use whatsapp::Client;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Whom to alert; nobody unless a command or an address is given.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// A program and its arguments; it gets the JSON object on its standard input.
+    pub(crate) command: Vec<String>,
+    /// An address that the JSON object is posted to.
+    pub(crate) url: Option<Url>,
+    /// How long a call may take. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub(crate) timeout: Duration,
+    /// How often a call is tried before it is given up, with growing pauses. Default 8.
+    pub(crate) attempts: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { command: Vec::new(), url: None, timeout: Duration::from_secs(10), attempts: 8 }
+    }
+}
+
+impl Config {
+    /// Tells what makes no sense.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if !self.command.is_empty() && self.url.is_some() {
+            return Err("alerts.command and alerts.url are both set; an alert is told once, keep one".into());
+        }
+        if self.attempts == 0 {
+            return Err("alerts.attempts is 0, nobody would be told; write 1 or more".into());
+        }
+        Ok(())
+    }
+
+    fn is_off(&self) -> bool {
+        self.command.is_empty() && self.url.is_none()
+    }
+}
+
+/// Tells what is to be told, until `shutdown`; returns at once when nobody is to be told.
+pub(crate) async fn run(config: Config, store: Store, client: Client, shutdown: CancellationToken) {
+    if config.is_off() {
+        return;
+    }
+    while !shutdown.is_cancelled() {
+        match store.take_alert(config.timeout * 2).await {
+            Ok(Some(alert)) => tell(&config, &store, &client, alert).await,
+            Ok(None) => pause(&shutdown).await,
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "alerts are waiting: {error}");
+                pause(&shutdown).await;
+            }
+        }
+    }
+}
+
+async fn pause(shutdown: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = tokio::time::sleep(LOOK_EVERY) => {}
+    }
+}
+
+async fn tell(config: &Config, store: &Store, client: &Client, alert: Alert) {
+    let told = tokio::time::timeout(config.timeout, call(config, client, &alert))
+        .await
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("the hook takes longer than {:?}", config.timeout)));
+    let tried = u16::try_from(alert.attempts).unwrap_or(u16::MAX);
+    let noted = match told {
+        Ok(()) => store.alert_done(&alert.id).await,
+        Err(error) if tried >= config.attempts => {
+            tracing::error!(error = %format!("{error:#}"), "an alert is given up after {tried} tries: {error:#}");
+            store.alert_done(&alert.id).await
+        }
+        Err(error) => {
+            tracing::warn!(error = %format!("{error:#}"), tried, "an alert was not told: {error:#}");
+            let longest = Duration::from_mins(5);
+            let pause = campaign::backoff(Duration::from_secs(1), longest, tried, fastrand::f64());
+            store.alert_failed(&alert.id, pause).await
+        }
+    };
+    if let Err(error) = noted {
+        tracing::warn!(error = &error as &dyn std::error::Error, "an alert may be told twice: {error}");
+    }
+}
+
+async fn call(config: &Config, client: &Client, alert: &Alert) -> anyhow::Result<()> {
+    if let Some(url) = &config.url {
+        return Ok(client.post_hook(url, &alert.body).await?);
+    }
+    let Some((program, arguments)) = config.command.split_first() else { return Ok(()) };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .with_context(|| format!("alerts.command {program} cannot be started"))?;
+    if let Some(mut input) = child.stdin.take() {
+        // A program that does not read what it is told may still have done its part.
+        input.write_all(alert.body.to_string().as_bytes()).await.ok();
+    }
+    let status = child.wait().await?;
+    anyhow::ensure!(status.success(), "alerts.command {program} ended with {status}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_hooks_or_no_try_make_no_sense() {
+        assert!(Config::default().check().is_ok());
+        let both = Config { command: vec!["a".into()], url: "http://b".parse().ok(), ..Config::default() };
+        assert!(both.check().unwrap_err().contains("keep one"));
+        assert!(Config { attempts: 0, ..Config::default() }.check().unwrap_err().contains("attempts is 0"));
+    }
+}

@@ -1,0 +1,11 @@
+//! Long tests with whole processes, real services and real kills: `make faults`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
+
+#[path = "../it/rates.rs"]
+mod rates;
+#[expect(dead_code, reason = "shared with the short tests")]
+#[path = "../it/world.rs"]
+mod world;
+
+mod rate;
+mod stops;

@@ -1,0 +1,74 @@
+//! How exactly a rate is kept: the arrivals at the provider, looked at through every sliding window.
+
+use std::time::Duration;
+
+use campaign::Rate;
+use simulator::max_in_window;
+
+/// The windows in which a rate must hold.
+const WINDOWS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
+/// What the network between worker and provider may compress: of the rate in the window.
+const JITTER: f64 = 0.02;
+/// The arrivals of one run.
+pub(crate) struct Arrivals {
+    rate: Rate,
+    arrivals_us: Vec<u64>,
+}
+
+/// The head of the table that [`Arrivals::row`] fills.
+pub(crate) const HEAD: &str = "| rate | workers | arrivals | seconds | used | most in 100 ms (allowed) | in 1 s (allowed) | in 10 s (allowed) |\n|---|---|---|---|---|---|---|---|";
+
+impl Arrivals {
+    /// In ascending order, of a sender with this rate.
+    pub(crate) fn new(rate: Rate, arrivals_us: Vec<u64>) -> Self {
+        Self { rate, arrivals_us }
+    }
+
+    /// The share of the rate that was used between the first and the last arrival.
+    pub(crate) fn used(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+        let between = (self.arrivals_us.len() - 1) as f64;
+        between / self.seconds() / self.rate.per_second()
+    }
+
+    fn seconds(&self) -> f64 {
+        let (Some(first), Some(last)) = (self.arrivals_us.first(), self.arrivals_us.last()) else {
+            return 0.0;
+        };
+        Duration::from_micros(last - first).as_secs_f64()
+    }
+
+    /// The fullest window of this length, and how many it may hold.
+    fn fullest(&self, window: Duration) -> (usize, usize) {
+        let most = max_in_window(&self.arrivals_us, u64::try_from(window.as_micros()).unwrap());
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousands")]
+        let allowed = (self.rate.per_second() * window.as_secs_f64() * (1.0 + JITTER)).floor() as usize;
+        (most, allowed + usize::try_from(self.rate.burst()).unwrap())
+    }
+
+    /// A line of the table.
+    pub(crate) fn row(&self, workers: &str) -> String {
+        let windows = WINDOWS.map(|window| {
+            let (most, allowed) = self.fullest(window);
+            format!("{most} ({allowed})")
+        });
+        format!(
+            "| {} | {workers} | {} | {:.1} | {:.2} % | {} |",
+            self.rate,
+            self.arrivals_us.len(),
+            self.seconds(),
+            self.used() * 100.0,
+            windows.join(" | ")
+        )
+    }
+
+    /// The windows that hold too many.
+    pub(crate) fn too_full(&self) -> Vec<String> {
+        let counts = WINDOWS.map(|window| (window, self.fullest(window)));
+        let full = counts.iter().filter(|(_, (most, allowed))| most > allowed);
+        full.map(|(window, (most, allowed))| {
+            format!("{}: {most} arrivals in {window:?}, allowed {allowed}", self.rate)
+        })
+        .collect()
+    }
+}
