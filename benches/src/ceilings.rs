@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broker::{Consumer, Publisher, Settlement, Topology};
-use campaign::{CampaignId, Definition, FlowMessage, Outcome, Provider, SendTask, Seq, Verdict};
+use campaign::{CampaignId, Definition, Message, Outcome, Provider, SendTask, Seq, Verdict, Window};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use secrecy::SecretString;
 use store::{Claim, Claimed, Recorded, RecordedOutcome};
@@ -255,8 +255,8 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
     }
 }
 
-fn example_message() -> anyhow::Result<FlowMessage> {
+fn example_message() -> anyhow::Result<Message> {
     let definition = Definition::parse(crate::stand::CAMPAIGN)?;
     let (_, variables) = list::row(0).context("a number that is none")?;
-    Ok(definition.compile()?.render(&variables)?)
+    Ok(definition.compile()?.render(&variables, Window::Unheard)?)
 }

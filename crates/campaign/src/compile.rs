@@ -6,28 +6,33 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value;
 
 use crate::flow::{FlowActionKind, FlowName, FlowTemplate};
+use crate::texts::Texts;
 
 pub(crate) const HEADER_LIMIT: usize = 60;
 pub(crate) const BODY_LIMIT: usize = 1024;
 pub(crate) const FOOTER_LIMIT: usize = 60;
 pub(crate) const CTA_LIMIT: usize = 30;
 
-/// Why a flow message cannot be sent to anyone.
+/// Why a message cannot be sent to anyone.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// A text is no valid template.
-    #[error("[flow] {field}: {reason}")]
+    #[error("[{section}] {field}: {reason}")]
     Syntax {
+        /// The section of the campaign file.
+        section: &'static str,
         /// The field of the campaign file.
         field: String,
         /// What the template engine says, with the line.
         reason: String,
     },
     /// A field is missing, empty, too long or contradicts another.
-    #[error("[flow] {field}: {reason}")]
+    #[error("[{section}] {field}: {reason}")]
     Field {
+        /// The section of the campaign file.
+        section: &'static str,
         /// The field of the campaign file.
-        field: &'static str,
+        field: String,
         /// What is wrong and what to write.
         reason: String,
     },
@@ -58,76 +63,96 @@ pub(crate) enum Node {
 
 /// Parses the texts of one message, and notes every variable they name.
 pub(crate) struct Compiler {
-    pub(crate) texts: Environment<'static>,
-    pub(crate) variables: BTreeSet<String>,
+    section: &'static str,
+    parsed: Environment<'static>,
+    variables: BTreeSet<String>,
 }
 
 impl Compiler {
-    pub(crate) fn new() -> Self {
-        let mut texts = Environment::new();
-        texts.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        texts.set_auto_escape_callback(|_| AutoEscape::None);
-        Self { texts, variables: BTreeSet::new() }
+    /// For the message in this section of the campaign file.
+    pub(crate) fn new(section: &'static str) -> Self {
+        let mut parsed = Environment::new();
+        parsed.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+        parsed.set_auto_escape_callback(|_| AutoEscape::None);
+        Self { section, parsed, variables: BTreeSet::new() }
     }
 
-    pub(crate) fn required(
-        &mut self,
-        field: &'static str,
-        source: &str,
-        limit: usize,
-    ) -> Result<Text, CompileError> {
+    /// The parsed texts, and every variable they name.
+    pub(crate) fn finish(self) -> (Texts, BTreeSet<String>) {
+        (Texts { section: self.section, parsed: self.parsed }, self.variables)
+    }
+
+    pub(crate) fn wrong(&self, field: &str, reason: impl Into<String>) -> CompileError {
+        CompileError::Field { section: self.section, field: field.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn required(&mut self, field: &str, source: &str, limit: usize) -> Result<Text, CompileError> {
         if source.trim().is_empty() {
-            return Err(CompileError::Field { field, reason: "is empty; write its text".into() });
+            return Err(self.wrong(field, "is empty; write its text"));
         }
         self.text(field.to_owned(), source, limit)
     }
 
     pub(crate) fn optional(
         &mut self,
-        field: &'static str,
+        field: &str,
         source: Option<&str>,
         limit: usize,
     ) -> Result<Option<Text>, CompileError> {
         source.map(|source| self.required(field, source, limit)).transpose()
     }
 
+    /// A name that is the same for everybody.
+    pub(crate) fn word(&self, field: &str, source: &str, limit: usize) -> Result<(), CompileError> {
+        if source.trim().is_empty() {
+            return Err(self.wrong(field, "is empty; write it"));
+        }
+        if has_variables(source) {
+            return Err(self.wrong(field, "is the same for everybody; write it without variables"));
+        }
+        match source.chars().count() {
+            length if length > limit => Err(self.too_long(field, length, limit)),
+            _ => Ok(()),
+        }
+    }
+
+    fn too_long(&self, field: &str, length: usize, limit: usize) -> CompileError {
+        self.wrong(field, format!("has {length} characters, WhatsApp takes at most {limit}"))
+    }
+
     fn text(&mut self, field: String, source: &str, limit: usize) -> Result<Text, CompileError> {
-        if !["{{", "{%", "{#"].iter().any(|mark| source.contains(mark)) {
+        if !has_variables(source) {
             return match source.chars().count() {
-                length if length > limit => Err(CompileError::Syntax {
-                    field,
-                    reason: format!("has {length} characters, WhatsApp takes at most {limit}"),
-                }),
+                length if length > limit => Err(self.too_long(&field, length, limit)),
                 _ => Ok(Text::Fixed(source.to_owned())),
             };
         }
+        let section = self.section;
         let syntax = |error: minijinja::Error| CompileError::Syntax {
+            section,
             field: field.clone(),
             reason: format!("not a valid text: {error}"),
         };
-        self.texts.add_template_owned(field.clone(), source.to_owned()).map_err(syntax)?;
-        let template = self.texts.get_template(&field).map_err(syntax)?;
+        self.parsed.add_template_owned(field.clone(), source.to_owned()).map_err(syntax)?;
+        let template = self.parsed.get_template(&field).map_err(syntax)?;
         self.variables.extend(template.undeclared_variables(false));
         Ok(Text::Template { field, limit })
     }
 
     pub(crate) fn action(&mut self, template: &FlowTemplate) -> Result<Action, CompileError> {
-        let field = |field, reason: &str| CompileError::Field { field, reason: reason.to_owned() };
         match (template.action, &template.screen) {
-            (FlowActionKind::DataExchange, Some(_)) => Err(field(
+            (FlowActionKind::DataExchange, Some(_)) => Err(self.wrong(
                 "screen",
                 "is only for action = \"navigate\"; with data_exchange the endpoint decides",
             )),
-            (FlowActionKind::DataExchange, None) if !template.data.is_empty() => Err(field(
-                "data",
-                "is only for action = \"navigate\"; with data_exchange the endpoint decides",
-            )),
+            (FlowActionKind::DataExchange, None) if !template.data.is_empty() => Err(self
+                .wrong("data", "is only for action = \"navigate\"; with data_exchange the endpoint decides")),
             (FlowActionKind::DataExchange, None) => Ok(Action::DataExchange),
             (FlowActionKind::Navigate, None) => {
-                Err(field("screen", "is missing; name the flow's first screen"))
+                Err(self.wrong("screen", "is missing; name the flow's first screen"))
             }
             (FlowActionKind::Navigate, Some(screen)) if screen.trim().is_empty() => {
-                Err(field("screen", "is empty; name the flow's first screen"))
+                Err(self.wrong("screen", "is empty; name the flow's first screen"))
             }
             (FlowActionKind::Navigate, Some(screen)) => {
                 let data = (!template.data.is_empty())
@@ -138,7 +163,16 @@ impl Compiler {
         }
     }
 
-    fn node(&mut self, path: &str, value: &Value) -> Result<Node, CompileError> {
+    /// Exactly one of id and name.
+    pub(crate) fn flow_name(&self, template: &FlowTemplate) -> Result<FlowName, CompileError> {
+        match (&template.flow_id, &template.flow_name) {
+            (Some(id), None) if !id.trim().is_empty() => Ok(FlowName::Id(id.clone())),
+            (None, Some(name)) if !name.trim().is_empty() => Ok(FlowName::Name(name.clone())),
+            _ => Err(self.wrong("flow_id", "give exactly one of flow_id and flow_name")),
+        }
+    }
+
+    pub(crate) fn node(&mut self, path: &str, value: &Value) -> Result<Node, CompileError> {
         Ok(match value {
             Value::String(source) => Node::Text(self.text(path.to_owned(), source, BODY_LIMIT)?),
             Value::Array(items) => Node::List(
@@ -159,14 +193,7 @@ impl Compiler {
     }
 }
 
-/// Exactly one of id and name.
-pub(crate) fn flow_name(template: &FlowTemplate) -> Result<FlowName, CompileError> {
-    match (&template.flow_id, &template.flow_name) {
-        (Some(id), None) if !id.trim().is_empty() => Ok(FlowName::Id(id.clone())),
-        (None, Some(name)) if !name.trim().is_empty() => Ok(FlowName::Name(name.clone())),
-        _ => Err(CompileError::Field {
-            field: "flow_id",
-            reason: "give exactly one of flow_id and flow_name".into(),
-        }),
-    }
+/// Whether the template engine has anything to do.
+fn has_variables(source: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|mark| source.contains(mark))
 }

@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ability;
 use crate::compile::CompileError;
 use crate::deadline::Deadline;
 use crate::flow::FlowTemplate;
+use crate::message::CompiledMessage;
+use crate::provider::Provider;
 use crate::rate::Rate;
-use crate::render::CompiledFlow;
+use crate::template::TemplateUse;
 
 /// A campaign as its author wrote it. It is frozen when the campaign starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,8 +21,12 @@ pub struct Definition {
     pub name: String,
     /// Name of the sender it goes through.
     pub sender: String,
-    /// The flow message, allowed while the recipient's 24-hour window is open.
-    pub flow: FlowTemplate,
+    /// The free-form flow message, allowed while the recipient's 24-hour window is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowTemplate>,
+    /// The template, allowed at any time. At least one of the two messages is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateUse>,
     /// The rules of sending.
     #[serde(default)]
     pub policy: Policy,
@@ -97,6 +104,18 @@ pub enum DefinitionError {
         /// What is wrong and what to write.
         reason: &'static str,
     },
+    /// Something that the sender's provider cannot do.
+    #[error("{provider}: [{section}] {field} {reason}")]
+    Provider {
+        /// The provider.
+        provider: Provider,
+        /// The section of the campaign file.
+        section: &'static str,
+        /// The field of the campaign file.
+        field: &'static str,
+        /// What is wrong and what to write.
+        reason: &'static str,
+    },
     /// The message is wrong.
     #[error(transparent)]
     Message(#[from] CompileError),
@@ -111,8 +130,16 @@ impl Definition {
     }
 
     /// The message, ready to be filled in.
-    pub fn compile(&self) -> Result<CompiledFlow, CompileError> {
-        CompiledFlow::compile(&self.flow)
+    pub fn compile(&self) -> Result<CompiledMessage, CompileError> {
+        CompiledMessage::compile(self)
+    }
+
+    /// Refuses what this provider cannot do, which is the one of the campaign's sender.
+    pub fn check_for(&self, provider: Provider) -> Result<(), DefinitionError> {
+        if let Some(flow) = &self.flow {
+            ability::check_flow(provider, flow)?;
+        }
+        self.template.as_ref().map_or(Ok(()), |template| ability::check_template(provider, template))
     }
 
     fn check(&self) -> Result<(), DefinitionError> {
@@ -132,10 +159,13 @@ impl Definition {
         if self.policy.retry_base > self.policy.retry_cap {
             return wrong("policy.retry_base", "is longer than policy.retry_cap");
         }
-        if self.policy.assume_window.is_none() {
+        if self.flow.is_none() && self.template.is_none() {
+            return wrong("[flow]", "is missing; write a [flow], a [template], or both");
+        }
+        if self.template.is_none() && self.policy.assume_window.is_none() {
             return wrong(
                 "policy.assume_window",
-                "is missing; a free-form flow only reaches people whose 24-hour window is open: write \"open\" if it is",
+                "is missing; a free-form flow only reaches people whose 24-hour window is open: write \"open\" if it is, or add a [template]",
             );
         }
         self.compile()?;
@@ -195,9 +225,84 @@ deadline = "24h"
             ("retry_base = \"5s\"", "weight = 0", "policy.weight: is 0"),
             ("name = \"September survey\"", "name = \" \"", "name: is empty"),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
+            ("[policy]", "[template]\nname = \"t\"\n[policy]", "missing field `language`"),
+            (
+                "[policy]",
+                "[template]\nname = \"t\"\nlanguage = \"en\"\nbdy = []\n[policy]",
+                "unknown field `bdy`",
+            ),
         ] {
             let error = Definition::parse(&FILE.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
+        }
+    }
+
+    const TEMPLATE: &str = "[template]\nname = \"t\"\nlanguage = \"en\"\nbody = [\"{{ first_name }}\"]\n";
+
+    #[test]
+    fn a_campaign_of_a_template_alone_needs_no_word_on_the_window() {
+        let head = "name = \"x\"\nsender = \"s\"\n";
+        let definition = Definition::parse(&format!("{head}{TEMPLATE}[template.button]\n")).unwrap();
+        assert!(definition.flow.is_none() && definition.template.unwrap().button.is_some());
+        let error = Definition::parse(head).unwrap_err().to_string();
+        assert_eq!(error, "[flow]: is missing; write a [flow], a [template], or both");
+    }
+
+    #[test]
+    fn what_a_provider_cannot_do_is_refused_with_its_name() {
+        let plain = FILE.to_owned();
+        let of_template = format!("name = \"x\"\nsender = \"s\"\n{TEMPLATE}");
+        let with = |from: &str, to: &str| FILE.replacen(from, to, 1);
+        let by_name = with("flow_id = ", "flow_name = ");
+        let exchange = with("screen = \"WELCOME\"", "action = \"data_exchange\"")
+            .replace("[flow.data]\nfirst_name = \"{{ first_name }}\"", "");
+        for (file, provider, says) in [
+            (&plain, Provider::LipaChat, None),
+            (&with("cta", "header = \"h\"\ncta"), Provider::LipaChat, Some("[flow] header cannot")),
+            (&with("cta", "footer = \"f\"\ncta"), Provider::LipaChat, Some("[flow] footer cannot")),
+            (&with("cta", "mode = \"draft\"\ncta"), Provider::LipaChat, Some("[flow] mode cannot")),
+            (
+                &with("first_name =", "flowcast_ref ="),
+                Provider::LipaChat,
+                Some("[flow] data holds flowcast_ref"),
+            ),
+            (&exchange, Provider::LipaChat, Some("[flow] action cannot")),
+            (&exchange, Provider::OneMsg, None),
+            (&by_name, Provider::LipaChat, Some("[flow] flow_name cannot")),
+            (&by_name, Provider::OneMsg, Some("[flow] flow_name cannot")),
+            (&by_name, Provider::Meta, None),
+            (&by_name, Provider::Kaleyra, None),
+            (&of_template, Provider::LipaChat, None),
+            (&format!("{of_template}header = \"h\""), Provider::LipaChat, Some("[template] header cannot")),
+            (
+                &format!("{of_template}[template.button]"),
+                Provider::LipaChat,
+                Some("[template] button cannot"),
+            ),
+            (&format!("{of_template}[template.button]"), Provider::OneMsg, None),
+        ] {
+            let checked =
+                Definition::parse(file).unwrap().check_for(provider).map_err(|error| error.to_string());
+            match says {
+                None => assert_eq!(checked, Ok(()), "{provider} {file}"),
+                Some(says) => {
+                    let said = checked.unwrap_err();
+                    assert!(said.starts_with(&format!("{provider}: {says}")), "{said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_example_files_go_through_every_provider_but_for_what_lipachat_has_not() {
+        let flow = include_str!("../../../examples/campaign.toml");
+        let template = include_str!("../../../examples/template-campaign.toml");
+        for text in [flow, template] {
+            let definition = Definition::parse(text).unwrap();
+            for provider in Provider::ALL {
+                let is_taken = definition.check_for(provider).is_ok();
+                assert_eq!(is_taken, provider != Provider::LipaChat, "{provider}");
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is a pure function: time and randomness are arguments. What a [`Msisdn`] or a [`Reference`] holds is never shown by
 //! its `Debug`.
 
+mod ability;
 mod compile;
 mod deadline;
 mod definition;
@@ -11,6 +12,7 @@ mod flow;
 mod gcra;
 mod id;
 mod judge;
+mod message;
 mod msisdn;
 mod provider;
 mod rate;
@@ -20,9 +22,13 @@ mod retry;
 mod state;
 mod stop;
 mod task;
+mod template;
+mod template_render;
+mod texts;
 mod variables;
 mod verdict;
 
+pub use ability::LIPACHAT_REFERENCE;
 pub use compile::CompileError;
 pub use deadline::{Deadline, DeadlineError};
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy, UnknownRule};
@@ -30,14 +36,16 @@ pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, Flow
 pub use gcra::Lease;
 pub use id::{CampaignId, ClaimId, SenderId, Seq};
 pub use judge::{Attempt, Outcome, Reason, Refusals, Stop, judge};
+pub use message::{CompiledMessage, Message, Window};
 pub use msisdn::{Country, Msisdn, MsisdnError};
 pub use provider::{Provider, UnknownProvider};
 pub use rate::{Rate, RateError};
 pub use reference::{Reference, ReferenceKey};
-pub use render::{CompiledFlow, RenderError};
+pub use render::RenderError;
 pub use retry::backoff;
 pub use state::{CampaignState, RecipientState, UnknownWord};
 pub use stop::{StopReason, StopScope};
 pub use task::{SendTask, TaskError};
+pub use template::{FlowButton, FlowButtonUse, TemplateMessage, TemplateUse};
 pub use variables::Variables;
 pub use verdict::{Refusal, Verdict};

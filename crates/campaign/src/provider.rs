@@ -8,18 +8,30 @@ use std::str::FromStr;
 pub enum Provider {
     /// Kaleyra, now Tata Communications; API version 2.
     Kaleyra,
+    /// LipaChat.
+    LipaChat,
+    /// 1msg.io, before that Chat-API.
+    OneMsg,
+    /// Meta's own Cloud API.
+    Meta,
 }
 
 /// A name that is no provider's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown provider '{0}'; known: kaleyra")]
+#[error("unknown provider '{0}'; known: kaleyra, lipachat, 1msg, meta")]
 pub struct UnknownProvider(String);
 
 impl Provider {
+    /// Every provider.
+    pub const ALL: [Self; 4] = [Self::Kaleyra, Self::LipaChat, Self::OneMsg, Self::Meta];
+
     /// The name in commands, columns and metrics.
     pub fn word(self) -> &'static str {
         match self {
             Self::Kaleyra => "kaleyra",
+            Self::LipaChat => "lipachat",
+            Self::OneMsg => "1msg",
+            Self::Meta => "meta",
         }
     }
 }
@@ -34,9 +46,24 @@ impl FromStr for Provider {
     type Err = UnknownProvider;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "kaleyra" => Ok(Self::Kaleyra),
-            other => Err(UnknownProvider(other.to_owned())),
+        Self::ALL
+            .into_iter()
+            .find(|provider| provider.word() == text)
+            .ok_or_else(|| UnknownProvider(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_is_read_back_from_its_word_and_named_when_none_fits() {
+        let known = UnknownProvider(String::new()).to_string();
+        for provider in Provider::ALL {
+            assert_eq!(provider.word().parse(), Ok(provider));
+            assert!(known.contains(provider.word()), "{known}");
         }
+        assert!("Kaleyra".parse::<Provider>().is_err());
     }
 }

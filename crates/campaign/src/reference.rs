@@ -33,6 +33,13 @@ impl ReferenceKey {
         Reference(Uuid::from_bytes(block.into()))
     }
 
+    /// A reference for a test message of this campaign: of the form of all others, it leads to nobody. `random` makes it
+    /// differ from that of any other test.
+    pub fn seal_test(&self, campaign: CampaignId, random: u32) -> Reference {
+        // No recipient has a place below 1, and `open` takes none.
+        self.seal(campaign, Seq(i32::MIN | (random & 0x7fff_ffff).cast_signed()))
+    }
+
     /// The recipient this reference leads to, or `None` when it is not one of ours.
     pub fn open(&self, reference: Reference) -> Option<(CampaignId, Seq)> {
         let mut block = reference.0.into_bytes().into();
@@ -85,6 +92,14 @@ mod tests {
             let key = ReferenceKey::new(key);
             let reference = Reference::parse(&key.seal(CampaignId(campaign), Seq(seq)).to_string()).unwrap();
             prop_assert_eq!(key.open(reference), Some((CampaignId(campaign), Seq(seq))));
+        }
+
+        #[test]
+        fn the_reference_of_a_test_leads_to_nobody(campaign in 1..i64::MAX, random: u32, other: u32) {
+            let key = ReferenceKey::new([7; 16]);
+            let of_test = |random| key.seal_test(CampaignId(campaign), random);
+            prop_assert_eq!(key.open(of_test(random)), None);
+            prop_assert_eq!(of_test(random) == of_test(other), random << 1 == other << 1);
         }
 
         #[test]

@@ -3,29 +3,31 @@
 //! A text without a variable is rendered once, when the campaign is compiled. A missing or empty variable is an error,
 //! never an empty place in a message.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use minijinja::Environment;
-use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 use crate::compile::{
-    Action, BODY_LIMIT, CTA_LIMIT, CompileError, Compiler, FOOTER_LIMIT, HEADER_LIMIT, Node, Text, flow_name,
+    Action, BODY_LIMIT, CTA_LIMIT, CompileError, Compiler, FOOTER_LIMIT, HEADER_LIMIT, Text,
 };
 use crate::flow::{FlowAction, FlowMessage, FlowMode, FlowName, FlowTemplate};
+use crate::texts::Texts;
 use crate::variables::Variables;
 
 /// Why a message could not be filled in for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A variable that the message needs is missing or empty in this row.
-    #[error("[flow] {field}: a variable is missing or empty in this row")]
+    #[error("[{section}] {field}: a variable is missing or empty in this row")]
     Missing {
+        /// The section of the campaign file.
+        section: &'static str,
         /// The field of the campaign file.
         field: String,
     },
     /// The filled-in text is longer than WhatsApp takes.
-    #[error("[flow] {field}: {length} characters when filled in, at most {limit}")]
+    #[error("[{section}] {field}: {length} characters when filled in, at most {limit}")]
     TooLong {
+        /// The section of the campaign file.
+        section: &'static str,
         /// The field of the campaign file.
         field: String,
         /// Its length for this recipient, in characters.
@@ -33,6 +35,9 @@ pub enum RenderError {
         /// WhatsApp's limit.
         limit: usize,
     },
+    /// Only a template could be sent to this recipient, and the campaign has none.
+    #[error("their 24-hour window is closed, and the campaign has no [template]")]
+    WindowClosed,
 }
 
 impl RenderError {
@@ -41,14 +46,15 @@ impl RenderError {
         match self {
             Self::Missing { .. } => "variable_missing",
             Self::TooLong { .. } => "text_too_long",
+            Self::WindowClosed => "window_closed",
         }
     }
 }
 
 /// A flow message whose texts are parsed and whose fields are known to be right.
 #[derive(Debug)]
-pub struct CompiledFlow {
-    texts: Environment<'static>,
+pub(crate) struct CompiledFlow {
+    texts: Texts,
     header: Option<Text>,
     body: Text,
     footer: Option<Text>,
@@ -61,118 +67,50 @@ pub struct CompiledFlow {
 
 impl CompiledFlow {
     /// Parses and checks the author's message.
-    pub fn compile(template: &FlowTemplate) -> Result<Self, CompileError> {
-        let mut compiler = Compiler::new();
+    pub(crate) fn compile(template: &FlowTemplate) -> Result<Self, CompileError> {
+        let mut compiler = Compiler::new("flow");
         let header = compiler.optional("header", template.header.as_deref(), HEADER_LIMIT)?;
         let body = compiler.required("body", &template.body, BODY_LIMIT)?;
         let footer = compiler.optional("footer", template.footer.as_deref(), FOOTER_LIMIT)?;
         let cta = compiler.required("cta", &template.cta, CTA_LIMIT)?;
-        let flow = flow_name(template)?;
+        let flow = compiler.flow_name(template)?;
         let action = compiler.action(template)?;
-        let Compiler { texts, variables } = compiler;
-        let mut compiled = Self {
-            texts,
-            header,
-            body,
-            footer,
-            cta,
-            flow,
-            action,
-            mode: template.mode,
-            variables: BTreeSet::new(),
-        };
-        compiled.variables =
-            variables.iter().filter(|variable| compiled.needs(variable, &variables)).cloned().collect();
+        let (texts, all) = compiler.finish();
+        let (mode, variables) = (template.mode, BTreeSet::new());
+        let mut compiled = Self { texts, header, body, footer, cta, flow, action, mode, variables };
+        compiled.variables = Texts::needed(&all, |variables| compiled.render(variables).map(drop));
         Ok(compiled)
     }
 
-    /// Whether nobody can be sent to without this variable; one with a default, or asked about by `if`, is optional.
-    fn needs(&self, variable: &String, all: &BTreeSet<String>) -> bool {
-        let others =
-            all.iter().filter(|other| *other != variable).map(|other| (other.as_str(), "1")).collect();
-        matches!(self.render(&others), Err(RenderError::Missing { .. }))
-    }
-
     /// The variables that the message needs of every recipient.
-    pub fn variables(&self) -> &BTreeSet<String> {
+    pub(crate) fn variables(&self) -> &BTreeSet<String> {
         &self.variables
     }
 
     /// Fills in the message for one recipient.
-    pub fn render(&self, variables: &Variables) -> Result<FlowMessage, RenderError> {
-        let variables = &context(variables);
-        let text = |text: &Text| self.text(text, variables);
+    pub(crate) fn render(&self, variables: &Variables) -> Result<FlowMessage, RenderError> {
+        let variables = &Texts::context(variables);
+        let text = |text: &Text| self.texts.text(text, variables);
         let header = self.header.as_ref().map(text).transpose()?;
         let body = text(&self.body)?;
         let footer = self.footer.as_ref().map(text).transpose()?;
         let cta = text(&self.cta)?;
         let action = match &self.action {
             Action::Navigate { screen, data } => {
-                let data = data.as_ref().map(|node| self.object(node, variables)).transpose()?;
+                let data = data.as_ref().map(|node| self.texts.object(node, variables)).transpose()?;
                 FlowAction::Navigate { screen: screen.clone(), data }
             }
             Action::DataExchange => FlowAction::DataExchange,
         };
         Ok(FlowMessage { header, body, footer, cta, flow: self.flow.clone(), action, mode: self.mode })
     }
-
-    fn text(&self, text: &Text, variables: &minijinja::Value) -> Result<String, RenderError> {
-        let (field, limit) = match text {
-            Text::Fixed(text) => return Ok(text.clone()),
-            Text::Template { field, limit } => (field, *limit),
-        };
-        let missing = || RenderError::Missing { field: field.clone() };
-        let filled = self
-            .texts
-            .get_template(field)
-            .and_then(|template| template.render(variables.clone()))
-            .map_err(|_| missing())?;
-        if filled.trim().is_empty() {
-            return Err(missing());
-        }
-        match filled.chars().count() {
-            length if length > limit => Err(RenderError::TooLong { field: field.clone(), length, limit }),
-            _ => Ok(filled),
-        }
-    }
-
-    fn object(&self, node: &Node, variables: &minijinja::Value) -> Result<Map<String, Value>, RenderError> {
-        match self.value(node, variables)? {
-            Value::Object(members) => Ok(members),
-            _ => Ok(Map::new()),
-        }
-    }
-
-    fn value(&self, node: &Node, variables: &minijinja::Value) -> Result<Value, RenderError> {
-        Ok(match node {
-            Node::Fixed(value) => value.clone(),
-            Node::Text(text) => Value::String(self.text(text, variables)?),
-            Node::List(items) => {
-                items.iter().map(|item| self.value(item, variables)).collect::<Result<_, _>>()?
-            }
-            Node::Object(members) => Value::Object(
-                members
-                    .iter()
-                    .map(|(name, node)| Ok((name.clone(), self.value(node, variables)?)))
-                    .collect::<Result<_, RenderError>>()?,
-            ),
-        })
-    }
-}
-
-/// The variables as the template engine sees them: an empty cell is as missing as no cell.
-fn context(variables: &Variables) -> minijinja::Value {
-    let filled = variables.0.iter().filter(|(_, cell)| !cell.trim().is_empty());
-    minijinja::Value::from(
-        filled.map(|(name, cell)| (name.clone(), cell.clone())).collect::<BTreeMap<_, _>>(),
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flow::FlowActionKind;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn template() -> FlowTemplate {
         serde_json::from_value(json!({
@@ -214,10 +152,16 @@ mod tests {
         let compiled = CompiledFlow::compile(&template()).unwrap();
         let mut empty = anna();
         empty.0.insert("first_name".into(), "  ".into());
-        assert_eq!(compiled.render(&empty), Err(RenderError::Missing { field: "body".into() }));
+        assert_eq!(
+            compiled.render(&empty),
+            Err(RenderError::Missing { section: "flow", field: "body".into() })
+        );
         let mut missing = anna();
         missing.0.remove("day");
-        assert_eq!(compiled.render(&missing), Err(RenderError::Missing { field: "data.days.1".into() }));
+        assert_eq!(
+            compiled.render(&missing),
+            Err(RenderError::Missing { section: "flow", field: "data.days.1".into() })
+        );
     }
 
     #[test]
@@ -228,7 +172,7 @@ mod tests {
         let mut variables = anna();
         variables.0.insert("first_name".into(), String::new());
         let error = compiled.render(&variables).unwrap_err();
-        assert_eq!(error, RenderError::Missing { field: "data.name".into() });
+        assert_eq!(error, RenderError::Missing { section: "flow", field: "data.name".into() });
         template.data.clear();
         let compiled = CompiledFlow::compile(&template).unwrap();
         assert_eq!(compiled.render(&variables).unwrap().body, "Hello friend");
@@ -250,7 +194,10 @@ mod tests {
         let mut long = anna();
         long.0.insert("first_name".into(), "é".repeat(1024));
         let error = compiled.render(&long).unwrap_err();
-        assert_eq!(error, RenderError::TooLong { field: "body".into(), length: 1046, limit: 1024 });
+        assert_eq!(
+            error,
+            RenderError::TooLong { section: "flow", field: "body".into(), length: 1046, limit: 1024 }
+        );
         assert!(compiled.render(&anna()).is_ok());
     }
 

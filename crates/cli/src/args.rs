@@ -51,6 +51,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SenderCommand,
     },
+    /// The providers: what their answers mean
+    Provider {
+        #[command(subcommand)]
+        command: ProviderCommand,
+    },
     /// Campaigns: a message, a list and a sender
     Campaign {
         #[command(subcommand)]
@@ -93,6 +98,40 @@ pub(crate) enum SenderCommand {
     Hold { name: String },
     /// Open a stopped sender again
     Resume { name: String },
+    /// Send one real message to one number, outside the campaign's counts
+    Test(SenderTest),
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct SenderTest {
+    /// The sender
+    pub(crate) name: String,
+    /// The number it goes to, with its country code
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) to: String,
+    /// The campaign whose message is sent
+    #[arg(long, value_name = "ID")]
+    pub(crate) campaign: CampaignId,
+    /// A variable of the message; without it a variable shows its own name
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// Print the request without sending it; the key is masked
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, like first_name=Anna")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ProviderCommand {
+    /// Print the answers of a provider and what is done about each
+    Errors {
+        /// The provider
+        provider: Provider,
+    },
 }
 
 /// What of a sender can be changed while it sends.
@@ -141,7 +180,7 @@ pub(crate) struct SenderAdd {
     /// Our WhatsApp business number
     #[arg(long, value_name = "DIGITS")]
     pub(crate) number: String,
-    /// Account id at the provider (Kaleyra: SID)
+    /// Account id at the provider (Kaleyra: SID, 1msg: instance id, Meta: phone number id)
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<String>,
     /// Environment variable of the workers that holds the key
@@ -244,7 +283,7 @@ pub(crate) struct Simulator {
     /// Where to listen; port 0 is any free port
     #[arg(long, default_value = "127.0.0.1:8070")]
     pub(crate) listen: SocketAddr,
-    /// The account the provider knows (Kaleyra: SID)
+    /// The account the provider knows (Kaleyra: SID, 1msg: instance id, Meta: phone number id)
     #[arg(long, default_value = "HXSIMULATOR00IN")]
     pub(crate) account: String,
     /// The business number the provider knows
@@ -253,7 +292,7 @@ pub(crate) struct Simulator {
     /// Environment variable that holds the key the provider knows; without it the key is simulator-key
     #[arg(long, value_name = "VAR")]
     pub(crate) api_key_env: Option<String>,
-    /// Messages until the balance is used up and E110 is answered; without it endless
+    /// Messages until the balance is used up and is refused as low (Kaleyra: E110); without it endless
     #[arg(long)]
     pub(crate) balance: Option<u64>,
     /// Requests in a sliding window above which 429 is answered, such as 20/s

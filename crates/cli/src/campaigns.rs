@@ -19,6 +19,8 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             let text = std::fs::read_to_string(&file)
                 .map_err(|error| Refused(format!("cannot read {}: {error}", file.display())))?;
             let definition = Definition::parse(&text).with_context(|| file.display().to_string())?;
+            let provider = store.sender(&definition.sender).await?.provider;
+            definition.check_for(provider).with_context(|| file.display().to_string())?;
             let id = store.create_campaign(&definition).await?;
             line(id);
             Ok(())
@@ -73,6 +75,8 @@ async fn list(store: &Store) -> anyhow::Result<()> {
 /// Refuses a campaign that could not be sent to everybody as written.
 pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let campaign = store.campaign(id).await?;
+    let provider = store.sender(&campaign.definition.sender).await?.provider;
+    campaign.definition.check_for(provider)?;
     let message = campaign.definition.compile().map_err(|error| Refused(error.to_string()))?;
     if campaign.recipients == 0 {
         let says = format!(

@@ -11,11 +11,13 @@ mod keys;
 mod logging;
 mod output;
 mod progress;
+mod providers;
 mod reports;
 mod roles;
 mod senders;
 mod settings;
 mod shutdown;
+mod trial;
 mod waits;
 
 use std::process::ExitCode;
@@ -47,6 +49,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Migrate => roles::migrate(&settings).await,
         Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
+        Command::Provider { command } => providers::run(&settings, &command),
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::Waiting { json } => waits::run(&settings, json).await,
         Command::Producer => roles::producer(&settings).await,

@@ -7,6 +7,7 @@ use crate::args::{SenderAdd, SenderCommand};
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
 use crate::settings::Settings;
+use crate::trial;
 
 const OPERATOR: &str = "operator";
 
@@ -37,6 +38,7 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
             });
             Ok(())
         }
+        SenderCommand::Test(test) => trial::run(&store, settings, test).await,
         SenderCommand::Resume { name } => {
             let sender = store.sender(&name).await?;
             let opened = store.open_sender(sender.id, OPERATOR).await?;

@@ -9,7 +9,7 @@ use crate::alerts;
 use crate::exit::Refused;
 
 /// The sections there are.
-const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http", "alerts"];
+const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http", "providers", "alerts"];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
 /// The merged configuration; a section is read when it is needed.
@@ -55,7 +55,8 @@ impl Settings {
     }
 
     pub(crate) fn http(&self) -> Result<whatsapp::Config, Refused> {
-        let config: whatsapp::Config = self.section("http", None)?;
+        let mut config: whatsapp::Config = self.section("http", None)?;
+        config.overrides = self.section("providers", None)?;
         config.check().map_err(|error| Refused(format!("[http] {error}")))?;
         Ok(config)
     }
@@ -172,10 +173,16 @@ mod tests {
     fn a_wrong_key_section_or_value_is_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-            "unknown section 'consumers'; there are postgres, broker, producer, consumer, http, alerts"
+                "unknown section 'consumers'; there are postgres, broker, producer, consumer, http, providers, alerts"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");
+        let error =
+            load("[providers.meta.errors]\n1 = \"ignore\"", &[]).unwrap().http().unwrap_err().to_string();
+        assert!(
+            error.starts_with("[providers] meta.errors.1: 'ignore' is no class; write throttle"),
+            "{error}"
+        );
         let error = load("", &[]).unwrap().postgres().unwrap_err().to_string();
         assert!(error.starts_with("DATABASE_URL is not set"), "{error}");
         let error = load("[consumer]\nlease = \"10s\"", &[]).unwrap().consumer().unwrap_err().to_string();

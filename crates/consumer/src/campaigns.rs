@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use campaign::{CampaignId, CampaignState, CompiledFlow, Outcome, Policy, Refusals, Stop};
+use campaign::{CampaignId, CampaignState, CompiledMessage, Outcome, Policy, Refusals, Stop};
 use store::Store;
 use tokio::sync::RwLock;
 
@@ -14,7 +14,7 @@ const KEPT: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Campaign {
     /// Its message.
-    pub(crate) message: CompiledFlow,
+    pub(crate) message: CompiledMessage,
     /// Its rules.
     pub(crate) policy: Policy,
     refusals: Mutex<Refusals>,

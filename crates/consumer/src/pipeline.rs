@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, judge};
+use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
@@ -74,7 +74,7 @@ async fn deliver(
 ) -> RecordedOutcome {
     let not_sent =
         |outcome| RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: None };
-    let message = match campaign.message.render(&row.variables) {
+    let message = match campaign.message.render(&row.variables, Window::Unheard) {
         Ok(message) => message,
         Err(error) => return not_sent(Outcome::Failed { reason: refused_by_ourselves(&error) }),
     };

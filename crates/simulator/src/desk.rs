@@ -15,14 +15,14 @@ use crate::dice::Dice;
 use crate::fault::{Effect, ResetPoint, Stage};
 use crate::injector::Injector;
 use crate::outcome::{ACCEPTED, LOW_BALANCE, OutcomeId, Outcomes, RATE_LIMITED};
-use crate::provider::{Examined, Finding, Rules};
+use crate::provider::{Accepted, Examined, Finding, Rules, rules};
 use crate::window::Gauge;
 use crate::{Config, Error, Latency, Msisdn};
 
 /// All there is of a running simulator besides its connections.
 pub(crate) struct Desk {
     pub(crate) config: Config,
-    pub(crate) rules: Rules,
+    pub(crate) rules: Box<dyn Rules>,
     pub(crate) outcomes: Outcomes,
     pub(crate) in_flight: AtomicU64,
     start: Instant,
@@ -56,7 +56,7 @@ pub(crate) struct Decision {
 
 impl Desk {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
-        let rules = Rules::new(&config);
+        let rules = rules(&config);
         let outcomes = Outcomes::new(rules.outcomes());
         let state = Mutex::new(State::new(&config, &outcomes)?);
         Ok(Self { config, rules, outcomes, in_flight: AtomicU64::new(0), start: Instant::now(), state })
@@ -92,12 +92,14 @@ impl Desk {
         let fault = verdict.effect.as_ref().and_then(Effect::kind);
         let entered =
             Entered { arrival_us, peer_port, status: status.unwrap_or(0), outcome: verdict.outcome, fault };
+        let echo = if verdict.told == ACCEPTED { self.rules.echo(&examined) } else { None };
         state.book.enter(examined, entered);
         let (salt, sequence) = (state.salt, state.book.len());
         drop(state);
 
         let accepted_body = (verdict.told == ACCEPTED)
-            .then(|| self.rules.accepted_body(&self.rules.message_id(salt, sequence)));
+            .then(|| Accepted { message_id: self.rules.message_id(salt, sequence), recipient, echo })
+            .map(|accepted| self.rules.accepted_body(&accepted));
         Decision {
             told: verdict.told,
             status,

@@ -36,6 +36,7 @@ pub(crate) async fn handle(
     let arrived = Arrived {
         method: &head.method,
         path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         body: body.as_deref(),
     };
@@ -81,7 +82,8 @@ fn respond(desk: &Desk, decision: Decision, flight: Flight) -> Response<Reply> {
     let outcome = desk.outcomes.get(decision.told);
     let body =
         decision.accepted_body.or_else(|| outcome.map(|outcome| outcome.body.clone())).unwrap_or_default();
-    let mut content_type = HeaderValue::from_static("application/json");
+    let its_type = outcome.map_or("application/json", |outcome| outcome.content_type);
+    let mut content_type = HeaderValue::from_static(its_type);
     let mut retry_after = (decision.told == RATE_LIMITED).then_some(desk.config.retry_after_s).flatten();
     let mut location = None;
     let (bytes, manner) = match decision.effect {

@@ -4,13 +4,13 @@
 //! that a wrong content type or an unreadable body is an incorrect payload.
 
 use bytes::Bytes;
-use hyper::{HeaderMap, Method, StatusCode, header};
+use hyper::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::check::{Object, Unknown, Wrong};
 use crate::outcome::{Outcome, OutcomeId};
-use crate::provider::{Arrived, Examined, Finding, Remark};
+use crate::provider::{Accepted, Arrived, Examined, Finding, Rules, remark};
 use crate::{Config, Msisdn, message};
 
 const BAD_CREDENTIALS: OutcomeId = 3;
@@ -23,38 +23,15 @@ const METHOD_NOT_ALLOWED: OutcomeId = 7;
 const MOST_REF_CHARACTERS: usize = 255;
 
 /// The account the simulator plays.
-pub(crate) struct Rules {
+pub(crate) struct Kaleyra {
     sid: String,
     number: Msisdn,
     api_key: SecretString,
 }
 
-impl Rules {
+impl Kaleyra {
     pub(crate) fn new(config: &Config) -> Self {
         Self { sid: config.account.clone(), number: config.number, api_key: config.api_key.clone() }
-    }
-
-    pub(crate) fn examine(&self, request: &Arrived<'_>) -> Examined {
-        let mut examined = Examined::default();
-        let body = request.body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
-        if let Some(body) = &body {
-            note_particulars(body, &mut examined);
-        }
-        if let Err(outcome) = self.admit(request) {
-            examined.finding = Finding::Stranger(outcome);
-            return examined;
-        }
-        let unknown = Unknown::default();
-        let verdict = check_content_type(request.headers).and_then(|()| match &body {
-            Some(body) => check_body(body, &unknown),
-            None => Err(Wrong("the body must be JSON of at most 1 MiB".to_owned())),
-        });
-        let wrong = verdict.err().map(|Wrong(what)| what);
-        if wrong.is_some() {
-            examined.finding = Finding::Faulty(BAD_PAYLOAD);
-        }
-        examined.remark = Remark { unknown_fields: unknown.into_inner(), wrong };
-        examined
     }
 
     /// Path, method, account, key and sender, in this order.
@@ -78,6 +55,41 @@ impl Rules {
     }
 }
 
+impl Rules for Kaleyra {
+    fn outcomes(&self) -> Vec<Outcome> {
+        outcomes()
+    }
+
+    fn examine(&self, request: &Arrived<'_>) -> Examined {
+        let mut examined = Examined::default();
+        let body = request.body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
+        if let Some(body) = &body {
+            note_particulars(body, &mut examined);
+        }
+        if let Err(outcome) = self.admit(request) {
+            examined.finding = Finding::Stranger(outcome);
+            return examined;
+        }
+        examined.remark = remark(request, body.as_ref(), check_body);
+        if examined.remark.wrong.is_some() {
+            examined.finding = Finding::Faulty(BAD_PAYLOAD);
+        }
+        examined
+    }
+
+    /// `A` and 19 more characters, as long as the one on the page.
+    fn message_id(&self, salt: u32, sequence: u64) -> String {
+        message_id(salt, sequence)
+    }
+
+    fn accepted_body(&self, accepted: &Accepted) -> Bytes {
+        let id = &accepted.message_id;
+        Bytes::from(format!(
+            r#"{{"code":"WA202","message":"Request Accepted","data":{{"message_id":"{id}"}},"error":{{}}}}"#
+        ))
+    }
+}
+
 /// Every answer of the page, its own words, and four that it does not describe.
 pub(crate) fn outcomes() -> Vec<Outcome> {
     let low_balance = "Please check your balance, You have a low balance!";
@@ -87,10 +99,8 @@ pub(crate) fn outcomes() -> Vec<Outcome> {
     let credentials = "Incorrect SID or API key.";
     let number = "Phone number is not present or does not belong to the account.";
     let payload = "Refer to correct payload format";
-    let accepted =
-        Outcome { name: "accepted", code: "WA202", status: StatusCode::ACCEPTED, body: Bytes::new() };
     vec![
-        accepted,
+        Outcome::accepted("WA202", 202),
         refusal("low_balance", 400, "E110", low_balance, &json!({"balance": low_balance})),
         refusal("rate_limited", 429, "429", "Too many requests", &json!({"error": "Too many requests"})),
         refusal("bad_credentials", 401, "RBC001", credentials, &json!({"error": credentials})),
@@ -117,23 +127,14 @@ pub(crate) fn outcomes() -> Vec<Outcome> {
     ]
 }
 
-/// `A` and 19 more characters, as long as the one on the page.
-pub(crate) fn message_id(salt: u32, sequence: u64) -> String {
+fn message_id(salt: u32, sequence: u64) -> String {
     format!("A{salt:08X}{sequence:011}")
-}
-
-pub(crate) fn accepted_body(message_id: &str) -> Bytes {
-    let body = format!(
-        r#"{{"code":"WA202","message":"Request Accepted","data":{{"message_id":"{message_id}"}},"error":{{}}}}"#
-    );
-    Bytes::from(body)
 }
 
 fn refusal(name: &'static str, status: u16, code: &'static str, message: &str, error: &Value) -> Outcome {
     let data = if code == "RBC001" { json!([]) } else { json!({}) };
     let body = json!({"code": code, "message": message, "data": data, "error": error});
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    Outcome { name, code, status, body: Bytes::from(body.to_string()) }
+    Outcome::refusal(name, status, code, Bytes::from(body.to_string()))
 }
 
 /// What the ledger keeps of any body, right or wrong.
@@ -148,20 +149,12 @@ fn note_particulars(body: &Value, examined: &mut Examined) {
     examined.ref2 = extra("ref2");
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), Wrong> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = value.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
-        Ok(())
-    } else {
-        Err(Wrong("header content-type: must be application/json".to_owned()))
-    }
-}
-
 fn check_body(body: &Value, unknown: &Unknown) -> Result<(), Wrong> {
     let root = Object::root(body, unknown)?;
     root.knows(&["messaging_object", "extra_info"]);
-    check_messaging_object(&root.required_object("messaging_object")?)?;
+    let object = root.required_object("messaging_object")?;
+    let kind = message::check_message(&object)?;
+    object.knows(&["messaging_product", "recipient_type", "to", "type", kind]);
     if let Some(extra) = root.object("extra_info")? {
         extra.knows(&["ref", "ref1", "ref2", "wa_source"]);
         for name in ["ref", "ref1", "ref2", "wa_source"] {
@@ -169,20 +162,6 @@ fn check_body(body: &Value, unknown: &Unknown) -> Result<(), Wrong> {
         }
     }
     Ok(())
-}
-
-fn check_messaging_object(object: &Object<'_, '_>) -> Result<(), Wrong> {
-    object.required_word("messaging_product", &["whatsapp"])?;
-    object.word("recipient_type", &["individual"])?;
-    let to = object.required_text("to", 1..=usize::MAX)?;
-    if Msisdn::parse(to).is_none() {
-        return Err(object.wrong("to", "must be one E.164 number"));
-    }
-    // Left out it means text, which is no message of this endpoint.
-    let kind = object.required_word("type", &["interactive", "template"])?;
-    object.knows(&["messaging_product", "recipient_type", "to", "type", kind]);
-    let content = object.required_object(kind)?;
-    if kind == "template" { message::check_template(&content) } else { message::check_interactive(&content) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 //! - It is an independent reading of the vendor's page and shares no code with the `whatsapp` crate, which it checks.
 //! - One request is decided under one lock: sequence, arrival, rate, balance and verdict never contradict each other.
 //! - Nothing that was accepted is ever missing in the ledger, whatever answer the client then got.
-//! - A new provider is one new file beside `kaleyra.rs` and one arm a function in `provider.rs`.
+//! - A new provider is one new file beside `kaleyra.rs` and one arm in `provider.rs`.
 //!
 //! ```no_run
 //! # async fn rehearse() -> Result<(), simulator::Error> {
@@ -58,8 +58,12 @@ mod injector;
 mod kaleyra;
 mod label;
 mod ledger;
+mod lipachat;
 mod message;
+mod meta;
+mod meta_outcomes;
 mod msisdn;
+mod one_msg;
 mod outcome;
 mod provider;
 mod reply;

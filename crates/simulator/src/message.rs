@@ -6,12 +6,35 @@
 
 use serde_json::Value;
 
+use crate::Msisdn;
 use crate::check::{Object, Wrong};
 
-const ANY: std::ops::RangeInclusive<usize> = 1..=usize::MAX;
+pub(crate) const ANY: std::ops::RangeInclusive<usize> = 1..=usize::MAX;
+
+/// Checks a message object but for its members; gives the type of its content.
+pub(crate) fn check_message<'v>(object: &Object<'v, '_>) -> Result<&'v str, Wrong> {
+    object.required_word("messaging_product", &["whatsapp"])?;
+    object.word("recipient_type", &["individual"])?;
+    check_number(object, "to")?;
+    // Left out it means text, which is no message of this endpoint.
+    let kind = object.required_word("type", &["interactive", "template"])?;
+    let content = object.required_object(kind)?;
+    if kind == "template" {
+        check_template(&content)?;
+    } else {
+        check_interactive(&content)?;
+    }
+    Ok(kind)
+}
+
+/// Checks that this member is one number.
+pub(crate) fn check_number(object: &Object<'_, '_>, name: &str) -> Result<Msisdn, Wrong> {
+    let number = object.required_text(name, ANY)?;
+    Msisdn::parse(number).ok_or_else(|| object.wrong(name, "must be one E.164 number"))
+}
 
 /// Checks an `interactive` object of type `flow`.
-pub(crate) fn check_interactive(interactive: &Object<'_, '_>) -> Result<(), Wrong> {
+fn check_interactive(interactive: &Object<'_, '_>) -> Result<(), Wrong> {
     interactive.knows(&["type", "header", "body", "footer", "action"]);
     interactive.required_word("type", &["flow"])?;
     if let Some(header) = interactive.object("header")? {
@@ -28,7 +51,7 @@ pub(crate) fn check_interactive(interactive: &Object<'_, '_>) -> Result<(), Wron
 }
 
 /// Checks a `template` object, its flow button included.
-pub(crate) fn check_template(template: &Object<'_, '_>) -> Result<(), Wrong> {
+fn check_template(template: &Object<'_, '_>) -> Result<(), Wrong> {
     template.knows(&["name", "language", "components"]);
     template.required_text("name", 1..=512)?;
     let language = template.required_object("language")?;
@@ -43,7 +66,12 @@ pub(crate) fn flow_token(message: &Value) -> Option<&str> {
     if let Some(interactive) = message.get("interactive") {
         return interactive.get("action")?.get("parameters")?.get("flow_token")?.as_str();
     }
-    let components = message.get("template")?.get("components")?.as_array()?;
+    button_token(message.get("template")?.get("components")?)
+}
+
+/// The flow token among the components of a template, without any checking.
+pub(crate) fn button_token(components: &Value) -> Option<&str> {
+    let components = components.as_array()?;
     let mut parameters =
         components.iter().filter_map(|component| component.get("parameters")?.as_array()).flatten();
     parameters.find_map(|parameter| parameter.get("action")?.get("flow_token")?.as_str())
@@ -89,7 +117,8 @@ fn check_flow_parameters(parameters: &Object<'_, '_>) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn check_component(component: &Object<'_, '_>) -> Result<(), Wrong> {
+/// Checks one component of a template.
+pub(crate) fn check_component(component: &Object<'_, '_>) -> Result<(), Wrong> {
     let kind = component.required_word("type", &["header", "body", "footer", "button"])?;
     if kind != "button" {
         component.knows(&["type", "parameters"]);

@@ -25,6 +25,20 @@ pub(crate) struct Outcome {
     pub(crate) status: StatusCode,
     /// The whole body; empty for [`ACCEPTED`], whose body carries an id.
     pub(crate) body: Bytes,
+    pub(crate) content_type: &'static str,
+}
+
+impl Outcome {
+    /// The outcome that accepts.
+    pub(crate) fn accepted(code: &'static str, status: u16) -> Self {
+        Self::refusal("accepted", status, code, Bytes::new())
+    }
+
+    /// A refusal whose body is this JSON.
+    pub(crate) fn refusal(name: &'static str, status: u16, code: &'static str, body: Bytes) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { name, code, status, body, content_type: "application/json" }
+    }
 }
 
 /// Every outcome of a provider and of the simulator itself.
@@ -35,9 +49,8 @@ pub(crate) struct Outcomes {
 impl Outcomes {
     /// Completes a provider's table.
     pub(crate) fn new(mut all: Vec<Outcome>) -> Self {
-        let own = |name, status| Outcome { name, code: name, status, body: Bytes::new() };
-        all.push(own("redirected", StatusCode::TEMPORARY_REDIRECT));
-        all.push(own("garbled", StatusCode::BAD_GATEWAY));
+        all.push(Outcome::refusal("redirected", 307, "redirected", Bytes::new()));
+        all.push(Outcome::refusal("garbled", 502, "garbled", Bytes::new()));
         Self { all }
     }
 

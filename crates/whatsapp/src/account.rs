@@ -16,7 +16,7 @@ pub struct Account {
     pub provider: Provider,
     /// Scheme, host and port only; the provider's path is added by its adapter.
     pub base_url: Url,
-    /// The provider's id of the account, where it has one (Kaleyra: SID).
+    /// The provider's id of the account, where it has one (Kaleyra: SID, 1msg: instance id, Meta: phone number id).
     pub account: Option<String>,
     /// Our business number, from which is sent; with or without `+`.
     pub number: String,
@@ -78,7 +78,9 @@ impl Account {
     pub(crate) fn checked_account(&self) -> Result<&str, Error> {
         let wrong = |reason| Err(Error::Account { field: "account", reason });
         match self.account.as_deref() {
-            None | Some("") => wrong("is missing; give the account id (Kaleyra: the SID, HXAP…)"),
+            None | Some("") => wrong(
+                "is missing; give the account id (Kaleyra: the SID, 1msg: the instance id, Meta: the phone number id)",
+            ),
             Some(id) if id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
                 wrong("has other signs than letters and digits; give the account id as the provider shows it")
             }
@@ -88,20 +90,35 @@ impl Account {
 
     /// The key as a header that no `Debug` shows.
     pub(crate) fn checked_key(&self) -> Result<HeaderValue, Error> {
-        let wrong = |reason| Error::Account { field: "key", reason };
+        header(self.checked_token()?)
+    }
+
+    /// The key as `Authorization: Bearer`.
+    pub(crate) fn checked_bearer(&self) -> Result<HeaderValue, Error> {
+        header(&format!("Bearer {}", self.checked_token()?))
+    }
+
+    /// The key itself, for an address that must hold it.
+    pub(crate) fn checked_token(&self) -> Result<&str, Error> {
+        let wrong = |reason| Err(Error::Account { field: "key", reason });
         let key = self.api_key.expose_secret();
         if key.is_empty() {
-            return Err(wrong("is empty; check the variable or file it is read from"));
+            return wrong("is empty; check the variable or file it is read from");
         }
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(wrong(
+            return wrong(
                 "holds a space, a line break or another sign no key has; check where it is read from",
-            ));
+            );
         }
-        let mut value = HeaderValue::from_str(key).map_err(|_| wrong("cannot be sent in a header"))?;
-        value.set_sensitive(true);
-        Ok(value)
+        Ok(key)
     }
+}
+
+fn header(key: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(key)
+        .map_err(|_| Error::Account { field: "key", reason: "cannot be sent in a header" })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn is_loopback(url: &Url) -> bool {

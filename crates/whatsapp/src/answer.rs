@@ -10,9 +10,8 @@ use campaign::{Provider, Refusal, StopReason, Verdict};
 use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 
-use crate::kaleyra;
-use crate::kaleyra_errors;
-use crate::rule::Rule;
+use crate::adapter::adapter;
+use crate::rule::{Class, Rule};
 
 /// What was heard of a provider: the parts of an answer that a verdict rests on.
 #[derive(Clone, Copy)]
@@ -36,20 +35,54 @@ impl std::fmt::Debug for Heard<'_> {
 
 /// What a whole answer means.
 pub fn judge_answer(provider: Provider, heard: &Heard<'_>) -> Verdict {
-    match provider {
-        Provider::Kaleyra => kaleyra::judge(heard),
-    }
+    adapter(provider).judge(heard)
 }
 
 /// The provider's table of documented answers, for people.
 pub fn error_map(provider: Provider) -> &'static [Rule] {
-    match provider {
-        Provider::Kaleyra => kaleyra_errors::ERRORS,
+    adapter(provider).errors()
+}
+
+/// What an answer says, as its adapter read it.
+pub(crate) struct Said<'a> {
+    /// The code in the body, if it is a clean one.
+    pub(crate) code: Option<Cow<'static, str>>,
+    /// The provider's words, to be searched and never kept.
+    pub(crate) message: &'a str,
+    /// The message id, if everything else in the body says success as well.
+    pub(crate) message_id: Option<&'a Value>,
+    /// Whether the body says outright that the message was not taken, whatever the HTTP status.
+    pub(crate) is_refusal: bool,
+}
+
+/// The verdict on an answer by its provider's rules, of which the first that covers it holds.
+pub(crate) fn decide<'r>(
+    rules: impl IntoIterator<Item = &'r Rule>,
+    heard: &Heard<'_>,
+    said: Said<'_>,
+) -> Verdict {
+    let rule = rules.into_iter().find(|rule| rule.covers(heard.status, &said));
+    let is_success = (200..300).contains(&heard.status);
+    if is_success && (!said.is_refusal || said.message_id.is_some()) {
+        let refused = said.is_refusal || rule.is_some_and(|rule| rule.class != Class::Accepted);
+        return accepted(said.message_id, refused);
+    }
+    match rule {
+        _ if (300..400).contains(&heard.status) => redirected(heard.status),
+        Some(rule) => rule.verdict(heard, &said),
+        None if is_success => Verdict::Rejected { refusal: unknown_refusal(said.code) },
+        None => undocumented(heard, said.code),
     }
 }
 
+/// A refusal that says so itself, without anything the provider's table knows.
+fn unknown_refusal(code: Option<Cow<'static, str>>) -> Refusal {
+    let code = code.unwrap_or(Cow::Borrowed("refused"));
+    Refusal { code, text: "refused with words that are not in the provider's table".into() }
+}
+
 /// The verdict on a 2xx answer with this message id, in which a documented refusal may stand all the same.
-pub(crate) fn accepted(message_id: Option<&Value>, refused: bool) -> Verdict {
+fn accepted(message_id: Option<&Value>, refused: bool) -> Verdict {
     const NO_ID: Refusal =
         Refusal::new("no_message_id", "the provider's answer is a success without a message id");
     const BOTH: Refusal =
@@ -64,7 +97,7 @@ pub(crate) fn accepted(message_id: Option<&Value>, refused: bool) -> Verdict {
 }
 
 /// The verdict on a redirect: no provider sends one, so the base address leads elsewhere, for every recipient alike.
-pub(crate) fn redirected(status: u16) -> Verdict {
+fn redirected(status: u16) -> Verdict {
     Verdict::StopSender {
         refusal: Refusal {
             code: http_code(status),
@@ -75,7 +108,7 @@ pub(crate) fn redirected(status: u16) -> Verdict {
 }
 
 /// The verdict on an answer outside 2xx and 3xx that the provider's table does not know.
-pub(crate) fn undocumented(heard: &Heard<'_>, code: Option<Cow<'static, str>>) -> Verdict {
+fn undocumented(heard: &Heard<'_>, code: Option<Cow<'static, str>>) -> Verdict {
     let code = code.unwrap_or_else(|| http_code(heard.status));
     let refusal = |text: &'static str| Refusal { code, text: text.into() };
     match heard.status {
@@ -124,7 +157,8 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(pause.clamp(Duration::from_secs(1), Duration::from_mins(15)))
 }
 
-fn http_code(status: u16) -> Cow<'static, str> {
+/// Our code for an answer that has none.
+pub(crate) fn http_code(status: u16) -> Cow<'static, str> {
     format!("http_{status}").into()
 }
 

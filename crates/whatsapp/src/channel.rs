@@ -3,19 +3,19 @@
 use std::fmt;
 use std::time::Duration;
 
-use campaign::{CampaignId, FlowMessage, Msisdn, Provider, Reference, Verdict};
-use reqwest::header::HeaderMap;
+use campaign::{CampaignId, Message, Msisdn, Provider, Reference, Refusal, StopReason, Verdict};
 use reqwest::{Method, Request, Response};
-use serde::Serialize;
 use tokio::time::Instant;
-use url::Url;
 
 use crate::account::Account;
-use crate::answer::{self, Heard, judge_answer};
+use crate::adapter::{Adapter, Route, adapter};
+use crate::answer::{self, Heard};
 use crate::client::Client;
 use crate::error::Error;
-use crate::kaleyra;
 use crate::transport::{ANSWER_TOO_LARGE, judge_failure};
+
+/// What is shown where a key stands.
+const MASK: &str = "********";
 
 /// One message on its way to one recipient.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +23,12 @@ pub struct Outgoing<'a> {
     /// The recipient.
     pub to: Msisdn,
     /// What is sent.
-    pub message: &'a FlowMessage,
+    pub message: &'a Message,
     /// Leads back to the recipient's row; the flow token, and what receipts carry.
     pub reference: Reference,
     /// The campaign.
     pub campaign: CampaignId,
-    /// Which attempt this is, from 1.
+    /// Which attempt this is, from 1; 0 is a test, which is no attempt.
     pub attempt: u16,
 }
 
@@ -48,59 +48,67 @@ pub struct Answer {
 pub struct Channel {
     client: Client,
     provider: Provider,
-    url: Url,
-    headers: HeaderMap,
+    route: Route,
 }
 
 impl Channel {
     /// Checks the account and makes address and headers; sends nothing.
     pub fn new(client: Client, account: &Account) -> Result<Self, Error> {
         let base = account.checked_base(client.allow_plain_http)?;
-        let (url, headers) = match account.provider {
-            Provider::Kaleyra => (kaleyra::url(account, &base)?, kaleyra::headers(account)?),
-        };
-        Ok(Self { client, provider: account.provider, url, headers })
+        let route = adapter(account.provider).route(account, &base)?;
+        Ok(Self { client, provider: account.provider, route })
     }
 
     /// Sends one message, as one HTTP request. Every end of it is a verdict. A future dropped before its end leaves
     /// the outcome unknown.
     pub async fn send(&self, outgoing: &Outgoing<'_>) -> Answer {
-        let mut request = Request::new(Method::POST, self.url.clone());
-        *request.headers_mut() = self.headers.clone();
-        *request.body_mut() = Some(self.body(outgoing).into());
         let began = Instant::now();
-        let (http_status, verdict) = match self.client.http.execute(request).await {
-            Ok(response) => (Some(response.status().as_u16()), self.hear(response).await),
-            Err(error) => (None, judge_failure(&error)),
+        let (http_status, verdict) = match self.adapter().body(&self.route, outgoing) {
+            Ok(body) => self.post(outgoing.message, body).await,
+            Err(refusal) => (None, unsendable(outgoing.message, refusal)),
         };
         Answer { verdict, http_status, latency: began.elapsed() }
     }
 
-    /// The request as text, for a person's eyes: the key is masked, number and texts of the recipient are not.
-    pub fn dry_run(&self, outgoing: &Outgoing<'_>) -> String {
-        let mut shown = format!("POST {}\n", self.url);
-        for (name, value) in &self.headers {
-            let value = if value.is_sensitive() { "********" } else { value.to_str().unwrap_or_default() };
-            shown.extend([name.as_str(), ": ", value, "\n"]);
-        }
-        let body = self.body(outgoing);
-        match serde_json::from_slice::<serde_json::Value>(&body) {
-            Ok(body) => format!("{shown}\n{body:#}\n"),
-            Err(_) => format!("{shown}\n{}\n", String::from_utf8_lossy(&body)),
+    async fn post(&self, message: &Message, body: Vec<u8>) -> (Option<u16>, Verdict) {
+        let mut request = Request::new(Method::POST, self.route.url(message).clone());
+        *request.headers_mut() = self.route.headers.clone();
+        *request.body_mut() = Some(body.into());
+        match self.client.http.execute(request).await {
+            Ok(response) => (Some(response.status().as_u16()), self.hear(response).await),
+            Err(error) => (None, judge_failure(&error)),
         }
     }
 
-    fn body(&self, outgoing: &Outgoing<'_>) -> Vec<u8> {
-        match self.provider {
-            Provider::Kaleyra => json(&kaleyra::body(outgoing)),
+    /// The request as text, for a person's eyes: the key is masked, number and texts of the recipient are not. A
+    /// refusal for a message that the provider cannot send.
+    pub fn dry_run(&self, outgoing: &Outgoing<'_>) -> Result<String, Refusal> {
+        let body = self.adapter().body(&self.route, outgoing)?;
+        let mut url = self.route.url(outgoing.message).clone();
+        // All that ever stands in a query is a key.
+        let query = url.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect::<Vec<_>>().join("&");
+        url.set_query((!query.is_empty()).then_some(&query));
+        let mut shown = format!("POST {url}\n");
+        for (name, value) in &self.route.headers {
+            let value = if value.is_sensitive() { MASK } else { value.to_str().unwrap_or_default() };
+            shown.extend([name.as_str(), ": ", value, "\n"]);
         }
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        Ok(format!("{shown}\n{body:#}\n"))
+    }
+
+    fn adapter(&self) -> &'static dyn Adapter {
+        adapter(self.provider)
     }
 
     /// Reads the answer to its end, or to the limit, and judges it.
     async fn hear(&self, mut response: Response) -> Verdict {
         let status = response.status().as_u16();
         let retry_after = answer::retry_after(response.headers());
-        let judge = |body: &[u8]| judge_answer(self.provider, &Heard { status, retry_after, body });
+        let judge = |body: &[u8]| {
+            let verdict = self.adapter().judge(&Heard { status, retry_after, body });
+            self.client.overrides.apply(self.provider, verdict)
+        };
         match read(&mut response, self.client.max_answer_bytes).await {
             Ok(body) => judge(&body),
             // Not the provider's: its status is all there is to go by.
@@ -121,7 +129,7 @@ impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel")
             .field("provider", &self.provider)
-            .field("host", &self.url.host_str())
+            .field("host", &self.route.flow.host_str())
             .finish_non_exhaustive()
     }
 }
@@ -147,9 +155,11 @@ async fn read(response: &mut Response, limit: usize) -> Result<Vec<u8>, Unread> 
     Ok(body)
 }
 
-fn json(body: &impl Serialize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(1024);
-    #[expect(clippy::expect_used, reason = "text keys only, and a Vec takes every write")]
-    serde_json::to_writer(&mut bytes, body).expect("the body of a message is JSON");
-    bytes
+/// A message that the provider has no request for; it is the same for every recipient of the campaign.
+fn unsendable(message: &Message, refusal: Refusal) -> Verdict {
+    let reason = match message {
+        Message::Flow(_) => StopReason::FlowFault,
+        Message::Template(_) => StopReason::TemplateFault,
+    };
+    Verdict::StopCampaign { refusal, reason }
 }

@@ -3,12 +3,14 @@
 //! One request of ours is one request on the wire: no redirect is followed and nothing is repeated.
 
 use std::fmt;
+use std::sync::Arc;
 
 use reqwest::Proxy;
 use reqwest::redirect::Policy;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::overrides::Overrides;
 
 /// The pooled HTTP client that all channels share; cheap to clone.
 #[derive(Clone)]
@@ -16,6 +18,7 @@ pub struct Client {
     pub(crate) http: reqwest::Client,
     pub(crate) max_answer_bytes: usize,
     pub(crate) allow_plain_http: bool,
+    pub(crate) overrides: Arc<Overrides>,
 }
 
 impl Client {
@@ -44,6 +47,7 @@ impl Client {
             http: builder.build().map_err(unbuilt)?,
             max_answer_bytes: config.max_answer_bytes,
             allow_plain_http: config.allow_plain_http,
+            overrides: Arc::new(config.overrides.clone()),
         })
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::error::Error;
+use crate::overrides::Overrides;
 
 /// How requests travel to the providers; the same for every sender of this process.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Config {
     pub max_answer_bytes: usize,
     /// Whether a sender's base address may be plain `http` to another machine, as between containers. Default no.
     pub allow_plain_http: bool,
+    /// What the operator says providers' codes mean; of a section of its own.
+    #[serde(skip)]
+    pub overrides: Overrides,
 }
 
 impl Default for Config {
@@ -47,6 +51,7 @@ impl Default for Config {
             proxy: None,
             max_answer_bytes: 64 * 1024,
             allow_plain_http: false,
+            overrides: Overrides::default(),
         }
     }
 }
@@ -63,6 +68,7 @@ impl fmt::Debug for Config {
             .field("proxy", &self.proxy.as_ref().and_then(Url::host_str))
             .field("max_answer_bytes", &self.max_answer_bytes)
             .field("allow_plain_http", &self.allow_plain_http)
+            .field("overrides", &self.overrides)
             .finish()
     }
 }

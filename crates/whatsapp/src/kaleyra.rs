@@ -1,94 +1,73 @@
-//! Kaleyra (Tata Communications), WhatsApp API version 2: where a flow message is posted, its body, and its answers.
+//! Kaleyra (Tata Communications), WhatsApp API version 2: where a message is posted, its body, and its answers.
 //!
 //! The number in the path is ours; the recipient is `messaging_object.to`. `202` only says that the message was
 //! queued; refusals by WhatsApp come later as receipts, found again by `extra_info.ref`.
 
 use std::fmt;
 
-use campaign::{CampaignId, Msisdn, Reference, Verdict};
+use campaign::{CampaignId, Reference, Refusal, Verdict};
 use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
 use crate::account::Account;
-use crate::answer::{self, Heard};
+use crate::adapter::{Adapter, Route, json};
+use crate::answer::{self, Heard, Said};
 use crate::channel::Outgoing;
 use crate::error::Error;
-use crate::interactive::{Interactive, as_text};
+use crate::interactive::as_text;
 use crate::kaleyra_errors::ERRORS;
-use crate::rule::Class;
+use crate::message_object::MessageObject;
+use crate::rule::Rule;
 
-/// Where this account's messages are posted.
-pub(crate) fn url(account: &Account, base: &Url) -> Result<Url, Error> {
-    let plus = if account.plus_in_path { "+" } else { "" };
-    let (sid, number) = (account.checked_account()?, account.checked_number()?);
-    let mut url = base.clone();
-    url.set_path(&format!("/v2/{sid}/whatsapp/{plus}{number}/messages"));
-    Ok(url)
-}
+pub(crate) struct Kaleyra;
 
-/// The headers of every request of this account.
-pub(crate) fn headers(account: &Account) -> Result<HeaderMap, Error> {
-    let mut headers = HeaderMap::with_capacity(3);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(HeaderName::from_static("api-key"), account.checked_key()?);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(headers)
-}
-
-/// The body of a request.
-pub(crate) fn body<'a>(outgoing: &Outgoing<'a>) -> impl Serialize + use<'a> {
-    Body {
-        messaging_object: MessagingObject {
-            messaging_product: "whatsapp",
-            recipient_type: "individual",
-            to: Plus(outgoing.to),
-            r#type: "interactive",
-            interactive: Interactive::flow(outgoing.message, outgoing.reference),
-        },
-        extra_info: ExtraInfo {
-            r#ref: outgoing.reference,
-            ref1: CampaignRef(outgoing.campaign),
-            ref2: AttemptRef(outgoing.attempt),
-            wa_source: "api",
-        },
+impl Adapter for Kaleyra {
+    fn route(&self, account: &Account, base: &Url) -> Result<Route, Error> {
+        let plus = if account.plus_in_path { "+" } else { "" };
+        let (sid, number) = (account.checked_account()?, account.checked_number()?);
+        let mut url = base.clone();
+        url.set_path(&format!("/v2/{sid}/whatsapp/{plus}{number}/messages"));
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(HeaderName::from_static("api-key"), account.checked_key()?);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        Ok(Route { flow: url.clone(), template: url, headers, number: number.to_owned() })
     }
-}
 
-/// What an answer means.
-pub(crate) fn judge(heard: &Heard<'_>) -> Verdict {
-    let body: Value = serde_json::from_slice(heard.body).unwrap_or(Value::Null);
-    let code = answer::clean_code(body.get("code"));
-    let message = body.get("message").and_then(Value::as_str).unwrap_or_default();
-    let rule = || ERRORS.iter().find(|rule| rule.covers(heard.status, code.as_deref(), message));
-    match heard.status {
-        200..=299 => {
-            let refused = rule().is_some_and(|rule| rule.class != Class::Accepted);
-            answer::accepted(body.pointer("/data/message_id"), refused)
-        }
-        300..=399 => answer::redirected(heard.status),
-        _ => match rule() {
-            Some(rule) => rule.verdict(heard.retry_after),
-            None => answer::undocumented(heard, code),
-        },
+    fn body(&self, _: &Route, outgoing: &Outgoing<'_>) -> Result<Vec<u8>, Refusal> {
+        json(&Body {
+            messaging_object: MessageObject::new(outgoing, "+", None),
+            extra_info: ExtraInfo {
+                r#ref: outgoing.reference,
+                ref1: CampaignRef(outgoing.campaign),
+                ref2: AttemptRef(outgoing.attempt),
+                wa_source: "api",
+            },
+        })
+    }
+
+    fn judge(&self, heard: &Heard<'_>) -> Verdict {
+        let body: Value = serde_json::from_slice(heard.body).unwrap_or(Value::Null);
+        let said = Said {
+            code: answer::clean_code(body.get("code")),
+            message: body.get("message").and_then(Value::as_str).unwrap_or_default(),
+            message_id: body.pointer("/data/message_id"),
+            is_refusal: false,
+        };
+        answer::decide(ERRORS, heard, said)
+    }
+
+    fn errors(&self) -> &'static [Rule] {
+        ERRORS
     }
 }
 
 #[derive(Serialize)]
 struct Body<'a> {
-    messaging_object: MessagingObject<'a>,
+    messaging_object: MessageObject<'a>,
     extra_info: ExtraInfo,
-}
-
-#[derive(Serialize)]
-struct MessagingObject<'a> {
-    messaging_product: &'static str,
-    recipient_type: &'static str,
-    #[serde(serialize_with = "as_text")]
-    to: Plus,
-    r#type: &'static str,
-    interactive: Interactive<'a>,
 }
 
 /// Comes back in every receipt; the provider keeps 255 characters of each, ours are shorter.
@@ -103,14 +82,6 @@ struct ExtraInfo {
     wa_source: &'static str,
 }
 
-struct Plus(Msisdn);
-
-impl fmt::Display for Plus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "+{}", self.0)
-    }
-}
-
 struct CampaignRef(CampaignId);
 
 impl fmt::Display for CampaignRef {
@@ -123,7 +94,10 @@ struct AttemptRef(u16);
 
 impl fmt::Display for AttemptRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "attempt-{}", self.0)
+        match self.0 {
+            0 => f.write_str("test"),
+            number => write!(f, "attempt-{number}"),
+        }
     }
 }
 
@@ -131,7 +105,7 @@ impl fmt::Display for AttemptRef {
 mod tests {
     use super::*;
     use crate::account::tests::account;
-    use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, ReferenceKey, Seq};
+    use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, Message, Msisdn, ReferenceKey, Seq};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -143,8 +117,13 @@ mod tests {
 
     fn written(message: &FlowMessage) -> String {
         let to = Msisdn::from_digits(919_000_000_001).unwrap();
+        let message = &Message::Flow(message.clone());
         let outgoing = Outgoing { to, message, reference: reference(), campaign: CampaignId(17), attempt: 2 };
-        serde_json::to_string(&body(&outgoing)).unwrap()
+        String::from_utf8(Kaleyra.body(&route(&account(PAGE)), &outgoing).unwrap()).unwrap()
+    }
+
+    fn route(account: &Account) -> Route {
+        Kaleyra.route(account, &account.checked_base(false).unwrap()).unwrap()
     }
 
     fn survey() -> FlowMessage {
@@ -219,6 +198,40 @@ mod tests {
         assert_eq!(written(&message), expected);
     }
 
+    #[test]
+    fn a_template_with_a_flow_button_is_metas_object_on_the_same_address() {
+        let template = campaign::TemplateMessage {
+            name: "course_signup".into(),
+            language: "en_US".into(),
+            namespace: None,
+            header: None,
+            body: vec!["Anna".into()],
+            button: Some(campaign::FlowButton { index: 0, data: None }),
+        };
+        let route = route(&account(PAGE));
+        assert_eq!(route.template, route.flow);
+        let to = Msisdn::from_digits(919_000_000_001).unwrap();
+        let message = &Message::Template(template);
+        let outgoing = Outgoing { to, message, reference: reference(), campaign: CampaignId(17), attempt: 2 };
+        let body = String::from_utf8(Kaleyra.body(&route, &outgoing).unwrap()).unwrap();
+        let expected = concat!(
+            r#"{"messaging_object":{"messaging_product":"whatsapp","recipient_type":"individual","to":"+919000000001","#,
+            r#""type":"template","template":{"name":"course_signup","language":{"code":"en_US"},"components":["#,
+            r#"{"type":"body","parameters":[{"type":"text","text":"Anna"}]},"#,
+            r#"{"type":"button","sub_type":"flow","index":"0","parameters":[{"type":"action","action":{"flow_token":"REF"}}]}]}},"#,
+            r#""extra_info":{"ref":"REF","ref1":"campaign-17","ref2":"attempt-2","wa_source":"api"}}"#
+        );
+        assert_eq!(body, expected.replace("REF", &reference().to_string()));
+    }
+
+    #[test]
+    fn a_test_is_marked_where_the_count_of_attempts_stands() {
+        assert_eq!(
+            (AttemptRef(0).to_string(), AttemptRef(1).to_string()),
+            ("test".into(), "attempt-1".into())
+        );
+    }
+
     proptest! {
         #[test]
         fn any_text_arrives_unchanged(text: String, key: String, value: String) {
@@ -240,19 +253,18 @@ mod tests {
     #[test]
     fn the_path_holds_account_and_our_number() {
         let with_plus = account(PAGE);
-        let base = with_plus.checked_base(false).unwrap();
         let without_plus = Account { plus_in_path: false, ..with_plus.clone() };
         for (account, path) in [
             (with_plus, "/v2/HXAP16XXXXXX97IN/whatsapp/+919000000009/messages"),
             (without_plus, "/v2/HXAP16XXXXXX97IN/whatsapp/919000000009/messages"),
         ] {
-            assert_eq!(url(&account, &base).unwrap().as_str(), format!("{PAGE}{path}"));
+            assert_eq!(route(&account).flow.as_str(), format!("{PAGE}{path}"));
         }
     }
 
     #[test]
     fn the_key_is_a_header_that_debug_hides() {
-        let headers = headers(&account(PAGE)).unwrap();
+        let headers = route(&account(PAGE)).headers;
         assert_eq!(headers["api-key"], "Akey-of-the-test");
         assert_eq!(headers["content-type"], "application/json");
         assert!(!format!("{headers:?}").contains("Akey"), "{headers:?}");

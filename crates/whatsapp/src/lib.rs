@@ -14,8 +14,8 @@
 //! - The provider's own words are read to tell two meanings of one code apart and are never kept. No number, key or
 //!   text of a message is in a `Debug`, an error or a verdict.
 //!
-//! **A provider** is one file for its wire format, and one for its table. The match on [`campaign::Provider`] in
-//! `channel.rs` and `answer.rs` names them all; the body of a flow message as Meta defines it is in `interactive.rs`.
+//! **A provider** is one file for its wire format, and one for its table; `adapter.rs` names them all. What Meta defines
+//! and others pass on is in `message_object.rs`, `interactive.rs` (a flow) and `template.rs` (a template's components).
 //!
 //! **What the HTTP libraries do by themselves, and what is done about it.**
 //! - No time limit: [`Config::connect_timeout`] and [`Config::timeout`]; `tcp_user_timeout` stays at reqwest's 30 s,
@@ -35,6 +35,7 @@
 //! - A client per request has no kept connections: there is one [`Client`], shared by all channels.
 
 mod account;
+mod adapter;
 mod answer;
 mod channel;
 mod client;
@@ -44,7 +45,16 @@ mod hook;
 mod interactive;
 mod kaleyra;
 mod kaleyra_errors;
+mod lipachat;
+mod lipachat_errors;
+mod message_object;
+mod meta;
+mod meta_errors;
+mod one_msg;
+mod one_msg_errors;
+mod overrides;
 mod rule;
+mod template;
 mod transport;
 
 pub use account::Account;
@@ -54,4 +64,5 @@ pub use client::Client;
 pub use config::Config;
 pub use error::Error;
 pub use hook::HookError;
-pub use rule::{Class, Rule, Sign};
+pub use overrides::Overrides;
+pub use rule::{Class, Rule, Sign, UnknownClass};

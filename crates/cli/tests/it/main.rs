@@ -5,6 +5,7 @@ mod campaigns;
 mod gate;
 mod mistakes;
 mod privacy;
+mod providers;
 mod queue;
 mod rates;
 mod world;

@@ -45,7 +45,7 @@ async fn a_mistake_is_one_clear_sentence_and_changes_nothing() {
         (vec!["campaign", "import", "99", &lacking], 3, "there is no campaign 99"),
         (vec!["campaign", "start", &id], 4, "has no recipients"),
         (vec!["campaign", "status", "99"], 3, "there is no campaign 99"),
-        (vec!["campaign", "create", &bad], 4, "missing field `flow`"),
+        (vec!["campaign", "create", &bad], 4, "[flow]: is missing; write a [flow], a [template], or both"),
         (vec!["campaign", "pause", &id], 4, "is draft; only a running one can be paused"),
         (vec!["sender", "show", "nobody"], 3, "there is no sender 'nobody'"),
         (vec!["campaign", "start", "one"], 2, "invalid value 'one'"),

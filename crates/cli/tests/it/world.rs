@@ -45,6 +45,7 @@ impl World {
 
     /// The same, on services of its own.
     pub(crate) async fn on(stack: &Stack, name: &str, rate: &str, provider: simulator::Config) -> Self {
+        let (account, kind) = (provider.account.clone(), provider.provider.word());
         let world = Self::bare_on(stack, name, provider).await;
         world.ok(&["migrate"]).await;
         let base_url = world.provider.base_url();
@@ -54,13 +55,13 @@ impl World {
                 "add",
                 "ke-main",
                 "--provider",
-                "kaleyra",
+                kind,
                 "--base-url",
                 &base_url,
                 "--number",
                 "+919900000000",
                 "--account",
-                "HXSIMULATOR00IN",
+                &account,
                 "--api-key-env",
                 "TEST_PROVIDER_KEY",
                 "--rate",
@@ -141,7 +142,12 @@ impl World {
 
     /// The same, with this line more in its `[policy]`.
     pub(crate) async fn draft_with(&self, policy: &str, recipients: u32) -> String {
-        let file = self.file("campaign.toml", format!("{CAMPAIGN}\n{policy}\n"));
+        self.draft_of(&format!("{CAMPAIGN}\n{policy}\n"), recipients).await
+    }
+
+    /// The campaign of this file with this many recipients, ready to be started.
+    pub(crate) async fn draft_of(&self, campaign: &str, recipients: u32) -> String {
+        let file = self.file("campaign.toml", campaign);
         let id = self.ok(&["campaign", "create", &file]).await.trim().to_owned();
         let rows = (0..recipients).map(|n| format!("{},Name{n}\n", 254_712_000_000 + u64::from(n)));
         let list: String = std::iter::once("phone,first_name\n".to_owned()).chain(rows).collect();

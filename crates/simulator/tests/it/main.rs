@@ -6,5 +6,6 @@ mod balance;
 mod client;
 mod faults;
 mod ledger;
+mod providers;
 mod refusals;
 mod strictness;

@@ -1,22 +1,29 @@
-//! The adapter against the vendor's page and against real sockets. Needs no service; the listeners are its own.
+//! The adapters against the vendors' pages and against real sockets. Needs no service; the listeners are its own.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail like tests")]
 
 mod answers;
+mod conformance;
 mod environment;
 mod faults;
 mod http2;
+mod lipachat;
 mod listener;
+mod meta;
+mod one_msg;
 mod requests;
 mod simulated;
 mod tls;
+mod verdicts;
 
 use std::time::Duration;
 
 use campaign::{
-    CampaignId, FlowAction, FlowMessage, FlowMode, FlowName, Msisdn, Provider, Reference, ReferenceKey, Seq,
+    CampaignId, FlowAction, FlowButton, FlowMessage, FlowMode, FlowName, Message, Msisdn, Provider,
+    Reference, ReferenceKey, Seq, TemplateMessage,
 };
 use secrecy::SecretString;
+use serde_json::{Value, json};
 use whatsapp::{Account, Answer, Channel, Client, Config, Outgoing};
 
 /// Limits short enough for a test that waits for them, long enough for a busy machine.
@@ -34,10 +41,20 @@ fn patient() -> Config {
 }
 
 fn account(base_url: &str) -> Account {
+    account_of(Provider::Kaleyra, base_url)
+}
+
+fn account_of(provider: Provider, base_url: &str) -> Account {
+    let id = match provider {
+        Provider::Kaleyra => Some("HXAP16XXXXXX97IN"),
+        Provider::LipaChat => None,
+        Provider::OneMsg => Some("ODI371267300"),
+        Provider::Meta => Some("106540352242922"),
+    };
     Account {
-        provider: Provider::Kaleyra,
+        provider,
         base_url: base_url.parse().unwrap(),
-        account: Some("HXAP16XXXXXX97IN".into()),
+        account: id.map(str::to_owned),
         number: "+919000000009".into(),
         api_key: SecretString::from("Akey-of-the-test"),
         plus_in_path: true,
@@ -66,10 +83,44 @@ fn message() -> FlowMessage {
 
 /// Sends recipient `seq` the usual message.
 async fn send(channel: &Channel, seq: i32) -> Answer {
-    send_message(channel, &message(), seq).await
+    send_message(channel, &Message::Flow(message()), seq).await
 }
 
-async fn send_message(channel: &Channel, message: &FlowMessage, seq: i32) -> Answer {
+/// A flow message with everything that every provider can send.
+fn survey() -> FlowMessage {
+    FlowMessage {
+        action: FlowAction::Navigate {
+            screen: "WELCOME".into(),
+            data: json!({ "first_name": "Anna", "age": 7 }).as_object().cloned(),
+        },
+        ..message()
+    }
+}
+
+/// A template with everything a template has.
+fn template() -> TemplateMessage {
+    TemplateMessage {
+        name: "course_signup".into(),
+        language: "en_US".into(),
+        namespace: Some("ca300906_0000_0000_0000_000000000000".into()),
+        header: Some("Nakuru".into()),
+        body: vec!["Anna".into(), "Tuesday".into()],
+        button: Some(FlowButton { index: 0, data: json!({ "first_name": "Anna" }).as_object().cloned() }),
+    }
+}
+
+/// Address, headers and body of a request of recipient 1, as `dry_run` shows them.
+fn shown(provider: Provider, message: &Message) -> (String, Value) {
+    let base_url = "https://api.example";
+    let channel = Channel::new(Client::new(&config()).unwrap(), &account_of(provider, base_url)).unwrap();
+    let to = Msisdn::from_digits(919_000_000_001).unwrap();
+    let outgoing = Outgoing { to, message, reference: reference(1), campaign: CampaignId(17), attempt: 1 };
+    let shown = channel.dry_run(&outgoing).unwrap();
+    let (head, body) = shown.split_once("\n\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+async fn send_message(channel: &Channel, message: &Message, seq: i32) -> Answer {
     let to = Msisdn::from_digits(919_000_000_000 + u64::try_from(seq).unwrap()).unwrap();
     let outgoing = Outgoing { to, message, reference: reference(seq), campaign: CampaignId(17), attempt: 1 };
     let answer = tokio::time::timeout(Duration::from_secs(30), channel.send(&outgoing)).await;

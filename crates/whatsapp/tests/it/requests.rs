@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Msisdn};
+use campaign::{CampaignId, Message, Msisdn};
 use whatsapp::{Channel, Client, Config, Error, Outgoing};
 
 use crate::listener::{Act, Listener};
+use crate::verdicts::line;
 use crate::{account, channel, config, message, patient, reference, send};
 
 const PATH: &str = "POST /v2/HXAP16XXXXXX97IN/whatsapp/+919000000009/messages HTTP/1.1";
@@ -64,7 +65,7 @@ async fn a_connection_idle_for_too_long_is_not_used_again() {
 
 #[test]
 fn a_dry_run_shows_the_request_but_not_the_key() {
-    let message = message();
+    let message = Message::Flow(message());
     let outgoing = Outgoing {
         to: Msisdn::from_digits(919_000_000_001).unwrap(),
         message: &message,
@@ -72,7 +73,7 @@ fn a_dry_run_shows_the_request_but_not_the_key() {
         campaign: CampaignId(17),
         attempt: 1,
     };
-    let shown = channel("https://api.in.kaleyra.io", &config()).dry_run(&outgoing);
+    let shown = channel("https://api.in.kaleyra.io", &config()).dry_run(&outgoing).unwrap();
     let address = "POST https://api.in.kaleyra.io/v2/HXAP16XXXXXX97IN/whatsapp/+919000000009/messages\n";
     assert!(shown.starts_with(address), "{shown}");
     assert!(shown.contains("api-key: ********\n") && !shown.contains("Akey"), "{shown}");
@@ -91,4 +92,16 @@ fn plain_http_to_another_machine_needs_a_word_in_the_configuration() {
     };
     assert!(matches!(new(false), Err(Error::Account { field: "base address", .. })));
     assert!(new(true).is_ok());
+}
+
+#[tokio::test]
+async fn what_the_operator_says_of_a_code_is_done() {
+    let refusal = r#"{"code":"E999","message":"new"}"#;
+    let listener = Listener::new(std::iter::repeat_n(Act::answer("400 Bad Request", "", refusal), 2)).await;
+    let overrides = toml::from_str("[kaleyra.errors]\nE999 = \"stop sender: payment\"").unwrap();
+    let told = Config { overrides, ..patient() };
+    for (config, expected) in [(patient(), "rejected E999"), (told, "stop sender payment E999")] {
+        let answer = send(&channel(&listener.url(), &config), 1).await;
+        assert_eq!(line(&answer.verdict), expected);
+    }
 }

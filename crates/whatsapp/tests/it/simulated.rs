@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
-use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, StopReason, Verdict};
+use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, Message, Provider, StopReason, Verdict};
 use secrecy::SecretString;
 use serde_json::json;
 use simulator::{Config, Effect, Fault, ResetPoint, Running, Scope, Simulator};
 use whatsapp::{Account, Channel, Client};
 
-use crate::{account, config, message, patient, send, send_message};
+use crate::verdicts::{line, text};
+use crate::{account, account_of, config, message, patient, send, send_message, survey, template};
 
 async fn simulator(balance: Option<u64>) -> Running {
-    let known = account("http://127.0.0.1");
+    simulator_of(Provider::Kaleyra, balance).await
+}
+
+async fn simulator_of(provider: Provider, balance: Option<u64>) -> Running {
+    let known = account_of(provider, "http://127.0.0.1");
     let config = Config {
-        account: known.account.unwrap(),
+        provider: provider.word().parse().unwrap(),
+        account: known.account.unwrap_or_default(),
         number: simulator::Msisdn::parse(&known.number).unwrap(),
         api_key: known.api_key,
         balance,
@@ -44,8 +50,9 @@ async fn every_kind_of_message_is_taken_as_the_page_wants_it() {
         FlowMessage { action: navigate(json!(null)), ..message() },
         FlowMessage { flow: FlowName::Name("survey".into()), mode: FlowMode::Draft, ..message() },
     ];
-    for (message, seq) in messages.iter().zip(1..) {
-        let answer = send_message(&channel, message, seq).await;
+    let flows = messages.into_iter().map(Message::Flow);
+    for (message, seq) in flows.chain([Message::Template(template())]).zip(1..) {
+        let answer = send_message(&channel, &message, seq).await;
         assert!(matches!(answer.verdict, Verdict::Accepted { .. }), "{answer:?}");
     }
     for (entry, seq) in running.ledger().entries(0, 10).iter().zip(1..) {
@@ -54,7 +61,7 @@ async fn every_kind_of_message_is_taken_as_the_page_wants_it() {
         assert_eq!(entry.flow_token, entry.reference);
         assert_eq!(entry.ref2.as_deref(), Some("attempt-1"));
     }
-    assert_eq!(running.ledger().summary().accepted, 5);
+    assert_eq!(running.ledger().summary().accepted, 6);
     running.shutdown().await;
 }
 
@@ -95,4 +102,84 @@ async fn an_answer_that_fails_after_the_message_was_taken_is_unknown_and_nobody_
     let summary = running.ledger().summary();
     assert_eq!((summary.requests, summary.accepted, summary.accepted_more_than_once), (7, 7, 0));
     running.shutdown().await;
+}
+
+fn plain_template() -> Message {
+    Message::Template(campaign::TemplateMessage { header: None, button: None, ..template() })
+}
+
+async fn open(provider: Provider, balance: Option<u64>) -> (Running, Channel) {
+    let running = simulator_of(provider, balance).await;
+    let account = account_of(provider, &running.base_url());
+    let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();
+    (running, channel)
+}
+
+#[tokio::test]
+async fn every_provider_takes_its_messages_as_its_page_wants_them() {
+    for provider in Provider::ALL {
+        let (running, channel) = open(provider, None).await;
+        let mut messages = vec![Message::Flow(survey()), plain_template()];
+        if provider != Provider::LipaChat {
+            let whole =
+                FlowMessage { header: Some("Survey".into()), footer: Some("STOP".into()), ..survey() };
+            messages.extend([Message::Flow(whole), Message::Flow(message()), Message::Template(template())]);
+        }
+        for (message, seq) in messages.iter().zip(1..) {
+            let answer = send_message(&channel, message, seq).await;
+            let entry = running.ledger().entries(0, 9).pop().unwrap();
+            let Verdict::Accepted { provider_message_id } = answer.verdict else {
+                panic!("{provider}: {}, because of {:?}", line(&answer.verdict), entry.wrong)
+            };
+            assert_eq!(entry.message_id, Some(provider_message_id), "{provider}");
+            assert!(entry.unknown_fields.is_empty(), "{provider}: {:?}", entry.unknown_fields);
+            let carried = entry.reference.or(entry.flow_token);
+            let has_none = provider == Provider::OneMsg && *message == plain_template();
+            assert_eq!(carried, (!has_none).then(|| crate::reference(seq).to_string()), "{provider}");
+        }
+        running.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_a_simulator_knows_is_known_to_its_adapter() {
+    let known_unknown =
+        ["not_found", "method_not_allowed", "overloaded", "internal_error", "rate_limited", "queued"];
+    for provider in Provider::ALL {
+        let (running, channel) = open(provider, None).await;
+        let refuse = |outcome: &str| Fault {
+            effect: Effect::Refuse { outcome: outcome.into(), retry_after_s: None, accepted: false },
+            scope: Scope::next(1),
+        };
+        let error = running.controls().inject(refuse("no such thing")).unwrap_err().to_string();
+        let names: Vec<&str> = error.split("use one of ").nth(1).unwrap().split(", ").collect();
+        for (name, seq) in names.iter().zip(1..) {
+            running.controls().inject(refuse(name)).unwrap();
+            let verdict = send_message(&channel, &Message::Flow(survey()), seq).await.verdict;
+            assert!(!matches!(verdict, Verdict::Accepted { .. }), "{provider} {name}");
+            let in_table = whatsapp::error_map(provider).iter().any(|rule| rule.text == text(&verdict));
+            let passed_on = name.ends_with("_by_meta") || *name == "empty_body";
+            assert!(
+                in_table || passed_on || known_unknown.contains(name),
+                "{provider} {name}: {}",
+                line(&verdict)
+            );
+        }
+        running.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn a_spent_balance_stops_the_sender_where_the_provider_has_words_for_it() {
+    for (provider, expected) in [
+        (Provider::Kaleyra, "stop sender low_balance E110"),
+        (Provider::LipaChat, "rejected http_400"),
+        (Provider::OneMsg, "stop sender payment http_403"),
+        (Provider::Meta, "stop sender payment 131042"),
+    ] {
+        let (running, channel) = open(provider, Some(0)).await;
+        let answer = send_message(&channel, &Message::Flow(survey()), 1).await;
+        assert_eq!(line(&answer.verdict), expected);
+        running.shutdown().await;
+    }
 }

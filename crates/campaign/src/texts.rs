@@ -1,0 +1,95 @@
+//! The parsed texts of one message, and filling them in.
+//!
+//! A missing or empty variable is an error, never an empty place in a message.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::Environment;
+use serde_json::{Map, Value};
+
+use crate::compile::{Node, Text};
+use crate::render::RenderError;
+use crate::variables::Variables;
+
+/// The texts of one message that hold variables, by their field.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// The section of the campaign file.
+    pub(crate) section: &'static str,
+    pub(crate) parsed: Environment<'static>,
+}
+
+impl Texts {
+    /// The variables as the template engine sees them: an empty cell is as missing as no cell.
+    pub(crate) fn context(variables: &Variables) -> minijinja::Value {
+        let filled = variables.0.iter().filter(|(_, cell)| !cell.trim().is_empty());
+        minijinja::Value::from(
+            filled.map(|(name, cell)| (name.clone(), cell.clone())).collect::<BTreeMap<_, _>>(),
+        )
+    }
+
+    /// Those variables without which nobody can be sent to; one with a default, or asked about by `if`, is optional.
+    pub(crate) fn needed(
+        all: &BTreeSet<String>,
+        render: impl Fn(&Variables) -> Result<(), RenderError>,
+    ) -> BTreeSet<String> {
+        let without = |variable: &String| -> Variables {
+            all.iter().filter(|other| *other != variable).map(|other| (other.as_str(), "1")).collect()
+        };
+        let is_needed =
+            |variable: &&String| matches!(render(&without(variable)), Err(RenderError::Missing { .. }));
+        all.iter().filter(is_needed).cloned().collect()
+    }
+
+    /// One text, filled in and within its limit.
+    pub(crate) fn text(&self, text: &Text, variables: &minijinja::Value) -> Result<String, RenderError> {
+        let (field, limit) = match text {
+            Text::Fixed(text) => return Ok(text.clone()),
+            Text::Template { field, limit } => (field, *limit),
+        };
+        let section = self.section;
+        let missing = || RenderError::Missing { section, field: field.clone() };
+        let filled = self
+            .parsed
+            .get_template(field)
+            .and_then(|template| template.render(variables.clone()))
+            .map_err(|_| missing())?;
+        if filled.trim().is_empty() {
+            return Err(missing());
+        }
+        match filled.chars().count() {
+            length if length > limit => {
+                Err(RenderError::TooLong { section, field: field.clone(), length, limit })
+            }
+            _ => Ok(filled),
+        }
+    }
+
+    /// A JSON object, its texts filled in.
+    pub(crate) fn object(
+        &self,
+        node: &Node,
+        variables: &minijinja::Value,
+    ) -> Result<Map<String, Value>, RenderError> {
+        match self.value(node, variables)? {
+            Value::Object(members) => Ok(members),
+            _ => Ok(Map::new()),
+        }
+    }
+
+    fn value(&self, node: &Node, variables: &minijinja::Value) -> Result<Value, RenderError> {
+        Ok(match node {
+            Node::Fixed(value) => value.clone(),
+            Node::Text(text) => Value::String(self.text(text, variables)?),
+            Node::List(items) => {
+                items.iter().map(|item| self.value(item, variables)).collect::<Result<_, _>>()?
+            }
+            Node::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(name, node)| Ok((name.clone(), self.value(node, variables)?)))
+                    .collect::<Result<_, RenderError>>()?,
+            ),
+        })
+    }
+}

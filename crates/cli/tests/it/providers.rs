@@ -1,0 +1,173 @@
+//! One campaign through each of the providers, and what people see of the differences.
+
+use simulator::{Config, Provider};
+
+use crate::world::{KEY, World};
+
+const FLOW: &str = r#"
+name = "September survey"
+sender = "ke-main"
+
+[flow]
+body = "Hello {{ first_name }}, how was your visit?"
+cta = "Open survey"
+flow_id = "1197715005513101"
+screen = "WELCOME"
+
+[flow.data]
+first_name = "{{ first_name }}"
+
+[policy]
+assume_window = "open"
+"#;
+const TEMPLATE: &str = include_str!("../../../../examples/template-campaign.toml");
+
+fn config(provider: Provider) -> Config {
+    let account = if provider == Provider::Meta { "106540352242922" } else { "ODI371267300" };
+    Config { provider, account: account.into(), ..Config::default() }
+}
+
+/// The same template without its flow button, which LipaChat's have not.
+fn without_button() -> String {
+    let end = TEMPLATE.find("# Its flow button.").unwrap();
+    TEMPLATE.get(..end).unwrap().to_owned()
+}
+
+/// 2,000 recipients get a flow and 2,000 a template through this provider; ledger and rows agree.
+async fn both_kinds_go_through(provider: Provider, template: &str) {
+    const EACH: u32 = 2_000;
+    let name = format!("through_{}", provider.word());
+    let mut world = World::new(&name, "none", config(provider)).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    for campaign in [FLOW, template] {
+        let id = world.draft_of(campaign, EACH).await;
+        world.ok(&["campaign", "start", &id]).await;
+        world.finished(&id).await;
+        world.each_exactly_once(&id, u64::from(EACH)).await;
+        let entries = world.ledger().entries(0, usize::MAX);
+        let in_ledger: std::collections::HashSet<_> = entries
+            .iter()
+            .filter(|entry| entry.accepted)
+            .filter_map(|entry| entry.message_id.clone())
+            .collect();
+        let select = "select provider_message_id from attempt where campaign_id = $1::text::bigint";
+        let rows = world.look.query(select, &[&id]).await.unwrap();
+        assert_eq!(rows.len(), in_ledger.len());
+        assert!(rows.iter().all(|row| in_ledger.contains(&row.get::<_, String>(0))), "{provider}");
+        assert!(
+            entries.iter().all(|entry| entry.unknown_fields.is_empty() && entry.wrong.is_none()),
+            "{provider}"
+        );
+        world.provider.controls().reset().unwrap();
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn kaleyra_takes_2000_flows_and_2000_templates() {
+    both_kinds_go_through(Provider::Kaleyra, TEMPLATE).await;
+}
+
+#[tokio::test]
+async fn lipachat_takes_2000_flows_and_2000_templates() {
+    both_kinds_go_through(Provider::LipaChat, &without_button()).await;
+}
+
+#[tokio::test]
+async fn one_msg_takes_2000_flows_and_2000_templates() {
+    both_kinds_go_through(Provider::OneMsg, TEMPLATE).await;
+}
+
+#[tokio::test]
+async fn meta_takes_2000_flows_and_2000_templates() {
+    both_kinds_go_through(Provider::Meta, TEMPLATE).await;
+}
+
+#[tokio::test]
+async fn what_the_senders_provider_cannot_do_is_refused_with_its_name() {
+    let world = World::new("unable", "none", config(Provider::LipaChat)).await;
+    for (text, says) in [
+        (TEMPLATE.to_owned(), "lipachat: [template] button cannot be sent"),
+        (FLOW.replace("cta", "header = \"Survey\"\ncta"), "lipachat: [flow] header cannot be sent"),
+    ] {
+        let file = world.file("unable.toml", text);
+        let (code, said) = world.fails(&["campaign", "create", &file]).await;
+        assert!(said.contains(says), "{said}");
+        assert_eq!(code, 4);
+    }
+    assert_eq!(world.count("select count(*) from campaign").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_test_message_goes_to_one_number_and_counts_nowhere() {
+    for provider in Provider::ALL {
+        let world = World::new(&format!("test_{}", provider.word()), "none", config(provider)).await;
+        let id = world.draft_of(FLOW, 1).await;
+        let test = [
+            "sender",
+            "test",
+            "ke-main",
+            "--to",
+            "+254712345678",
+            "--campaign",
+            &id,
+            "--set",
+            "first_name=Zoe",
+        ];
+        let dry: Vec<&str> = test.iter().copied().chain(["--dry-run"]).collect();
+        let shown = world.ok(&dry).await;
+        assert!(shown.starts_with("POST http://127.0.0.1:") && shown.contains("********"), "{shown}");
+        assert!(shown.contains("254712345678") && shown.contains("Zoe") && !shown.contains(KEY), "{shown}");
+        assert_eq!(world.ledger().summary().requests, 0);
+
+        let output = world.command(&test).env("RUST_LOG", "trace").output().await.unwrap();
+        let (said, logged) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success() && said.contains("took it as"), "{said}{logged}");
+        assert!(logged.contains("TRACE"), "nothing was traced: {logged}");
+        for planted in [KEY, "254712345678", "Zoe", "how was your visit"] {
+            assert!(
+                !said.contains(planted) && !logged.contains(planted),
+                "{provider}: {planted} is in {said}{logged}"
+            );
+        }
+        let entry = world.ledger().entries(0, 1).remove(0);
+        assert!(entry.accepted && entry.recipient.is_some_and(|number| number.to_string() == "254712345678"));
+        if provider == Provider::Kaleyra {
+            assert_eq!(entry.ref2.as_deref(), Some("test"));
+        }
+        assert_eq!(world.count("select count(*) from attempt").await, 0);
+        assert_eq!(world.count("select count(*) from recipient where state = 'pending'").await, 1);
+
+        world.provider.controls().set_balance(Some(0));
+        let (code, said) = world.fails(&test).await;
+        assert!(!said.contains("254712345678"), "{said}");
+        assert_eq!(code, 4, "{said}");
+        assert_eq!(world.count("select count(*) from sender_gate where is_open").await, 1);
+        world.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_answers_of_every_provider_are_printed_with_what_the_operator_changed() {
+    let world = World::bare("errors", Config::default()).await;
+    for (provider, says) in [
+        ("kaleyra", "E110 400 stop sender: low_balance"),
+        ("lipachat", "saying 'invalid credentials'"),
+        ("1msg", "Meta's codes are passed on"),
+        ("meta", "retry after 1s, 4s, 16s, 1m 4s"),
+    ] {
+        let printed = world.ok(&["provider", "errors", provider]).await;
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed(&printed).contains(&squeezed(says)), "{printed}");
+    }
+    world.file(
+        "flowcast.toml",
+        "[providers.kaleyra.errors]\nWA500 = \"unknown\"\nE999 = \"stop sender: payment\"\n",
+    );
+    let printed = world.ok(&["provider", "errors", "kaleyra"]).await;
+    assert!(printed.contains("unknown (configured)"), "{printed}");
+    assert!(printed.contains("stop sender: payment (configured)"), "{printed}");
+    world.close().await;
+}

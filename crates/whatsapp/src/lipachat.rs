@@ -1,0 +1,176 @@
+//! LipaChat: where a message is posted, its body, and its answers.
+//!
+//! LipaChat: "Send a flow"; the template's body from `docs.lipachat.com/api/editor-4/sending-message-templates`. `messageId`
+//! is the reference, so a resend to a recipient carries the same id, by which the provider says it tells repeats. There
+//! is no flow token: the reference is also a member of the first screen's data, [`LIPACHAT_REFERENCE`].
+
+use campaign::{
+    FlowAction, FlowMessage, FlowName, LIPACHAT_REFERENCE, Message, Msisdn, Reference, Refusal,
+    TemplateMessage, Verdict,
+};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::account::Account;
+use crate::adapter::{Adapter, Route, json};
+use crate::answer::{self, Heard, Said};
+use crate::channel::Outgoing;
+use crate::error::Error;
+use crate::interactive::as_text;
+use crate::lipachat_errors::ERRORS;
+use crate::rule::Rule;
+
+const NOT_HERE: Refusal = Refusal::new(
+    "not_at_this_provider",
+    "LipaChat cannot send such a message; 'flowcast campaign check' says what to change",
+);
+
+pub(crate) struct LipaChat;
+
+impl Adapter for LipaChat {
+    fn route(&self, account: &Account, base: &Url) -> Result<Route, Error> {
+        let url = |path| {
+            let mut url = base.clone();
+            url.set_path(path);
+            url
+        };
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(HeaderName::from_static("apikey"), account.checked_key()?);
+        Ok(Route {
+            flow: url("/api/v1/whatsapp/interactive/flows"),
+            template: url("/api/v1/whatsapp/template"),
+            headers,
+            number: account.checked_number()?.to_owned(),
+        })
+    }
+
+    fn body(&self, route: &Route, outgoing: &Outgoing<'_>) -> Result<Vec<u8>, Refusal> {
+        match outgoing.message {
+            Message::Flow(message) => json(&FlowBody::new(route, outgoing, message)?),
+            Message::Template(message) => json(&TemplateBody::new(route, outgoing, message)?),
+        }
+    }
+
+    /// Taken is what says `success`, `SENT` and WhatsApp's id, all three. The 401 of the page says `success` too.
+    fn judge(&self, heard: &Heard<'_>) -> Verdict {
+        let body: Value = serde_json::from_slice(heard.body).unwrap_or(Value::Null);
+        let word = |place| body.pointer(place).and_then(Value::as_str);
+        let is_sent = word("/status") == Some("success") && word("/data/status") == Some("SENT");
+        let said = Said {
+            code: None,
+            // The words of an acceptance are no refusal.
+            message: word("/message").filter(|_| !is_sent).unwrap_or_default(),
+            message_id: body.pointer("/data/waId").filter(|_| is_sent),
+            is_refusal: false,
+        };
+        let is_known = ERRORS.iter().any(|rule| !rule.is_by_status() && rule.covers(heard.status, &said));
+        let has_no_data = body.get("data").is_none_or(Value::is_null);
+        let is_refusal = has_no_data && (word("/status") == Some("error") || is_known);
+        answer::decide(ERRORS, heard, Said { is_refusal, ..said })
+    }
+
+    fn errors(&self) -> &'static [Rule] {
+        ERRORS
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FlowBody<'a> {
+    #[serde(serialize_with = "as_text")]
+    message_id: Reference,
+    #[serde(serialize_with = "as_text")]
+    to: Msisdn,
+    from: &'a str,
+    text: &'a str,
+    flow_id: &'a str,
+    flow_cta: &'a str,
+    screen: &'a str,
+    data: Data<'a>,
+}
+
+/// The data of the first screen, and our reference.
+struct Data<'a> {
+    data: Option<&'a Map<String, Value>>,
+    reference: Reference,
+}
+
+impl Serialize for Data<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = self.data.into_iter().flatten().filter(|(name, _)| *name != LIPACHAT_REFERENCE);
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in members {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry(LIPACHAT_REFERENCE, &self.reference.to_string())?;
+        map.end()
+    }
+}
+
+impl<'a> FlowBody<'a> {
+    fn new(route: &'a Route, outgoing: &Outgoing<'a>, message: &'a FlowMessage) -> Result<Self, Refusal> {
+        let (FlowName::Id(flow_id), FlowAction::Navigate { screen, data }) = (&message.flow, &message.action)
+        else {
+            return Err(NOT_HERE);
+        };
+        if message.header.is_some() || message.footer.is_some() {
+            return Err(NOT_HERE);
+        }
+        Ok(Self {
+            message_id: outgoing.reference,
+            to: outgoing.to,
+            from: &route.number,
+            text: &message.body,
+            flow_id,
+            flow_cta: &message.cta,
+            screen,
+            data: Data { data: data.as_ref(), reference: outgoing.reference },
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TemplateBody<'a> {
+    #[serde(serialize_with = "as_text")]
+    message_id: Reference,
+    #[serde(serialize_with = "as_text")]
+    to: Msisdn,
+    from: &'a str,
+    template: Template<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Template<'a> {
+    name: &'a str,
+    language_code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    components: Option<Components<'a>>,
+}
+
+#[derive(Serialize)]
+struct Components<'a> {
+    body: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    placeholders: &'a [String],
+}
+
+impl<'a> TemplateBody<'a> {
+    fn new(route: &'a Route, outgoing: &Outgoing<'a>, message: &'a TemplateMessage) -> Result<Self, Refusal> {
+        if message.button.is_some() || message.header.is_some() {
+            return Err(NOT_HERE);
+        }
+        let placeholders = message.body.as_slice();
+        let components = (!placeholders.is_empty()).then_some(Components { body: Body { placeholders } });
+        let template = Template { name: &message.name, language_code: &message.language, components };
+        Ok(Self { message_id: outgoing.reference, to: outgoing.to, from: &route.number, template })
+    }
+}

@@ -1,0 +1,185 @@
+//! 1msg.io: where a message is posted, its body, and its answers.
+//!
+//! 1msg: "Sending WhatsApp Flow" for the template's flow button; the fields of `sendFlow` and `sendTemplate` and the
+//! shapes of refusals from the vendor's own clients, which `one_msg_errors.rs` names. The sender's account is
+//! the instance id. The token stands in the query of the address and nowhere else: a second one elsewhere would override
+//! it, and the vendor's 401 repeats it in its text, of which nothing is kept.
+
+use campaign::{
+    FlowAction, FlowMessage, FlowName, Message, Msisdn, Reference, Refusal, TemplateMessage, Verdict,
+};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::account::Account;
+use crate::adapter::{Adapter, Route, json};
+use crate::answer::{self, Heard, Said};
+use crate::channel::Outgoing;
+use crate::error::Error;
+use crate::interactive::as_text;
+use crate::meta_errors;
+use crate::one_msg_errors::ERRORS;
+use crate::rule::Rule;
+use crate::template::{Component, components};
+
+const BY_NAME: Refusal =
+    Refusal::new("flow_by_name", "1msg knows flows by id only; write flow_id in the campaign file");
+const QUEUED: Refusal =
+    Refusal::new("queued", "taken into a queue without a message id; it may be sent later");
+
+pub(crate) struct OneMsg;
+
+impl Adapter for OneMsg {
+    fn route(&self, account: &Account, base: &Url) -> Result<Route, Error> {
+        let (instance, token) = (account.checked_account()?, account.checked_token()?);
+        let url = |method| {
+            let mut url = base.clone();
+            url.set_path(&format!("/{instance}/{method}"));
+            url.query_pairs_mut().append_pair("token", token);
+            url
+        };
+        let mut headers = HeaderMap::with_capacity(1);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let number = account.checked_number()?.to_owned();
+        Ok(Route { flow: url("sendFlow"), template: url("sendTemplate"), headers, number })
+    }
+
+    fn body(&self, _: &Route, outgoing: &Outgoing<'_>) -> Result<Vec<u8>, Refusal> {
+        match outgoing.message {
+            Message::Flow(message) => json(&FlowBody::new(outgoing, message)?),
+            Message::Template(message) => json(&TemplateBody::new(outgoing, message)),
+        }
+    }
+
+    fn judge(&self, heard: &Heard<'_>) -> Verdict {
+        let body: Value = serde_json::from_slice(heard.body).unwrap_or(Value::Null);
+        let is_sent = body.get("sent").and_then(truth);
+        // A queued message says that it is not sent, with the id of a job, which is no message id.
+        if (200..300).contains(&heard.status) && is_sent == Some(false) && body.get("jobId").is_some() {
+            return Verdict::Unknown { refusal: QUEUED };
+        }
+        let plain = String::from_utf8_lossy(heard.body.get(..1024).unwrap_or(heard.body));
+        let message = match error_text(&body) {
+            // The words of an acceptance are no refusal.
+            _ if is_sent == Some(true) => "",
+            Some(text) => text,
+            None if body.is_null() => &plain,
+            None => "",
+        };
+        let has_error = body.get("error").is_some() || body.pointer("/response/error").is_some();
+        let said = Said {
+            code: answer::clean_code(body.pointer("/error/code")),
+            message,
+            message_id: body.get("id").filter(|_| is_sent == Some(true)),
+            is_refusal: has_error || is_sent == Some(false),
+        };
+        // Meta's own refusals are passed on with their codes.
+        let by_content = ERRORS.iter().chain(meta_errors::ERRORS).filter(|rule| !rule.is_by_status());
+        answer::decide(by_content.chain(ERRORS), heard, said)
+    }
+
+    fn errors(&self) -> &'static [Rule] {
+        ERRORS
+    }
+}
+
+/// `true` and `"true"` mean the same.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(truth) => Some(*truth),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+/// The words of a refusal, in any of the four shapes that were seen.
+fn error_text(body: &Value) -> Option<&str> {
+    ["/error", "/error/message", "/response/error", "/message"]
+        .iter()
+        .find_map(|place| body.pointer(place).and_then(Value::as_str))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FlowBody<'a> {
+    #[serde(serialize_with = "as_text")]
+    phone: Msisdn,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<&'a str>,
+    body: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    footer: Option<&'a str>,
+    flow_id: &'a str,
+    #[serde(serialize_with = "as_text")]
+    flow_token: Reference,
+    flow_cta: &'a str,
+    flow_action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_action_payload: Option<Payload<'a>>,
+    flow_message_version: &'static str,
+    mode: &'static str,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    screen: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Map<String, Value>>,
+}
+
+impl<'a> FlowBody<'a> {
+    fn new(outgoing: &Outgoing<'a>, message: &'a FlowMessage) -> Result<Self, Refusal> {
+        let FlowName::Id(flow_id) = &message.flow else { return Err(BY_NAME) };
+        let (flow_action, flow_action_payload) = match &message.action {
+            FlowAction::Navigate { screen, data } => {
+                ("navigate", Some(Payload { screen, data: data.as_ref() }))
+            }
+            FlowAction::DataExchange => ("data_exchange", None),
+        };
+        Ok(Self {
+            phone: outgoing.to,
+            header: message.header.as_deref(),
+            body: &message.body,
+            footer: message.footer.as_deref(),
+            flow_id,
+            flow_token: outgoing.reference,
+            flow_cta: &message.cta,
+            flow_action,
+            flow_action_payload,
+            flow_message_version: "3",
+            mode: message.mode.word(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct TemplateBody<'a> {
+    template: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<&'a str>,
+    language: Language<'a>,
+    #[serde(serialize_with = "as_text")]
+    phone: Msisdn,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    params: Vec<Component<'a>>,
+}
+
+#[derive(Serialize)]
+struct Language<'a> {
+    policy: &'static str,
+    code: &'a str,
+}
+
+impl<'a> TemplateBody<'a> {
+    fn new(outgoing: &Outgoing<'a>, message: &'a TemplateMessage) -> Self {
+        Self {
+            template: &message.name,
+            namespace: message.namespace.as_deref(),
+            language: Language { policy: "deterministic", code: &message.language },
+            phone: outgoing.to,
+            params: components(message, outgoing.reference),
+        }
+    }
+}

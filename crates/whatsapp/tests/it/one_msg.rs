@@ -1,0 +1,136 @@
+//! 1msg: bodies as its page and its clients want them, and the answers they were seen to give.
+
+use campaign::{FlowAction, FlowMessage, FlowName, Message, Provider, StopReason, TemplateMessage, Verdict};
+use serde_json::json;
+use whatsapp::{Channel, Client};
+
+use crate::listener::Listener;
+use crate::verdicts::{assert_verdicts, line};
+use crate::{account_of, message, patient, reference, send_message, shown, survey, template};
+
+#[test]
+fn a_flow_message_is_posted_to_send_flow_with_the_token_in_the_address_alone() {
+    let message =
+        FlowMessage { header: Some("Survey".into()), footer: Some("STOP to opt out".into()), ..survey() };
+    let (head, body) = shown(Provider::OneMsg, &Message::Flow(message));
+    assert_eq!(
+        head,
+        "POST https://api.example/ODI371267300/sendFlow?token=********\ncontent-type: application/json"
+    );
+    assert_eq!(
+        body,
+        json!({
+            "phone": "919000000001", "header": "Survey", "body": "Hello Anna", "footer": "STOP to opt out",
+            "flowId": "1197715005513101", "flowToken": reference(1).to_string(), "flowCta": "Open",
+            "flowAction": "navigate",
+            "flowActionPayload": {"screen": "WELCOME", "data": {"first_name": "Anna", "age": 7}},
+            "flowMessageVersion": "3", "mode": "published"
+        })
+    );
+    let (_, body) = shown(Provider::OneMsg, &Message::Flow(crate::message()));
+    let names: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(
+        names,
+        ["phone", "body", "flowId", "flowToken", "flowCta", "flowAction", "flowMessageVersion", "mode"]
+    );
+}
+
+#[test]
+fn a_template_is_posted_to_send_template_with_the_button_of_the_page() {
+    let (head, body) = shown(Provider::OneMsg, &Message::Template(template()));
+    assert!(
+        head.starts_with("POST https://api.example/ODI371267300/sendTemplate?token=********\n"),
+        "{head}"
+    );
+    assert_eq!(
+        body,
+        json!({
+            "template": "course_signup",
+            "namespace": "ca300906_0000_0000_0000_000000000000",
+            "language": {"policy": "deterministic", "code": "en_US"},
+            "phone": "919000000001",
+            "params": [
+                {"type": "header", "parameters": [{"type": "text", "text": "Nakuru"}]},
+                {"type": "body", "parameters": [{"type": "text", "text": "Anna"}, {"type": "text", "text": "Tuesday"}]},
+                {"type": "button", "sub_type": "flow", "index": "0", "parameters": [{"type": "action", "action": {
+                    "flow_token": reference(1).to_string(), "flow_action_data": {"first_name": "Anna"}
+                }}]}
+            ]
+        })
+    );
+    let bare = TemplateMessage { namespace: None, header: None, body: vec![], button: None, ..template() };
+    let (_, body) = shown(Provider::OneMsg, &Message::Template(bare));
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["template", "language", "phone"]);
+}
+
+#[tokio::test]
+async fn a_flow_by_name_is_not_sent_and_stops_the_campaign_alone() {
+    let listener = Listener::new([]).await;
+    let account = account_of(Provider::OneMsg, &listener.url());
+    let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();
+    let flow = FlowName::Name("survey".into());
+    let by_name = FlowMessage { flow, action: FlowAction::DataExchange, ..message() };
+    let answer = send_message(&channel, &Message::Flow(by_name), 1).await;
+    assert!(
+        matches!(&answer.verdict, Verdict::StopCampaign { reason: StopReason::FlowFault, .. }),
+        "{}",
+        line(&answer.verdict)
+    );
+    assert_eq!((answer.http_status, listener.connections()), (None, 0));
+}
+
+#[test]
+fn every_answer_seen_of_it_has_its_verdict() {
+    let meta = |code: i64| json!({"error": {"message": "from Meta", "code": code, "error_user_msg": "x"}});
+    let not_sent = |words: &str| json!({"sent": false, "message": words});
+    assert_verdicts(
+        Provider::OneMsg,
+        &[
+            (200, json!({"sent": "true", "id": "A7"}), "accepted A7"),
+            (200, json!({"sent": true, "id": "A7", "message": "Sent to username@c.us"}), "accepted A7"),
+            (200, json!({"id": "A7"}), "unknown no_message_id"),
+            (200, json!({"sent": true}), "unknown no_message_id"),
+            (200, json!({"sent": true, "jobId": "J1"}), "unknown no_message_id"),
+            (200, json!({"sent": false, "jobId": "J1", "message": "queued"}), "unknown queued"),
+            (200, json!({"sent": true, "id": "A7", "error": "x"}), "unknown contradictory_answer"),
+            (200, not_sent("empty body"), "rejected refused"),
+            (200, json!({"sent": "false", "message": "empty body"}), "rejected refused"),
+            (200, not_sent("Dialog window is closed"), "rejected window_closed"),
+            (400, json!({"error": "Re-engagement message"}), "rejected window_closed"),
+            (400, json!({"error": "(#131047) x"}), "rejected window_closed"),
+            (200, json!({"response": {"error": "outside the allowed window"}}), "rejected window_closed"),
+            (200, json!({"response": {"error": "something else"}}), "rejected refused"),
+            (200, not_sent("Too many requests"), "throttled too_many_requests"),
+            (400, json!({"message": "Rate limit hit"}), "throttled too_many_requests"),
+            (200, not_sent("Template is not defined"), "stop campaign template_fault template_unknown"),
+            (
+                404,
+                json!({"error": "Template course_signup not found"}),
+                "stop campaign template_fault template_unknown",
+            ),
+            (
+                404,
+                json!({"error": "the template x does not exist"}),
+                "stop campaign template_fault template_unknown",
+            ),
+            (404, json!({"error": "not found"}), "rejected http_404"),
+            (403, json!("Your subscription is blocked"), "stop sender payment http_403"),
+            (403, json!("trial is over"), "stop sender payment http_403"),
+            (
+                401,
+                json!({"error": "Wrong token \"Akey-of-the-test\" for channel \"371267300\". Please provide token as a GET parameter."}),
+                "stop sender bad_credentials wrong_token",
+            ),
+            (401, json!({}), "stop sender bad_credentials http_401"),
+            (200, not_sent("Unauthorized"), "stop sender bad_credentials wrong_token"),
+            (200, not_sent("BSUID routing is disabled"), "rejected bsuid_routing_disabled"),
+            (400, json!({"error": "bad"}), "rejected http_400"),
+            (429, json!({}), "throttled http_429"),
+            (500, json!({"error": "oops"}), "unknown http_500"),
+            (400, meta(131_042), "stop sender payment 131042"),
+            (500, meta(131_026), "rejected 131026"),
+            (200, meta(130_429), "throttled 130429"),
+            (400, meta(1), "unknown 1"),
+        ],
+    );
+}

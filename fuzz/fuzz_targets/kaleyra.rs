@@ -1,0 +1,7 @@
+//! Kaleyra's answers.
+#![no_main]
+
+use campaign::Provider;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| fuzz::judge(Provider::Kaleyra, data, "/data/message_id"));

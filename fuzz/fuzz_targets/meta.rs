@@ -1,0 +1,7 @@
+//! Meta's answers.
+#![no_main]
+
+use campaign::Provider;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| fuzz::judge(Provider::Meta, data, "/messages/0/id"));

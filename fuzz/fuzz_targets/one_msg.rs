@@ -1,0 +1,7 @@
+//! 1msg's answers.
+#![no_main]
+
+use campaign::Provider;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| fuzz::judge(Provider::OneMsg, data, "/id"));
