@@ -44,6 +44,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         output::raw(&script);
         return Ok(());
     }
+    failpoint::check().map_err(exit::Refused)?;
     let settings = Settings::load(args.config.as_deref(), std::env::vars())?;
     match args.command {
         Command::Migrate => roles::migrate(&settings).await,

@@ -48,8 +48,7 @@ async fn take_in(lane: &Arc<Lane>, mut consumer: Consumer) -> (Consumer, JoinSet
             let Ok(permits) = Arc::clone(&room).acquire_many_owned(wanted).await else { continue };
             let lane = Arc::clone(lane);
             running.spawn(async move {
-                handle(&lane, batch).await;
-                drop(permits);
+                handle(&lane, batch, permits).await;
             });
         }
         while let Some(ended) = running.try_join_next() {

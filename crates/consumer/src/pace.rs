@@ -45,6 +45,12 @@ impl Pace {
         Some(refused.wait_time_from(DefaultClock::default().now()))
     }
 
+    /// How long to wait because too many left this process just now; `None` takes a permit.
+    fn too_many(&self, rate: Option<Rate>) -> Option<Duration> {
+        let refused = self.limiter(rate?)?.check().err()?;
+        Some(refused.wait_time_from(DefaultClock::default().now()))
+    }
+
     /// The limiter of this rate; a changed rate makes a new one.
     fn limiter(&self, rate: Rate) -> Option<Arc<DefaultDirectRateLimiter>> {
         let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,7 +61,8 @@ impl Pace {
         }
         // Two leases may meet within their lateness; more than that never leaves together.
         let together = NonZeroU32::new(rate.permits_in(rate.lateness()).saturating_add(rate.burst()))?;
-        let quota = Quota::with_period(rate.per() / rate.permits())?;
+        // The database clock and ours do not run alike; at the very same rate the slower one would fall behind for ever.
+        let quota = Quota::with_period((rate.per() / rate.permits()).mul_f64(0.98))?;
         let made = Arc::new(RateLimiter::direct(quota.allow_burst(together)));
         *limiter = Some((rate, Arc::clone(&made)));
         Some(made)
@@ -112,13 +119,12 @@ impl Queue {
             if at > Instant::now() {
                 tokio::time::sleep_until(at).await;
             }
-            if let Some(limiter) = self.slots.lease.rate().and_then(|rate| lane.pace.limiter(rate)) {
-                while let Err(too_many) = limiter.check() {
-                    tokio::time::sleep(too_many.wait_time_from(DefaultClock::default().now())).await;
+            // Whoever asks the limiter leaves: a permit that is taken and not used would be missed by the next.
+            while self.slots.lease.keeps(slot, self.slots.at.elapsed()) {
+                match lane.pace.too_many(self.slots.lease.rate()) {
+                    None => return Departure::Now,
+                    Some(pause) => tokio::time::sleep(pause).await,
                 }
-            }
-            if self.slots.lease.keeps(slot, self.slots.at.elapsed()) {
-                return Departure::Now;
             }
         }
     }

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
+use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use whatsapp::Outgoing;
 
@@ -25,31 +27,39 @@ const PAIR_LIMIT: Refusal =
     Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 
 /// Takes one batch all the way: look up, claim, send, judge, hand over to the recorder, which acknowledges after its
-/// commit. It never acknowledges what it sent.
-pub(crate) async fn handle(lane: &Lane, mut batch: Batch) {
+/// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then.
+pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: OwnedSemaphorePermit) {
     let campaign = match lane.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
         Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
     };
     while !batch.tasks.is_empty() {
+        failpoint::pass(Place::BeforeClaim);
         match lane.claim(&campaign, &mut batch).await {
-            Ok(part) => send(lane, &campaign, batch.campaign, part).await,
+            Ok(part) => send(lane, &campaign, (batch.campaign, part), &mut room).await,
             Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
         }
     }
 }
 
 /// Sends to everyone who was claimed, each in its slot, and hands the outcomes over as they come.
-async fn send(lane: &Lane, campaign: &Campaign, id: CampaignId, part: Part) {
+async fn send(
+    lane: &Lane,
+    campaign: &Campaign,
+    (id, part): (CampaignId, Part),
+    room: &mut OwnedSemaphorePermit,
+) {
     let Part { claim, mut receipts } = part;
     if let Some(claim) = claim {
+        failpoint::pass(Place::AfterClaim);
         let departures = Departures::of(&claim);
         let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
         let mut sends: FuturesUnordered<_> =
             claim.rows.iter().map(|row| deliver(lane, campaign, claimed, row)).collect();
         while let Some(outcome) = sends.next().await {
             let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
-            let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len() };
+            let room = room.split(1);
+            let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len(), room };
             lane.hand_over(finished).await;
         }
     }
@@ -99,6 +109,7 @@ async fn deliver(
         attempt: row.attempt,
     };
     let answer = lane.channel.send(&outgoing).await;
+    failpoint::pass(Place::AfterAnswer);
     let attempt =
         Attempt { number: row.attempt, random: fastrand::f64(), time_left: time_left(claimed.claim) };
     let outcome = judge(&campaign.policy, attempt, answer.verdict);

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use broker::{Receipt, Settlement, Settler};
 use campaign::{CampaignId, ClaimId, SenderId};
+use failpoint::Place;
 use store::{RecordedOutcome, Store};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::waiting::Waiting;
@@ -27,6 +28,8 @@ pub(crate) struct Finished {
     pub(crate) receipts: Vec<Receipt>,
     /// How many recipients its claim holds.
     pub(crate) claim_size: usize,
+    /// Its place among those under way, given up when it is recorded: what a worker that dies leaves open is bounded.
+    pub(crate) room: Option<OwnedSemaphorePermit>,
 }
 
 /// Records what lanes push to it.
@@ -61,11 +64,16 @@ impl Recorder {
         open_claims: &mut HashMap<ClaimId, usize>,
     ) {
         let closed = closed_by(&finished, open_claims);
-        let (outcomes, receipts): (Vec<_>, Vec<_>) =
-            finished.into_iter().map(|finished| (finished.outcome, finished.receipts)).unzip();
+        let (mut outcomes, mut receipts, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
+        for Finished { outcome, receipts: its, room, .. } in finished {
+            outcomes.push(outcome);
+            receipts.extend(its);
+            rooms.push(room);
+        }
         let settlement = self.commit(campaign, &outcomes, &closed).await;
-        self.settler
-            .settle_many(receipts.into_iter().flatten().map(|receipt| (receipt, settlement)).collect());
+        failpoint::pass(Place::AfterRecord);
+        drop(rooms);
+        self.settler.settle_many(receipts.into_iter().map(|receipt| (receipt, settlement)).collect());
     }
 
     /// Commits these outcomes, and says what that means for their messages.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use broker::{Publisher, QueueName};
 use campaign::{CampaignId, SendTask, Seq};
+use failpoint::Place;
 use store::{FeedState, SenderFeed, Store};
 use tokio::time::Instant;
 
@@ -118,7 +119,9 @@ impl Feed<'_> {
                 let end = cursor.saturating_add(i32::try_from(stride).unwrap_or(i32::MAX)).min(recipients);
                 ((cursor + 1..=end).map(Seq).collect(), end)
             };
+            failpoint::pass(Place::BeforePublish);
             self.publish(seqs.iter().map(|seq| SendTask { campaign: id, seq: *seq })).await?;
+            failpoint::pass(Place::AfterPublish);
             self.store.advance_cursor(id, cursor, end).await?;
             (cursor, left) = (end, left - seqs.len().min(left));
         }

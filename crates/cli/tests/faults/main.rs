@@ -1,6 +1,8 @@
 //! Long tests with whole processes, real services and real kills: `make faults`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+#[path = "../it/audit.rs"]
+mod audit;
 #[path = "../it/rates.rs"]
 mod rates;
 #[expect(dead_code, reason = "shared with the short tests")]
@@ -9,3 +11,4 @@ mod world;
 
 mod rate;
 mod stops;
+mod storm;

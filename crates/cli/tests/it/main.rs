@@ -1,9 +1,12 @@
 //! Whole processes against a real RabbitMQ, a real Postgres and a simulated provider over real HTTP.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+mod audit;
 mod campaigns;
 mod gate;
 mod mistakes;
+mod outages;
+mod places;
 mod privacy;
 mod providers;
 mod queue;

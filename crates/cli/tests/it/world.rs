@@ -1,11 +1,12 @@
 //! Services of its own for each test, a simulated provider, and the `flowcast` processes.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use broker::{Publisher, Topology};
-use devstack::{Scope, Stack};
+use devstack::{Proxy, Scope, Stack};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use secrecy::SecretString;
@@ -15,6 +16,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 /// The key the simulated provider knows; it must be found in no log.
 pub(crate) const KEY: &str = "key-7f3a9c51";
@@ -30,6 +32,8 @@ pub(crate) struct World {
     pub(crate) look: Client,
     pub(crate) folder: TempDir,
     processes: u32,
+    /// Addresses that the processes are given instead of the true ones.
+    detours: Vec<(&'static str, String)>,
 }
 
 /// A `flowcast` process; killed when dropped.
@@ -86,7 +90,14 @@ impl World {
             scope.track_queue(format!("{}.{queue}", scope.queue_prefix()));
         }
         scope.track_exchange(format!("{}.dead", scope.queue_prefix()));
-        Self { scope, provider, look, folder: tempfile::tempdir().unwrap(), processes: 0 }
+        Self {
+            scope,
+            provider,
+            look,
+            folder: tempfile::tempdir().unwrap(),
+            processes: 0,
+            detours: Vec::new(),
+        }
     }
 
     /// A `flowcast` command in this installation.
@@ -130,9 +141,33 @@ impl World {
         self.processes += 1;
         let log = self.folder.path().join(format!("{role}-{}.log", self.processes));
         let mut command = self.command(&[role]);
+        command.envs(self.detours.iter().map(|(name, url)| (*name, url)));
         command.envs(environment.iter().copied());
         let child = command.stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
         Process { child }
+    }
+
+    /// Puts a proxy between RabbitMQ and the processes that are started from now on.
+    pub(crate) async fn proxy_rabbitmq(&mut self) -> Proxy {
+        let url = self.scope.amqp_url().to_owned();
+        self.detour("AMQP_URL", &url, 5672).await
+    }
+
+    /// Puts a proxy between Postgres and the processes that are started from now on.
+    pub(crate) async fn proxy_postgres(&mut self) -> Proxy {
+        let url = self.scope.database_url().to_owned();
+        self.detour("DATABASE_URL", &url, 5432).await
+    }
+
+    async fn detour(&mut self, name: &'static str, url: &str, default_port: u16) -> Proxy {
+        let mut url = Url::parse(url).unwrap();
+        let target = (url.host_str().unwrap(), url.port().unwrap_or(default_port));
+        let target = tokio::net::lookup_host(target).await.unwrap().next().unwrap();
+        let proxy = Proxy::start(target).await.unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(proxy.addr().port())).unwrap();
+        self.detours.push((name, url.to_string()));
+        proxy
     }
 
     /// A campaign with this many recipients, ready to be started.
@@ -174,7 +209,11 @@ impl World {
 
     /// Waits until a query gives this number; meanwhile the books must balance at every look.
     pub(crate) async fn until(&self, select: &str, wanted: i64) {
-        let deadline = Instant::now() + PATIENCE;
+        self.until_after(select, wanted, PATIENCE).await;
+    }
+
+    async fn until_after(&self, select: &str, wanted: i64, patience: Duration) {
+        let deadline = Instant::now() + patience;
         loop {
             let unbalanced = "select count(*) from report.conservation where difference <> 0";
             assert_eq!(self.count(unbalanced).await, 0, "the books do not balance");
@@ -189,7 +228,13 @@ impl World {
 
     /// Waits until the campaign is finished.
     pub(crate) async fn finished(&self, id: &str) {
-        self.until(&format!("select count(*) from campaign where id = {id} and state = 'finished'"), 1).await;
+        self.finished_after(id, PATIENCE).await;
+    }
+
+    /// Waits so long for the campaign to be finished.
+    pub(crate) async fn finished_after(&self, id: &str, patience: Duration) {
+        let finished = format!("select count(*) from campaign where id = {id} and state = 'finished'");
+        self.until_after(&finished, 1, patience).await;
     }
 
     /// The ledger holds each of so many recipients exactly once, and the report says the same.
@@ -249,6 +294,12 @@ impl Process {
         let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
         kill(pid, Signal::SIGTERM).unwrap();
         tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
+    }
+
+    /// Waits until it has died of SIGKILL.
+    pub(crate) async fn died(mut self) {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
+        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
     }
 
     /// SIGKILL.

@@ -9,6 +9,7 @@
 
 mod binary;
 mod faults;
+mod proxy;
 mod scopes;
 
 use std::net::{SocketAddr, TcpStream};

@@ -1,0 +1,113 @@
+//! Kills at random: consumers, producers, RabbitMQ and Postgres, again and again, over one long campaign.
+//!
+//! `FLOWCAST_STORM_SEED` repeats a storm, `FLOWCAST_STORM_KILLS` makes it longer or shorter.
+
+use std::time::Duration;
+
+use devstack::Stack;
+use fastrand::Rng;
+use simulator::{Config, Latency};
+use tokio::time::{Instant, sleep_until};
+use tokio_postgres::NoTls;
+
+use crate::audit::Audit;
+use crate::world::{Process, World};
+
+const RECIPIENTS: u32 = 100_000;
+const KILLS: u64 = 1_000;
+/// Most requests of one worker under way, see [`SETTINGS`].
+const IN_FLIGHT: u64 = 30;
+const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n\
+    [consumer]\nin_flight = 30\nbatch = 10\nlease = \"14s\"\n[producer]\nlease = \"2s\"\nstalled_after = \"5s\"\n\
+    [broker]\nheartbeat = \"2s\"\noperation_timeout = \"3s\"\n[postgres]\nwait = \"3s\"\n";
+
+/// What is killed next: of a hundred kills some 84 hit a consumer, 14 a producer, and one each service.
+#[derive(Clone, Copy, Debug)]
+enum Victim {
+    Consumer,
+    Producer,
+    RabbitMq,
+    Postgres,
+}
+
+fn victim(random: &mut Rng) -> Victim {
+    match random.u32(0..100) {
+        0 => Victim::RabbitMq,
+        1 => Victim::Postgres,
+        2..16 => Victim::Producer,
+        _ => Victim::Consumer,
+    }
+}
+
+fn from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// The world under the storm.
+struct Storm {
+    stack: Stack,
+    world: World,
+    consumers: Vec<Process>,
+    producers: Vec<Process>,
+}
+
+impl Storm {
+    async fn strike(&mut self, victim: Victim, random: &mut Rng) {
+        let Self { stack, world, consumers, producers } = self;
+        match victim {
+            Victim::Consumer => {
+                consumers.swap_remove(random.usize(..consumers.len())).kill().await;
+                consumers.push(world.start("consumer"));
+            }
+            Victim::Producer => {
+                producers.swap_remove(random.usize(..producers.len())).kill().await;
+                producers.push(world.start("producer"));
+            }
+            Victim::RabbitMq => {
+                stack.rabbitmq().flush_queue_directory().await.unwrap();
+                stack.rabbitmq().kill().await.unwrap();
+                stack.rabbitmq().start().await.unwrap();
+            }
+            Victim::Postgres => {
+                stack.postgres().kill().await.unwrap();
+                stack.postgres().start().await.unwrap();
+                let url = world.scope.database_url();
+                let (look, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+                tokio::spawn(connection);
+                world.look = look;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_kills_loses_nobody_and_doubles_nobody() {
+    let seed = from_environment("FLOWCAST_STORM_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let kills = from_environment("FLOWCAST_STORM_KILLS").unwrap_or(KILLS);
+    println!("seed {seed}, {kills} kills");
+    let mut random = Rng::with_seed(seed);
+    let stack = Stack::private().await.unwrap();
+    let latency = Latency::fixed(Duration::from_millis(20));
+    let mut world = World::on(&stack, "storm", "none", Config { latency, ..Config::default() }).await;
+    world.file("flowcast.toml", SETTINGS);
+    let id = world.draft(RECIPIENTS).await;
+    let consumers = (0..4).map(|_| world.start("consumer")).collect();
+    let producers = (0..2).map(|_| world.start("producer")).collect();
+    world.ok(&["campaign", "start", &id]).await;
+    let mut storm = Storm { stack, world, consumers, producers };
+    let mut struck = 0;
+    let unbalanced = "select count(*) from report.conservation where difference <> 0";
+    for kill in 1..=kills {
+        sleep_until(Instant::now() + Duration::from_millis(random.u64(50..700))).await;
+        storm.strike(victim(&mut random), &mut random).await;
+        struck += 1;
+        assert_eq!(storm.world.count(unbalanced).await, 0, "the books do not balance after kill {kill}");
+        if storm.world.count("select count(*) from campaign where state = 'finished'").await > 0 {
+            break;
+        }
+    }
+    storm.world.finished_after(&id, Duration::from_mins(10)).await;
+    println!("{struck} kills");
+    Audit::of(&storm.world).await.holds(struck * IN_FLIGHT);
+    storm.world.close().await;
+}

@@ -1,0 +1,127 @@
+//! RabbitMQ and Postgres that go away, stand still and come back, as the processes see it.
+
+use std::time::Duration;
+
+use simulator::{Config, Latency};
+use tokio::time::{Instant, sleep_until};
+
+use crate::audit::Audit;
+use crate::world::{PATIENCE, World};
+
+const RECIPIENTS: u32 = 1_500;
+/// Requests of one claim, see [`SETTINGS`].
+const BATCH: u64 = 20;
+const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n\
+    [consumer]\nin_flight = 60\nbatch = 20\nlease = \"14s\"\n\
+    [broker]\nheartbeat = \"1s\"\noperation_timeout = \"2s\"\n[postgres]\nwait = \"2s\"\n";
+
+async fn world(name: &str) -> World {
+    let latency = Latency::fixed(Duration::from_millis(20));
+    let world = World::new(name, "300/s,burst=10", Config { latency, ..Config::default() }).await;
+    world.file("flowcast.toml", SETTINGS);
+    world
+}
+
+/// Waits until so many requests have arrived since.
+async fn more_arrive(world: &World, requests: u64) {
+    let enough = world.ledger().summary().requests + requests;
+    let arrived = world.ledger().wait_until(PATIENCE, |ledger| ledger.requests >= enough).await;
+    assert!(arrived, "nothing is sent any more; {}", world.logs());
+}
+
+#[tokio::test]
+async fn rabbitmq_that_resets_its_connections_again_and_again_loses_and_doubles_nobody() {
+    let mut world = world("amqp_resets").await;
+    let proxy = world.proxy_rabbitmq().await;
+    let id = world.draft(RECIPIENTS).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    for _ in 0..10 {
+        more_arrive(&world, 60).await;
+        proxy.reset();
+    }
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(0);
+    world.each_exactly_once(&id, RECIPIENTS.into()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_half_open_connection_to_rabbitmq_is_noticed_and_replaced() {
+    let mut world = world("amqp_half_open").await;
+    let proxy = world.proxy_rabbitmq().await;
+    let id = world.draft(RECIPIENTS).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    more_arrive(&world, 100).await;
+    proxy.black_hole(true);
+    let before = proxy.connections();
+    let deadline = Instant::now() + PATIENCE;
+    while proxy.connections() < before + 2 {
+        assert!(Instant::now() < deadline, "nobody noticed; {}", world.logs());
+        tokio::task::yield_now().await;
+    }
+    proxy.black_hole(false);
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn postgres_that_resets_its_connections_again_and_again_doubles_nobody() {
+    let mut world = world("postgres_resets").await;
+    let proxy = world.proxy_postgres().await;
+    let id = world.draft(RECIPIENTS).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    const RESETS: u64 = 10;
+    for _ in 0..RESETS {
+        more_arrive(&world, 60).await;
+        proxy.reset();
+    }
+    world.finished(&id).await;
+    // A claim whose answer was cut off belongs to nobody until its lease ends; each worker asks for one at a time.
+    Audit::of(&world).await.holds(RESETS * 2 * BATCH);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_postgres_connection_cut_in_the_middle_of_a_statement_doubles_nobody() {
+    let mut world = world("postgres_cut").await;
+    let proxy = world.proxy_postgres().await;
+    let id = world.draft(RECIPIENTS).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    const CUTS: u64 = 12;
+    for _ in 0..CUTS {
+        more_arrive(&world, 40).await;
+        proxy.cut_after(random.u64(1..20_000));
+    }
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(CUTS * BATCH);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn nothing_leaves_while_postgres_is_away_and_all_goes_on_when_it_is_back() {
+    let mut world = world("postgres_away").await;
+    let proxy = world.proxy_postgres().await;
+    let id = world.draft(RECIPIENTS).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    more_arrive(&world, 200).await;
+    proxy.refuse(true);
+    proxy.reset();
+    // What was leased leaves within a second; after that nobody has a claim.
+    sleep_until(Instant::now() + Duration::from_secs(2)).await;
+    let requests = world.ledger().summary().requests;
+    sleep_until(Instant::now() + Duration::from_secs(2)).await;
+    assert_eq!(world.ledger().summary().requests, requests);
+    proxy.refuse(false);
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(2 * BATCH);
+    world.close().await;
+}

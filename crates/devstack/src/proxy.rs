@@ -1,0 +1,195 @@
+//! A small TCP proxy that misbehaves when it is told to: it stands between a process and a service, or a provider.
+//!
+//! Faults hold for the connections there are and for those to come. What a black hole swallowed for a while comes through
+//! late when it ends, as from a network that was away; so a half-open connection can be made and healed.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How connections are treated.
+#[derive(Clone, Copy, Debug, Default)]
+struct Manners {
+    /// Rises with each cut; connections of an earlier count end.
+    cuts: u64,
+    /// Whether the last cut was a reset.
+    with_reset: bool,
+    black_hole: bool,
+    refuse: bool,
+    delay: Duration,
+}
+
+/// What all connections share.
+struct Shared {
+    target: SocketAddr,
+    manners: watch::Sender<Manners>,
+    /// Bytes that may still go to the target; at zero everything is cut.
+    bytes_left: AtomicU64,
+    connections: AtomicU64,
+}
+
+/// A proxy in front of one address; dropping it ends every connection.
+pub struct Proxy {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Listens on a free port of loopback and passes everything on to `target`.
+    pub async fn start(target: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let addr = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            target,
+            manners: watch::Sender::new(Manners::default()),
+            bytes_left: AtomicU64::new(u64::MAX),
+            connections: AtomicU64::new(0),
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { addr, shared, accepting })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// How many connections were made through it so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// Closes every connection there is, in order.
+    pub fn cut(&self) {
+        self.end_all(false);
+    }
+
+    /// Ends every connection there is with a TCP reset.
+    pub fn reset(&self) {
+        self.end_all(true);
+    }
+
+    /// Cuts everything when so many more bytes have gone to the target, in the middle of whatever they belong to.
+    pub fn cut_after(&self, bytes: u64) {
+        self.shared.bytes_left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Lets nothing through in either direction, without a word; new connections stand and stay silent.
+    pub fn black_hole(&self, on: bool) {
+        self.shared.manners.send_modify(|manners| manners.black_hole = on);
+    }
+
+    /// Closes new connections at once.
+    pub fn refuse(&self, on: bool) {
+        self.shared.manners.send_modify(|manners| manners.refuse = on);
+    }
+
+    /// Holds everything up for so long, in each direction.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.manners.send_modify(|manners| manners.delay = delay);
+    }
+
+    fn end_all(&self, with_reset: bool) {
+        self.shared.end_all(with_reset);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.shared.end_all(false);
+    }
+}
+
+impl Shared {
+    fn end_all(&self, with_reset: bool) {
+        self.manners.send_modify(|manners| {
+            manners.cuts += 1;
+            manners.with_reset = with_reset;
+        });
+    }
+
+    /// Takes bytes off the allowance; none left cuts everything and lifts the limit.
+    fn may_pass(&self, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let left = self.bytes_left.load(Ordering::Relaxed);
+        if left == u64::MAX {
+            return true;
+        }
+        if bytes < left {
+            self.bytes_left.fetch_sub(bytes, Ordering::Relaxed);
+            return true;
+        }
+        self.bytes_left.store(u64::MAX, Ordering::Relaxed);
+        self.end_all(true);
+        false
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        shared.connections.fetch_add(1, Ordering::Relaxed);
+        if !shared.manners.borrow().refuse {
+            tokio::spawn(serve(client, Arc::clone(&shared)));
+        }
+    }
+}
+
+/// Passes on between client and target until one of them ends, or a cut.
+async fn serve(client: TcpStream, shared: Arc<Shared>) {
+    let mut manners = shared.manners.subscribe();
+    let born = manners.borrow_and_update().cuts;
+    let Ok(target) = TcpStream::connect(shared.target).await else { return };
+    if client.set_nodelay(true).and_then(|()| target.set_nodelay(true)).is_err() {
+        return;
+    }
+    let (from_client, mut to_client) = client.into_split();
+    let (from_target, mut to_target) = target.into_split();
+    let up = pump(from_client, &mut to_target, &shared, true);
+    let down = pump(from_target, &mut to_client, &shared, false);
+    tokio::select! {
+        () = up => {}
+        () = down => {}
+        _ = manners.wait_for(|manners| manners.cuts > born) => {}
+    }
+    let manners = *manners.borrow();
+    if manners.cuts > born && manners.with_reset {
+        for half in [to_client, to_target] {
+            // The other side may be gone already.
+            half.as_ref().set_zero_linger().ok();
+            // Without the orderly end that a half gives when it is dropped.
+            half.forget();
+        }
+    }
+}
+
+/// One direction.
+async fn pump(mut from: OwnedReadHalf, to: &mut OwnedWriteHalf, shared: &Shared, is_up: bool) {
+    let mut manners = shared.manners.subscribe();
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(bytes) = from.read(&mut buffer).await {
+        let delay = manners.borrow().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        if manners.wait_for(|manners| !manners.black_hole).await.is_err() {
+            return;
+        }
+        let Some(read) = buffer.get(..bytes).filter(|read| !read.is_empty()) else { return };
+        if is_up && !shared.may_pass(bytes) {
+            return;
+        }
+        if to.write_all(read).await.is_err() {
+            return;
+        }
+    }
+}
