@@ -9,6 +9,8 @@ use crate::audit::Audit;
 use crate::world::{PATIENCE, World};
 
 const RECIPIENTS: u32 = 1_500;
+/// How often connections break in one test.
+const BREAKS: u64 = 10;
 /// Requests of one claim, see [`SETTINGS`].
 const BATCH: u64 = 20;
 const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n\
@@ -36,7 +38,7 @@ async fn rabbitmq_that_resets_its_connections_again_and_again_loses_and_doubles_
     let id = world.draft(RECIPIENTS).await;
     let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;
-    for _ in 0..10 {
+    for _ in 0..BREAKS {
         more_arrive(&world, 60).await;
         proxy.reset();
     }
@@ -74,14 +76,13 @@ async fn postgres_that_resets_its_connections_again_and_again_doubles_nobody() {
     let id = world.draft(RECIPIENTS).await;
     let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;
-    const RESETS: u64 = 10;
-    for _ in 0..RESETS {
+    for _ in 0..BREAKS {
         more_arrive(&world, 60).await;
         proxy.reset();
     }
     world.finished(&id).await;
     // A claim whose answer was cut off belongs to nobody until its lease ends; each worker asks for one at a time.
-    Audit::of(&world).await.holds(RESETS * 2 * BATCH);
+    Audit::of(&world).await.holds(BREAKS * 2 * BATCH);
     world.close().await;
 }
 
@@ -95,13 +96,12 @@ async fn a_postgres_connection_cut_in_the_middle_of_a_statement_doubles_nobody()
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    const CUTS: u64 = 12;
-    for _ in 0..CUTS {
+    for _ in 0..BREAKS {
         more_arrive(&world, 40).await;
         proxy.cut_after(random.u64(1..20_000));
     }
     world.finished(&id).await;
-    Audit::of(&world).await.holds(CUTS * BATCH);
+    Audit::of(&world).await.holds(BREAKS * BATCH);
     world.close().await;
 }
 
