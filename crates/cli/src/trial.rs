@@ -1,11 +1,14 @@
 //! `flowcast sender test`: one real message to one number, outside the campaign's counts.
 //!
 //! Nothing of it is stored. Its reference has the form of all others but leads to nobody, so what is heard of it later
-//! counts for no recipient. The sender's rate and gate are not asked: it is one message, and a person sends it.
+//! counts for no recipient. It takes a slot of the sender's rate like every other request; a stopped sender has none to
+//! give, and then it leaves at once: a person wants to see whether the sender can be opened.
 
-use campaign::{Msisdn, Variables, Verdict, Window};
+use std::time::Duration;
+
+use campaign::{CampaignId, Msisdn, Variables, Verdict, Window};
 use secrecy::SecretString;
-use store::{SenderRow, Store};
+use store::{Leased, LeasedAt, SenderRow, Store};
 use whatsapp::{Account, Channel, Client, Outgoing};
 
 use crate::args::SenderTest;
@@ -30,8 +33,22 @@ pub(crate) async fn run(store: &Store, settings: &Settings, test: SenderTest) ->
         raw(shown.as_bytes());
         return Ok(());
     }
+    wait_for_slot(store, &sender, test.campaign).await?;
     let answer = channel.send(&outgoing).await;
     tell(&sender, &answer)
+}
+
+async fn wait_for_slot(store: &Store, sender: &SenderRow, campaign: CampaignId) -> anyhow::Result<()> {
+    loop {
+        match store.lease(sender.id, campaign, 1).await? {
+            Leased::Granted(LeasedAt { mut lease, at }) => {
+                tokio::time::sleep_until(at + lease.take_slot(Duration::ZERO).unwrap_or_default()).await;
+                return Ok(());
+            }
+            Leased::Wait(time) => tokio::time::sleep(time).await,
+            Leased::TooMany(_) | Leased::Held => return Ok(()),
+        }
+    }
 }
 
 /// The variables given, and its own name for each that is not.
