@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use campaign::{CampaignId, Country, Provider, Rate};
+use campaign::{CampaignId, Country, Provider, Rate, Seq};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use store::DailyCap;
@@ -231,6 +231,8 @@ pub(crate) enum CampaignCommand {
     Resume { id: CampaignId },
     /// End a campaign; everyone not sent to is cancelled for good
     Cancel { id: CampaignId },
+    /// Settle recipients the provider may or may not have taken
+    Resolve(CampaignResolve),
     /// Show how far a campaign is
     Status {
         id: CampaignId,
@@ -259,6 +261,30 @@ pub(crate) enum Format {
     Csv,
     /// One JSON object.
     Json,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CampaignResolve {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// What becomes of them; who is sent to again may get the message twice
+    #[arg(long, value_enum)]
+    pub(crate) unknown: Unknown,
+    /// Only the recipients at these places of the list
+    #[arg(long = "recipient-seq", value_name = "SEQ", value_delimiter = ',')]
+    pub(crate) seqs: Vec<Seq>,
+    /// Why, for the record
+    #[arg(long, default_value = "decided by hand")]
+    pub(crate) reason: String,
+}
+
+/// What is decided about those who are unknown.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Unknown {
+    /// Send to them again
+    Resend,
+    /// They failed
+    GiveUp,
 }
 
 #[derive(ClapArgs)]

@@ -21,6 +21,7 @@ mod permits;
 mod reports;
 mod schema;
 mod senders;
+mod settlements;
 mod waits;
 mod workers;
 
@@ -38,4 +39,5 @@ pub use permits::{Leased, LeasedAt, leased_at};
 pub use reports::{CampaignReport, ErrorReport};
 pub use schema::Migrated;
 pub use senders::{DailyCap, NewSender, SenderRow};
+pub use settlements::{ReceiptSays, Settled};
 pub use waits::WaitRow;

@@ -8,4 +8,5 @@ mod privacy;
 mod providers;
 mod queue;
 mod rates;
+mod unknown;
 mod world;

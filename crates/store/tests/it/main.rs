@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
 mod claims;
+mod endings;
 mod feeds;
 mod imports;
 mod outcomes;
 mod schema;
+mod settlements;
 mod world;
