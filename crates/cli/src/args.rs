@@ -67,6 +67,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Messages that were of no use to a worker
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLetterCommand,
+    },
     /// Feed the senders' queues, until told to stop; start as many as you like
     Producer,
     /// Send, until told to stop; start as many as you like
@@ -211,6 +216,21 @@ fn rate(text: &str) -> Result<RateArg, campaign::RateError> {
         return Ok(RateArg(None));
     }
     text.parse().map(|rate| RateArg(Some(rate)))
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DeadLetterCommand {
+    /// List them, the last ones first
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publish the recipients of dead tasks again, if they still wait
+    Redrive {
+        /// Only these dead letters; without it all that were not redriven yet
+        ids: Vec<i64>,
+    },
 }
 
 #[derive(Subcommand)]
