@@ -13,6 +13,9 @@ create table campaign (
     recipients integer not null default 0,
     -- Nobody is sent to after this; set when the campaign starts first.
     deadline_at timestamptz,
+    -- What becomes of those who are unknown for so long.
+    unknown_rule text not null default 'leave' check (unknown_rule in ('leave', 'resend', 'give-up')),
+    unknown_after interval not null default '24 hours',
     created_at timestamptz not null default now(),
     started_at timestamptz,
     finished_at timestamptz

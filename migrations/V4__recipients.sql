@@ -64,6 +64,34 @@ create table due (
 ) with (autovacuum_vacuum_scale_factor = 0.05);
 create index due_by_time on due (sender_id, publish_at);
 
+-- Recipients who are unknown, so that they are found without reading a list. Listed with the change of state; one who is
+-- settled in the same instant may stay listed, so what holds is the recipient's state.
+create table unsettled (
+    campaign_id bigint not null,
+    seq integer not null,
+    -- When the recipient became unknown.
+    since timestamptz not null default clock_timestamp(),
+    primary key (campaign_id, seq)
+) with (autovacuum_vacuum_scale_factor = 0.05);
+create index unsettled_by_time on unsettled (campaign_id, since);
+
+-- Who decided what about a recipient who was unknown, when and why.
+create table settlement (
+    id bigint generated always as identity primary key,
+    campaign_id bigint not null references campaign on delete cascade,
+    seq integer not null,
+    -- The claim whose request was uncertain.
+    claim_id bigint,
+    from_state text not null,
+    to_state text not null,
+    settled_by text not null check (settled_by in ('operator', 'rule', 'receipt')),
+    reason text not null,
+    -- Told by the receipt.
+    provider_message_id text,
+    settled_at timestamptz not null default clock_timestamp()
+);
+create index settlement_of_recipient on settlement (campaign_id, seq);
+
 -- Makes a campaign's partitions. Attached and not created in place: creating a partition in place would lock out every
 -- claim of every campaign while it waits for the longest running report.
 create function create_campaign_partitions(campaign bigint) returns void language plpgsql as $$

@@ -48,6 +48,12 @@ from attempt where outcome <> 'accepted'
 group by campaign_id, outcome, reason_code;
 comment on view report.error is 'what the provider refused, by campaign and code';
 
+create view report.settlement as
+select s.campaign_id, s.seq, s.from_state, s.to_state, s.settled_by, s.reason, s.provider_message_id, s.settled_at
+from settlement s;
+comment on view report.settlement is 'what was decided about recipients who were unknown: one row a decision';
+comment on column report.settlement.settled_by is 'operator, rule (of the campaign) or receipt (of the provider)';
+
 create view report.hold as
 select h.id as hold_id, s.name as sender, h.campaign_id, h.reason, h.code, h.detail, h.since, h.caused_by, h.until,
     h.probes, h.probe_at, h.ended_at, h.ended_by, coalesce(h.ended_at, now()) - h.since as length

@@ -24,6 +24,10 @@ pub struct Death {
     pub reason: String,
     /// The queue it was in.
     pub queue: String,
+    /// How often it died there for that reason.
+    pub count: u64,
+    /// When, in seconds since 1970, if the broker says so.
+    pub at_s: Option<u64>,
 }
 
 /// Names one delivery on one connection; of use only until that connection is lost.
@@ -72,5 +76,21 @@ fn death(headers: &FieldTable) -> Option<Death> {
         Some(AMQPValue::ShortString(text)) => Some(text.to_string()),
         _ => None,
     };
-    Some(Death { reason: text("x-first-death-reason")?, queue: text("x-first-death-queue")? })
+    let (count, at_s) = history(headers);
+    Some(Death { reason: text("x-first-death-reason")?, queue: text("x-first-death-queue")?, count, at_s })
+}
+
+/// How often it died as it did last, and when, from the list of deaths: the last kind comes first.
+fn history(headers: &FieldTable) -> (u64, Option<u64>) {
+    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else { return (1, None) };
+    let Some(AMQPValue::FieldTable(last)) = deaths.as_slice().first() else { return (1, None) };
+    let count = match last.inner().get("count") {
+        Some(AMQPValue::LongLongInt(count)) => u64::try_from(*count).unwrap_or(1),
+        _ => 1,
+    };
+    let at_s = match last.inner().get("time") {
+        Some(AMQPValue::Timestamp(at_s)) => Some(*at_s),
+        _ => None,
+    };
+    (count, at_s)
 }

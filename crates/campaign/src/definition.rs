@@ -12,6 +12,7 @@ use crate::message::CompiledMessage;
 use crate::provider::Provider;
 use crate::rate::Rate;
 use crate::template::TemplateUse;
+use crate::unknown::UnknownRule;
 
 /// A campaign as its author wrote it. It is frozen when the campaign starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Policy {
     pub retry_cap: Duration,
     /// What becomes of recipients the provider may or may not have taken.
     pub unknown: UnknownRule,
+    /// How long after they became unknown that is decided, so that a receipt may come first.
+    #[serde(with = "humantime_serde")]
+    pub unknown_after: Duration,
     /// What is taken for granted of the 24-hour window of recipients nobody heard from. A free-form flow needs it said.
     pub assume_window: Option<AssumedWindow>,
     /// How many refusals for good in a row stop the campaign: its message is probably wrong. Each worker counts its own.
@@ -65,6 +69,7 @@ impl Default for Policy {
             retry_base: Duration::from_secs(30),
             retry_cap: Duration::from_mins(15),
             unknown: UnknownRule::Leave,
+            unknown_after: Duration::from_hours(24),
             assume_window: None,
             stop_after_refusals: 25,
             weight: 1,
@@ -72,14 +77,6 @@ impl Default for Policy {
             deadline: None,
         }
     }
-}
-
-/// What becomes of an unknown recipient when no receipt settles it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UnknownRule {
-    /// It stays unknown until a person decides. The only rule that never sends twice.
-    Leave,
 }
 
 /// What is assumed of a 24-hour window that nobody heard about.
@@ -205,6 +202,7 @@ deadline = "24h"
         assert_eq!(definition.policy.deadline, "24h".parse().ok());
         assert_eq!(definition.policy.max_attempts, 4);
         assert_eq!(definition.policy.unknown, UnknownRule::Leave);
+        assert_eq!(definition.policy.unknown_after, Duration::from_hours(24));
     }
 
     #[test]
@@ -223,6 +221,7 @@ deadline = "24h"
             ("rate = \"50/s\"", "rate = \"20\"", "'20' is not a rate; write how many in how long"),
             ("deadline = \"24h\"", "deadline = \"soon\"", "'soon' is no deadline; write a time"),
             ("retry_base = \"5s\"", "weight = 0", "policy.weight: is 0"),
+            ("retry_base = \"5s\"", "unknown = \"retry\"", "expected one of `leave`, `resend`, `give-up`"),
             ("name = \"September survey\"", "name = \" \"", "name: is empty"),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
             ("[policy]", "[template]\nname = \"t\"\n[policy]", "missing field `language`"),

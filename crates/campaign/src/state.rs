@@ -62,7 +62,8 @@ words!(
         Accepted = "accepted",
         /// Refused for good, or attempts or the deadline used up. Terminal.
         Failed = "failed",
-        /// The provider may have taken the message. Never sent again by itself; a receipt or the campaign's rule settles it.
+        /// The provider may have taken the message. Never sent again by itself; a receipt, the campaign's rule or
+        /// an operator settles it.
         Unknown = "unknown",
         /// Not to be sent to: opted out, suppressed, window closed. Terminal.
         Skipped = "skipped",

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use campaign::{CampaignId, Country, Provider, Rate};
+use campaign::{CampaignId, Country, Provider, Rate, Seq};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use store::DailyCap;
@@ -66,6 +66,11 @@ pub(crate) enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Messages that were of no use to a worker
+    DeadLetters {
+        #[command(subcommand)]
+        command: DeadLetterCommand,
     },
     /// Feed the senders' queues, until told to stop; start as many as you like
     Producer,
@@ -214,6 +219,21 @@ fn rate(text: &str) -> Result<RateArg, campaign::RateError> {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum DeadLetterCommand {
+    /// List them, the last ones first
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Publish the recipients of dead tasks again, if they still wait
+    Redrive {
+        /// Only these dead letters; without it all that were not redriven yet
+        ids: Vec<i64>,
+    },
+}
+
+#[derive(Subcommand)]
 pub(crate) enum CampaignCommand {
     /// Create a campaign from its file and print its id
     Create { file: PathBuf },
@@ -231,6 +251,8 @@ pub(crate) enum CampaignCommand {
     Resume { id: CampaignId },
     /// End a campaign; everyone not sent to is cancelled for good
     Cancel { id: CampaignId },
+    /// Settle recipients the provider may or may not have taken
+    Resolve(CampaignResolve),
     /// Show how far a campaign is
     Status {
         id: CampaignId,
@@ -259,6 +281,30 @@ pub(crate) enum Format {
     Csv,
     /// One JSON object.
     Json,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CampaignResolve {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// What becomes of them; who is sent to again may get the message twice
+    #[arg(long, value_enum)]
+    pub(crate) unknown: Unknown,
+    /// Only the recipients at these places of the list
+    #[arg(long = "recipient-seq", value_name = "SEQ", value_delimiter = ',')]
+    pub(crate) seqs: Vec<Seq>,
+    /// Why, for the record
+    #[arg(long, default_value = "decided by hand")]
+    pub(crate) reason: String,
+}
+
+/// What is decided about those who are unknown.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Unknown {
+    /// Send to them again
+    Resend,
+    /// They failed
+    GiveUp,
 }
 
 #[derive(ClapArgs)]

@@ -1,10 +1,10 @@
 //! `flowcast campaign …`
 
 use anyhow::Context;
-use campaign::{CampaignId, CampaignState, Definition, StopReason};
-use store::{StopCause, Store};
+use campaign::{CampaignId, CampaignState, Definition, Resolution, StopReason};
+use store::{Settled, StopCause, Store};
 
-use crate::args::CampaignCommand;
+use crate::args::{CampaignCommand, CampaignResolve, Unknown};
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
 use crate::settings::Settings;
@@ -40,12 +40,32 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             line(format!("campaign {id} is cancelled; {cancelled} recipients were not sent to"));
             Ok(())
         }
+        CampaignCommand::Resolve(resolve) => self::resolve(&store, resolve).await,
         CampaignCommand::Status { id, watch, json } => match (watch, json) {
             (true, false) => progress::watch(&store, id).await,
             _ => reports::status(&store, id, json).await,
         },
         CampaignCommand::Report { id, format } => reports::report(&store, id, format).await,
     }
+}
+
+/// Settles those who are unknown.
+async fn resolve(store: &Store, args: CampaignResolve) -> anyhow::Result<()> {
+    let CampaignResolve { id, unknown, seqs, reason } = args;
+    let resolution = match unknown {
+        Unknown::Resend => Resolution::Resend,
+        Unknown::GiveUp => Resolution::GiveUp,
+    };
+    let only = (!seqs.is_empty()).then_some(seqs.as_slice());
+    let Settled { resent, failed } = store.settle_by_operator(id, resolution, &reason, only).await?;
+    let (resent, failed) = (i64::try_from(resent)?, i64::try_from(failed)?);
+    if resent + failed == 0 {
+        let whom = if only.is_some() { "none of these recipients is unknown" } else { "nobody is unknown" };
+        return Err(Refused(format!("campaign {id}: {whom}; there is nothing to settle")).into());
+    }
+    let (resent, failed) = (thousands(resent), thousands(failed));
+    line(format!("campaign {id}: {resent} unknown recipients are sent to again, {failed} failed"));
+    Ok(())
 }
 
 async fn list(store: &Store) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ mod alerts;
 mod args;
 mod campaigns;
 mod check;
+mod dead_letters;
 mod demo;
 mod exit;
 mod imports;
@@ -52,6 +53,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
         Command::Campaign { command } => campaigns::run(&settings, command).await,
+        Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
         Command::Waiting { json } => waits::run(&settings, json).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,

@@ -33,10 +33,12 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let topology = Topology::new(&broker.prefix);
     // The publisher outlives the feed, so that what is being published when the signal comes is confirmed.
     let closing = CancellationToken::new();
+    let draining = tokio::spawn(producer::drain(broker.clone(), store.clone(), shutdown.clone()));
     let (publisher, publishing) = Publisher::start(broker, closing.clone());
     let telling = tokio::spawn(alerts::run(alerts, store.clone(), client, shutdown.clone()));
     producer::run(config, store, publisher, topology, shutdown).await;
     telling.await.context("telling alerts")?;
+    draining.await.context("draining dead letters")?;
     closing.cancel();
     publishing.await.context("closing the connection to RabbitMQ")
 }

@@ -48,6 +48,6 @@ fn why(wait: &WaitRow) -> String {
 }
 
 /// To the second, in UTC.
-fn time(at: Option<Timestamp>) -> String {
+pub(crate) fn time(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".into(), |at| at.strftime("%F %TZ").to_string())
 }

@@ -6,6 +6,7 @@
 
 mod columns;
 mod config;
+mod dead;
 mod error;
 mod feed;
 mod import;
@@ -14,6 +15,7 @@ mod run;
 mod share;
 
 pub use config::Config;
+pub use dead::drain;
 pub use error::Error;
 pub use import::{ImportReport, Progress, import};
 pub use list::{ImportOptions, reason_words};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use broker::{Publisher, Topology};
 use campaign::SenderId;
-use store::{SenderFeed, Store};
+use store::{SenderFeed, Settled, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
 
-/// How often ended leases, deadlines and days are looked for.
+/// How often ended leases, deadlines, rules for the unknown and days are looked for.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// A producer at work.
@@ -105,7 +105,7 @@ impl Producer {
         Ok(busy)
     }
 
-    /// What time alone changes: leases of dead workers, deadlines, and the days of daily caps.
+    /// What time alone changes: leases of dead workers, deadlines, those unknown for long, and the days of daily caps.
     async fn settle_what_ended(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
         if self.settled_at.is_some_and(|at| at.elapsed() < SETTLE_EVERY) {
             return Ok(());
@@ -122,10 +122,30 @@ impl Producer {
                 tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
             }
         }
+        for campaign in self.store.ended_campaigns_with_due().await? {
+            let ended = self.store.end_stragglers(campaign).await?;
+            tracing::info!(campaign.id = %campaign, ended, "recipients of campaign {campaign} came back after its end");
+        }
+        self.settle_unknown().await?;
         if self.store.open_capped_senders().await? > 0 {
             tracing::info!("senders go on: their daily cap leaves room again");
         }
         self.settled_at = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Applies the campaigns' rules to those who are unknown for long, some thousands at a time.
+    async fn settle_unknown(&self) -> Result<(), Error> {
+        for campaign in self.store.campaigns_to_settle().await? {
+            let Settled { resent, failed } = self.store.settle_by_rule(campaign).await?;
+            if resent + failed > 0 {
+                tracing::info!(
+                    campaign.id = %campaign, resent, failed,
+                    "unknown recipients of campaign {campaign} are settled by its rule: {resent} are sent to again, \
+                     {failed} failed"
+                );
+            }
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::Json;
 
 use crate::connection::Store;
+use crate::endings::CANCELLED;
 use crate::error::Error;
 
 /// A campaign as it stands.
@@ -34,8 +35,13 @@ impl Store {
         let sender = self.sender(&definition.sender).await?.id;
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
-        let insert = "insert into campaign (name, sender_id, definition) values ($1, $2, $3) returning id";
-        let id: i64 = tx.query_one(insert, &[&definition.name, &sender.0, &Json(definition)]).await?.get(0);
+        let insert = "
+            insert into campaign (name, sender_id, definition, unknown_rule, unknown_after)
+            values ($1, $2, $3, $4, $5 * interval '1 second') returning id";
+        let (rule, after) = (definition.policy.unknown.word(), definition.policy.unknown_after.as_secs_f64());
+        let row =
+            tx.query_one(insert, &[&definition.name, &sender.0, &Json(definition), &rule, &after]).await?;
+        let id: i64 = row.get(0);
         tx.execute("insert into campaign_feed (campaign_id) values ($1)", &[&id]).await?;
         if let Some(rate) = definition.policy.rate {
             let gate = "insert into campaign_gate (campaign_id, permits, per_us) values ($1, $2, $3)";
@@ -134,7 +140,7 @@ impl Store {
             let state = self.campaign(id).await?.state;
             return Err(Error::Conflict(format!("campaign {id} is {state}; there is nothing to cancel")));
         }
-        self.end_rest(id, RecipientState::Cancelled, "campaign_cancelled").await
+        self.end_rest(id, RecipientState::Cancelled, CANCELLED).await
     }
 }
 

@@ -1,10 +1,11 @@
 //! Ending campaigns: those cancelled before their time and those whose deadline has passed.
 //!
-//! In steps, so that no lock is held long. Rows being sent are left to their worker; what it gives back is taken by the
-//! next call.
+//! In steps, so that no lock is held long. Rows being sent are left to their worker; what it gives back is listed as due,
+//! and taken by the next call, or by [`Store::end_stragglers`] when the campaign had ended in that instant.
 
-use campaign::{CampaignId, RecipientState};
+use campaign::{CampaignId, CampaignState, RecipientState};
 
+use crate::campaigns::missing;
 use crate::connection::Store;
 use crate::error::Error;
 
@@ -38,6 +39,14 @@ with open as (
 )
 update recipient r set state = $2, reason_code = $3, changed_at = now()
 from open where r.campaign_id = $1 and r.seq = open.seq";
+
+/// Why those ended who waited in a campaign that was cancelled, and in one whose deadline passed.
+pub(crate) const CANCELLED: &str = "campaign_cancelled";
+const DEADLINE: &str = "deadline";
+
+/// Makes a finished campaign run again: somebody of it is due after all.
+pub(crate) const RUN_AGAIN: &str = "
+update campaign set state = 'running', epoch = epoch + 1, finished_at = null where id = $1 and state = 'finished'";
 
 impl Store {
     /// Ends everyone of a list who waits; returns how many.
@@ -81,7 +90,7 @@ impl Store {
             )
             update hold h set ended_at = now(), ended_by = 'the deadline'
             from finished where h.campaign_id = finished.id and h.ended_at is null";
-        let (state, code) = (RecipientState::Expired.word(), "deadline");
+        let (state, code) = (RecipientState::Expired.word(), DEADLINE);
         let client = self.client().await?;
         let expired = client.execute(DUE, &[&id.0, &state, &code]).await?;
         if expired > 0 {
@@ -94,5 +103,42 @@ impl Store {
             client.execute(finish, &[&id.0]).await?;
         }
         Ok(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0))
+    }
+
+    /// Campaigns that ended while somebody of them is listed as due: a worker gave them back as it ended, or answered long
+    /// after.
+    pub async fn ended_campaigns_with_due(&self) -> Result<Vec<CampaignId>, Error> {
+        let select = "
+            select c.id from campaign c
+            where c.state in ('cancelled', 'finished') and exists (select from due where campaign_id = c.id)";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
+        Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
+    }
+
+    /// Ends some thousands of those listed as due in a campaign that has ended, as it ended: cancelled, or expired. One
+    /// that had finished before its deadline runs again for them instead. Returns how many it ended.
+    pub async fn end_stragglers(&self, id: CampaignId) -> Result<u64, Error> {
+        let lock = "
+            select state, coalesce(deadline_at <= clock_timestamp(), false) from campaign where id = $1 for update";
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let row = tx.query_opt(lock, &[&id.0]).await?.ok_or_else(|| missing(id))?;
+        let state: CampaignState = row.get::<_, &str>(0).parse().map_err(Error::unreadable)?;
+        let ended = match (state, row.get::<_, bool>(1)) {
+            (CampaignState::Cancelled, _) => {
+                tx.execute(DUE, &[&id.0, &RecipientState::Cancelled.word(), &CANCELLED]).await?
+            }
+            (CampaignState::Finished, true) => {
+                tx.execute(DUE, &[&id.0, &RecipientState::Expired.word(), &DEADLINE]).await?
+            }
+            (CampaignState::Finished, false) => {
+                tx.execute(RUN_AGAIN, &[&id.0]).await?;
+                0
+            }
+            (CampaignState::Draft | CampaignState::Running | CampaignState::Paused, _) => 0,
+        };
+        tx.commit().await?;
+        Ok(ended)
     }
 }

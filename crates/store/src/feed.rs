@@ -193,11 +193,15 @@ impl Store {
         let expire = "
             with dead as (
                 delete from claim where id = $1 returning seqs
+            ), expired as (
+                update recipient r
+                set state = 'unknown', reason_code = 'worker_died', changed_at = clock_timestamp()
+                from (select unnest(seqs) as seq from dead) held
+                where r.campaign_id = $2 and r.seq = held.seq and r.claim_id = $1 and r.state = 'sending'
+                returning r.seq
             )
-            update recipient r
-            set state = 'unknown', reason_code = 'worker_died', changed_at = clock_timestamp()
-            from (select unnest(seqs) as seq from dead) held
-            where r.campaign_id = $2 and r.seq = held.seq and r.claim_id = $1 and r.state = 'sending'";
+            insert into unsettled (campaign_id, seq) select $2, seq from expired
+            on conflict (campaign_id, seq) do update set since = excluded.since";
         let client = self.client().await?;
         let mut expired = 0;
         for row in client.query(&client.prepare_cached(ended).await?, &[&sender.0]).await? {
@@ -215,20 +219,28 @@ impl Store {
 
     /// Marks a running campaign finished if nobody is pending, being sent to or due again. Returns whether it did.
     pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
-        // The cheap question first: the second one reads the whole list.
+        // The cheap question first: the second one reads the whole list. The last is asked under the campaign's lock,
+        // which whoever lists somebody as due of a campaign that may be finished takes too.
         let busy = "
             select exists (select from claim where campaign_id = $1) or exists (select from due where campaign_id = $1)";
+        let waiting = "
+            select exists (select from recipient where campaign_id = $1 and state in ('pending', 'sending', 'retry'))";
+        let lock = "select from campaign where id = $1 for update";
         let update = "
             update campaign c set state = 'finished', finished_at = now()
             where c.id = $1 and c.state = 'running'
                 and not exists (select from claim where campaign_id = $1)
-                and not exists (select from due where campaign_id = $1)
-                and not exists (
-                    select from recipient where campaign_id = $1 and state in ('pending', 'sending', 'retry'))";
-        let client = self.client().await?;
-        if client.query_one(busy, &[&campaign.0]).await?.get(0) {
-            return Ok(false);
+                and not exists (select from due where campaign_id = $1)";
+        let mut client = self.client().await?;
+        for question in [busy, waiting] {
+            if client.query_one(question, &[&campaign.0]).await?.get(0) {
+                return Ok(false);
+            }
         }
-        Ok(client.execute(update, &[&campaign.0]).await? > 0)
+        let tx = client.transaction().await?;
+        tx.execute(lock, &[&campaign.0]).await?;
+        let finished = tx.execute(update, &[&campaign.0]).await? > 0;
+        tx.commit().await?;
+        Ok(finished)
     }
 }

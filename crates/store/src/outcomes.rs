@@ -1,7 +1,8 @@
 //! Recording outcomes: recipients, attempts and what is due again, in one statement.
 //!
 //! An outcome is recorded only over the claim it belongs to, so a worker that wakes up late changes nothing that
-//! somebody else settled meanwhile; its request is still on record, as late.
+//! somebody else settled meanwhile; its request is still on record, as late. One thing it may still say of a recipient
+//! that was to be sent to again and is not claimed yet: that the provider took it after all.
 
 use std::time::Duration;
 
@@ -49,8 +50,20 @@ with o as (
     set state = case when gone.yes and o.due_in_ms is not null then 'cancelled' else o.state end,
         attempts = r.attempts - o.given_back::int, reason_code = o.reason_code, changed_at = clock_timestamp()
     from o, gone
-    where r.campaign_id = $1 and r.seq = o.seq and r.claim_id = o.claim_id and r.state in ('sending', 'unknown')
+    where r.campaign_id = $1 and r.seq = o.seq and r.claim_id = o.claim_id
+        and (r.state in ('sending', 'unknown') or (r.state = 'retry' and o.state = 'accepted'))
     returning r.seq, r.state, r.attempts
+), unsure as (
+    insert into unsettled (campaign_id, seq) select $1, seq from recorded where state = 'unknown'
+    on conflict (campaign_id, seq) do update set since = excluded.since
+), sure as (
+    delete from unsettled u using recorded r
+    where u.campaign_id = $1 and u.seq = r.seq and r.state <> 'unknown'
+        and exists (select from unsettled where campaign_id = $1)
+), not_again as (
+    delete from due d using recorded r
+    where d.campaign_id = $1 and d.seq = r.seq and r.state = 'accepted'
+        and exists (select from settlement where campaign_id = $1)
 ), attempted as (
     insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
         reason_text, provider_message_id)

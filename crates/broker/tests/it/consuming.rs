@@ -67,6 +67,7 @@ async fn a_dead_lettered_message_is_in_the_dead_letter_queue_with_its_reason() {
     assert_eq!(numbers(&letters), [1]);
     let death = letters[0].death.as_deref().unwrap();
     assert_eq!((death.reason.as_str(), death.queue.as_str()), ("rejected", queue.as_str()));
+    assert!(death.count == 1 && death.at_s.is_some_and(|at_s| at_s > 1_700_000_000), "{death:?}");
     settle(&undertaker.settler(), &letters, Settlement::Done);
     assert!(undertaker.close(PATIENCE).await);
     assert_eq!((world.depth(&dead).await, world.depth(&queue).await), (0, 0));

@@ -11,4 +11,5 @@ mod privacy;
 mod providers;
 mod queue;
 mod rates;
+mod unknown;
 mod world;

@@ -77,3 +77,54 @@ async fn doubled_disordered_stale_and_garbage_messages_change_nothing() {
     publishing.await.unwrap();
     world.close().await;
 }
+
+#[tokio::test]
+async fn dead_letters_are_drained_and_their_recipients_brought_back() {
+    let mut world = World::new("dead_letters", "none", Config::default()).await;
+    world.file("flowcast.toml", "[producer]\nstalled_after = \"1h\"\n");
+    let id = world.draft(3).await;
+    let producer = world.start("producer");
+    world.ok(&["campaign", "start", &id]).await;
+
+    // Somebody sends every message to the dead letters, one of them no task.
+    let topology = Topology::new(world.scope.queue_prefix());
+    let queue = topology.sender_queue(1);
+    let closing = CancellationToken::new();
+    let (publisher, publishing) = Publisher::start(world.broker(), closing.clone());
+    publisher.declare(&queue).await.unwrap();
+    publisher.publish(&queue, vec![b"Anna, 254712000000".to_vec()]).await.unwrap();
+    let mut killer = Consumer::start(world.broker(), queue, 100, &closing);
+    let (settler, mut killed, mut letters) = (killer.settler(), 0, Vec::new());
+    while killed < 4 {
+        killed += killer.recv_many(&mut letters, 100).await;
+        let buried = letters.drain(..).map(|delivery| (delivery.receipt, Settlement::DeadLetter));
+        settler.settle_many(buried.collect());
+    }
+    assert!(killer.close(PATIENCE).await);
+    world.until("select count(*) from report.dead_letter where reason = 'rejected' and deaths = 1", 4).await;
+    assert_eq!(world.count("select count(*) from report.dead_letter where body is null").await, 1);
+    let gone = async {
+        while publisher.depth(&topology.dead_queue()).await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.unwrap();
+    let listed = world.ok(&["dead-letters", "list"]).await;
+    assert!(
+        listed.contains("rejected") && !listed.contains("Anna") && !listed.contains("254712"),
+        "{listed}"
+    );
+    assert!(!world.logs().contains("Anna"));
+
+    let _consumer = world.start("consumer");
+    let said = world.ok(&["dead-letters", "redrive"]).await;
+    assert_eq!(said.trim(), "of 3 tasks, the recipients of 3 still wait and are published again");
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 3).await;
+    let (code, _) = world.fails(&["dead-letters", "redrive"]).await;
+    assert_eq!(code, 4);
+    closing.cancel();
+    publishing.await.unwrap();
+    assert!(producer.stop().await.success(), "{}", world.logs());
+    world.close().await;
+}

@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
 mod claims;
+mod dead_letters;
+mod endings;
 mod feeds;
 mod imports;
 mod outcomes;
 mod schema;
+mod settlements;
 mod world;

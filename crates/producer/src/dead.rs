@@ -1,0 +1,83 @@
+//! Draining the dead-letter queue into the database, where people see it.
+//!
+//! **Invariant.** A message is acknowledged only after its row is committed; one that dies twice on the way is one row.
+
+use std::time::Duration;
+
+use broker::{Consumer, Death, Delivery, Settlement, Topology};
+use jiff::Timestamp;
+use store::{DeadLetter, Store};
+use tokio_util::sync::CancellationToken;
+
+/// Most messages that are taken and not acknowledged.
+const AT_ONCE: u16 = 50;
+/// How long an acknowledgement may take at the end.
+const CLOSING: Duration = Duration::from_secs(5);
+
+/// Drains the dead-letter queue until `shutdown`. Trouble with Postgres or RabbitMQ is waited out.
+pub async fn drain(broker: broker::Config, store: Store, shutdown: CancellationToken) {
+    let topology = Topology::new(&broker.prefix);
+    let prefix = format!("{}.", broker.prefix);
+    let mut consumer = Consumer::start(broker, topology.dead_queue(), AT_ONCE, &shutdown);
+    let settler = consumer.settler();
+    let mut deliveries = Vec::new();
+    'drain: while consumer.recv_many(&mut deliveries, usize::from(AT_ONCE)).await > 0 {
+        for delivery in deliveries.drain(..) {
+            if !keep(&store, &delivery, &prefix, &shutdown).await {
+                break 'drain;
+            }
+            settler.settle(delivery.receipt, Settlement::Done);
+        }
+    }
+    drop(settler);
+    consumer.close(CLOSING).await;
+}
+
+/// Keeps one, however long that takes. Returns whether it did before the end.
+async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &CancellationToken) -> bool {
+    let letter = letter(delivery, prefix);
+    let mut failures = 0_u16;
+    loop {
+        let Err(error) = store.keep_dead_letter(&letter).await else {
+            tracing::warn!(
+                "a message died in {}: {}; see 'flowcast dead-letters list'",
+                letter.queue.unwrap_or("another queue"),
+                letter.reason
+            );
+            return true;
+        };
+        failures = failures.saturating_add(1);
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            failures,
+            "a dead letter cannot be kept now: {error}"
+        );
+        let pause =
+            campaign::backoff(Duration::from_millis(200), Duration::from_secs(5), failures.min(20), 1.0);
+        tokio::select! {
+            () = shutdown.cancelled() => return false,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What is kept of a delivery. Whoever publishes can write any headers, so only words and names of ours are taken over.
+fn letter<'a>(delivery: &'a Delivery, prefix: &str) -> DeadLetter<'a> {
+    let death: Option<&Death> = delivery.death.as_deref();
+    let reason = death.map(|death| death.reason.as_str());
+    let known = |reason: &&str| ["rejected", "delivery_limit", "expired", "maxlen"].contains(reason);
+    let of_sender = |queue: &&str| {
+        let id = queue.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("sender."));
+        id.is_some_and(|id| id.parse::<i64>().is_ok())
+    };
+    DeadLetter {
+        queue: death.map(|death| death.queue.as_str()).filter(of_sender),
+        reason: reason.filter(known).unwrap_or("other"),
+        body: &delivery.body,
+        deaths: death.map_or(1, |death| death.count.max(1)),
+        died_at: death
+            .and_then(|death| i64::try_from(death.at_s?).ok())
+            .and_then(|at| Timestamp::from_second(at).ok()),
+        redelivered: delivery.redelivered,
+    }
+}

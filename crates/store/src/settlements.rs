@@ -1,0 +1,268 @@
+//! Settling recipients who are unknown: by the campaign's rule, by an operator, or by a receipt.
+//!
+//! Every settlement is on record with who decided it, and why. Rows are found by the side table `unsettled`, never by
+//! reading a list, and the campaign's row is locked first: a campaign that had finished runs again when somebody of it
+//! is sent to again.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, CampaignState, ClaimId, Resolution, Seq};
+use deadpool_postgres::Transaction;
+use tokio_postgres::Row;
+
+use crate::campaigns::missing;
+use crate::connection::Store;
+use crate::endings::RUN_AGAIN;
+use crate::error::Error;
+
+/// What became of recipients who were unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Sent to again.
+    pub resent: u64,
+    /// Failed: given up, or to be sent to again with no attempt left.
+    pub failed: u64,
+}
+
+/// What the provider's receipt says of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptSays<'a> {
+    /// It has the message.
+    Accepted {
+        /// The provider's id of the message.
+        provider_message_id: &'a str,
+    },
+    /// It refused the message for good.
+    Failed {
+        /// The provider's code.
+        code: &'a str,
+    },
+}
+
+/// One decision about everybody unknown, or about these.
+struct Decision<'a> {
+    resolution: Resolution,
+    by: &'static str,
+    reason: &'a str,
+    /// The code of those who are given up.
+    code: &'static str,
+    /// Unknown for so long at least.
+    after: Duration,
+    seqs: Option<Vec<i32>>,
+}
+
+/// Settles the next of those who are unknown. Whoever is just being recorded by their worker is passed over.
+const STEP: &str = "
+with wanted as (
+    select seq, since from unsettled
+    where campaign_id = $1 and since <= clock_timestamp() - $2 * interval '1 second'
+        and ($3::int[] is null or seq = any($3))
+    order by since limit 5000
+), open as (
+    select r.seq, r.claim_id, case when $4::bool and r.attempts < $5::int then 'retry' else 'failed' end as state
+    from recipient r
+    where r.campaign_id = $1 and r.seq = any(array(select seq from wanted)) and r.state = 'unknown'
+    order by r.seq for update skip locked
+), settled as (
+    update recipient r
+    set state = open.state, changed_at = clock_timestamp(),
+        reason_code = case when open.state = 'retry' then 'resent' when $4 then 'attempts_used_up' else $6 end
+    from open where r.campaign_id = $1 and r.seq = open.seq
+), on_record as (
+    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason)
+    select $1, seq, claim_id, 'unknown', state, $7, $8 from open
+), due_now as (
+    insert into due (campaign_id, seq, sender_id, due_at, publish_at)
+    select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp()
+    from open join campaign c on c.id = $1 where open.state = 'retry'
+    on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
+), no_longer as (
+    delete from unsettled u using wanted w
+    where u.campaign_id = $1 and u.seq = w.seq and u.since = w.since
+        and (exists (select from open where open.seq = w.seq)
+            or not exists (select from recipient r where r.campaign_id = $1 and r.seq = w.seq and r.state = 'unknown'))
+)
+select count(*) filter (where state = 'retry'), count(*) filter (where state = 'failed') from open";
+
+/// Settles one recipient by what the provider says. Whoever was to be sent to again need not be if it has the message.
+const RECEIPT: &str = "
+with open as (
+    select seq, claim_id, state from recipient
+    where campaign_id = $1 and seq = $2 and ($3::bigint is null or claim_id = $3)
+        and (state = 'unknown' or (state = 'retry' and $4 = 'accepted'))
+    for update
+), settled as (
+    update recipient r set state = $4, reason_code = $5, changed_at = clock_timestamp()
+    from open where r.campaign_id = $1 and r.seq = open.seq
+), on_record as (
+    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason, provider_message_id)
+    select $1, seq, claim_id, state, $4, 'receipt', coalesce($5, 'the provider has it'), $6 from open
+), no_longer as (
+    delete from unsettled u using open where u.campaign_id = $1 and u.seq = open.seq
+), not_again as (
+    delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
+)
+select count(*) from open";
+
+impl Store {
+    /// Campaigns in which somebody is unknown for as long as the campaign's rule waits. A cancelled one sends to nobody
+    /// again.
+    pub async fn campaigns_to_settle(&self) -> Result<Vec<CampaignId>, Error> {
+        let select = "
+            select c.id from campaign c
+            where (c.unknown_rule = 'give-up' or (c.unknown_rule = 'resend' and c.state <> 'cancelled'))
+                and exists (
+                    select from unsettled u
+                    where u.campaign_id = c.id and u.since <= clock_timestamp() - c.unknown_after)";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
+        Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
+    }
+
+    /// Settles some thousands of those who are unknown for as long as the campaign's rule waits. After the deadline
+    /// nobody is sent to again: they fail.
+    pub async fn settle_by_rule(&self, campaign: CampaignId) -> Result<Settled, Error> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let standing = Standing::lock(&tx, campaign).await?;
+        let resolution = match standing.rule.as_str() {
+            "resend" if standing.state == CampaignState::Cancelled => return Ok(Settled::default()),
+            "resend" if !standing.is_over => Resolution::Resend,
+            "resend" | "give-up" => Resolution::GiveUp,
+            _ => return Ok(Settled::default()),
+        };
+        let is_late = standing.rule == "resend" && standing.is_over;
+        let decision = Decision {
+            resolution,
+            by: "rule",
+            reason: if is_late { "resend, but the deadline has passed" } else { &standing.rule },
+            code: if is_late { "deadline" } else { "unknown_given_up" },
+            after: standing.after,
+            seqs: None,
+        };
+        let settled = step(&tx, campaign, &standing, &decision).await?;
+        tx.commit().await?;
+        Ok(settled)
+    }
+
+    /// Settles everybody who is unknown in this campaign, or these, because an operator says so.
+    pub async fn settle_by_operator(
+        &self,
+        campaign: CampaignId,
+        resolution: Resolution,
+        reason: &str,
+        seqs: Option<&[Seq]>,
+    ) -> Result<Settled, Error> {
+        let decision = Decision {
+            resolution,
+            by: "operator",
+            reason,
+            code: "unknown_given_up",
+            after: Duration::ZERO,
+            seqs: seqs.map(|seqs| seqs.iter().map(|seq| seq.0).collect()),
+        };
+        let mut total = Settled::default();
+        let mut client = self.client().await?;
+        loop {
+            let tx = client.transaction().await?;
+            let standing = Standing::lock(&tx, campaign).await?;
+            standing.check(campaign, resolution)?;
+            let settled = step(&tx, campaign, &standing, &decision).await?;
+            tx.commit().await?;
+            if settled == Settled::default() {
+                return Ok(total);
+            }
+            total.resent += settled.resent;
+            total.failed += settled.failed;
+        }
+    }
+
+    /// Settles one recipient by a receipt; with `claim` only if that is the last one. Returns whether it was unknown, or
+    /// was to be sent to again and need not be.
+    pub async fn settle_by_receipt(
+        &self,
+        (campaign, seq): (CampaignId, Seq),
+        claim: Option<ClaimId>,
+        says: ReceiptSays<'_>,
+    ) -> Result<bool, Error> {
+        let (state, code, id) = match says {
+            ReceiptSays::Accepted { provider_message_id } => ("accepted", None, Some(provider_message_id)),
+            ReceiptSays::Failed { code } => ("failed", Some(code), None),
+        };
+        let client = self.client().await?;
+        let prepared = client.prepare_cached(RECEIPT).await?;
+        let claim = claim.map(|claim| claim.0);
+        let row = client.query_one(&prepared, &[&campaign.0, &seq.0, &claim, &state, &code, &id]).await?;
+        Ok(row.get::<_, i64>(0) > 0)
+    }
+}
+
+/// What of a campaign matters for settling, read under its lock.
+struct Standing {
+    state: CampaignState,
+    is_over: bool,
+    max_attempts: i32,
+    rule: String,
+    after: Duration,
+}
+
+impl Standing {
+    async fn lock(tx: &Transaction<'_>, campaign: CampaignId) -> Result<Self, Error> {
+        let select = "
+            select state, coalesce(deadline_at <= clock_timestamp(), false) as is_over, unknown_rule,
+                extract(epoch from unknown_after)::float8 as after_s,
+                (definition #>> '{policy,max_attempts}')::int as max_attempts
+            from campaign where id = $1 for update";
+        let row: Row = tx.query_opt(select, &[&campaign.0]).await?.ok_or_else(|| missing(campaign))?;
+        Ok(Self {
+            state: row.get::<_, &str>("state").parse().map_err(Error::unreadable)?,
+            is_over: row.get("is_over"),
+            max_attempts: row.get("max_attempts"),
+            rule: row.get("unknown_rule"),
+            after: Duration::try_from_secs_f64(row.get("after_s")).map_err(Error::unreadable)?,
+        })
+    }
+
+    /// Refuses to send again what nobody would ever send.
+    fn check(&self, campaign: CampaignId, resolution: Resolution) -> Result<(), Error> {
+        let why = match resolution {
+            Resolution::Resend if self.state == CampaignState::Cancelled => "is cancelled",
+            Resolution::Resend if self.is_over => "is past its deadline",
+            Resolution::Resend | Resolution::GiveUp => return Ok(()),
+        };
+        Err(Error::Conflict(format!(
+            "campaign {campaign} {why}, nobody of it is sent to again; settle with give-up, or leave them unknown"
+        )))
+    }
+}
+
+async fn step(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    standing: &Standing,
+    decision: &Decision<'_>,
+) -> Result<Settled, Error> {
+    let resend = decision.resolution == Resolution::Resend;
+    let prepared = tx.prepare_cached(STEP).await?;
+    let row = tx
+        .query_one(
+            &prepared,
+            &[
+                &campaign.0,
+                &decision.after.as_secs_f64(),
+                &decision.seqs,
+                &resend,
+                &standing.max_attempts,
+                &decision.code,
+                &decision.by,
+                &decision.reason,
+            ],
+        )
+        .await?;
+    let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+    let settled = Settled { resent: count(0), failed: count(1) };
+    if settled.resent > 0 {
+        tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
+    }
+    Ok(settled)
+}

@@ -1,0 +1,71 @@
+//! Dead letters: kept once each, without what nobody knows, and brought back for whoever still waits.
+
+use campaign::{CampaignId, SendTask, Seq};
+use store::{DeadLetter, Redriven};
+
+use crate::world::{World, accepted};
+
+fn letter(body: &[u8]) -> DeadLetter<'_> {
+    let queue = Some("flowcast.sender.1");
+    DeadLetter { queue, reason: "rejected", body, deaths: 1, died_at: None, redelivered: false }
+}
+
+fn task(campaign: CampaignId, seq: i32) -> Vec<u8> {
+    SendTask { campaign, seq: Seq(seq) }.encode()
+}
+
+#[tokio::test]
+async fn of_what_is_no_task_only_length_and_hash_are_kept() {
+    let world = World::new("dead_garbage", None).await;
+    for body in
+        [&b"+254712345678 Anna"[..], b"\xff\xfe", b"", br#"{"v":1,"campaign":1,"seq":1,"to":"254712345678"}"#]
+    {
+        world.store.keep_dead_letter(&letter(body)).await.unwrap();
+    }
+    world.store.keep_dead_letter(&letter(b" {\"v\":1, \"campaign\":7,\"seq\":42}\n")).await.unwrap();
+    let letters = world.store.dead_letters(100).await.unwrap();
+    let bodies: Vec<_> = letters.iter().filter_map(|letter| letter.body.as_deref()).collect();
+    assert_eq!(bodies, [r#"{"v":1,"campaign":7,"seq":42}"#]);
+    let mut lengths: Vec<i64> = letters.iter().map(|letter| letter.body_bytes).collect();
+    lengths.sort_unstable();
+    assert_eq!(lengths, [0, 2, 18, 32, 48]);
+    assert!(!format!("{letters:?}").contains("254712345678"));
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(letters.iter().filter(|letter| letter.body_sha256 == empty).count(), 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_dies_again_is_one_row_and_one_delivered_twice_is_counted_once() {
+    let world = World::new("dead_twice", None).await;
+    let body = task(CampaignId(7), 1);
+    let first = letter(&body);
+    world.store.keep_dead_letter(&first).await.unwrap();
+    world.store.keep_dead_letter(&DeadLetter { redelivered: true, ..first }).await.unwrap();
+    assert_eq!(world.store.dead_letters(10).await.unwrap()[0].deaths, 1);
+    world.store.redrive(None).await.unwrap();
+    assert!(world.store.dead_letters(10).await.unwrap()[0].redriven_at.is_some());
+    world.store.keep_dead_letter(&first).await.unwrap();
+    let letters = world.store.dead_letters(10).await.unwrap();
+    assert_eq!((letters.len(), letters[0].deaths, letters[0].redriven_at), (1, 2, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn redriving_publishes_those_who_still_wait_and_nobody_else() {
+    let world = World::new("dead_redrive", None).await;
+    let campaign = world.campaign(3).await;
+    let done = world.granted(campaign, 1..=1).await;
+    world.record(campaign, &done, &accepted()).await;
+    for body in [task(campaign, 1), task(campaign, 2), task(campaign, 99), b"garbage".to_vec()] {
+        world.store.keep_dead_letter(&letter(&body)).await.unwrap();
+    }
+    assert_eq!(world.store.redrive(None).await.unwrap(), Redriven { tasks: 3, waiting: 1 });
+    assert_eq!(world.store.redrive(None).await.unwrap(), Redriven::default());
+    let due = world.store.take_due(world.sender, 10).await.unwrap();
+    assert_eq!(due, [SendTask { campaign, seq: Seq(2) }]);
+    let claim = world.granted(campaign, 2..=3).await;
+    world.record(campaign, &claim, &accepted()).await;
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    world.close().await;
+}

@@ -1,0 +1,225 @@
+//! Settling those who are unknown: by rule, by hand, by receipt; on record, and never behind a worker's back.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, ClaimId, Outcome, Resolution, Seq};
+use store::{Claim, Error, ReceiptSays, Settled};
+use uuid::Uuid;
+
+use crate::world::{World, accepted, reason};
+
+fn unknown() -> Outcome {
+    Outcome::Unknown { reason: reason("timeout") }
+}
+
+const HAS_IT: ReceiptSays<'static> = ReceiptSays::Accepted { provider_message_id: "wamid.1" };
+
+/// A campaign with this line in its policy whose first recipients are unknown and whose others are accepted.
+async fn finished(world: &World, policy: &str, n_unknown: i32, n: i32) -> (CampaignId, Claim) {
+    let campaign = world.campaign_with(policy, n.unsigned_abs()).await;
+    let unsure = world.granted(campaign, 1..=n_unknown).await;
+    world.record(campaign, &unsure, &unknown()).await;
+    if n > n_unknown {
+        let sure = world.granted(campaign, n_unknown + 1..=n).await;
+        world.record(campaign, &sure, &accepted()).await;
+    }
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    (campaign, unsure)
+}
+
+/// Makes everybody unknown for so long.
+async fn wait(world: &World, time: &str) {
+    world
+        .look
+        .execute(&format!("update unsettled set since = since - interval '{time}'"), &[])
+        .await
+        .unwrap();
+}
+
+async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) -> Result<Settled, Error> {
+    world.store.settle_by_operator(campaign, resolution, "the provider's page says so", None).await
+}
+
+#[tokio::test]
+async fn the_rule_resends_after_its_time_and_a_finished_campaign_runs_again() {
+    let world = World::new("settle_resend", None).await;
+    let (campaign, old) = finished(&world, "unknown = \"resend\"\nunknown_after = \"2h\"", 3, 5).await;
+    wait(&world, "1 hour").await;
+    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), []);
+    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled::default());
+    wait(&world, "1 hour").await;
+    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), [campaign]);
+    let settled = world.store.settle_by_rule(campaign).await.unwrap();
+    assert_eq!(settled, Settled { resent: 3, failed: 0 });
+    assert_eq!(world.row(campaign, 1).await, ("retry".into(), 1, Some("resent".into())));
+    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), []);
+
+    let row = world.store.campaign(campaign).await.unwrap();
+    assert_eq!((row.state.word(), row.epoch), ("running", 2));
+    let producer = Uuid::new_v4();
+    world.store.take_feeds(producer, Duration::from_secs(30)).await.unwrap();
+    world.store.read_feeds(producer).await.unwrap();
+    assert_eq!(world.store.take_due(world.sender, 10).await.unwrap().len(), 3);
+    let again = world.granted(campaign, 1..=5).await;
+    assert_eq!(again.rows.iter().map(|row| row.attempt).collect::<Vec<_>>(), [2, 2, 2]);
+    world.record(campaign, &again, &accepted()).await;
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    // The uncertain attempt stays on record beside the new one.
+    let attempts =
+        format!("select count(*) from attempt where seq = 1 and claim_id in ({}, {})", old.id, again.id);
+    assert_eq!(world.count(&attempts).await, 2);
+    let on_record =
+        "select count(*) from report.settlement where from_state = 'unknown' and to_state = 'retry'
+        and settled_by = 'rule' and reason = 'resend'";
+    assert_eq!(world.count(on_record).await, 3);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_has_no_attempt_left_is_not_resent_but_fails() {
+    let world = World::new("settle_used_up", None).await;
+    let (campaign, _) = finished(&world, "unknown = \"resend\"\nmax_attempts = 1", 2, 2).await;
+    wait(&world, "25 hours").await;
+    let settled = world.store.settle_by_rule(campaign).await.unwrap();
+    assert_eq!(settled, Settled { resent: 0, failed: 2 });
+    assert_eq!(world.row(campaign, 1).await, ("failed".into(), 1, Some("attempts_used_up".into())));
+    assert_eq!(world.store.campaign(campaign).await.unwrap().state.word(), "finished");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_rule_gives_up_and_the_default_leaves_it_to_people() {
+    let world = World::new("settle_give_up", None).await;
+    let (given_up, _) = finished(&world, "unknown = \"give-up\"", 2, 2).await;
+    let (left, _) = finished(&world, "", 2, 2).await;
+    wait(&world, "25 hours").await;
+    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), [given_up]);
+    assert_eq!(world.store.settle_by_rule(left).await.unwrap(), Settled::default());
+    let settled = world.store.settle_by_rule(given_up).await.unwrap();
+    assert_eq!(settled, Settled { resent: 0, failed: 2 });
+    assert_eq!(world.row(given_up, 2).await, ("failed".into(), 1, Some("unknown_given_up".into())));
+    assert_eq!(world.row(left, 2).await.0, "unknown");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn after_the_deadline_the_rule_sends_to_nobody_again() {
+    let world = World::new("settle_deadline", None).await;
+    let (campaign, _) = finished(&world, "unknown = \"resend\"\ndeadline = \"48h\"", 1, 1).await;
+    world.look.execute("update campaign set deadline_at = now()", &[]).await.unwrap();
+    wait(&world, "25 hours").await;
+    let settled = world.store.settle_by_rule(campaign).await.unwrap();
+    assert_eq!(settled, Settled { resent: 0, failed: 1 });
+    assert_eq!(world.row(campaign, 1).await.2, Some("deadline".into()));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_operator_settles_at_once_those_chosen_and_then_all() {
+    let world = World::new("settle_by_hand", None).await;
+    let (campaign, _) = finished(&world, "", 4, 4).await;
+    let chosen = [Seq(2), Seq(3), Seq(99)];
+    let settled = world
+        .store
+        .settle_by_operator(campaign, Resolution::GiveUp, "asked them", Some(&chosen))
+        .await
+        .unwrap();
+    assert_eq!(settled, Settled { resent: 0, failed: 2 });
+    assert_eq!(
+        by_hand(&world, campaign, Resolution::Resend).await.unwrap(),
+        Settled { resent: 2, failed: 0 }
+    );
+    assert_eq!(by_hand(&world, campaign, Resolution::Resend).await.unwrap(), Settled::default());
+    let on_record = "select count(*) from settlement where settled_by = 'operator' and reason = 'asked them'";
+    assert_eq!(world.count(on_record).await, 2);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_cancelled_campaign_sends_to_nobody_again() {
+    let world = World::new("settle_cancelled", None).await;
+    let campaign = world.campaign_with("unknown = \"resend\"", 2).await;
+    let claim = world.granted(campaign, 1..=2).await;
+    world.record(campaign, &claim, &unknown()).await;
+    world.store.cancel_campaign(campaign, "test").await.unwrap();
+    wait(&world, "25 hours").await;
+    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), []);
+    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled::default());
+    let refused = by_hand(&world, campaign, Resolution::Resend).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("is cancelled, nobody of it is sent to again; settle with give-up"),
+        "{refused}"
+    );
+    let given_up = by_hand(&world, campaign, Resolution::GiveUp).await.unwrap();
+    assert_eq!(given_up, Settled { resent: 0, failed: 2 });
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_settles_by_the_claim_it_belongs_to() {
+    let world = World::new("settle_receipt", None).await;
+    let (campaign, claim) = finished(&world, "", 3, 4).await;
+    let settle = |seq, claim, says| world.store.settle_by_receipt((campaign, Seq(seq)), claim, says);
+    assert!(!settle(1, Some(ClaimId(claim.id.0 + 7)), HAS_IT).await.unwrap());
+    assert!(settle(1, Some(claim.id), HAS_IT).await.unwrap());
+    assert!(settle(2, None, ReceiptSays::Failed { code: "131026" }).await.unwrap());
+    assert!(!settle(1, None, HAS_IT).await.unwrap(), "a receipt that comes twice settles once");
+    assert!(!settle(4, None, ReceiptSays::Failed { code: "131026" }).await.unwrap());
+    assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
+    assert_eq!(world.row(campaign, 2).await, ("failed".into(), 1, Some("131026".into())));
+    assert_eq!(world.row(campaign, 4).await.0, "accepted");
+    assert_eq!(world.count("select count(*) from unsettled").await, 1);
+    let told = "select count(*) from report.settlement where settled_by = 'receipt' and provider_message_id = 'wamid.1'";
+    assert_eq!(world.count(told).await, 1);
+
+    // Somebody is to be sent to again, and the receipt comes just in time.
+    by_hand(&world, campaign, Resolution::Resend).await.unwrap();
+    assert!(settle(3, None, HAS_IT).await.unwrap());
+    assert_eq!(world.count("select count(*) from due").await, 0);
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_late_answer_of_a_worker_is_not_recorded_over_the_attempt_that_followed() {
+    let world = World::new("settle_fence", None).await;
+    let (campaign, old) = finished(&world, "", 2, 2).await;
+    by_hand(&world, campaign, Resolution::Resend).await.unwrap();
+    let new = world.granted(campaign, 1..=2).await;
+    assert_eq!(world.record(campaign, &old, &Outcome::Failed { reason: reason("WA400") }).await, 0);
+    assert_eq!(world.row(campaign, 1).await, ("sending".into(), 2, Some("resent".into())));
+    world.record(campaign, &new, &unknown()).await;
+    assert_eq!(world.record(campaign, &old, &accepted()).await, 0);
+    assert_eq!(world.row(campaign, 1).await, ("unknown".into(), 2, Some("timeout".into())));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_late_answer_of_a_worker_spares_those_not_sent_to_again_yet() {
+    let world = World::new("settle_spared", None).await;
+    let campaign = world.campaign(2).await;
+    let slow = world.granted(campaign, 1..=2).await;
+    world.look.execute("update claim set lease_until = now() - interval '1 hour'", &[]).await.unwrap();
+    assert_eq!(world.store.expire_claims(world.sender).await.unwrap(), 2);
+    assert_eq!(world.count("select count(*) from unsettled").await, 2);
+    by_hand(&world, campaign, Resolution::Resend).await.unwrap();
+    assert_eq!(world.record(campaign, &slow, &accepted()).await, 2);
+    assert_eq!(world.count("select count(*) from due").await, 0);
+    assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_is_settled_is_listed_as_unknown_no_longer() {
+    let world = World::new("settle_listed", None).await;
+    let (campaign, claim) = finished(&world, "unknown = \"give-up\"", 3, 3).await;
+    assert_eq!(world.record(campaign, &claim, &accepted()).await, 3);
+    assert_eq!(world.count("select count(*) from unsettled").await, 0);
+    // One that was listed in the instant of its settling is found by the rule, which leaves the recipient alone.
+    let stale = "insert into unsettled values ($1, 1, now() - interval '2 days')";
+    world.look.execute(stale, &[&campaign.0]).await.unwrap();
+    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled::default());
+    assert_eq!(world.count("select count(*) from unsettled").await, 0);
+    assert_eq!(world.row(campaign, 1).await.0, "accepted");
+    world.close().await;
+}
