@@ -291,8 +291,7 @@ impl World {
 impl Process {
     /// SIGTERM, and waits for the end.
     pub(crate) async fn stop(mut self) -> ExitStatus {
-        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
     }
 
@@ -300,6 +299,12 @@ impl Process {
     pub(crate) async fn died(mut self) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
         assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
+        kill(pid, signal).unwrap();
     }
 
     /// SIGKILL.
