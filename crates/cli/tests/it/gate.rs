@@ -9,6 +9,8 @@ use crate::rates::{Arrivals, HEAD};
 use crate::world::{PATIENCE, World};
 
 const LATER: Duration = Duration::from_secs(1);
+/// Between the last look at the clock and the wire a busy machine may hold a request up. make faults allows none.
+const SLACK: usize = 1;
 
 fn quick() -> Config {
     Config { latency: Latency::fixed(Duration::from_millis(20)), ..Config::default() }
@@ -32,7 +34,7 @@ async fn the_rate_holds_in_every_window_while_a_worker_is_killed() {
     world.until("select count(*) from recipient where state in ('pending', 'retry')", 0).await;
     let arrivals = Arrivals::new("80/s".parse().unwrap(), world.ledger().arrivals());
     println!("{HEAD}\n{}", arrivals.row("2"));
-    assert_eq!(arrivals.too_full(), Vec::<String>::new());
+    assert_eq!(arrivals.too_full(SLACK), Vec::<String>::new());
     // How much of the rate is used is for make faults, where nothing else runs beside it.
     assert!(arrivals.used() > 0.5, "{}", arrivals.used());
     world.close().await;
@@ -53,7 +55,7 @@ async fn a_rate_that_is_lowered_while_sending_is_felt_by_everybody_within_a_seco
     let after = world.ledger().arrivals().into_iter().filter(|at| *at >= felt_us).collect();
     let after = Arrivals::new("20/s".parse().unwrap(), after);
     println!("{HEAD}\n{}", after.row("2"));
-    assert_eq!(after.too_full(), Vec::<String>::new());
+    assert_eq!(after.too_full(SLACK), Vec::<String>::new());
     assert!(after.used() > 0.5, "{}", after.used());
     world.close().await;
 }
