@@ -48,7 +48,8 @@ pub struct LeasedAt {
 
 /// The steps from `wanted` (`n`, `n_first`) to `permit` for campaign `$1` and sender `$3`.
 ///
-/// A sender without a rate that is slowed down by its provider goes as though its rate were 1000/s.
+/// A sender without a rate that is slowed down by its provider goes as though its rate were 1000/s, with a burst that lets
+/// no stall cost a slot: nothing has to be exact there.
 pub(crate) fn permit_steps() -> String {
     format!(
         "
@@ -80,7 +81,7 @@ campaign_limit as materialized (
         day_used = granted.used + granted.n_first, is_open = g.is_open and granted.is_capped is not true
     from granted where g.sender_id = $3
     returning g.epoch, not granted.is_open as is_probe, granted.slow_permits, granted.slow_per_us,
-        coalesce(g.burst, 1) as burst,
+        coalesce(g.burst, 100) as burst,
         granted.starts_at, clock_timestamp() as permitted_at
 ), campaign_permit as (
     update campaign_gate l set tat = granted.starts_at + granted.campaign_span
