@@ -19,10 +19,8 @@ use crate::recorder::Finished;
 
 const DEADLINE: Refusal = Refusal::new("deadline", "the campaign's deadline passed before the message left");
 const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
-const MISSED: Refusal = Refusal::new(
-    "slot_missed",
-    "the worker stood still, and the sender was stopped before there was a new slot",
-);
+const MISSED: Refusal =
+    Refusal::new("slot_missed", "the worker stood still, and there was no new slot for it");
 const PAIR_LIMIT: Refusal =
     Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 

@@ -40,9 +40,11 @@ impl Store {
             select h.id, 'stopped' from hold h
             where (h.ended_at is null or h.ended_at > now() - {TOLD_OF})
                 and (h.campaign_id is null or h.reason <> 'operator')
+                and not exists (select from alert where hold_id = h.id and event = 'stopped')
             union all
             select h.id, 'opened' from hold h join alert a on a.hold_id = h.id and a.event = 'stopped'
             where h.ended_at is not null
+                and not exists (select from alert where hold_id = h.id and event = 'opened')
             on conflict do nothing"
         );
         let take = "

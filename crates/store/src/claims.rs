@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::connection::Store;
 use crate::error::Error;
-use crate::permits::{Leased, LeasedAt, MAX_AHEAD, REFUSAL, REFUSAL_FROM, permit_steps, read_wait};
+use crate::permits::{Leased, LeasedAt, MAX_AHEAD, REFUSAL_FROM, permit_steps, read_wait, refusal};
 
 /// What became of the wish to claim a batch.
 #[derive(Debug)]
@@ -113,13 +113,14 @@ with before as materialized (
 ), no_longer_due as (
     delete from due d using due_now, batch where d.campaign_id = $1 and d.seq = due_now.seq
 )
-select {REFUSAL}, before.has_room, c.epoch as campaign_epoch,
+select {}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
     (select n from wanted) as n_due, not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables, r.attempts
 from {REFUSAL_FROM} cross join before left join permit p on true left join batch b on true left join claimed r on true
 where g.sender_id = $3 and c.id = $1
 order by r.seq",
-        permit_steps()
+        permit_steps(),
+        refusal()
     )
 }
 

@@ -21,7 +21,7 @@ pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
 
 /// The time of the rate that a worker takes at once, and the longest that it is given: a slow rate is not hoarded.
 const LEASED: Duration = Duration::from_millis(100);
-const LONGEST_US: i64 = 250_000;
+const LONGEST: &str = "interval '250 milliseconds'";
 
 /// What became of the wish for slots of recipients that are claimed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +61,11 @@ campaign_limit as materialized (
     from wanted, (select count(*) from campaign_limit) locked_before, sender_gate g
     where g.sender_id = $3 and n > 0 for update of g
 ), terms as (
-    select gate.*, rate.*, coalesce(l.tat, 'epoch') as campaign_tat,
+    select gate.*, rate.*,
         greatest(gate.tat, l.tat, clock_timestamp()) as starts_at,
         (n * rate.slow_per_us + rate.slow_permits - 1) / rate.slow_permits * interval '1 microsecond' as span,
         (n * l.per_us + l.permits - 1) / l.permits * interval '1 microsecond' as campaign_span,
-        case when day = today then day_used else 0 end as used
+        case when day = today then day_used else 0 end as used, n > 1 as is_divisible
     from gate cross join lateral (
         select coalesce(permits, case when pace_now < 1 then 1000 end) as slow_permits,
             ceil(coalesce(per_us, 1000000) / pace_now)::bigint as slow_per_us
@@ -73,7 +73,7 @@ campaign_limit as materialized (
 ), granted as (
     select *, is_open and used + n_first >= daily_cap as is_capped from terms
     where (is_open or probe_armed) and starts_at <= clock_timestamp() + {MAX_AHEAD}
-        and (n = 1 or span is null or span <= {LONGEST_US} * interval '1 microsecond')
+        and (not is_divisible or coalesce(span <= {LONGEST}, true))
         and (daily_cap is null or used + n_first <= daily_cap)
 ), permit as (
     update sender_gate g
@@ -96,12 +96,16 @@ campaign_limit as materialized (
 }
 
 /// What a refusal has to say, of the gate as the statement found it.
-pub(crate) const REFUSAL: &str = "
+pub(crate) fn refusal() -> String {
+    format!(
+        "
     (g.is_open or g.probe_armed) and c.state = 'running' and coalesce(c.deadline_at > clock_timestamp(), true) as open,
-    (extract(epoch from greatest(g.tat, l.tat, t.starts_at) - clock_timestamp() - interval '500 milliseconds')
-        * 1000000)::bigint as wait_us,
-    coalesce(t.span > interval '250 milliseconds', false) as is_too_long, t.slow_permits as at_permits,
-    t.slow_per_us as at_per_us";
+    (extract(epoch from greatest(g.tat, l.tat, t.starts_at) - clock_timestamp() - {MAX_AHEAD}) * 1000000)::bigint
+        as wait_us,
+    coalesce(t.is_divisible and t.span > {LONGEST}, false) as is_too_long, t.slow_permits as at_permits,
+    t.slow_per_us as at_per_us"
+    )
+}
 
 /// Where a refusal looks.
 pub(crate) const REFUSAL_FROM: &str = "
@@ -113,9 +117,10 @@ impl Store {
         static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
             format!(
                 "with wanted as (select $2::bigint as n, 0::bigint as n_first), {}
-                select p.*, $2::bigint as n, {REFUSAL} from {REFUSAL_FROM} left join permit p on true
+                select p.*, {} from {REFUSAL_FROM} left join permit p on true
                 where g.sender_id = $3 and c.id = $1",
-                permit_steps()
+                permit_steps(),
+                refusal()
             )
         });
         let client = self.client().await?;

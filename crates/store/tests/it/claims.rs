@@ -265,6 +265,18 @@ async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
 }
 
 #[tokio::test]
+async fn a_single_slot_of_a_slow_rate_is_waited_for_and_not_asked_for_again_and_again() {
+    let world = World::new("claim_slow", Some("1/s")).await;
+    let campaign = world.campaign(10).await;
+    world.granted(campaign, 1..=1).await;
+    let one = world.store.lease(world.sender, campaign, 1).await.unwrap();
+    let Leased::Wait(time) = one else { panic!("{one:?}") };
+    assert!(time > Duration::from_millis(300), "{time:?}");
+    assert_eq!(world.store.lease(world.sender, campaign, 2).await.unwrap(), Leased::TooMany(1));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_campaigns_own_rate_holds_besides_its_senders_and_leaves_the_rest_to_others() {
     let world = World::new("claim_two_rates", Some("1000/s")).await;
     let slow = world.campaign_with("rate = \"50/s\"", 100).await;
