@@ -60,7 +60,7 @@ async fn the_rate_is_exact_with_one_to_eight_workers_some_killed_and_all_clocks_
         for workers in [1, 2, 4, 8] {
             let arrivals = run(rate.parse().unwrap(), workers).await;
             println!("{}", arrivals.row(&workers.to_string()));
-            faults.extend(arrivals.too_full(0));
+            faults.extend(arrivals.too_full());
             if arrivals.used() < USED {
                 faults.push(format!(
                     "{rate} with {workers} workers: only {:.4} of it was used",

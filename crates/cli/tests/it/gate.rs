@@ -9,8 +9,6 @@ use crate::rates::{Arrivals, HEAD};
 use crate::world::{PATIENCE, World};
 
 const LATER: Duration = Duration::from_secs(1);
-/// Between the last look at the clock and the wire a busy machine may hold a request up. make faults allows none.
-const SLACK: usize = 1;
 
 fn quick() -> Config {
     Config { latency: Latency::fixed(Duration::from_millis(20)), ..Config::default() }
@@ -23,18 +21,18 @@ fn refusing(outcome: &str) -> Fault {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_rate_holds_in_every_window_while_a_worker_is_killed() {
-    let mut world = World::new("rate", "80/s", quick()).await;
-    let id = world.draft(640).await;
+    let mut world = World::new("rate", "40/s", quick()).await;
+    let id = world.draft(360).await;
     let _producer = world.start("producer");
     let (victim, _other) = (world.start("consumer"), world.start("consumer"));
     world.until("select count(distinct worker) from worker", 2).await;
     world.ok(&["campaign", "start", &id]).await;
-    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.requests > 200).await);
+    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.requests > 120).await);
     victim.kill().await;
     world.until("select count(*) from recipient where state in ('pending', 'retry')", 0).await;
-    let arrivals = Arrivals::new("80/s".parse().unwrap(), world.ledger().arrivals());
+    let arrivals = Arrivals::new("40/s".parse().unwrap(), world.ledger().arrivals());
     println!("{HEAD}\n{}", arrivals.row("2"));
-    assert_eq!(arrivals.too_full(SLACK), Vec::<String>::new());
+    assert_eq!(arrivals.too_full(), Vec::<String>::new());
     // How much of the rate is used is for make faults, where nothing else runs beside it.
     assert!(arrivals.used() > 0.5, "{}", arrivals.used());
     world.close().await;
@@ -55,7 +53,7 @@ async fn a_rate_that_is_lowered_while_sending_is_felt_by_everybody_within_a_seco
     let after = world.ledger().arrivals().into_iter().filter(|at| *at >= felt_us).collect();
     let after = Arrivals::new("20/s".parse().unwrap(), after);
     println!("{HEAD}\n{}", after.row("2"));
-    assert_eq!(after.too_full(SLACK), Vec::<String>::new());
+    assert_eq!(after.too_full(), Vec::<String>::new());
     assert!(after.used() > 0.5, "{}", after.used());
     world.close().await;
 }

@@ -6,11 +6,12 @@ use simulator::{Config, Latency};
 use tokio::time::{Instant, sleep_until};
 
 use crate::audit::Audit;
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, Process, World};
 
 const RECIPIENTS: u32 = 1_500;
 /// How often connections break in one test.
 const BREAKS: u64 = 10;
+const WORKERS: u64 = 2;
 /// Requests of one claim, see [`SETTINGS`].
 const BATCH: u64 = 20;
 const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n\
@@ -24,6 +25,14 @@ async fn world(name: &str) -> World {
     world
 }
 
+/// A campaign under way, with its processes behind the proxies there are.
+async fn start(world: &mut World) -> (String, [Process; 3]) {
+    let id = world.draft(RECIPIENTS).await;
+    let processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    (id, processes)
+}
+
 /// Waits until so many requests have arrived since.
 async fn more_arrive(world: &World, requests: u64) {
     let enough = world.ledger().summary().requests + requests;
@@ -35,9 +44,7 @@ async fn more_arrive(world: &World, requests: u64) {
 async fn rabbitmq_that_resets_its_connections_again_and_again_loses_and_doubles_nobody() {
     let mut world = world("amqp_resets").await;
     let proxy = world.proxy_rabbitmq().await;
-    let id = world.draft(RECIPIENTS).await;
-    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
-    world.ok(&["campaign", "start", &id]).await;
+    let (id, _processes) = start(&mut world).await;
     for _ in 0..BREAKS {
         more_arrive(&world, 60).await;
         proxy.reset();
@@ -52,14 +59,12 @@ async fn rabbitmq_that_resets_its_connections_again_and_again_loses_and_doubles_
 async fn a_half_open_connection_to_rabbitmq_is_noticed_and_replaced() {
     let mut world = world("amqp_half_open").await;
     let proxy = world.proxy_rabbitmq().await;
-    let id = world.draft(RECIPIENTS).await;
-    let _processes = [world.start("producer"), world.start("consumer")];
-    world.ok(&["campaign", "start", &id]).await;
+    let (id, _processes) = start(&mut world).await;
     more_arrive(&world, 100).await;
     proxy.black_hole(true);
     let before = proxy.connections();
     let deadline = Instant::now() + PATIENCE;
-    while proxy.connections() < before + 2 {
+    while proxy.connections() < before + 3 {
         assert!(Instant::now() < deadline, "nobody noticed; {}", world.logs());
         tokio::task::yield_now().await;
     }
@@ -73,16 +78,14 @@ async fn a_half_open_connection_to_rabbitmq_is_noticed_and_replaced() {
 async fn postgres_that_resets_its_connections_again_and_again_doubles_nobody() {
     let mut world = world("postgres_resets").await;
     let proxy = world.proxy_postgres().await;
-    let id = world.draft(RECIPIENTS).await;
-    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
-    world.ok(&["campaign", "start", &id]).await;
+    let (id, _processes) = start(&mut world).await;
     for _ in 0..BREAKS {
         more_arrive(&world, 60).await;
         proxy.reset();
     }
     world.finished(&id).await;
     // A claim whose answer was cut off belongs to nobody until its lease ends; each worker asks for one at a time.
-    Audit::of(&world).await.holds(BREAKS * 2 * BATCH);
+    Audit::of(&world).await.holds(BREAKS * WORKERS * BATCH);
     world.close().await;
 }
 
@@ -90,9 +93,7 @@ async fn postgres_that_resets_its_connections_again_and_again_doubles_nobody() {
 async fn a_postgres_connection_cut_in_the_middle_of_a_statement_doubles_nobody() {
     let mut world = world("postgres_cut").await;
     let proxy = world.proxy_postgres().await;
-    let id = world.draft(RECIPIENTS).await;
-    let _processes = [world.start("producer"), world.start("consumer")];
-    world.ok(&["campaign", "start", &id]).await;
+    let (id, _processes) = start(&mut world).await;
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -101,7 +102,7 @@ async fn a_postgres_connection_cut_in_the_middle_of_a_statement_doubles_nobody()
         proxy.cut_after(random.u64(1..20_000));
     }
     world.finished(&id).await;
-    Audit::of(&world).await.holds(BREAKS * BATCH);
+    Audit::of(&world).await.holds(BREAKS * WORKERS * BATCH);
     world.close().await;
 }
 
@@ -109,9 +110,7 @@ async fn a_postgres_connection_cut_in_the_middle_of_a_statement_doubles_nobody()
 async fn nothing_leaves_while_postgres_is_away_and_all_goes_on_when_it_is_back() {
     let mut world = world("postgres_away").await;
     let proxy = world.proxy_postgres().await;
-    let id = world.draft(RECIPIENTS).await;
-    let _processes = [world.start("producer"), world.start("consumer")];
-    world.ok(&["campaign", "start", &id]).await;
+    let (id, _processes) = start(&mut world).await;
     more_arrive(&world, 200).await;
     proxy.refuse(true);
     proxy.reset();
@@ -122,6 +121,6 @@ async fn nothing_leaves_while_postgres_is_away_and_all_goes_on_when_it_is_back()
     assert_eq!(world.ledger().summary().requests, requests);
     proxy.refuse(false);
     world.finished(&id).await;
-    Audit::of(&world).await.holds(2 * BATCH);
+    Audit::of(&world).await.holds(WORKERS * BATCH);
     world.close().await;
 }

@@ -62,10 +62,10 @@ impl Arrivals {
         )
     }
 
-    /// The windows that hold too many, and more than so many too many.
-    pub(crate) fn too_full(&self, slack: usize) -> Vec<String> {
+    /// The windows that hold too many.
+    pub(crate) fn too_full(&self) -> Vec<String> {
         let counts = WINDOWS.map(|window| (window, self.fullest(window)));
-        let full = counts.iter().filter(|(_, (most, allowed))| *most > allowed + slack);
+        let full = counts.iter().filter(|(_, (most, allowed))| most > allowed);
         full.map(|(window, (most, allowed))| {
             format!("{}: {most} arrivals in {window:?}, allowed {allowed}", self.rate)
         })
