@@ -6,6 +6,7 @@
 
 mod ability;
 mod compile;
+mod consent;
 mod deadline;
 mod definition;
 mod flow;
@@ -16,6 +17,7 @@ mod message;
 mod msisdn;
 mod provider;
 mod rate;
+mod receipt;
 mod reference;
 mod render;
 mod retry;
@@ -31,6 +33,7 @@ mod verdict;
 
 pub use ability::LIPACHAT_REFERENCE;
 pub use compile::CompileError;
+pub use consent::{Consent, ConsentWords, OPT_IN_WORDS, OPT_OUT_WORDS};
 pub use deadline::{Deadline, DeadlineError};
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy};
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
@@ -41,6 +44,7 @@ pub use message::{CompiledMessage, Message, Window};
 pub use msisdn::{Country, Msisdn, MsisdnError};
 pub use provider::{Provider, UnknownProvider};
 pub use rate::{Rate, RateError};
+pub use receipt::{FollowUp, ReceiptStatus};
 pub use reference::{Reference, ReferenceKey};
 pub use render::RenderError;
 pub use retry::backoff;

@@ -7,6 +7,7 @@ mod endings;
 mod feeds;
 mod imports;
 mod outcomes;
+mod receipts;
 mod schema;
 mod settlements;
 mod world;
