@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
 mod claims;
+mod consents;
 mod dead_letters;
 mod endings;
 mod feeds;
