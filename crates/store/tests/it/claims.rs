@@ -286,6 +286,17 @@ async fn a_single_slot_of_a_slow_rate_is_waited_for_and_not_asked_for_again_and_
 }
 
 #[tokio::test]
+async fn a_paused_campaign_is_given_no_new_slots_for_those_it_lost() {
+    let world = World::new("claim_paused", Some("1000/s")).await;
+    let campaign = world.campaign(10).await;
+    world.granted(campaign, 1..=5).await;
+    let cause = StopCause { reason: StopReason::Operator, refusal: None, by: "operator" };
+    world.store.pause_campaign(campaign, None, &cause).await.unwrap();
+    assert_eq!(world.store.lease(world.sender, campaign, 5).await.unwrap(), Leased::Held);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_campaigns_own_rate_holds_besides_its_senders_and_leaves_the_rest_to_others() {
     let world = World::new("claim_two_rates", Some("1000/s")).await;
     let slow = world.campaign_with("rate = \"50/s\"", 100).await;
