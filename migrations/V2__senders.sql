@@ -53,7 +53,11 @@ create function day_now(zone text) returns date language sql volatile
 create table sender_feed (
     sender_id bigint primary key references sender on delete cascade,
     producer uuid,
-    lease_until timestamptz not null default 'epoch'
+    lease_until timestamptz not null default 'epoch',
+    -- What keeps the producer from feeding, and since when: RabbitMQ takes no messages, or cannot be reached.
+    trouble text check (trouble in ('queue_blocked', 'queue_away')),
+    trouble_since timestamptz,
+    check (num_nulls(trouble, trouble_since) in (0, 2))
 ) with (fillfactor = 10);
 
 -- Workers that said within the last seconds that they work for a sender.

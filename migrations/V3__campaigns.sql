@@ -50,8 +50,8 @@ create table hold (
     sender_id bigint not null references sender on delete cascade,
     campaign_id bigint references campaign on delete cascade,
     reason text not null check (reason in (
-        'low_balance', 'payment', 'bad_credentials', 'sender_not_allowed', 'misconfigured', 'daily_limit', 'daily_cap',
-        'policy_hold', 'too_many_refusals', 'template_fault', 'flow_fault', 'operator')),
+        'low_balance', 'payment', 'bad_credentials', 'sender_not_allowed', 'misconfigured', 'daily_limit', 'provider_down',
+        'daily_cap', 'policy_hold', 'too_many_refusals', 'template_fault', 'flow_fault', 'operator')),
     -- The provider's code and our words for it, when a refusal caused the stop.
     code text,
     detail text,

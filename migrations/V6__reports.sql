@@ -82,11 +82,12 @@ with rest as (
 ), ready as (
     select r.campaign_id, r.sender_id,
         case when f.lease_until < clock_timestamp() then 'no_producer'
+            when f.trouble is not null then f.trouble
             when w.seen_at is null or w.seen_at < clock_timestamp() - interval '10 seconds' then 'no_worker'
             when pace_now(g.pace, g.slowed_at) < 1 then 'throttled'
             when g.permits is not null then 'rate'
             else 'queue' end as reason,
-        f.lease_until, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.waiting - r.later as recipients
+        f.lease_until, f.trouble_since, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.waiting - r.later as recipients
     from rest r join sender_gate g using (sender_id) join sender_feed f using (sender_id)
     left join lateral (select max(seen_at) as seen_at from worker where sender_id = r.sender_id) w on true
     where r.state = 'running' and g.is_open and r.waiting > r.later
@@ -99,11 +100,14 @@ from (
     select campaign_id, sender_id, reason,
         case reason
             when 'no_producer' then 'no producer is running; start one with flowcast producer'
+            when 'queue_blocked' then 'RabbitMQ has a resource alarm and takes no messages; free memory or disk there'
+            when 'queue_away' then 'the producer cannot reach RabbitMQ; what is in its queue is still sent, nothing is lost'
             when 'no_worker' then 'no consumer is running for this sender; start one with flowcast consumer'
             when 'throttled' then 'the sender is slower for a while: the provider asked for it, or it was opened again'
             when 'rate' then 'being sent at the rate of the sender or the campaign'
             else 'being sent' end,
         case reason when 'no_producer' then nullif(lease_until, 'epoch') when 'no_worker' then seen_at
+            when 'queue_blocked' then trouble_since when 'queue_away' then trouble_since
             when 'throttled' then slowed_at else started_at end,
         case when reason in ('rate', 'throttled') then
             now() + recipients * per_us / permits * interval '1 microsecond' end,

@@ -86,9 +86,8 @@ impl fmt::Display for QueueName {
 pub(crate) async fn ensure(link: &Link, queue: &QueueName) -> Result<u32, Error> {
     let channel = link.channel().await?;
     let declared = declare(link, &channel, queue).await?;
-    if let Some(dead) = &queue.dead {
-        declare_dead(link, &channel, dead).await?;
-    }
+    // A dead-letter queue of which the exchange is gone would stay empty for ever.
+    declare_dead(link, &channel, queue.dead.as_ref().unwrap_or(&queue.name)).await?;
     link.within("close a channel", channel.close(200, "declared".into())).await?;
     Ok(declared.message_count())
 }

@@ -17,6 +17,8 @@ pub struct Attempt {
     pub random: f64,
     /// Until the campaign's deadline, if it has one.
     pub time_left: Option<Duration>,
+    /// Sent to see whether a closed gate can be opened.
+    pub is_probe: bool,
 }
 
 /// Why a recipient is where it is, for tables and reports.
@@ -77,6 +79,20 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Why the recipient is where it is, when the provider did not simply take the message.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Retry { reason, .. }
+            | Self::Throttled { reason, .. }
+            | Self::Failed { reason }
+            | Self::Unknown { reason }
+            | Self::Held { reason, .. } => Some(reason),
+        }
+    }
+}
+
 /// A gate to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop {
@@ -132,8 +148,9 @@ impl Refusals {
 }
 
 fn retry(policy: &Policy, attempt: Attempt, refusal: Refusal, schedule: &[Duration]) -> Outcome {
-    let used_up = attempt.number >= policy.max_attempts
-        || (!schedule.is_empty() && usize::from(attempt.number) > schedule.len());
+    let used_up = !attempt.is_probe
+        && (attempt.number >= policy.max_attempts
+            || (!schedule.is_empty() && usize::from(attempt.number) > schedule.len()));
     if used_up {
         return Outcome::Failed { reason: refusal.into() };
     }
@@ -144,7 +161,8 @@ fn retry(policy: &Policy, attempt: Attempt, refusal: Refusal, schedule: &[Durati
     if attempt.time_left.is_some_and(|left| after >= left) {
         return Outcome::Failed { reason: refusal.into() };
     }
-    Outcome::Retry { after, counted: true, reason: refusal.into() }
+    // Whoever is sent to for everybody's sake does not pay for it.
+    Outcome::Retry { after, counted: !attempt.is_probe, reason: refusal.into() }
 }
 
 fn held(scope: StopScope, reason: StopReason, refusal: Refusal) -> Outcome {
@@ -160,7 +178,7 @@ mod tests {
         [Duration::from_mins(5), Duration::from_mins(10), Duration::from_mins(15)];
 
     fn attempt(number: u16) -> Attempt {
-        Attempt { number, random: 1.0, time_left: None }
+        Attempt { number, random: 1.0, time_left: None, is_probe: false }
     }
 
     fn policy(max_attempts: u16) -> Policy {
@@ -189,6 +207,13 @@ mod tests {
         let verdict = Verdict::Retry { refusal: BUSY, schedule: &[] };
         assert!(matches!(judge(&policy(2), attempt(1), verdict.clone()), Outcome::Retry { .. }));
         assert!(matches!(judge(&policy(2), attempt(2), verdict), Outcome::Failed { .. }));
+    }
+
+    #[test]
+    fn a_probe_that_was_not_taken_costs_its_recipient_nothing() {
+        let verdict = Verdict::Retry { refusal: BUSY, schedule: &[] };
+        let judged = judge(&policy(2), Attempt { is_probe: true, ..attempt(2) }, verdict);
+        assert!(matches!(judged, Outcome::Retry { counted: false, .. }), "{judged:?}");
     }
 
     #[test]

@@ -29,6 +29,8 @@ words!(
         Misconfigured = "misconfigured",
         /// The provider's messages of the day are used up (Kaleyra WAV2101).
         DailyLimit = "daily_limit",
+        /// The provider answers nobody: request after request found no connection, or ended without an answer.
+        ProviderDown = "provider_down",
         /// Our own number of recipients a day is used up; it goes on by itself when the day ends.
         DailyCap = "daily_cap",
         /// The provider holds the number back for spam or for its policy (Meta 131048, 368).
@@ -44,12 +46,22 @@ words!(
     }
 );
 
+/// How often a closed gate is probed with one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probing {
+    /// The cause ends when somebody pays or a day is over: every some minutes.
+    Patient,
+    /// The cause ends when a server is back: every some seconds.
+    Eager,
+}
+
 impl StopReason {
-    /// Whether the cause can end without a person, so that a probe may find the gate fit to be opened. Wrong
+    /// How a probe may find the gate fit to be opened; `None` where the cause cannot end without a person. Wrong
     /// credentials never probe.
-    pub fn is_probed(self) -> bool {
+    pub fn probing(self) -> Option<Probing> {
         match self {
-            Self::LowBalance | Self::Payment | Self::DailyLimit => true,
+            Self::LowBalance | Self::Payment | Self::DailyLimit => Some(Probing::Patient),
+            Self::ProviderDown => Some(Probing::Eager),
             Self::BadCredentials
             | Self::SenderNotAllowed
             | Self::Misconfigured
@@ -58,7 +70,7 @@ impl StopReason {
             | Self::TooManyRefusals
             | Self::TemplateFault
             | Self::FlowFault
-            | Self::Operator => false,
+            | Self::Operator => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope};
+use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope, Troubles};
 use store::{Claim, StopCause, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ pub(crate) struct Gate {
     sender: SenderId,
     worker: String,
     stops: Mutex<HashMap<Option<CampaignId>, (i64, Stop, Reason)>>,
+    troubles: Mutex<Troubles>,
     closing: tokio::sync::Mutex<()>,
     shutdown: CancellationToken,
 }
@@ -30,6 +31,7 @@ impl Gate {
             sender,
             worker,
             stops: Mutex::default(),
+            troubles: Mutex::default(),
             closing: tokio::sync::Mutex::default(),
             shutdown,
         }
@@ -49,7 +51,13 @@ impl Gate {
 
     /// What an outcome says of the gate: a stop closes it for every worker, a throttle answer slows all of them, and
     /// any answer but a stop to a probe opens it.
-    pub(crate) async fn observe(&self, outcome: &Outcome, campaign: CampaignId, claim: &Claim) {
+    pub(crate) async fn observe(
+        &self,
+        outcome: &Outcome,
+        answered: bool,
+        campaign: CampaignId,
+        claim: &Claim,
+    ) {
         match outcome {
             Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
             Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
@@ -59,6 +67,19 @@ impl Gate {
             | Outcome::Failed { .. }
             | Outcome::Unknown { .. } => {}
         }
+        let troubles = self.note(outcome, answered, claim.gate_epoch);
+        if let Some((stop, reason)) = troubles {
+            self.close((stop, &reason), campaign, claim).await;
+        }
+    }
+
+    /// A stop when the provider did not answer this request and many before it.
+    fn note(&self, outcome: &Outcome, answered: bool, epoch: i64) -> Option<(Stop, Reason)> {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let stop = troubles.note(epoch, outcome, answered)?;
+        let last = outcome.reason()?;
+        let text = format!("request after request ended without an answer, the last one so: {}", last.text);
+        Some((stop, Reason { code: last.code.clone(), text: text.into() }))
     }
 
     async fn slow(&self, pause: Duration, reason: &Reason) {

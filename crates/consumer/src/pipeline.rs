@@ -108,10 +108,14 @@ async fn deliver(
     };
     let answer = lane.channel.send(&outgoing).await;
     failpoint::pass(Place::AfterAnswer);
-    let attempt =
-        Attempt { number: row.attempt, random: fastrand::f64(), time_left: time_left(claimed.claim) };
+    let attempt = Attempt {
+        number: row.attempt,
+        random: fastrand::f64(),
+        time_left: time_left(claimed.claim),
+        is_probe: claimed.claim.is_probe,
+    };
     let outcome = judge(&campaign.policy, attempt, answer.verdict);
-    lane.gate.observe(&outcome, claimed.campaign, claimed.claim).await;
+    lane.gate.observe(&outcome, answer.http_status.is_some(), claimed.campaign, claimed.claim).await;
     if let Some(stop) = campaign.note(&outcome) {
         let reason = too_many_refusals(&campaign.policy);
         lane.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;

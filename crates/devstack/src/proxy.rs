@@ -54,7 +54,7 @@ impl Proxy {
             bytes_left: AtomicU64::new(u64::MAX),
             connections: AtomicU64::new(0),
         });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let accepting = tokio::spawn(accept(listener, addr, Arc::clone(&shared)));
         Ok(Self { addr, shared, accepting })
     }
 
@@ -88,7 +88,7 @@ impl Proxy {
         self.shared.manners.send_modify(|manners| manners.black_hole = on);
     }
 
-    /// Closes new connections at once.
+    /// Takes no new connections: the port is closed, as of a service that is not running.
     pub fn refuse(&self, on: bool) {
         self.shared.manners.send_modify(|manners| manners.refuse = on);
     }
@@ -135,12 +135,25 @@ impl Shared {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    while let Ok((client, _)) = listener.accept().await {
-        shared.connections.fetch_add(1, Ordering::Relaxed);
-        if !shared.manners.borrow().refuse {
-            tokio::spawn(serve(client, Arc::clone(&shared)));
+/// Listens at the address but for the times of refusal.
+async fn accept(mut listener: TcpListener, addr: SocketAddr, shared: Arc<Shared>) {
+    let mut manners = shared.manners.subscribe();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((client, _)) = accepted else { return };
+                shared.connections.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(client, Arc::clone(&shared)));
+                continue;
+            }
+            refused = manners.wait_for(|manners| manners.refuse) => if refused.is_err() { return },
         }
+        drop(listener);
+        if manners.wait_for(|manners| !manners.refuse).await.is_err() {
+            return;
+        }
+        let Ok(again) = TcpListener::bind(addr).await else { return };
+        listener = again;
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Config {
     /// When a sender that stopped for low balance or a daily limit is probed with one message: pauses from the stop to
     /// the first probe, to the second, and so on; the last one repeats. Default 1, 5 and 15 minutes.
     pub probe_pauses: Vec<humantime_serde::Serde<Duration>>,
+    /// The same for a sender whose provider answers nobody. Default 5, 10, 20, 40 and 60 seconds.
+    pub outage_pauses: Vec<humantime_serde::Serde<Duration>>,
 }
 
 impl Default for Config {
@@ -33,6 +35,7 @@ impl Default for Config {
             idle_pause: Duration::from_millis(200),
             stalled_after: Duration::from_secs(15),
             probe_pauses: [1, 5, 15].map(|minutes| Duration::from_mins(minutes).into()).to_vec(),
+            outage_pauses: [5, 10, 20, 40, 60].map(|seconds| Duration::from_secs(seconds).into()).to_vec(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use broker::{Publisher, QueueName};
-use campaign::{CampaignId, SendTask, Seq};
+use campaign::{CampaignId, Probing, SendTask, Seq};
 use failpoint::Place;
 use store::{FeedState, SenderFeed, Store};
 use tokio::time::Instant;
@@ -65,8 +65,14 @@ impl Feed<'_> {
 
     /// Publishes one recipient of a stopped sender when it is time to probe.
     async fn probe(&self) -> Result<bool, Error> {
-        let pauses: Vec<Duration> = self.config.probe_pauses.iter().map(|pause| **pause).collect();
-        if !self.store.arm_probe(self.sender.sender, &pauses).await? {
+        let mut armed = false;
+        for (probing, pauses) in
+            [(Probing::Patient, &self.config.probe_pauses), (Probing::Eager, &self.config.outage_pauses)]
+        {
+            let pauses: Vec<Duration> = pauses.iter().map(|pause| **pause).collect();
+            armed |= self.store.arm_probe(self.sender.sender, probing, &pauses).await?;
+        }
+        if !armed {
             return Ok(false);
         }
         tracing::info!(sender.id = %self.sender.sender, "probing sender {}", self.sender.sender);

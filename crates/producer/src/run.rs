@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use broker::{Publisher, Topology};
+use broker::{Publisher, State, Topology};
 use campaign::SenderId;
-use store::{SenderFeed, Settled, Store};
+use store::{FeedTrouble, SenderFeed, Settled, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -27,6 +27,8 @@ struct Producer {
     memories: HashMap<SenderId, Memory>,
     leased_at: Option<Instant>,
     settled_at: Option<Instant>,
+    /// How the broker stood when that was noted last; `None` when it is to be noted again.
+    noted: Option<State>,
 }
 
 /// Feeds every sender that no other producer feeds, until `shutdown`. Trouble with Postgres or RabbitMQ is waited out.
@@ -47,6 +49,7 @@ pub async fn run(
         memories: HashMap::new(),
         leased_at: None,
         settled_at: None,
+        noted: None,
     };
     tracing::info!(producer.id = %id, "producer {id} is feeding");
     let mut failures = 0_u32;
@@ -88,9 +91,14 @@ impl Producer {
         if self.leased_at.is_none_or(|at| at.elapsed() > self.config.lease / 4) {
             self.store.take_feeds(self.id, self.config.lease).await?;
             self.leased_at = Some(Instant::now());
+            // A feed that was taken over just now may still show the trouble of the one before.
+            self.noted = None;
         }
         let feeds = self.store.read_feeds(self.id).await?;
         self.settle_what_ended(&feeds).await?;
+        if self.note_trouble().await?.is_some() {
+            return Ok(false);
+        }
         let mut busy = false;
         for sender in &feeds {
             let queue = self.topology.sender_queue(sender.sender.0);
@@ -103,6 +111,21 @@ impl Producer {
             busy |= feed.round(memory).await?;
         }
         Ok(busy)
+    }
+
+    /// Tells everybody whether RabbitMQ can be fed, when that changes.
+    async fn note_trouble(&mut self) -> Result<Option<FeedTrouble>, Error> {
+        let state = *self.publisher.state().borrow();
+        let trouble = match state {
+            State::Up => None,
+            State::Blocked => Some(FeedTrouble::QueueBlocked),
+            State::Down | State::Paused => Some(FeedTrouble::QueueAway),
+        };
+        if self.noted != Some(state) {
+            self.store.note_feed_trouble(self.id, trouble).await?;
+            self.noted = Some(state);
+        }
+        Ok(trouble)
     }
 
     /// What time alone changes: leases of dead workers, deadlines, those unknown for long, and the days of daily caps.

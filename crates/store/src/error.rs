@@ -70,9 +70,7 @@ impl From<tokio_postgres::Error> for Error {
             &SqlState::INVALID_CATALOG_NAME => {
                 Self::Invalid("postgres has no such database; check DATABASE_URL or create it".into())
             }
-            state if is_transient(state) => {
-                Self::Unavailable { reason: "it refused for the moment", source: error.into() }
-            }
+            state if is_transient(state) => Self::Unavailable { reason: reason(state), source: error.into() },
             state => Self::Refused { code: state.code().to_owned(), source: error },
         }
     }
@@ -83,6 +81,16 @@ impl From<tokio_postgres::Error> for Error {
 fn is_transient(state: &SqlState) -> bool {
     let code = state.code();
     ["08", "53", "57", "58", "40", "55"].iter().any(|class| code.starts_with(class))
+}
+
+/// What a person can see to.
+fn reason(state: &SqlState) -> &'static str {
+    match *state {
+        SqlState::DISK_FULL => "its disk is full, make room there",
+        SqlState::TOO_MANY_CONNECTIONS => "it takes no more connections, raise max_connections there",
+        SqlState::QUERY_CANCELED => "a statement took too long",
+        _ => "it refused for the moment",
+    }
 }
 
 impl From<deadpool_postgres::PoolError> for Error {

@@ -39,6 +39,24 @@ pub struct FeedState {
     pub low_water: i32,
 }
 
+/// What may keep a producer from feeding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedTrouble {
+    /// RabbitMQ has a resource alarm (memory or disk) and takes no messages.
+    QueueBlocked,
+    /// RabbitMQ cannot be reached, or does not answer.
+    QueueAway,
+}
+
+impl FeedTrouble {
+    fn word(self) -> &'static str {
+        match self {
+            Self::QueueBlocked => "queue_blocked",
+            Self::QueueAway => "queue_away",
+        }
+    }
+}
+
 impl Store {
     /// Takes or renews the feed of every sender that no other producer feeds.
     pub async fn take_feeds(&self, producer: Uuid, lease: Duration) -> Result<(), Error> {
@@ -100,6 +118,18 @@ impl Store {
             }
         }
         Ok(feeds)
+    }
+
+    /// Notes for everybody to see what keeps this producer from feeding, or that nothing does any more.
+    pub async fn note_feed_trouble(&self, producer: Uuid, trouble: Option<FeedTrouble>) -> Result<(), Error> {
+        let note = "
+            update sender_feed
+            set trouble = $2, trouble_since = case when $2 is not null then coalesce(trouble_since, clock_timestamp()) end
+            where producer = $1 and trouble is distinct from $2";
+        let word = trouble.map(FeedTrouble::word);
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(note).await?, &[&producer, &word]).await?;
+        Ok(())
     }
 
     /// Gives the feeds of this producer back, so that another need not wait for the lease to end.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Reason, SenderId, StopReason};
+use campaign::{CampaignId, Probing, Reason, SenderId, StopReason};
 use jiff::Timestamp;
 
 use crate::connection::Store;
@@ -82,9 +82,14 @@ impl Store {
         Ok(self.client().await?.execute(statement, &[&sender.0, &ended_by]).await? > 0)
     }
 
-    /// Lets one claim of one recipient pass the sender's closed gate if it is time for that: after the first of these
-    /// pauses, then the second, and so on; the last one repeats. Returns whether it is.
-    pub async fn arm_probe(&self, sender: SenderId, pauses: &[Duration]) -> Result<bool, Error> {
+    /// Lets one claim of one recipient pass the gate of a sender that is stopped for a reason of this kind, if it is time
+    /// for that: after the first of these pauses, then the second, and so on; the last one repeats. Returns whether it is.
+    pub async fn arm_probe(
+        &self,
+        sender: SenderId,
+        probing: Probing,
+        pauses: &[Duration],
+    ) -> Result<bool, Error> {
         let statement = "
             with probed as (
                 select id, coalesce(probe_at, since + ($2::bigint[])[1] * interval '1 millisecond') as at
@@ -101,8 +106,8 @@ impl Store {
             from probed where g.sender_id = $1 and not g.is_open and at <= clock_timestamp()";
         let pauses: Vec<i64> =
             pauses.iter().map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)).collect();
-        let reasons: Vec<&str> =
-            StopReason::ALL.iter().filter(|reason| reason.is_probed()).map(|reason| reason.word()).collect();
+        let reasons = StopReason::ALL.iter().filter(|reason| reason.probing() == Some(probing));
+        let reasons: Vec<&str> = reasons.map(|reason| reason.word()).collect();
         let client = self.client().await?;
         let n =
             client.execute(&client.prepare_cached(statement).await?, &[&sender.0, &pauses, &reasons]).await?;

@@ -41,7 +41,7 @@ pub use config::Config;
 pub use connection::Store;
 pub use dead_letters::{DeadLetter, DeadLetterRow, Redriven};
 pub use error::Error;
-pub use feed::{FeedState, SenderFeed};
+pub use feed::{FeedState, FeedTrouble, SenderFeed};
 pub use holds::{HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, Rejection};
 pub use ingest::{

@@ -112,11 +112,15 @@ pub(crate) const REFUSAL_FROM: &str = "
     sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id left join terms t on true";
 
 impl Store {
-    /// Slots for `n` recipients that were claimed and lost theirs because the worker stood still.
+    /// Slots for `n` recipients that were claimed and lost theirs because the worker stood still; none when their campaign
+    /// does not run any more.
     pub async fn lease(&self, sender: SenderId, campaign: CampaignId, n: u32) -> Result<Leased, Error> {
         static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
             format!(
-                "with wanted as (select $2::bigint as n, 0::bigint as n_first), {}
+                "with wanted as (
+                    select $2::bigint as n, 0::bigint as n_first from campaign
+                    where id = $1 and state = 'running' and coalesce(deadline_at > clock_timestamp(), true)
+                ), {}
                 select p.*, {} from {REFUSAL_FROM} left join permit p on true
                 where g.sender_id = $3 and c.id = $1",
                 permit_steps(),

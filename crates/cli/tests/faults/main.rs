@@ -9,6 +9,8 @@ mod rates;
 #[path = "../it/world.rs"]
 mod world;
 
+mod disk;
+mod outage;
 mod rate;
 mod stops;
 mod storm;

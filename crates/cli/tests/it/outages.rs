@@ -1,4 +1,4 @@
-//! RabbitMQ and Postgres that go away, stand still and come back, as the processes see it.
+//! RabbitMQ, Postgres and providers that go away, stand still and come back, as the processes see it.
 
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ const RECIPIENTS: u32 = 1_500;
 /// How often connections break in one test.
 const BREAKS: u64 = 10;
 const WORKERS: u64 = 2;
-/// Requests of one claim, see [`SETTINGS`].
+/// Requests of one claim, and of one worker under way at once, see [`SETTINGS`].
 const BATCH: u64 = 20;
+const IN_FLIGHT: u64 = 60;
 const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n\
     [consumer]\nin_flight = 60\nbatch = 20\nlease = \"14s\"\n\
-    [broker]\nheartbeat = \"1s\"\noperation_timeout = \"2s\"\n[postgres]\nwait = \"2s\"\n";
+    [broker]\nheartbeat = \"1s\"\noperation_timeout = \"2s\"\n[postgres]\nwait = \"2s\"\n[producer]\noutage_pauses = [\"1s\"]\n";
 
 async fn world(name: &str) -> World {
     let latency = Latency::fixed(Duration::from_millis(20));
@@ -122,5 +123,107 @@ async fn nothing_leaves_while_postgres_is_away_and_all_goes_on_when_it_is_back()
     proxy.refuse(false);
     world.finished(&id).await;
     Audit::of(&world).await.holds(WORKERS * BATCH);
+    world.close().await;
+}
+
+/// Waits until the view of those who wait gives this reason.
+async fn told(world: &World, reason: &str) {
+    let told = format!("select count(distinct reason) from report.waiting where reason = '{reason}'");
+    world.until(&told, 1).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_stops_its_sender_and_costs_nobody_an_attempt_more() {
+    let mut world = world("provider_refuses").await;
+    let proxy = world.proxy_provider().await;
+    let (id, _processes) = start(&mut world).await;
+    more_arrive(&world, 100).await;
+    proxy.refuse(true);
+    proxy.cut();
+    told(&world, "provider_down").await;
+    // A few probes find it away still.
+    world.until("select count(*) from hold where probes >= 2", 1).await;
+    proxy.refuse(false);
+    world.finished(&id).await;
+    let audit = Audit::of(&world).await;
+    audit.holds(WORKERS * IN_FLIGHT);
+    assert_eq!(world.count("select count(*) from recipient where state = 'failed'").await, 0);
+    assert_eq!(world.count("select count(*) from recipient where attempts > 2").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_provider_that_says_nothing_makes_few_unknown_before_its_sender_stops() {
+    let mut world = world("provider_silent").await;
+    let proxy = world.proxy_provider().await;
+    let (id, _processes) = start(&mut world).await;
+    more_arrive(&world, 100).await;
+    proxy.black_hole(true);
+    told(&world, "provider_down").await;
+    proxy.black_hole(false);
+    world.finished(&id).await;
+    let probes = u64::try_from(world.count("select sum(probes)::bigint from hold").await).unwrap();
+    Audit::of(&world).await.holds(WORKERS * IN_FLIGHT + probes);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn rabbitmq_that_cannot_be_reached_is_told_as_what_everybody_waits_for() {
+    let mut world = world("amqp_away").await;
+    let proxy = world.proxy_rabbitmq().await;
+    let (id, _processes) = start(&mut world).await;
+    more_arrive(&world, 100).await;
+    proxy.refuse(true);
+    proxy.reset();
+    told(&world, "queue_away").await;
+    let waiting = world.ok(&["waiting"]).await;
+    assert!(waiting.contains("cannot reach RabbitMQ"), "{waiting}");
+    proxy.refuse(false);
+    world.finished(&id).await;
+    world.each_exactly_once(&id, RECIPIENTS.into()).await;
+    assert_eq!(world.count("select count(*) from sender_feed where trouble is not null").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_slow_postgres_slows_everything_and_breaks_nothing() {
+    let mut world = world("postgres_slow").await;
+    let proxy = world.proxy_postgres().await;
+    proxy.delay(Duration::from_millis(150));
+    let (id, _processes) = start(&mut world).await;
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(0);
+    world.each_exactly_once(&id, RECIPIENTS.into()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_table_locked_for_longer_than_statements_may_run_loses_no_outcome() {
+    let mut world = world("postgres_locked").await;
+    world.file(
+        "flowcast.toml",
+        SETTINGS.replace("[postgres]\n", "[postgres]\nstatement_timeout = \"500ms\"\n"),
+    );
+    let (id, _processes) = start(&mut world).await;
+    for _ in 0..3 {
+        more_arrive(&world, 100).await;
+        let lock = "begin; lock table recipient in exclusive mode; select pg_sleep(1.5); commit";
+        world.look.batch_execute(lock).await.unwrap();
+    }
+    world.finished(&id).await;
+    assert!(world.logs().contains("is waiting"), "nobody noticed: {}", world.logs());
+    Audit::of(&world).await.holds(0);
+    world.each_exactly_once(&id, RECIPIENTS.into()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn one_connection_to_postgres_is_enough_for_each_process() {
+    let mut world = world("postgres_pool").await;
+    world.file("flowcast.toml", SETTINGS.replace("[postgres]\n", "[postgres]\nconnections = 1\n"));
+    let (id, _processes) = start(&mut world).await;
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(0);
+    world.each_exactly_once(&id, RECIPIENTS.into()).await;
     world.close().await;
 }

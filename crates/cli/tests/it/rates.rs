@@ -1,4 +1,4 @@
-//! How exactly a rate is kept: the arrivals at the provider, looked at through every sliding window.
+//! How exactly a rate is kept: the departures of requests, or their arrivals at the provider, looked at through every sliding window.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use simulator::max_in_window;
 const WINDOWS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
 /// What the network between worker and provider may compress: of the rate in the window.
 const JITTER: f64 = 0.02;
-/// The arrivals of one run.
+/// The requests of one run.
 pub(crate) struct Arrivals {
     rate: Rate,
     arrivals_us: Vec<u64>,

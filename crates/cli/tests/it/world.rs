@@ -20,6 +20,9 @@ use url::Url;
 
 /// The key the simulated provider knows; it must be found in no log.
 pub(crate) const KEY: &str = "key-7f3a9c51";
+/// What no log, error, queue or dead letter may hold: the key, numbers of recipients and of the sender, a recipient's
+/// variable, and the text of the message.
+const PLANTED: [&str; 5] = [KEY, "254712", "Name1", "919900000000", "how was your visit"];
 /// Everything must have happened by then, on a slow machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -128,6 +131,7 @@ impl World {
     pub(crate) async fn fails(&self, arguments: &[&str]) -> (i32, String) {
         let Output { status, stderr, .. } = self.command(arguments).output().await.unwrap();
         let wrong = String::from_utf8_lossy(&stderr).trim().to_owned();
+        nothing_planted_in(&wrong);
         (status.code().unwrap(), wrong)
     }
 
@@ -157,6 +161,18 @@ impl World {
     pub(crate) async fn proxy_postgres(&mut self) -> Proxy {
         let url = self.scope.database_url().to_owned();
         self.detour("DATABASE_URL", &url, 5432).await
+    }
+
+    /// Puts a proxy between the provider and the processes that are started from now on.
+    pub(crate) async fn proxy_provider(&self) -> Proxy {
+        let mut url = Url::parse(&self.provider.base_url()).unwrap();
+        let target = (url.host_str().unwrap(), url.port().unwrap());
+        let target = tokio::net::lookup_host(target).await.unwrap().next().unwrap();
+        let proxy = Proxy::start(target).await.unwrap();
+        url.set_host(Some("127.0.0.1")).unwrap();
+        url.set_port(Some(proxy.addr().port())).unwrap();
+        self.look.execute("update sender set base_url = $1", &[&url.as_str()]).await.unwrap();
+        proxy
     }
 
     async fn detour(&mut self, name: &'static str, url: &str, default_port: u16) -> Proxy {
@@ -212,7 +228,8 @@ impl World {
         self.until_after(select, wanted, PATIENCE).await;
     }
 
-    async fn until_after(&self, select: &str, wanted: i64, patience: Duration) {
+    /// Waits so long for a query to give this number.
+    pub(crate) async fn until_after(&self, select: &str, wanted: i64, patience: Duration) {
         let deadline = Instant::now() + patience;
         loop {
             let unbalanced = "select count(*) from report.conservation where difference <> 0";
@@ -279,12 +296,20 @@ impl World {
         logs.join("\n")
     }
 
-    /// Removes everything, and says what could not be removed.
+    /// Removes everything, and says what could not be removed. In no test may a log hold what belongs to a recipient.
     pub(crate) async fn close(self) {
+        nothing_planted_in(&self.logs());
         let Self { scope, provider, look, .. } = self;
         drop(look);
         provider.shutdown().await;
         scope.close().await.unwrap();
+    }
+}
+
+/// Fails where a log, an error or a message holds what belongs to a recipient.
+pub(crate) fn nothing_planted_in(text: &str) {
+    for planted in PLANTED {
+        assert!(!text.contains(planted), "{planted} is in:\n{text}");
     }
 }
 
@@ -303,8 +328,11 @@ impl Process {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
-        kill(pid, signal).unwrap();
+        kill(self.pid(), signal).unwrap();
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap())
     }
 
     /// SIGKILL.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use campaign::{Outcome, Seq, Stop, StopReason, StopScope};
+use campaign::{Outcome, Probing, Seq, Stop, StopReason, StopScope};
 use store::{Claim, Claimed, DailyCap, Leased, Refused, StopCause};
 
 use crate::world::{LEASE, World, accepted, reason};
@@ -174,9 +174,9 @@ async fn a_probe_lets_one_recipient_pass_the_closed_gate() {
     let cause = StopCause { reason: StopReason::LowBalance, refusal: Some(&low_balance), by: "worker" };
     world.store.stop_sender(world.sender, None, &cause).await.unwrap();
     let at_once_then_hours = [Duration::ZERO, Duration::from_hours(1)];
-    assert!(world.store.arm_probe(world.sender, &at_once_then_hours).await.unwrap());
+    assert!(world.store.arm_probe(world.sender, Probing::Patient, &at_once_then_hours).await.unwrap());
     assert!(
-        !world.store.arm_probe(world.sender, &at_once_then_hours).await.unwrap(),
+        !world.store.arm_probe(world.sender, Probing::Patient, &at_once_then_hours).await.unwrap(),
         "the second pause is longer"
     );
 
@@ -193,7 +193,10 @@ async fn a_probe_lets_one_recipient_pass_the_closed_gate() {
     assert!(!world.granted(campaign, 1..=10).await.is_probe);
     world.store.stop_sender(world.sender, None, &cause).await.unwrap();
     let hour = [Duration::from_hours(1)];
-    assert!(!world.store.arm_probe(world.sender, &hour).await.unwrap(), "it is not time yet");
+    assert!(
+        !world.store.arm_probe(world.sender, Probing::Patient, &hour).await.unwrap(),
+        "it is not time yet"
+    );
     let until = world.store.holds().await.unwrap()[0].until.unwrap();
     assert!(until.duration_since(jiff::Timestamp::now()).as_mins() >= 59);
     world.close().await;
@@ -205,12 +208,18 @@ async fn only_a_cause_that_can_end_by_itself_is_probed() {
     for reason in StopReason::ALL {
         let cause = StopCause { reason: *reason, refusal: None, by: "test" };
         world.store.stop_sender(world.sender, None, &cause).await.unwrap();
-        let armed = world.store.arm_probe(world.sender, &[Duration::ZERO]).await.unwrap();
-        assert_eq!(
-            armed,
-            matches!(reason, StopReason::LowBalance | StopReason::Payment | StopReason::DailyLimit),
-            "{reason}"
-        );
+        let mut armed = Vec::new();
+        for probing in [Probing::Patient, Probing::Eager] {
+            if world.store.arm_probe(world.sender, probing, &[Duration::ZERO]).await.unwrap() {
+                armed.push(probing);
+            }
+        }
+        let expected = match reason {
+            StopReason::LowBalance | StopReason::Payment | StopReason::DailyLimit => vec![Probing::Patient],
+            StopReason::ProviderDown => vec![Probing::Eager],
+            _ => vec![],
+        };
+        assert_eq!(armed, expected, "{reason}");
         world.store.open_sender(world.sender, "test").await.unwrap();
     }
     world.close().await;
@@ -273,6 +282,17 @@ async fn a_single_slot_of_a_slow_rate_is_waited_for_and_not_asked_for_again_and_
     let Leased::Wait(time) = one else { panic!("{one:?}") };
     assert!(time > Duration::from_millis(300), "{time:?}");
     assert_eq!(world.store.lease(world.sender, campaign, 2).await.unwrap(), Leased::TooMany(1));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_paused_campaign_is_given_no_new_slots_for_those_it_lost() {
+    let world = World::new("claim_paused", Some("1000/s")).await;
+    let campaign = world.campaign(10).await;
+    world.granted(campaign, 1..=5).await;
+    let cause = StopCause { reason: StopReason::Operator, refusal: None, by: "operator" };
+    world.store.pause_campaign(campaign, None, &cause).await.unwrap();
+    assert_eq!(world.store.lease(world.sender, campaign, 5).await.unwrap(), Leased::Held);
     world.close().await;
 }
 
