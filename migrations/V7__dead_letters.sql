@@ -19,10 +19,3 @@ create table dead_letter (
     unique (queue, reason, body_sha256),
     check (num_nulls(body, campaign_id, seq) in (0, 3))
 );
-
-create view report.dead_letter as
-select id as dead_letter_id, queue, reason, body, campaign_id, seq, body_bytes,
-    encode(body_sha256, 'hex') as body_sha256, deaths, first_died_at, last_died_at, drained_at, redriven_at
-from dead_letter;
-comment on view report.dead_letter is 'messages that were of no use to a worker, with the reason';
-comment on column report.dead_letter.body is 'the task, if it is one; of anything else only length and hash are kept';

@@ -75,15 +75,15 @@ async fn errors(store: &Store, id: CampaignId) -> anyhow::Result<()> {
         .into_iter()
         .map(|error| {
             vec![
-                error.outcome,
+                error.class,
                 error.code.unwrap_or_default(),
-                thousands(error.attempts),
+                error.attempts.map(thousands).unwrap_or_default(),
                 thousands(error.recipients),
                 error.reason.unwrap_or_default(),
             ]
         })
         .collect();
-    table(&["outcome", "code", "requests", "recipients", "reason"], &rows);
+    table(&["class", "code", "requests", "recipients", "reason"], &rows);
     Ok(())
 }
 

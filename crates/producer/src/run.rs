@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
 
-/// How often ended leases, deadlines, rules for the unknown and days are looked for.
+/// How often ended leases, deadlines, rules for the unknown and days are looked for, and counts folded.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 
 /// A producer at work.
@@ -128,7 +128,8 @@ impl Producer {
         Ok(trouble)
     }
 
-    /// What time alone changes: leases of dead workers, deadlines, those unknown for long, and the days of daily caps.
+    /// What time alone changes: leases of dead workers, deadlines, those unknown for long, and the days of daily caps; and folds the
+    /// counts of reports.
     async fn settle_what_ended(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
         if self.settled_at.is_some_and(|at| at.elapsed() < SETTLE_EVERY) {
             return Ok(());
@@ -150,6 +151,7 @@ impl Producer {
             tracing::info!(campaign.id = %campaign, ended, "recipients of campaign {campaign} came back after its end");
         }
         self.settle_unknown().await?;
+        self.store.fold_tallies().await?;
         if self.store.open_capped_senders().await? > 0 {
             tracing::info!("senders go on: their daily cap leaves room again");
         }

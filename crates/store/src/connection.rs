@@ -44,11 +44,13 @@ impl Store {
     fn prepare(config: &Config) -> Result<Self, Error> {
         let mut postgres = parse(config)?;
         let tls = tls()?;
+        // Compiling a statement takes longer than any of ours runs.
+        postgres.options("-c jit=off");
         let own = Arc::new(Connector { postgres: postgres.clone(), tls: tls.clone(), wait: config.wait });
         // Claim and record name one campaign each: planning them anew finds its partition at once, and locks no other.
         // They look up some hundred rows by key; in a list of some ten thousand the planner would rather read all of it.
         postgres.options(format!(
-            "-c statement_timeout={} -c plan_cache_mode=force_custom_plan -c enable_seqscan=off",
+            "-c jit=off -c statement_timeout={} -c plan_cache_mode=force_custom_plan -c enable_seqscan=off",
             config.statement_timeout.as_millis()
         ));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };

@@ -130,6 +130,9 @@ impl Import {
             let cells: Vec<&str> = chunk.iter().map(|rejection| rejection.cell.as_str()).collect();
             self.client.execute(insert, &[&import, &lines, &reasons, &cells]).await?;
         }
+        // A list copied into its partition passes by the triggers that count.
+        let count = "insert into tally_delta (campaign_id, kind, n) values ($1, 'pending', $2)";
+        self.client.execute(count, &[&self.campaign.0, &i64::from(self.imported)]).await?;
         let update = "update campaign set recipients = $2 where id = $1";
         self.client.execute(update, &[&self.campaign.0, &(self.next_seq - 1)]).await?;
         self.client.batch_execute("commit").await?;

@@ -35,6 +35,11 @@ pub struct CampaignReport {
     pub first_sent_at: Option<Timestamp>,
     pub last_sent_at: Option<Timestamp>,
     pub last_recorded_at: Option<Timestamp>,
+    pub delivered: i64,
+    pub read: i64,
+    pub undelivered: i64,
+    pub answers: i64,
+    pub answered: i64,
     /// The difference column of `report.conservation`: always 0.
     pub difference: i64,
 }
@@ -42,14 +47,16 @@ pub struct CampaignReport {
 /// One row of `report.error`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorReport {
-    /// What became of the attempts.
-    pub outcome: String,
+    /// Where it was met: `request` or `receipt`.
+    pub stage: String,
+    /// The outcome of the requests, or what is done about the receipts.
+    pub class: String,
     /// The code.
     pub code: Option<String>,
     /// What it means.
     pub reason: Option<String>,
-    /// How many requests.
-    pub attempts: i64,
+    /// How many requests; receipts are not counted by requests.
+    pub attempts: Option<i64>,
     /// Of how many recipients.
     pub recipients: i64,
 }
@@ -103,25 +110,31 @@ impl Store {
                 first_sent_at: row.get("first_sent_at"),
                 last_sent_at: row.get("last_sent_at"),
                 last_recorded_at: row.get("last_recorded_at"),
+                delivered: row.get("delivered"),
+                read: row.get("read"),
+                undelivered: row.get("undelivered"),
+                answers: row.get("answers"),
+                answered: row.get("answered"),
                 difference: row.get("difference"),
             })
             .collect())
     }
 
-    /// What the provider refused in this campaign, most frequent first.
+    /// What went wrong in this campaign, most frequent first.
     pub async fn errors(&self, campaign: CampaignId) -> Result<Vec<ErrorReport>, Error> {
         let select = "
-            select outcome, code, reason, attempts, recipients from report.error
-            where campaign_id = $1 order by attempts desc, code";
+            select stage, class, code, reason, attempts, recipients from report.error
+            where campaign_id = $1 order by recipients desc, code";
         let rows = self.own_client().await?.query(select, &[&campaign.0]).await?;
         Ok(rows
             .iter()
             .map(|row| ErrorReport {
-                outcome: row.get(0),
-                code: row.get(1),
-                reason: row.get(2),
-                attempts: row.get(3),
-                recipients: row.get(4),
+                stage: row.get(0),
+                class: row.get(1),
+                code: row.get(2),
+                reason: row.get(3),
+                attempts: row.get(4),
+                recipients: row.get(5),
             })
             .collect())
     }

@@ -252,6 +252,7 @@ async fn a_throttle_answer_slows_every_worker_and_wears_off() {
 async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
     let world = World::new("claim_renew", Some("100/s")).await;
     let campaign = world.campaign(100).await;
+    world.store.measure_clock().await.unwrap();
     let claim = world.granted(campaign, 1..=10).await;
     let Leased::Granted(again) = world.store.lease(world.sender, campaign, 4).await.unwrap() else {
         panic!("the gate is open")

@@ -9,6 +9,7 @@ mod feeds;
 mod imports;
 mod outcomes;
 mod receipts;
+mod reports;
 mod schema;
 mod settlements;
 mod world;
