@@ -90,12 +90,14 @@ create function reason_words(code text) returns text language sql immutable para
         when 'campaign_cancelled' then 'the campaign was cancelled'
         when 'suppressed' then 'must not be written to: an operator decided'
         when 'opted_out' then 'must not be written to: opted out'
+        when 'erased' then 'the number was erased'
         when 'window_closed' then 'the 24-hour window is closed, and the campaign has no template'
     end;
 
--- The country calling code of a number. Codes have one to three digits, and none begins with another.
+-- The country calling code of a number; null of an erased one, which is negative. Codes have one to three digits, and none begins with another.
 create function calling_code(msisdn bigint) returns text language sql immutable parallel safe
     return case
+        when msisdn <= 0 then null
         when left(msisdn::text, 1) in ('1', '7') then left(msisdn::text, 1)
         when left(msisdn::text, 2) in ('20', '27', '30', '31', '32', '33', '34', '36', '39', '40', '41', '43', '44', '45', '46',
             '47', '48', '49', '51', '52', '53', '54', '55', '56', '57', '58', '60', '61', '62', '63', '64', '65', '66', '81',
@@ -104,8 +106,8 @@ create function calling_code(msisdn bigint) returns text language sql immutable 
 
 -- A number that says the country and nothing more that leads to a person.
 create function masked(msisdn bigint) returns text language sql immutable parallel safe
-    return calling_code(msisdn)
-        || repeat('*', greatest(length(msisdn::text) - length(calling_code(msisdn)) - 2, 0)) || right(msisdn::text, 2);
+    return case when msisdn > 0 then calling_code(msisdn)
+        || repeat('*', greatest(length(msisdn::text) - length(calling_code(msisdn)) - 2, 0)) || right(msisdn::text, 2) end;
 
 -- Whether the reader may see numbers: members of flowcast_report_numbers, and whoever owns the tables.
 create function report.sees_numbers() returns boolean language sql stable
@@ -234,7 +236,7 @@ from (
 
 create view report.recipient as
 select r.campaign_id, r.seq,
-    case when (select report.sees_numbers()) then r.msisdn::text else masked(r.msisdn) end as number,
+    case when r.msisdn > 0 and (select report.sees_numbers()) then r.msisdn::text else masked(r.msisdn) end as number,
     calling_code(r.msisdn) as calling_code, r.state, r.reason_code,
     coalesce(reason_words(r.reason_code), (
         select a.reason_text from attempt a

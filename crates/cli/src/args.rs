@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use campaign::{CampaignId, Country, Provider, Rate, Seq};
+use campaign::{CampaignId, Provider, Rate};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use store::DailyCap;
+
+use crate::campaign_args::CampaignCommand;
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
 ///
@@ -72,6 +74,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
+    /// Compare the kept counts of all reports with a full count; reads every table
+    CheckCounts,
+    /// How long personal data is kept
+    Retention {
+        #[command(subcommand)]
+        command: RetentionCommand,
+    },
+    /// Erase a number everywhere, with all that belongs to it; it stays suppressed if it is
+    Erase { number: String },
     /// Feed the senders' queues, until told to stop; start as many as you like
     Producer,
     /// Send, until told to stop; start as many as you like
@@ -234,91 +245,13 @@ pub(crate) enum DeadLetterCommand {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum CampaignCommand {
-    /// Create a campaign from its file and print its id
-    Create { file: PathBuf },
-    /// List the campaigns
-    List,
-    /// Import a list: a CSV file whose first row names the columns
-    Import(CampaignImport),
-    /// Say whether a campaign could be started, and if not, why
-    Check { id: CampaignId },
-    /// Start a campaign
-    Start { id: CampaignId },
-    /// Pause a campaign everywhere; nobody is lost
-    Pause { id: CampaignId },
-    /// Continue a paused campaign
-    Resume { id: CampaignId },
-    /// End a campaign; everyone not sent to is cancelled for good
-    Cancel { id: CampaignId },
-    /// Settle recipients the provider may or may not have taken
-    Resolve(CampaignResolve),
-    /// Show how far a campaign is
-    Status {
-        id: CampaignId,
-        /// Keep showing it until it ends
-        #[arg(long)]
-        watch: bool,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
+pub(crate) enum RetentionCommand {
+    /// Erase numbers, variables and answers of campaigns that ended long ago; counts are kept
+    Run {
+        /// How long ago they ended, such as 90d
+        #[arg(long, value_parser = humantime::parse_duration)]
+        older_than: Duration,
     },
-    /// Show the report of a campaign
-    Report {
-        id: CampaignId,
-        /// How it is written
-        #[arg(long, value_enum, default_value = "table")]
-        format: Format,
-    },
-}
-
-/// How a report is written.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    /// Comma separated, with a header row.
-    Csv,
-    /// One JSON object.
-    Json,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct CampaignResolve {
-    /// The campaign
-    pub(crate) id: CampaignId,
-    /// What becomes of them; who is sent to again may get the message twice
-    #[arg(long, value_enum)]
-    pub(crate) unknown: Unknown,
-    /// Only the recipients at these places of the list
-    #[arg(long = "recipient-seq", value_name = "SEQ", value_delimiter = ',')]
-    pub(crate) seqs: Vec<Seq>,
-    /// Why, for the record
-    #[arg(long, default_value = "decided by hand")]
-    pub(crate) reason: String,
-}
-
-/// What is decided about those who are unknown.
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Unknown {
-    /// Send to them again
-    Resend,
-    /// They failed
-    GiveUp,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct CampaignImport {
-    /// The campaign
-    pub(crate) id: CampaignId,
-    /// The list
-    pub(crate) list: PathBuf,
-    /// Country whose national numbers are read, two letters such as KE
-    #[arg(long, value_name = "COUNTRY")]
-    pub(crate) default_country: Option<Country>,
-    /// The column that holds the number, if its name does not tell
-    #[arg(long, value_name = "NAME")]
-    pub(crate) number_column: Option<String>,
 }
 
 #[derive(ClapArgs)]

@@ -2,13 +2,13 @@
 
 use anyhow::Context;
 use campaign::{CampaignId, CampaignState, Definition, Resolution, StopReason};
-use store::{Settled, StopCause, Store};
+use store::{RetryClass, Settled, StopCause, Store, Who};
 
-use crate::args::{CampaignCommand, CampaignResolve, Unknown};
+use crate::campaign_args::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
 use crate::settings::Settings;
-use crate::{imports, progress, reports};
+use crate::{erasures, exports, imports, progress, reports};
 
 const OPERATOR: &str = "operator";
 
@@ -41,6 +41,9 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             Ok(())
         }
         CampaignCommand::Resolve(resolve) => self::resolve(&store, resolve).await,
+        CampaignCommand::Retry(retry) => self::retry(&store, retry).await,
+        CampaignCommand::Export { id, who } => exports::run(&store, id, listed(who)).await,
+        CampaignCommand::Archive { id } => erasures::archive(&store, id).await,
         CampaignCommand::Status { id, watch, json } => match (watch, json) {
             (true, false) => progress::watch(&store, id).await,
             _ => reports::status(&store, id, json).await,
@@ -66,6 +69,36 @@ async fn resolve(store: &Store, args: CampaignResolve) -> anyhow::Result<()> {
     let (resent, failed) = (thousands(resent), thousands(failed));
     line(format!("campaign {id}: {resent} unknown recipients are sent to again, {failed} failed"));
     Ok(())
+}
+
+/// Sends again to those who were not reached.
+async fn retry(store: &Store, args: CampaignRetry) -> anyhow::Result<()> {
+    let CampaignRetry { id, class, code, reason } = args;
+    let class = match class {
+        RetryWho::Failed => RetryClass::Failed,
+        RetryWho::Undelivered => RetryClass::Undelivered,
+    };
+    let again = i64::try_from(store.retry(id, class, code.as_deref(), &reason).await?)?;
+    if again == 0 {
+        let says =
+            format!("campaign {id}: there is nobody of this class; see 'flowcast campaign report {id}'");
+        return Err(Refused(says).into());
+    }
+    line(format!("campaign {id}: {} recipients are sent to again", thousands(again)));
+    Ok(())
+}
+
+fn listed(who: ExportWho) -> Who {
+    match who {
+        ExportWho::Accepted => Who::Accepted,
+        ExportWho::Failed => Who::Failed,
+        ExportWho::Unknown => Who::Unknown,
+        ExportWho::Skipped => Who::Skipped,
+        ExportWho::Expired => Who::Expired,
+        ExportWho::Cancelled => Who::Cancelled,
+        ExportWho::NotDelivered => Who::NotDelivered,
+        ExportWho::NotAnswered => Who::NotAnswered,
+    }
 }
 
 async fn list(store: &Store) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use producer::{ImportOptions, ImportReport, Progress};
 use store::Store;
 
-use crate::args::CampaignImport;
+use crate::campaign_args::CampaignImport;
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
 

@@ -2,11 +2,14 @@
 
 mod alerts;
 mod args;
+mod campaign_args;
 mod campaigns;
 mod check;
 mod dead_letters;
 mod demo;
+mod erasures;
 mod exit;
+mod exports;
 mod imports;
 mod keys;
 mod logging;
@@ -24,8 +27,9 @@ mod waits;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use store::Store;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, RetentionCommand};
 use crate::settings::Settings;
 
 #[tokio::main]
@@ -55,10 +59,19 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
         Command::Waiting { json } => waits::run(&settings, json).await,
+        Command::CheckCounts => reports::check_counts(&connect(&settings).await?).await,
+        Command::Retention { command: RetentionCommand::Run { older_than } } => {
+            erasures::retention(&connect(&settings).await?, older_than).await
+        }
+        Command::Erase { number } => erasures::number(&connect(&settings).await?, &number).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Completions { .. } => Ok(()),
     }
+}
+
+async fn connect(settings: &Settings) -> anyhow::Result<Store> {
+    Ok(Store::connect(&settings.postgres()?).await?)
 }

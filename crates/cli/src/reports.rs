@@ -3,7 +3,7 @@
 use campaign::CampaignId;
 use store::{CampaignReport, Store};
 
-use crate::args::Format;
+use crate::campaign_args::Format;
 use crate::output::{line, table, thousands};
 use crate::waits;
 
@@ -55,6 +55,16 @@ pub(crate) fn tell(report: &CampaignReport) {
         if report.difference == 0 { "" } else { " (must be 0!)" }
     ));
     line("");
+    for (n, what) in [
+        (report.delivered, "delivered"),
+        (report.read, "read"),
+        (report.undelivered, "reported as not delivered"),
+        (report.answered, "answered"),
+    ] {
+        if n > 0 {
+            line(format!("  {:>12}  {what}", thousands(n)));
+        }
+    }
     line(format!("  {:>12}  requests to the provider", thousands(report.attempts)));
     if let (Some(first), Some(last)) = (report.first_sent_at, report.last_recorded_at) {
         let seconds = last.duration_since(first).as_secs_f64();
@@ -63,6 +73,21 @@ pub(crate) fn tell(report: &CampaignReport) {
         line(format!("  {seconds:>12.1}  seconds from the first request to the last outcome"));
         line(format!("  {rate:>12.0}  requests a second"));
     }
+}
+
+/// Says where the counts of reports differ from a full count: nowhere.
+pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
+    let miscounts = store.check_tallies().await?;
+    if miscounts.is_empty() {
+        line("every count of every campaign is what a full count gives");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = miscounts
+        .into_iter()
+        .map(|m| vec![m.campaign.to_string(), m.kind, thousands(m.counted), thousands(m.kept)])
+        .collect();
+    table(&["campaign", "kind", "counted", "reported"], &rows);
+    anyhow::bail!("{} counts differ from the tables; please report this", rows.len())
 }
 
 async fn errors(store: &Store, id: CampaignId) -> anyhow::Result<()> {
@@ -102,8 +127,8 @@ fn csv(report: &CampaignReport) -> anyhow::Result<()> {
 }
 
 /// A text cell: quoted, and never read as a formula by a spreadsheet.
-fn quoted(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+pub(crate) fn quoted(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']);
     format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
 }
 

@@ -159,7 +159,7 @@ struct Standing {
 impl Standing {
     async fn lock(tx: &Transaction<'_>, campaign: CampaignId) -> Result<Self, Error> {
         let select = "
-            select state, coalesce(deadline_at <= clock_timestamp(), false) as is_over, unknown_rule,
+            select state, coalesce(deadline_at <= clock_timestamp(), false) or erased_at is not null as is_over, unknown_rule,
                 extract(epoch from unknown_after)::float8 as after_s,
                 (definition #>> '{policy,max_attempts}')::int as max_attempts
             from campaign where id = $1 for update";

@@ -4,6 +4,7 @@
 mod asleep;
 mod audit;
 mod campaigns;
+mod exports;
 mod gate;
 mod mistakes;
 mod outages;

@@ -1,0 +1,150 @@
+//! The command line of `flowcast campaign`. Its comments are the `--help` texts.
+
+use std::path::PathBuf;
+
+use campaign::{CampaignId, Country, Seq};
+use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+#[derive(Subcommand)]
+pub(crate) enum CampaignCommand {
+    /// Create a campaign from its file and print its id
+    Create { file: PathBuf },
+    /// List the campaigns
+    List,
+    /// Import a list: a CSV file whose first row names the columns
+    Import(CampaignImport),
+    /// Say whether a campaign could be started, and if not, why
+    Check { id: CampaignId },
+    /// Start a campaign
+    Start { id: CampaignId },
+    /// Pause a campaign everywhere; nobody is lost
+    Pause { id: CampaignId },
+    /// Continue a paused campaign
+    Resume { id: CampaignId },
+    /// End a campaign; everyone not sent to is cancelled for good
+    Cancel { id: CampaignId },
+    /// Settle recipients the provider may or may not have taken
+    Resolve(CampaignResolve),
+    /// Send again to those refused for good or not delivered to, as new attempts
+    Retry(CampaignRetry),
+    /// Write some of the recipients as a CSV list that can be imported again
+    Export {
+        id: CampaignId,
+        /// Which of them
+        #[arg(long, value_enum)]
+        who: ExportWho,
+    },
+    /// Drop recipients, attempts, receipts and answers of an ended campaign; its counts are kept
+    Archive { id: CampaignId },
+    /// Show how far a campaign is
+    Status {
+        id: CampaignId,
+        /// Keep showing it until it ends
+        #[arg(long)]
+        watch: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the report of a campaign
+    Report {
+        id: CampaignId,
+        /// How it is written
+        #[arg(long, value_enum, default_value = "table")]
+        format: Format,
+    },
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// Comma separated, with a header row.
+    Csv,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CampaignResolve {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// What becomes of them; who is sent to again may get the message twice
+    #[arg(long, value_enum)]
+    pub(crate) unknown: Unknown,
+    /// Only the recipients at these places of the list
+    #[arg(long = "recipient-seq", value_name = "SEQ", value_delimiter = ',')]
+    pub(crate) seqs: Vec<Seq>,
+    /// Why, for the record
+    #[arg(long, default_value = "decided by hand")]
+    pub(crate) reason: String,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CampaignRetry {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// Whom to send to again
+    #[arg(long, value_enum)]
+    pub(crate) class: RetryWho,
+    /// Only those with this code
+    #[arg(long)]
+    pub(crate) code: Option<String>,
+    /// Why, for the record
+    #[arg(long, default_value = "decided by hand")]
+    pub(crate) reason: String,
+}
+
+/// Whom to send to again.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum RetryWho {
+    /// Refused for good, or given up
+    Failed,
+    /// Taken by the provider, and a failure was reported later
+    Undelivered,
+}
+
+/// Which recipients are written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ExportWho {
+    /// Whose message the provider took
+    Accepted,
+    /// Refused for good, or given up
+    Failed,
+    /// Of whom nobody knows
+    Unknown,
+    /// Who must not be written to
+    Skipped,
+    /// Not sent to before the deadline
+    Expired,
+    /// Not sent to because the campaign was cancelled
+    Cancelled,
+    /// Taken by the provider, and no delivery was reported
+    NotDelivered,
+    /// Taken by the provider, and the flow was not completed
+    NotAnswered,
+}
+
+/// What is decided about those who are unknown.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Unknown {
+    /// Send to them again
+    Resend,
+    /// They failed
+    GiveUp,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct CampaignImport {
+    /// The campaign
+    pub(crate) id: CampaignId,
+    /// The list
+    pub(crate) list: PathBuf,
+    /// Country whose national numbers are read, two letters such as KE
+    #[arg(long, value_name = "COUNTRY")]
+    pub(crate) default_country: Option<Country>,
+    /// The column that holds the number, if its name does not tell
+    #[arg(long, value_name = "NAME")]
+    pub(crate) number_column: Option<String>,
+}

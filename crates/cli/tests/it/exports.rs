@@ -1,0 +1,54 @@
+//! Lists that come out of a campaign, and what is kept no longer.
+
+use simulator::Config;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_list_that_was_exported_can_be_imported_again_and_holds_no_formula() {
+    let world = World::new("export", "none", Config::default()).await;
+    let id = world.draft(0).await;
+    let list = world.file(
+        "people.csv",
+        "phone,first_name,note\n254712000001,Anna,\"a \"\"b\"\", c\"\n254712000002,=1+1,\n",
+    );
+    world.ok(&["campaign", "import", &id, &list]).await;
+    world.ok(&["campaign", "cancel", &id]).await;
+    let exported = world.ok(&["campaign", "export", &id, "--who", "cancelled"]).await;
+    assert_eq!(
+        exported,
+        "phone,\"first_name\",\"note\"\n254712000001,\"Anna\",\"a \"\"b\"\", c\"\n254712000002,\"'=1+1\",\"\"\n"
+    );
+    let again = world.draft(0).await;
+    let list = world.file("again.csv", &exported);
+    world.ok(&["campaign", "import", &again, &list]).await;
+    let same = format!(
+        "select count(*) from recipient a join recipient b using (msisdn)
+         where a.campaign_id = {id} and b.campaign_id = {again}"
+    );
+    assert_eq!(world.count(&same).await, 2);
+    let csv = world.ok(&["campaign", "report", &again, "--format", "csv"]).await;
+    assert!(csv.lines().next().unwrap().ends_with("answered,difference"), "{csv}");
+    assert!(world.ok(&["check-counts"]).await.starts_with("every count"));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_erases_is_told_what_was_erased_and_what_not() {
+    let world = World::new("erase", "none", Config::default()).await;
+    let id = world.draft(2).await;
+    let said = world.ok(&["erase", "+254712000001"]).await;
+    assert!(said.starts_with("the number is erased in 1 campaigns"), "{said}");
+    let (code, said) = world.fails(&["erase", "0712"]).await;
+    assert!(code == 4 && said.contains("with its country code"), "{said}");
+    let (code, said) = world.fails(&["campaign", "retry", &id, "--class", "failed"]).await;
+    assert!(code == 4 && said.contains("was never started"), "{said}");
+    let (code, said) = world.fails(&["campaign", "archive", &id]).await;
+    assert!(code == 4 && said.contains("only a finished or cancelled one"), "{said}");
+    world.ok(&["campaign", "cancel", &id]).await;
+    assert!(world.ok(&["retention", "run", "--older-than", "0s"]).await.contains("counts are kept"));
+    let (code, said) = world.fails(&["campaign", "export", &id, "--who", "cancelled"]).await;
+    assert!(code == 4 && said.contains("are erased"), "{said}");
+    assert!(world.ok(&["campaign", "archive", &id]).await.contains("counts are kept"));
+    world.close().await;
+}

@@ -1,0 +1,149 @@
+//! What is erased leaves nothing behind, and every count stays.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, Consent, FollowUp, ReceiptStatus};
+use serde_json::json;
+use store::{AnswerRow, ConsentRow, Error, InboundRow, Ingest, RawBody, Rejection};
+use uuid::Uuid;
+
+use crate::world::{NOON, World, accepted, msisdn, variables};
+
+/// What belongs to the person, wherever it may lie: the number, the id that holds it, the name and the answer.
+const PLANTED: [&str; 4] = ["254712000000", "wamid.1", "planted-name", "planted-answer"];
+
+/// A campaign of two, to both of whom everything happened, the first with what is planted.
+async fn everything(world: &World) -> CampaignId {
+    let campaign = world.draft(0).await;
+    let mut import = world.store.begin_import(campaign).await.unwrap();
+    let (rows, stored) = tokio::sync::mpsc::channel(1);
+    let planted = [("first_name", "planted-name")].into_iter().collect();
+    rows.send(vec![(msisdn(0), planted), (msisdn(1), variables())]).await.unwrap();
+    drop(rows);
+    import.copy(stored).await.unwrap();
+    let refused = [Rejection { line: 4, reason: "too_few_cells", cell: "+254 712-000 000".into() }];
+    import.finish("list.csv", 0, &refused).await.unwrap();
+    world.store.start_campaign(campaign, "test").await.unwrap();
+    let claim = world.granted(campaign, 1..=2).await;
+    world.record(campaign, &claim, &accepted()).await;
+    let ids = "update attempt set provider_message_id = 'wamid.' || seq, reason_text = 'wamid.' || seq";
+    world.look.execute(ids, &[]).await.unwrap();
+    let mut heard = Ingest::default();
+    for seq in 1..=2_u32 {
+        let about = world.about(campaign, seq.cast_signed());
+        heard.receipts.push(world.receipt(campaign, seq.cast_signed(), ReceiptStatus::Read));
+        heard.answers.push(AnswerRow {
+            about,
+            at: Some(NOON.parse().unwrap()),
+            inbound_id: format!("wamid.{seq}.in"),
+            answer: json!({ "says": if seq == 1 { "planted-answer" } else { "fine" } }),
+        });
+        let inbound = InboundRow { sender: world.sender, from: msisdn(seq - 1), at: None };
+        heard.inbounds.push(inbound);
+        heard.consents.push(ConsentRow { inbound, consent: Consent::OptedIn, is_by_provider: false });
+        let body =
+            format!("{{\"from\":\"{}\",\"id\":\"wamid.{seq}\"}}", msisdn(seq - 1).digits()).into_bytes();
+        heard.bodies.push(RawBody { sender: world.sender, digest: Uuid::new_v4(), body });
+    }
+    let mut lost = world.receipt(campaign, 1, ReceiptStatus::Failed);
+    lost.about.recipient = None;
+    lost.about.message_id = Some("other-254712000000".into());
+    lost.follow_up = Some(FollowUp::NotDelivered);
+    heard.receipts.push(lost);
+    world.store.ingest(&heard).await.unwrap();
+    campaign
+}
+
+/// Every table in which one of these texts stands, in any column.
+async fn leftovers(world: &World, texts: &[&str]) -> Vec<String> {
+    let tables = "
+        select c.oid::regclass::text from pg_class c
+        where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' order by 1";
+    let mut found = Vec::new();
+    for table in world.look.query(tables, &[]).await.unwrap() {
+        let table: &str = table.get(0);
+        // A row as text shows bytes in hexadecimal, so these are looked through as they are as well.
+        for text in texts {
+            let select = format!(
+                "select count(*) from {table} t
+                 where t::text like '%{text}%' or t::text like '%' || encode(convert_to('{text}', 'UTF8'), 'hex') || '%'"
+            );
+            if world.count(&select).await > 0 {
+                found.push(format!("{text} in {table}"));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn an_erased_number_is_in_no_table_but_among_those_who_must_not_be_written_to() {
+    let world = World::new("erase_number", None).await;
+    let campaign = everything(&world).await;
+    assert!(leftovers(&world, &PLANTED).await.len() >= 8, "the search finds what is there");
+    let before = world.store.report(campaign).await.unwrap();
+    let suppress = "insert into suppression (msisdn, reason) values (254712000000, 'operator')";
+    world.look.execute(suppress, &[]).await.unwrap();
+    assert_eq!(world.store.erase_number(msisdn(0)).await.unwrap(), 1);
+    assert_eq!(leftovers(&world, &PLANTED).await, ["254712000000 in suppression"]);
+    assert!(!leftovers(&world, &["254712000001"]).await.is_empty(), "the others stay");
+    let after = world.store.report(campaign).await.unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    assert!(world.store.check_tallies().await.unwrap().is_empty());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn somebody_erased_while_waiting_is_skipped_and_nobody_is_erased_while_being_sent_to() {
+    let world = World::new("erase_waiting", None).await;
+    let campaign = world.campaign(2).await;
+    let claim = world.granted(campaign, 1..=1).await;
+    let error = world.store.erase_number(msisdn(0)).await.unwrap_err();
+    assert!(matches!(error, Error::Conflict(_)) && !error.to_string().contains("254"), "{error}");
+    world.record(campaign, &claim, &accepted()).await;
+    world.store.erase_number(msisdn(1)).await.unwrap();
+    assert_eq!(world.row(campaign, 2).await, ("skipped".into(), 0, Some("erased".into())));
+    assert!(world.store.check_tallies().await.unwrap().is_empty());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn retention_erases_whoever_was_in_a_campaign_that_ended_long_ago_and_keeps_its_counts() {
+    let world = World::new("erase_campaigns", None).await;
+    let old = everything(&world).await;
+    assert!(world.store.finish_if_done(old).await.unwrap());
+    let month = Duration::from_hours(30 * 24);
+    assert_eq!(world.store.erase_campaigns(month).await.unwrap(), []);
+    let age = "update campaign set finished_at = now() - interval '31 days'";
+    world.look.execute(age, &[]).await.unwrap();
+    let before = world.store.report(old).await.unwrap();
+    assert_eq!(world.store.erase_campaigns(month).await.unwrap(), [old]);
+    assert_eq!(world.store.erase_campaigns(month).await.unwrap(), []);
+    let personal = ["planted-name", "planted-answer", "\"fine\"", "Nakuru"];
+    assert_eq!(leftovers(&world, &personal).await, Vec::<String>::new());
+    assert_eq!(world.count("select count(*) from recipient where msisdn > 0").await, 0);
+    let after = world.store.report(old).await.unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    assert!(world.store.check_tallies().await.unwrap().is_empty());
+    assert!(world.store.list_columns(old).await.is_err());
+    assert!(world.store.retry(old, store::RetryClass::Failed, None, "test").await.is_err());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_archived_campaign_has_no_tables_and_keeps_its_counts() {
+    let world = World::new("archive", None).await;
+    let (old, other) = (everything(&world).await, world.campaign(3).await);
+    assert!(matches!(world.store.archive_campaign(old).await.unwrap_err(), Error::Conflict(_)));
+    assert!(world.store.finish_if_done(old).await.unwrap());
+    let before = world.store.report(old).await.unwrap();
+    world.store.archive_campaign(old).await.unwrap();
+    world.store.archive_campaign(old).await.unwrap();
+    let tables = format!("select count(*) from pg_class where relname like '%\\_c{old}' and relkind = 'r'");
+    assert_eq!(world.count(&tables).await, 0);
+    let after = world.store.report(old).await.unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    assert!(world.store.check_tallies().await.unwrap().is_empty());
+    world.granted(other, 1..=3).await;
+    world.close().await;
+}

@@ -1,0 +1,51 @@
+//! Sending again to those who were not reached, and lists of them.
+
+use campaign::{Outcome, ReceiptStatus, Seq};
+use store::{Ingest, RetryClass, Who};
+
+use crate::world::{World, accepted, reason};
+
+#[tokio::test]
+async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
+    let world = World::new("retry_class", None).await;
+    let campaign = world.campaign(6).await;
+    let (bad, other, good) = (
+        world.granted(campaign, 1..=2).await,
+        world.granted(campaign, 3..=3).await,
+        world.granted(campaign, 4..=6).await,
+    );
+    world.record(campaign, &bad, &Outcome::Failed { reason: reason("E1") }).await;
+    world.record(campaign, &other, &Outcome::Failed { reason: reason("E2") }).await;
+    world.record(campaign, &good, &accepted()).await;
+    let receipts = vec![
+        world.receipt(campaign, 4, ReceiptStatus::Failed),
+        world.receipt(campaign, 5, ReceiptStatus::Failed),
+        world.receipt(campaign, 5, ReceiptStatus::Delivered),
+    ];
+    world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+
+    let listed = async |who| {
+        let page = world.store.listed(campaign, who, (Seq(0), 10)).await.unwrap();
+        page.iter().map(|(seq, ..)| seq.0).collect::<Vec<i32>>()
+    };
+    assert_eq!(listed(Who::Failed).await, [1, 2, 3]);
+    assert_eq!(listed(Who::NotDelivered).await, [4, 6]);
+    assert_eq!(listed(Who::NotAnswered).await, [4, 5, 6]);
+    assert_eq!(world.store.list_columns(campaign).await.unwrap(), ["first_name", "town"]);
+
+    assert_eq!(world.store.retry(campaign, RetryClass::Failed, Some("E1"), "test").await.unwrap(), 2);
+    assert_eq!(world.store.retry(campaign, RetryClass::Undelivered, None, "test").await.unwrap(), 1);
+    assert_eq!(world.count("select count(*) from campaign where state = 'running'").await, 1);
+    let again = world.granted(campaign, 1..=6).await;
+    let seqs: Vec<i32> = again.rows.iter().map(|row| row.seq.0).collect();
+    assert_eq!((seqs, again.rows[0].attempt), (vec![1, 2, 4], 2));
+    world.record(campaign, &again, &accepted()).await;
+    assert_eq!(world.count("select count(*) from attempt where seq = 1").await, 2);
+    assert_eq!(world.count("select count(*) from settlement where settled_by = 'operator'").await, 3);
+    assert!(world.store.check_tallies().await.unwrap().is_empty());
+    world.store.cancel_campaign(campaign, "test").await.unwrap();
+    let error = world.store.retry(campaign, RetryClass::Failed, None, "test").await.unwrap_err();
+    assert_eq!(error.to_string(), format!("campaign {campaign} is cancelled, nobody of it is sent to again"));
+    world.close().await;
+}
