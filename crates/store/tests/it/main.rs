@@ -4,6 +4,7 @@
 mod claims;
 mod consents;
 mod dead_letters;
+mod documents;
 mod endings;
 mod erasures;
 mod feeds;

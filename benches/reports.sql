@@ -1,0 +1,113 @@
+-- Recipients, attempts, receipts and answers of one campaign of $1 recipients that has ended, written into its partitions as
+-- fast as Postgres can, and counted at the end.
+create function generate_campaign(recipients integer) returns bigint language plpgsql as $$
+declare
+    id bigint;
+    began timestamptz := timestamptz '2026-11-01 08:00Z';
+begin
+    insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at)
+    select 'generated', s.id, '{"name": "generated", "sender": "main", "template": {}}', 'finished', recipients, began, began,
+        began + interval '3 hours'
+    from sender s order by s.id limit 1 returning campaign.id into id;
+    insert into campaign_feed (campaign_id, cursor, published, low_water)
+    values (id, recipients, recipients, recipients + 1);
+    insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
+    values (id, 'list.csv', recipients + 1000, recipients, 600, 400);
+    perform create_campaign_partitions(id), create_receipt_partitions(id);
+    execute format($f$
+        insert into recipient_c%1$s (campaign_id, seq, msisdn, claim_id, changed_at, attempts, state, reason_code, variables)
+        select %1$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + seq, seq / 100,
+            timestamptz '2026-11-01 08:00Z' + seq * interval '20 milliseconds', 1,
+            case when seq %% 100 < 88 then 'accepted' when seq %% 100 < 95 then 'failed' when seq %% 100 < 97 then 'unknown'
+                when seq %% 100 < 99 then 'skipped' else 'expired' end,
+            case when seq %% 100 < 88 then null when seq %% 100 < 95 then 'E' || seq %% 7 when seq %% 100 < 97 then 'timeout'
+                when seq %% 100 < 99 then 'opted_out' else 'deadline' end,
+            '{"first_name": "Anna", "town": "Nakuru"}'
+        from generate_series(1, %2$s) seq$f$, id, recipients);
+    execute format($f$
+        insert into attempt_c%1$s (campaign_id, claim_id, sent_at, recorded_at, seq, latency_us, http_status, outcome, late,
+            reason_code, reason_text, provider_message_id)
+        select campaign_id, claim_id, changed_at, changed_at, seq, 40000 + seq %% 9000, 202,
+            case state when 'accepted' then 'accepted' when 'failed' then 'failed' else 'unknown' end, false, reason_code,
+            case state when 'failed' then 'the number is not on WhatsApp' when 'unknown' then 'no answer in time' end,
+            case state when 'accepted' then 'wamid.HBgM' || msisdn end
+        from recipient_c%1$s where state in ('accepted', 'failed', 'unknown')$f$, id);
+    execute format($f$
+        insert into receipt_c%1$s (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up)
+        select campaign_id, seq, at, case when seq %% 25 > 0 then at + interval '2 seconds' end,
+            case when seq %% 25 > 8 then at + seq %% 3600 * interval '1 second' end,
+            case when seq %% 25 = 0 then at + interval '3 seconds' end, case when seq %% 25 = 0 then '131026' end,
+            case when seq %% 25 = 0 then 'not_delivered' end
+        from (select campaign_id, seq, changed_at as at from recipient_c%1$s where state = 'accepted') r$f$, id);
+    execute format($f$
+        insert into flow_answer_c%1$s (campaign_id, seq, answered_at, asked_at, inbound_id, answer)
+        select campaign_id, seq, sent_at + seq %% 7200 * interval '1 second', sent_at, 'in' || seq,
+            jsonb_build_object('rating', seq %% 5 + 1, 'comment', 'fine')
+        from receipt_c%1$s where seq %% 25 in (9, 17)$f$, id);
+    execute format('insert into answered select campaign_id, seq from flow_answer_c%1$s', id);
+    perform tally_all(id);
+    execute format('analyze recipient_c%1$s, attempt_c%1$s, receipt_c%1$s, flow_answer_c%1$s', id);
+    return id;
+end $$;
+
+-- Counts a campaign whole, as the triggers would have.
+create function tally_all(id bigint) returns void language sql as $$
+    insert into tally_delta (campaign_id, kind, n) select id, state, count(*) from recipient where campaign_id = id group by 2;
+    insert into tally_delta (campaign_id, kind, minute, code, n, first_at, last_at, recorded_at)
+    select id, 'attempt_' || outcome, minute_of(sent_at), reason_code, count(*), min(sent_at), max(sent_at), max(recorded_at)
+    from attempt where campaign_id = id group by 2, 3, 4;
+    insert into tally_delta (campaign_id, kind, minute, code, n)
+    select id, e.kind, e.minute, e.code, count(*)
+    from receipt r, receipt_events(r.delivered_at, r.read_at, r.failed_at, r.code) e where r.campaign_id = id group by 2, 3, 4;
+    insert into tally_delta (campaign_id, kind, minute, n)
+    select id, 'answer', minute_of(answered_at), count(*) from flow_answer where campaign_id = id group by 3;
+    insert into tally_delta (campaign_id, kind, n) select id, 'answered', count(*) from answered where campaign_id = id;
+    select fold_tallies();
+$$;
+
+-- Claims and records so many recipients of a campaign in batches, each a transaction, as workers do in the database. Says how
+-- many a second.
+create procedure send_to(id bigint, recipients integer, batch integer) language plpgsql as $$
+declare
+    at integer := 0;
+    began timestamptz := clock_timestamp();
+begin
+    while at < recipients loop
+        with due_now as (
+            select seq from recipient where campaign_id = id and seq > at and seq <= at + batch and state = 'pending'
+            order by seq for update
+        )
+        update recipient r set state = 'sending', claim_id = at, attempts = attempts + 1, changed_at = clock_timestamp()
+        from due_now where r.campaign_id = id and r.seq = due_now.seq;
+        commit;
+        with recorded as (
+            update recipient set state = 'accepted', changed_at = clock_timestamp()
+            where campaign_id = id and seq > at and seq <= at + batch and claim_id = at and state = 'sending' returning seq
+        )
+        insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, provider_message_id)
+        select id, at, clock_timestamp(), seq, 3000, 202, 'accepted', false, 'wamid.HBgMMjU0NzEyMDAwMDAwFQIAERgS' || seq
+        from recorded;
+        commit;
+        at := at + batch;
+    end loop;
+    raise notice '%', round(recipients / extract(epoch from clock_timestamp() - began));
+end $$;
+
+-- A running campaign of so many recipients who wait.
+create function waiting_campaign(recipients integer) returns bigint language plpgsql as $$
+declare
+    id bigint;
+begin
+    insert into campaign (name, sender_id, definition, state, recipients, started_at)
+    select 'written', s.id, '{"template": {}}', 'running', recipients, now() from sender s limit 1 returning campaign.id into id;
+    perform create_campaign_partitions(id), create_receipt_partitions(id);
+    execute format($f$
+        insert into recipient_c%1$s (campaign_id, seq, msisdn, variables)
+        select %1$s, seq, 254700000000 + seq, '{"first_name": "Anna", "town": "Nakuru", "branch": "KE-0001"}'
+        from generate_series(1, %2$s) seq$f$, id, recipients);
+    insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
+    values (id, 'list.csv', recipients, recipients, 0, 0);
+    insert into tally_delta (campaign_id, kind, n) values (id, 'pending', recipients);
+    execute format('analyze recipient_c%1$s', id);
+    return id;
+end $$;
