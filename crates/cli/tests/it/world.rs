@@ -303,8 +303,12 @@ impl Process {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap());
-        kill(pid, signal).unwrap();
+        kill(self.id(), signal).unwrap();
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap())
     }
 
     /// SIGKILL.
