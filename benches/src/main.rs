@@ -12,6 +12,7 @@ mod machine;
 mod memory;
 mod output;
 mod pipeline;
+mod receipts;
 mod services;
 mod stand;
 mod usage;
@@ -58,6 +59,8 @@ enum Question {
     Pipeline,
     /// What each step could do alone on the same services
     Ceilings,
+    /// How many receipts a server takes in, and how long an answer takes
+    Receipts,
     /// Whether memory stays flat over a long list
     Memory,
 }
@@ -105,6 +108,10 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         if asked(Question::Ceilings) {
             line(format!("\nrun {run} of {}: ceilings", args.runs));
             ceilings::run(&services, &flowcast, args.recipients, &mut figures).await?;
+        }
+        if asked(Question::Receipts) {
+            line(format!("\nrun {run} of {}: receipts", args.runs));
+            receipts::run(&services, &flowcast, args.recipients, &mut figures).await?;
         }
     }
     let mut verdict = None;

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use store::DailyCap;
 
 use crate::campaign_args::CampaignCommand;
+use crate::webhook_args::WebhookArgs;
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
 ///
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Producer,
     /// Send, until told to stop; start as many as you like
     Consumer,
+    /// Take in what the providers post, until told to stop; start as many as you like
+    Server,
     /// Stand in for a provider, for rehearsals without a network
     Simulator(Simulator),
     /// Print the completion script of a shell
@@ -104,12 +107,19 @@ pub(crate) enum SenderCommand {
     List,
     /// Show one sender, and why it is stopped if it is
     Show { name: String },
-    /// Change the rate or the daily cap; workers feel it at once
+    /// Change the rate, the daily cap or the webhook; workers feel it at once, servers within seconds
     Set {
         name: String,
         #[command(flatten)]
         limits: Limits,
+        #[command(flatten)]
+        webhook: WebhookArgs,
+        /// Make address and verify token anew; the old address takes nothing any more
+        #[arg(long)]
+        new_webhook_path: bool,
     },
+    /// Print the address to be pasted at the provider, and how its posts are known; it is a secret
+    Webhook { name: String },
     /// Stop a sender; everyone waiting keeps waiting
     Hold { name: String },
     /// Open a stopped sender again
@@ -152,7 +162,6 @@ pub(crate) enum ProviderCommand {
 
 /// What of a sender can be changed while it sends.
 #[derive(ClapArgs)]
-#[group(required = true, multiple = true)]
 pub(crate) struct Limits {
     /// Such as 20/s, 80/s,burst=10, 50000/5m, or none
     #[arg(long, value_parser = rate)]
@@ -216,6 +225,8 @@ pub(crate) struct SenderAdd {
     /// Most recipients of a day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
     #[arg(long, value_parser = daily_cap, value_name = "CAP", default_value = "none")]
     pub(crate) daily_cap: CapArg,
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
 }
 
 /// A rate, or `none`.
@@ -280,6 +291,15 @@ pub(crate) struct Simulator {
     /// How long every answer takes, such as 50ms
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) latency: Option<Duration>,
+    /// Where to post what becomes of the messages: what 'flowcast sender webhook' prints, in plain http
+    #[arg(long, value_name = "http://HOST:PORT/PATH")]
+    pub(crate) webhook_url: Option<String>,
+    /// File that says at what rates what becomes of them (TOML); without it all are delivered and read
+    #[arg(long, value_name = "FILE", requires = "webhook_url")]
+    pub(crate) webhook_rates: Option<PathBuf>,
+    /// Environment variable with the secret to post with: Meta's app secret, or user:password
+    #[arg(long, value_name = "VAR", requires = "webhook_url")]
+    pub(crate) webhook_secret_env: Option<String>,
 }
 
 #[derive(ClapArgs)]

@@ -23,6 +23,7 @@ mod settings;
 mod shutdown;
 mod trial;
 mod waits;
+mod webhook_args;
 
 use std::process::ExitCode;
 
@@ -66,6 +67,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Erase { number } => erasures::number(&connect(&settings).await?, &number).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
+        Command::Server => roles::server(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Completions { .. } => Ok(()),

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use crate::connection::Store;
 use crate::error::Error;
 
 /// What some posts said.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ingest {
     /// The posts as they came.
     pub bodies: Vec<RawBody>,
@@ -35,13 +36,14 @@ pub struct Ingest {
 }
 
 /// One post.
+#[derive(Clone)]
 pub struct RawBody {
     /// Whose address it came to.
     pub sender: SenderId,
     /// The first half of the SHA-256 over sender and body.
     pub digest: Uuid,
     /// The body, byte by byte.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl std::fmt::Debug for RawBody {
@@ -128,12 +130,14 @@ pub struct NoticeRow {
     pub name: String,
     /// The provider's word for its state.
     pub status: String,
+    /// Whether it cannot be sent like this; not stored, it follows from the word.
+    pub is_bad: bool,
     /// When, by the provider; without it the time of taking it in.
     pub at: Option<Timestamp>,
 }
 
 /// What became of a batch.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Ingested {
     /// Campaigns somebody of whom was not recorded as accepted: a receipt may settle them.
     pub to_settle: Vec<CampaignId>,
@@ -141,6 +145,38 @@ pub struct Ingested {
     pub orphans: u64,
     /// Notices that were not known before, by their place in the batch.
     pub new_notices: Vec<usize>,
+    /// Recipients of whom a receipt says that they stopped us.
+    pub(crate) stopped: Vec<ConsentRow>,
+}
+
+impl Ingest {
+    /// What all these posts said.
+    pub fn join<'a>(posts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for post in posts {
+            all.bodies.extend_from_slice(&post.bodies);
+            all.receipts.extend_from_slice(&post.receipts);
+            all.answers.extend_from_slice(&post.answers);
+            all.inbounds.extend_from_slice(&post.inbounds);
+            all.consents.extend_from_slice(&post.consents);
+            all.notices.extend_from_slice(&post.notices);
+            for (key, n) in &post.counts {
+                *all.counts.entry(*key).or_default() += n;
+            }
+        }
+        all
+    }
+
+    /// How many rows it is about.
+    pub fn len(&self) -> usize {
+        let said = self.receipts.len() + self.answers.len() + self.notices.len();
+        self.bodies.len() + said + self.inbounds.len() + self.consents.len()
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0 && self.counts.is_empty()
+    }
 }
 
 impl Store {
@@ -151,7 +187,9 @@ impl Store {
         bodies(&tx, &batch.bodies).await?;
         let found = crate::orphans::look_up(&tx, batch).await?;
         let mut ingested = store_found(&tx, batch, &found).await?;
-        crate::conversations::store(&tx, &batch.inbounds, &batch.consents).await?;
+        let mut consents = batch.consents.clone();
+        consents.append(&mut ingested.stopped);
+        crate::conversations::store(&tx, &batch.inbounds, &consents).await?;
         ingested.new_notices = notices(&tx, &batch.notices).await?;
         counts(&tx, &batch.counts).await?;
         tx.commit().await?;
@@ -193,6 +231,7 @@ pub(crate) async fn store_found(
         if crate::receipts::store(tx, *campaign, receipts).await? {
             ingested.to_settle.push(*campaign);
         }
+        ingested.stopped.extend(crate::receipts::stopped(tx, *campaign, receipts).await?);
         crate::answers::store(tx, *campaign, answers).await?;
     }
     ingested.orphans = crate::orphans::keep(tx, &lost_receipts, &lost_answers).await?;
@@ -221,12 +260,19 @@ async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Stores what is news of a template or a flow: another state than the last one, and not older.
 async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<usize>, Error> {
     let insert = "
         insert into provider_notice (sender_id, about, name, status, noticed_at)
-        values ($1, $2, $3, $4, least(coalesce($5, now()), now())) on conflict do nothing";
+        select $1, $2, $3, $4, least(coalesce($5, clock_timestamp()), clock_timestamp())
+        where not exists (
+            select from (
+                select status, noticed_at from provider_notice
+                where sender_id = $1 and about = $2 and name = $3 order by noticed_at desc limit 1
+            ) last where last.status = $4 or last.noticed_at > $5)
+        on conflict do nothing";
     let mut new = Vec::new();
-    for (place, NoticeRow { sender, about, name, status, at }) in notices.iter().enumerate() {
+    for (place, NoticeRow { sender, about, name, status, at, .. }) in notices.iter().enumerate() {
         let prepared = tx.prepare_cached(insert).await?;
         if tx.execute(&prepared, &[&sender.0, about, name, status, at]).await? > 0 {
             new.push(place);

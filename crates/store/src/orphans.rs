@@ -177,7 +177,9 @@ impl Store {
         }
         tx.execute(&tx.prepare_cached(later).await?, &[&unknown.0, &unknown.1]).await?;
         tx.execute(&tx.prepare_cached(matched).await?, &[&known.0, &known.1]).await?;
-        crate::ingest::store_found(&tx, &batch, &look_up(&tx, &batch).await?).await?;
+        let found = look_up(&tx, &batch).await?;
+        let ingested = crate::ingest::store_found(&tx, &batch, &found).await?;
+        crate::conversations::store(&tx, &[], &ingested.stopped).await?;
         tx.commit().await?;
         Ok(u64::try_from(known.0.len()).unwrap_or(u64::MAX))
     }

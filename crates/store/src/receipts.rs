@@ -3,13 +3,16 @@
 //! A later stage says that the earlier ones were passed, so what was read was delivered and sent. Every column only ever goes
 //! back to an earlier time, which is why order and doubles do not matter.
 
-use campaign::{CampaignId, FollowUp, ReceiptStatus, Seq};
+use std::collections::BTreeMap;
+
+use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, Seq};
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
+use crate::connection::Store;
 use crate::error::Error;
-use crate::ingest::ReceiptRow;
+use crate::ingest::{ConsentRow, InboundRow, ReceiptRow};
 
 /// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes.
 const STATEMENT: &str = "
@@ -86,4 +89,55 @@ pub(crate) async fn store(
     let parameters: [&(dyn ToSql + Sync); 8] =
         [&campaign.0, &senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids];
     Ok(tx.query_one(&tx.prepare_cached(STATEMENT).await?, &parameters).await?.get(0))
+}
+
+/// The recipients who stopped us, by what was said of their messages.
+pub(crate) async fn stopped(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &ReceiptRow)],
+) -> Result<Vec<ConsentRow>, Error> {
+    let select = "select seq, msisdn from recipient where campaign_id = $1 and seq = any($2)";
+    let stopping = || receipts.iter().filter(|(_, receipt)| receipt.follow_up == Some(FollowUp::Suppress));
+    let seqs: Vec<i32> = stopping().map(|(seq, _)| seq.0).collect();
+    if seqs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &seqs]).await?;
+    let mut numbers = BTreeMap::new();
+    for row in rows {
+        let digits = u64::try_from(row.get::<_, i64>(1)).map_err(Error::unreadable)?;
+        numbers.insert(row.get::<_, i32>(0), Msisdn::from_digits(digits));
+    }
+    let said = stopping().filter_map(|(seq, receipt)| {
+        let from = (*numbers.get(&seq.0)?)?;
+        let inbound = InboundRow { sender: receipt.about.sender, from, at: receipt.at };
+        Some(ConsentRow { inbound, consent: Consent::OptedOut, is_by_provider: true })
+    });
+    Ok(said.collect())
+}
+
+/// How many of a campaign's recipients the provider reported something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptCounts {
+    /// Sent, delivered or read.
+    pub sent: i64,
+    /// Delivered or read.
+    pub delivered: i64,
+    /// Read.
+    pub read: i64,
+    /// Failed, and not delivered by another attempt.
+    pub failed: i64,
+}
+
+impl Store {
+    /// Counts the receipts of a campaign; it reads all of them.
+    pub async fn receipt_counts(&self, campaign: CampaignId) -> Result<ReceiptCounts, Error> {
+        let select = "
+            select count(sent_at), count(delivered_at), count(read_at),
+                count(*) filter (where failed_at is not null and delivered_at is null)
+            from receipt where campaign_id = $1";
+        let row = self.own_client().await?.query_one(select, &[&campaign.0]).await?;
+        Ok(ReceiptCounts { sent: row.get(0), delivered: row.get(1), read: row.get(2), failed: row.get(3) })
+    }
 }

@@ -43,7 +43,7 @@ async fn everything(world: &World) -> CampaignId {
         heard.consents.push(ConsentRow { inbound, consent: Consent::OptedIn, is_by_provider: false });
         let body =
             format!("{{\"from\":\"{}\",\"id\":\"wamid.{seq}\"}}", msisdn(seq - 1).digits()).into_bytes();
-        heard.bodies.push(RawBody { sender: world.sender, digest: Uuid::new_v4(), body });
+        heard.bodies.push(RawBody { sender: world.sender, digest: Uuid::new_v4(), body: body.into() });
     }
     let mut lost = world.receipt(campaign, 1, ReceiptStatus::Failed);
     lost.about.recipient = None;
