@@ -255,7 +255,8 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
     }
 }
 
-fn example_message() -> anyhow::Result<Message> {
+/// The message of the example campaign, filled in.
+pub(crate) fn example_message() -> anyhow::Result<Message> {
     let definition = Definition::parse(crate::stand::CAMPAIGN)?;
     let (_, variables) = list::row(0).context("a number that is none")?;
     Ok(definition.compile()?.render(&variables, Window::Unheard)?)

@@ -12,6 +12,7 @@ mod machine;
 mod memory;
 mod output;
 mod pipeline;
+mod protocols;
 mod services;
 mod stand;
 mod usage;
@@ -60,6 +61,8 @@ enum Question {
     Ceilings,
     /// Whether memory stays flat over a long list
     Memory,
+    /// What HTTP/2 would change
+    Protocols,
 }
 
 #[tokio::main]
@@ -85,6 +88,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn measure(args: Args) -> anyhow::Result<()> {
+    if let Some(folder) = std::env::var_os(protocols::CHILD) {
+        return protocols::measure(folder.as_ref(), args.recipients).await;
+    }
     let asked = |question| args.questions.is_empty() || args.questions.contains(&question);
     let flowcast = match &args.flowcast {
         Some(path) => Flowcast::at(path)?,
@@ -105,6 +111,12 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         if asked(Question::Ceilings) {
             line(format!("\nrun {run} of {}: ceilings", args.runs));
             ceilings::run(&services, &flowcast, args.recipients, &mut figures).await?;
+        }
+    }
+    for run in 1..=args.runs {
+        if asked(Question::Protocols) {
+            line(format!("\nrun {run} of {}: protocols", args.runs));
+            protocols::run(args.recipients, &mut figures).await?;
         }
     }
     let mut verdict = None;
