@@ -63,7 +63,8 @@ comment on view report.hold is 'every stop of a sender or a campaign, with its r
 -- Why somebody waits (promise P7). Of several reasons the one that has to end first.
 create view report.waiting as
 with rest as (
-    select c.id as campaign_id, c.sender_id, c.state, c.started_at, waiting, later, later_until
+    select c.id as campaign_id, c.sender_id, c.state, c.started_at, c.opens_at,
+        may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as may_send, waiting, later, later_until
     from campaign c cross join lateral (
         select count(*) as waiting from recipient where campaign_id = c.id and state in ('pending', 'retry')
     ) r cross join lateral (
@@ -76,18 +77,20 @@ with rest as (
     from hold h left join rest r on r.sender_id = h.sender_id and coalesce(h.campaign_id = r.campaign_id, r.state = 'running')
     where h.ended_at is null and (h.campaign_id is null or r.campaign_id is not null)
 ), late as (
-    select r.campaign_id, r.sender_id, 'retry' as reason, 'refused for now; tried again by the provider''s schedule or ours'
+    select r.campaign_id, r.sender_id, 'retry' as reason, 'refused for now, or in their night; sent to again at their time'
         as detail, null::timestamptz as since, r.later_until as until, null as caused_by, r.later as recipients
     from rest r join sender_gate g using (sender_id) where r.state = 'running' and g.is_open and r.later > 0
 ), ready as (
     select r.campaign_id, r.sender_id,
         case when f.lease_until < clock_timestamp() then 'no_producer'
+            when not r.may_send then 'hours'
             when f.trouble is not null then f.trouble
             when w.seen_at is null or w.seen_at < clock_timestamp() - interval '10 seconds' then 'no_worker'
             when pace_now(g.pace, g.slowed_at) < 1 then 'throttled'
             when g.permits is not null then 'rate'
             else 'queue' end as reason,
-        f.lease_until, f.trouble_since, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.waiting - r.later as recipients
+        f.lease_until, f.trouble_since, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.opens_at,
+        r.waiting - r.later as recipients
     from rest r join sender_gate g using (sender_id) join sender_feed f using (sender_id)
     left join lateral (select max(seen_at) as seen_at from worker where sender_id = r.sender_id) w on true
     where r.state = 'running' and g.is_open and r.waiting > r.later
@@ -100,6 +103,7 @@ from (
     select campaign_id, sender_id, reason,
         case reason
             when 'no_producer' then 'no producer is running; start one with flowcast producer'
+            when 'hours' then 'outside the sending hours of the campaign, or before its beginning'
             when 'queue_blocked' then 'RabbitMQ has a resource alarm and takes no messages; free memory or disk there'
             when 'queue_away' then 'the producer cannot reach RabbitMQ; what is in its queue is still sent, nothing is lost'
             when 'no_worker' then 'no consumer is running for this sender; start one with flowcast consumer'
@@ -109,7 +113,7 @@ from (
         case reason when 'no_producer' then nullif(lease_until, 'epoch') when 'no_worker' then seen_at
             when 'queue_blocked' then trouble_since when 'queue_away' then trouble_since
             when 'throttled' then slowed_at else started_at end,
-        case when reason in ('rate', 'throttled') then
+        case when reason = 'hours' then opens_at when reason in ('rate', 'throttled') then
             now() + recipients * per_us / permits * interval '1 microsecond' end,
         null, recipients
     from ready

@@ -11,6 +11,7 @@ use crate::flow::FlowTemplate;
 use crate::message::CompiledMessage;
 use crate::provider::Provider;
 use crate::rate::Rate;
+use crate::schedule::Schedule;
 use crate::template::TemplateUse;
 use crate::unknown::UnknownRule;
 
@@ -31,6 +32,9 @@ pub struct Definition {
     /// The rules of sending.
     #[serde(default)]
     pub policy: Policy,
+    /// When it may send.
+    #[serde(default)]
+    pub schedule: Schedule,
 }
 
 /// The rules of sending of one campaign.
@@ -165,6 +169,7 @@ impl Definition {
                 "is missing; a free-form flow only reaches people whose 24-hour window is open: write \"open\" if it is, or add a [template]",
             );
         }
+        self.schedule.check()?;
         self.compile()?;
         Ok(())
     }

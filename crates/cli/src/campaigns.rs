@@ -1,7 +1,8 @@
 //! `flowcast campaign …`
 
 use anyhow::Context;
-use campaign::{CampaignId, CampaignState, Definition, Resolution, StopReason};
+use campaign::{CampaignId, CampaignState, Definition, Opening, Resolution, StopReason};
+use jiff::Timestamp;
 use store::{Settled, StopCause, Store};
 
 use crate::args::{CampaignCommand, CampaignResolve, Unknown};
@@ -134,8 +135,9 @@ async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {
         );
     }
     check(store, id).await?;
-    store.start_campaign(id, OPERATOR).await?;
-    line(format!("campaign {id} is running: {} recipients", thousands(campaign.recipients)));
+    let opening = store.start_campaign(id, OPERATOR).await?;
+    let recipients = thousands(campaign.recipients);
+    line(format!("campaign {id} is running: {recipients} recipients{}", opens(opening)));
     Ok(())
 }
 
@@ -154,7 +156,13 @@ async fn resume(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     if state != CampaignState::Paused {
         return Err(Refused(format!("campaign {id} is {state}; only a paused one can be resumed")).into());
     }
-    store.start_campaign(id, OPERATOR).await?;
-    line(format!("campaign {id} is running again"));
+    let opening = store.start_campaign(id, OPERATOR).await?;
+    line(format!("campaign {id} is running again{}", opens(opening)));
     Ok(())
+}
+
+/// When a campaign begins to send that does not yet.
+fn opens(opening: Option<Opening>) -> String {
+    let later = opening.filter(|opening| opening.from > Timestamp::now());
+    later.map_or_else(String::new, |opening| format!("; it sends from {:.0} on", opening.from))
 }

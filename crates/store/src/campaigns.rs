@@ -1,12 +1,15 @@
 //! Campaigns: their definition and the steps of their life.
 
-use campaign::{CampaignId, CampaignState, Deadline, Definition, RecipientState, SenderId};
+use campaign::{
+    CampaignId, CampaignState, Deadline, Definition, Opening, RecipientState, SenderId, WhenOver,
+};
 use jiff::Timestamp;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 
 use crate::connection::Store;
 use crate::endings::CANCELLED;
 use crate::error::Error;
+use crate::hours::columns;
 
 /// A campaign as it stands.
 #[derive(Clone, Debug)]
@@ -88,13 +91,14 @@ impl Store {
     }
 
     /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends. The first start fixes the
-    /// deadline.
-    pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<(), Error> {
+    /// deadline. Returns the sending hours now or next, if it has some.
+    pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<Option<Opening>, Error> {
         let statement = "
             with started as (
                 update campaign
                 set state = 'running', epoch = epoch + 1, started_at = coalesce(started_at, now()),
-                    deadline_at = coalesce(deadline_at, $3, now() + $4 * interval '1 millisecond')
+                    deadline_at = coalesce(deadline_at, least($7, $3, now() + $4 * interval '1 millisecond')),
+                    opens_at = $5, closes_at = $6
                 where id = $1 and state in ('draft', 'paused')
                     and coalesce(coalesce(deadline_at, $3) > clock_timestamp(), true)
                 returning id
@@ -110,10 +114,16 @@ impl Store {
             Some(Deadline::After(after)) => (None, Some(after.as_millis() as f64)),
             None => (None, None),
         };
+        let schedule = &row.definition.schedule;
+        let opening = schedule.opening(Timestamp::now());
+        let (opens_at, closes_at) = columns(opening);
+        let ends_with_hours = closes_at.filter(|_| schedule.when_over == WhenOver::Expire);
         let client = self.client().await?;
-        let started: i64 = client.query_one(statement, &[&id.0, &started_by, &at, &after]).await?.get(0);
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&id.0, &started_by, &at, &after, &opens_at, &closes_at, &ends_with_hours];
+        let started: i64 = client.query_one(statement, &values).await?.get(0);
         if started > 0 {
-            return Ok(());
+            return Ok(opening);
         }
         Err(Error::Conflict(match row.state {
             CampaignState::Draft | CampaignState::Paused => {

@@ -16,6 +16,7 @@ mod endings;
 mod error;
 mod feed;
 mod holds;
+mod hours;
 mod imports;
 mod outcomes;
 mod permits;

@@ -26,7 +26,7 @@ const PLANTED: [&str; 5] = [KEY, "254712", "Name1", "919900000000", "how was you
 /// Everything must have happened by then, on a slow machine too.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
-const CAMPAIGN: &str = include_str!("../../../../examples/campaign.toml");
+pub(crate) const CAMPAIGN: &str = include_str!("../../../../examples/campaign.toml");
 
 /// One installation: services, a provider, a sender `ke-main`, and a folder for files and logs.
 pub(crate) struct World {
