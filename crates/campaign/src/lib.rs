@@ -14,6 +14,7 @@ mod id;
 mod judge;
 mod message;
 mod msisdn;
+mod number_plan;
 mod provider;
 mod rate;
 mod reference;
@@ -28,6 +29,7 @@ mod texts;
 mod unknown;
 mod variables;
 mod verdict;
+mod written;
 
 pub use ability::LIPACHAT_REFERENCE;
 pub use compile::CompileError;
