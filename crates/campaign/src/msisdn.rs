@@ -100,7 +100,10 @@ impl MsisdnError {
             Self::NoCountryCode => {
                 ("no_country_code", "the number has no known country code; add it, or name a default country")
             }
-            Self::NotInPlan => ("not_in_number_plan", "no such number exists in that country's plan"),
+            Self::NotInPlan => (
+                "not_in_number_plan",
+                "no such number exists in its country; look for a wrong, missing or extra digit",
+            ),
             Self::UnknownCountry => {
                 ("unknown_country", "this is not a country; write two letters of ISO 3166, like KE")
             }

@@ -32,7 +32,7 @@ const NUMBER_NAMES: &[&str] = &[
     "wa_id",
 ];
 
-/// The last column of a list that was given back with its errors; it is no variable unless the message needs it.
+/// The column of a list that was given back with its errors; it is no variable unless the message needs it.
 const ERROR_COLUMN: &str = "error";
 
 /// What the columns of a list are to serve.
@@ -77,6 +77,11 @@ impl Columns {
                 "the list has more than {COLUMN_LIMIT} columns; keep the number and what the message needs"
             )));
         }
+        if header.iter().any(|cell| is_number(cell)) {
+            let says = "the first row holds a phone number where the columns should be named; put a row of names above it, \
+                        like phone, first_name";
+            return Err(Error::BadList(says.into()));
+        }
         let names: Vec<String> = header.iter().map(|cell| variable_name(cell)).collect();
         let number = find_number(&names, wanted.number)?;
         let mut seen = HashSet::new();
@@ -96,9 +101,8 @@ impl Columns {
         }
         let defaults = wanted.defaults.iter().filter(|(name, _)| !seen.contains(name));
         let absent = defaults.map(|(name, text)| (name.clone(), text.clone())).collect();
-        let errors = names.len().checked_sub(1).filter(|last| {
-            names.get(*last).is_some_and(|name| name == ERROR_COLUMN) && !wanted.needed.contains(ERROR_COLUMN)
-        });
+        let is_ours = !wanted.needed.contains(ERROR_COLUMN);
+        let errors = names.iter().position(|name| name == ERROR_COLUMN).filter(|_| is_ours);
         // A column without a name cannot be asked for by any message.
         let is_variable =
             |index: usize, name: &str| index != number && Some(index) != errors && !name.is_empty();
@@ -114,6 +118,12 @@ impl Columns {
             .collect();
         Ok(Self { number, variables, absent, errors })
     }
+}
+
+/// Whether this is no name but a number, which must not be told in a sentence about names.
+fn is_number(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.chars().filter(char::is_ascii_digit).count() >= 7 && !cell.contains(char::is_alphabetic)
 }
 
 /// Some names, for a sentence.
@@ -196,6 +206,15 @@ mod tests {
         let name = columns.variables[1].as_ref().unwrap();
         assert_eq!((name.is_needed, name.default.as_deref()), (true, Some("friend")));
         assert_eq!((names(&columns), columns.errors), (vec![None, Some("name"), None], Some(2)));
+    }
+
+    #[test]
+    fn a_first_row_of_data_is_refused_without_telling_it() {
+        let error =
+            Columns::read(&["Anna", "+254 712 000 001"], &wanted(None, &[], &[])).unwrap_err().to_string();
+        assert!(error.starts_with("the first row holds a phone number"), "{error}");
+        assert!(!error.contains("Anna") && !error.contains("712"), "{error}");
+        assert!(Columns::read(&["phone", "visits_20260101"], &wanted(None, &[], &[])).is_ok());
     }
 
     #[test]

@@ -22,6 +22,18 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The list is imported, and the file with its errors could not be finished.
+    #[error(
+        "the list was imported, but {} cannot be written: {source}; the reasons are in report.import_rejection",
+        path.display()
+    )]
+    NotGivenBack {
+        /// Where it was to be.
+        path: std::path::PathBuf,
+        /// The failure below.
+        #[source]
+        source: std::io::Error,
+    },
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] store::Error),

@@ -46,7 +46,9 @@ impl Reason {
 
     /// Every reason there is.
     pub fn all() -> impl Iterator<Item = Self> {
-        MsisdnError::ALL.into_iter().map(Self::Number).chain(Self::OTHERS)
+        // That one is about the command line.
+        let of_numbers = MsisdnError::ALL.into_iter().filter(|error| *error != MsisdnError::UnknownCountry);
+        of_numbers.map(Self::Number).chain(Self::OTHERS)
     }
 
     /// The reason of this word.
@@ -93,6 +95,21 @@ impl Reason {
                 ("not_text", "a value is a list or an object; write a text, a number, true, false or null")
             }
             Self::UnknownName => ("unknown_name", "the line has a name that the first line has not"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_stands_in_the_document_as_it_is_told() {
+        let document = include_str!("../../../docs/LISTS.md");
+        for reason in Reason::all() {
+            let row = format!("| `{}` | {} |", reason.word(), reason.sentence());
+            assert!(document.contains(&row), "docs/LISTS.md lacks: {row}");
+            assert_eq!(Reason::of(reason.word()), Some(reason));
         }
     }
 }

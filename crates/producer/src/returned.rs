@@ -22,7 +22,8 @@ pub(crate) struct Returned {
     rows: csv::Writer<BufWriter<NamedTempFile>>,
     path: PathBuf,
     number: usize,
-    errors: usize,
+    /// Where the errors of an earlier import stand; without it there is one column more.
+    errors: Option<usize>,
     columns: usize,
 }
 
@@ -34,9 +35,9 @@ impl Returned {
         let mut file = BufWriter::new(NamedTempFile::new_in(folder).map_err(unwritable)?);
         file.write_all(MARK).map_err(unwritable)?;
         let rows = csv::WriterBuilder::new().flexible(true).from_writer(file);
-        let (all, number) = (columns.variables.len(), columns.number);
-        let errors = columns.errors.unwrap_or(all);
-        let mut returned = Self { rows, path: path.to_owned(), number, errors, columns: all };
+        let Columns { number, errors, .. } = *columns;
+        let mut returned =
+            Self { rows, path: path.to_owned(), number, errors, columns: columns.variables.len() };
         returned.write(header, None, "error")?;
         Ok(returned)
     }
@@ -47,17 +48,18 @@ impl Returned {
             Some(number) if index == self.number => number.to_string(),
             _ => harmless(&String::from_utf8_lossy(row.cell(index))),
         };
-        let record = (0..self.errors).map(cell).chain([error.to_owned()]);
+        let cell = |index| if Some(index) == self.errors { error.to_owned() } else { cell(index) };
+        let appended = self.errors.is_none().then(|| error.to_owned());
         // Cells beyond the last column stand behind the error.
-        let beyond = (self.columns..row.len()).map(cell);
+        let record = (0..self.columns).map(cell).chain(appended).chain((self.columns..row.len()).map(cell));
         self.rows
-            .write_record(record.chain(beyond))
+            .write_record(record)
             .map_err(|error| Error::Unwritable { path: self.path.clone(), source: error.into() })
     }
 
-    /// Gives the file its name.
+    /// Gives the file its name, after the import is done.
     pub(crate) fn finish(self) -> Result<(), Error> {
-        let unwritable = |source| Error::Unwritable { path: self.path.clone(), source };
+        let unwritable = |source| Error::NotGivenBack { path: self.path.clone(), source };
         let file =
             self.rows.into_inner().map_err(|error| unwritable(std::io::Error::other(error.to_string())))?;
         let file = file.into_inner().map_err(|error| unwritable(error.into_error()))?;
