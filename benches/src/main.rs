@@ -6,6 +6,7 @@
 mod ceilings;
 mod figures;
 mod flowcast;
+mod import;
 mod ledger;
 mod list;
 mod machine;
@@ -47,6 +48,9 @@ struct Args {
     /// Recipients of the memory question
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=50_000_000))]
     memory_recipients: u32,
+    /// Rows of the import question; a workbook has a tenth of them
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
+    import_rows: u32,
     /// The flowcast to measure; without it the one of this source, built for release first
     #[arg(long, value_name = "FILE")]
     flowcast: Option<PathBuf>,
@@ -57,6 +61,8 @@ struct Args {
 enum Question {
     /// A whole campaign, from the list to the last outcome committed
     Pipeline,
+    /// Lists of every kind, with the memory they take
+    Import,
     /// What each step could do alone on the same services
     Ceilings,
     /// Whether memory stays flat over a long list
@@ -107,6 +113,10 @@ async fn measure(args: Args) -> anyhow::Result<()> {
                 line(format!("\nrun {run} of {}: pipeline, consumers: {consumers}", args.runs));
                 pipeline::run(&services, &flowcast, (*consumers, args.recipients), &mut figures).await?;
             }
+        }
+        if asked(Question::Import) {
+            line(format!("\nrun {run} of {}: import", args.runs));
+            import::run(&services, &flowcast, args.import_rows, &mut figures).await?;
         }
         if asked(Question::Ceilings) {
             line(format!("\nrun {run} of {}: ceilings", args.runs));

@@ -15,6 +15,7 @@ mod id;
 mod judge;
 mod message;
 mod msisdn;
+mod number_plan;
 mod provider;
 mod rate;
 mod reference;
@@ -31,6 +32,7 @@ mod trouble;
 mod unknown;
 mod variables;
 mod verdict;
+mod written;
 mod zone;
 
 pub use ability::LIPACHAT_REFERENCE;

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use campaign::{CampaignId, Country, Provider, Rate, Seq};
+use campaign::{CampaignId, Provider, Rate, Seq};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use store::DailyCap;
+
+use crate::list_args::{CampaignImport, SuppressionCommand};
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
 ///
@@ -55,6 +57,11 @@ pub(crate) enum Command {
     Provider {
         #[command(subcommand)]
         command: ProviderCommand,
+    },
+    /// The suppression list: who must not be written to
+    Suppression {
+        #[command(subcommand)]
+        command: SuppressionCommand,
     },
     /// Campaigns: a message, a list and a sender
     Campaign {
@@ -239,8 +246,8 @@ pub(crate) enum CampaignCommand {
     Create { file: PathBuf },
     /// List the campaigns
     List,
-    /// Import a list: a CSV file whose first row names the columns
-    Import(CampaignImport),
+    /// Import a list: CSV, Excel (.xlsx) or JSON Lines, also gzip'ed; its first row names the columns
+    Import(Box<CampaignImport>),
     /// Say whether a campaign could be started, and if not, why
     Check { id: CampaignId },
     /// Start a campaign
@@ -305,20 +312,6 @@ pub(crate) enum Unknown {
     Resend,
     /// They failed
     GiveUp,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct CampaignImport {
-    /// The campaign
-    pub(crate) id: CampaignId,
-    /// The list
-    pub(crate) list: PathBuf,
-    /// Country whose national numbers are read, two letters such as KE
-    #[arg(long, value_name = "COUNTRY")]
-    pub(crate) default_country: Option<Country>,
-    /// The column that holds the number, if its name does not tell
-    #[arg(long, value_name = "NAME")]
-    pub(crate) number_column: Option<String>,
 }
 
 #[derive(ClapArgs)]

@@ -27,7 +27,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             Ok(())
         }
         CampaignCommand::List => list(&store).await,
-        CampaignCommand::Import(import) => imports::run(&store, import).await,
+        CampaignCommand::Import(import) => imports::run(&store, *import).await,
         CampaignCommand::Check { id } => {
             check(&store, id).await?;
             line(format!("campaign {id} can be started"));
@@ -78,7 +78,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = reports
         .into_iter()
         .map(|report| {
-            let recipients = report.uploaded - report.rejected - report.duplicates;
+            let recipients = report.recipients();
             vec![
                 report.campaign_id.to_string(),
                 report.name,

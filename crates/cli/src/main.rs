@@ -7,8 +7,10 @@ mod check;
 mod dead_letters;
 mod demo;
 mod exit;
+mod import_progress;
 mod imports;
 mod keys;
+mod list_args;
 mod logging;
 mod output;
 mod progress;
@@ -18,6 +20,7 @@ mod roles;
 mod senders;
 mod settings;
 mod shutdown;
+mod suppressions;
 mod trial;
 mod waits;
 
@@ -52,6 +55,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
+        Command::Suppression { command } => suppressions::run(&settings, command).await,
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
         Command::Waiting { json } => waits::run(&settings, json).await,
