@@ -1,7 +1,9 @@
-//! What must hold of any answer: no panic, and no acceptance without a success and the provider's own message id.
+//! What must hold of any answer: no panic, and no acceptance without a success and the provider's own message id. And of any
+//! post: no panic, nothing that a database column does not take, and nothing said of a message that is not named.
 
 use campaign::{Provider, Verdict};
-use whatsapp::{Heard, judge_answer};
+use whatsapp::webhook::Event;
+use whatsapp::{Heard, Overrides, judge_answer};
 
 /// Judges these bytes: two of the HTTP status, the rest the body.
 pub fn judge(provider: Provider, data: &[u8], id_place: &str) {
@@ -13,5 +15,23 @@ pub fn judge(provider: Provider, data: &[u8], id_place: &str) {
         let body: serde_json::Value = serde_json::from_slice(body).expect("accepted without JSON");
         let id = body.pointer(id_place).and_then(serde_json::Value::as_str);
         assert_eq!(id, Some(provider_message_id.as_str()), "accepted without the provider's id");
+    }
+}
+
+/// Reads these bytes as a post.
+pub fn read(provider: Provider, data: &[u8]) {
+    let Ok(reading) = whatsapp::webhook::read(provider, data, &Overrides::default()) else { return };
+    for event in reading.events {
+        match event {
+            Event::Receipt(receipt) => {
+                assert!(receipt.message.reference.is_some() || receipt.message.id.is_some(), "of no message");
+            }
+            Event::Inbound(inbound) => {
+                let form = inbound.form.map(|form| form.to_string()).unwrap_or_default();
+                assert!(!form.contains("\\u0000"), "a form with NUL");
+            }
+            Event::Notice(notice) => assert!(!notice.name.contains('\0') && !notice.status.contains('\0')),
+            Event::Preference(_) => {}
+        }
     }
 }

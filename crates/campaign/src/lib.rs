@@ -6,6 +6,7 @@
 
 mod ability;
 mod compile;
+mod consent;
 mod deadline;
 mod definition;
 mod flow;
@@ -18,6 +19,7 @@ mod msisdn;
 mod number_plan;
 mod provider;
 mod rate;
+mod receipt;
 mod reference;
 mod render;
 mod retry;
@@ -37,6 +39,7 @@ mod zone;
 
 pub use ability::LIPACHAT_REFERENCE;
 pub use compile::CompileError;
+pub use consent::{Consent, ConsentWords, OPT_IN_WORDS, OPT_OUT_WORDS};
 pub use deadline::{Deadline, DeadlineError};
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy};
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
@@ -48,6 +51,7 @@ pub use message::{CompiledMessage, Message, Window};
 pub use msisdn::{Country, Msisdn, MsisdnError};
 pub use provider::{Provider, UnknownProvider};
 pub use rate::{Rate, RateError};
+pub use receipt::{FollowUp, ReceiptStatus};
 pub use reference::{Reference, ReferenceKey};
 pub use render::RenderError;
 pub use retry::backoff;

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use store::DailyCap;
 
 use crate::list_args::{CampaignImport, SuppressionCommand};
+use crate::webhook_args::WebhookArgs;
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
 ///
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     Producer,
     /// Send, until told to stop; start as many as you like
     Consumer,
+    /// Take in what the providers post, until told to stop; start as many as you like
+    Server,
     /// Stand in for a provider, for rehearsals without a network
     Simulator(Simulator),
     /// Print the completion script of a shell
@@ -100,12 +103,19 @@ pub(crate) enum SenderCommand {
     List,
     /// Show one sender, and why it is stopped if it is
     Show { name: String },
-    /// Change the rate or the daily cap; workers feel it at once
+    /// Change the rate, the daily cap or the webhook; workers feel it at once, servers within seconds
     Set {
         name: String,
         #[command(flatten)]
         limits: Limits,
+        #[command(flatten)]
+        webhook: WebhookArgs,
+        /// Make address and verify token anew; the old address takes nothing any more
+        #[arg(long)]
+        new_webhook_path: bool,
     },
+    /// Print the address to be pasted at the provider, and how its posts are known; it is a secret
+    Webhook { name: String },
     /// Stop a sender; everyone waiting keeps waiting
     Hold { name: String },
     /// Open a stopped sender again
@@ -148,7 +158,6 @@ pub(crate) enum ProviderCommand {
 
 /// What of a sender can be changed while it sends.
 #[derive(ClapArgs)]
-#[group(required = true, multiple = true)]
 pub(crate) struct Limits {
     /// Such as 20/s, 80/s,burst=10, 50000/5m, or none
     #[arg(long, value_parser = rate)]
@@ -212,6 +221,8 @@ pub(crate) struct SenderAdd {
     /// Most recipients of a day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
     #[arg(long, value_parser = daily_cap, value_name = "CAP", default_value = "none")]
     pub(crate) daily_cap: CapArg,
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
 }
 
 /// A rate, or `none`.

@@ -15,6 +15,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.producer().err(),
         settings.http().err(),
         settings.consumer().err(),
+        settings.server().err(),
         settings.alerts().err(),
     ];
     for problem in sections {

@@ -6,18 +6,27 @@ use secrecy::SecretString;
 
 /// Finds the key behind `env:NAME` or `file:PATH`.
 pub(crate) fn resolve(reference: &str) -> Result<SecretString, String> {
-    let key = match reference.split_once(':') {
+    find("key", reference)
+}
+
+/// Finds the secret of a webhook in the same way.
+pub(crate) fn resolve_secret(reference: &str) -> Result<SecretString, String> {
+    find("webhook secret", reference)
+}
+
+fn find(what: &str, reference: &str) -> Result<SecretString, String> {
+    let found = match reference.split_once(':') {
         Some(("env", name)) => std::env::var(name).map_err(|_| {
-            format!("its key is expected in the environment variable {name}, which is not set")
+            format!("its {what} is expected in the environment variable {name}, which is not set")
         })?,
         Some(("file", path)) => std::fs::read_to_string(Path::new(path)).map_err(|error| {
-            format!("its key is expected in the file {path}, which cannot be read: {error}")
+            format!("its {what} is expected in the file {path}, which cannot be read: {error}")
         })?,
-        _ => return Err("the reference to its key is neither env:NAME nor file:PATH".into()),
+        _ => return Err(format!("the reference to its {what} is neither env:NAME nor file:PATH")),
     };
-    match key.trim() {
-        "" => Err(format!("its key in {reference} is empty")),
-        key => Ok(SecretString::from(key)),
+    match found.trim() {
+        "" => Err(format!("its {what} in {reference} is empty")),
+        found => Ok(SecretString::from(found)),
     }
 }
 

@@ -23,6 +23,7 @@ mod shutdown;
 mod suppressions;
 mod trial;
 mod waits;
+mod webhook_args;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Waiting { json } => waits::run(&settings, json).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
+        Command::Server => roles::server(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Completions { .. } => Ok(()),

@@ -56,6 +56,24 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `flowcast server`
+pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
+    let config = settings.server()?;
+    let listen = config.listen;
+    let setup = server::Setup {
+        config,
+        overrides: settings.http()?.overrides,
+        secrets: Arc::new(keys::resolve_secret),
+    };
+    let store = open(settings).await?;
+    let shutdown = shutdown::on_signal()?;
+    let server =
+        server::Server::bind(setup, store).await.with_context(|| format!("cannot listen at {listen}"))?;
+    line(format!("taking in what providers post, at http://{}", server.address()?));
+    server.run(shutdown).await?;
+    Ok(())
+}
+
 /// `flowcast simulator`
 pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
     let mut config = simulator::Config {

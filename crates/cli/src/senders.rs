@@ -1,7 +1,7 @@
 //! `flowcast sender …`
 
-use campaign::StopReason;
-use store::{NewSender, SenderRow, StopCause, Store};
+use campaign::{Provider, StopReason};
+use store::{NewSender, SenderRow, StopCause, Store, WebhookChange};
 
 use crate::args::{SenderAdd, SenderCommand};
 use crate::exit::Refused;
@@ -17,8 +17,23 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
         SenderCommand::Add(add) => self::add(&store, settings, add).await,
         SenderCommand::List => list(&store).await,
         SenderCommand::Show { name } => show(&store, &name).await,
-        SenderCommand::Set { name, limits } => {
+        SenderCommand::Webhook { name } => webhook(&store, settings, &name).await,
+        SenderCommand::Set { name, limits, webhook, new_webhook_path } => {
             let sender = store.sender(&name).await?;
+            let change = match (webhook.change(), new_webhook_path) {
+                (None, false) => None,
+                (change, renews_path) => Some(WebhookChange { renews_path, ..change.unwrap_or_default() }),
+            };
+            if change.is_none() && limits.rate.is_none() && limits.daily_cap.is_none() {
+                return Err(Refused(
+                    "say what to change: --rate, --daily-cap, or a flag of the webhook; see 'flowcast sender set --help'"
+                        .into(),
+                )
+                .into());
+            }
+            if let Some(change) = change {
+                store.set_webhook(sender.id, &change).await?;
+            }
             if let Some(rate) = limits.rate {
                 store.set_rate(sender.id, rate.0).await?;
             }
@@ -71,8 +86,43 @@ async fn add(store: &Store, settings: &Settings, add: SenderAdd) -> anyhow::Resu
         name: add.name,
     };
     check_address(settings, &new)?;
-    store.add_sender(&new).await?;
+    let id = store.add_sender(&new).await?;
+    if let Some(change) = add.webhook.change() {
+        store.set_webhook(id, &change).await?;
+    }
     line(format!("sender {} added", new.name));
+    Ok(())
+}
+
+/// Prints where the provider is to post, and how its posts are known.
+async fn webhook(store: &Store, settings: &Settings, name: &str) -> anyhow::Result<()> {
+    let sender = store.sender(name).await?;
+    let webhook = store.webhook(sender.id).await?;
+    let base = settings.server()?.public_url;
+    let base = base.as_ref().map_or("https://YOUR-SERVER", |url| url.as_str().trim_end_matches('/'));
+    line(format!("{:<13} {base}/webhook/{}", "address", webhook.path));
+    let secret = webhook.secret_ref.as_deref();
+    match sender.provider {
+        Provider::Meta => {
+            line(format!("{:<13} {}", "verify token", webhook.verify_token));
+            let none = "not set: nothing is taken; give it with --webhook-secret-env";
+            line(format!("{:<13} {}", "app secret", secret.unwrap_or(none)));
+        }
+        Provider::Kaleyra | Provider::LipaChat | Provider::OneMsg => {
+            line(format!(
+                "{:<13} {}",
+                "basic auth",
+                secret.unwrap_or("none: the address alone is the secret")
+            ));
+        }
+    }
+    let sources = webhook.sources.map_or_else(|| "any".to_owned(), |sources| sources.join(", "));
+    line(format!("{:<13} {sources}", "sources"));
+    let words = |own: Option<Vec<String>>, default: &[&str]| {
+        own.map_or_else(|| default.join(", "), |own| own.join(", "))
+    };
+    line(format!("{:<13} {}", "opt-out words", words(webhook.opt_out_words, campaign::OPT_OUT_WORDS)));
+    line(format!("{:<13} {}", "opt-in words", words(webhook.opt_in_words, campaign::OPT_IN_WORDS)));
     Ok(())
 }
 

@@ -9,7 +9,8 @@ use crate::alerts;
 use crate::exit::Refused;
 
 /// The sections there are.
-const SECTIONS: &[&str] = &["postgres", "broker", "producer", "consumer", "http", "providers", "alerts"];
+const SECTIONS: &[&str] =
+    &["postgres", "broker", "producer", "consumer", "server", "http", "providers", "alerts"];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
 /// The merged configuration; a section is read when it is needed.
@@ -64,6 +65,12 @@ impl Settings {
     pub(crate) fn consumer(&self) -> Result<consumer::Config, Refused> {
         let config: consumer::Config = self.section("consumer", None)?;
         config.check(self.http()?.timeout).map_err(Refused)?;
+        Ok(config)
+    }
+
+    pub(crate) fn server(&self) -> Result<server::Config, Refused> {
+        let config: server::Config = self.section("server", None)?;
+        config.check().map_err(|error| Refused(format!("[server] {error}")))?;
         Ok(config)
     }
 
@@ -151,6 +158,7 @@ mod tests {
             format!("{:?}", settings.producer().unwrap()),
             format!("{:?}", defaults.producer().unwrap())
         );
+        assert_eq!(format!("{:?}", settings.server().unwrap()), format!("{:?}", defaults.server().unwrap()));
         assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
         assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
     }
@@ -173,7 +181,7 @@ mod tests {
     fn a_wrong_key_section_or_value_is_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; there are postgres, broker, producer, consumer, http, providers, alerts"
+                "unknown section 'consumers'; there are postgres, broker, producer, consumer, server, http, providers, alerts"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
+use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, judge};
 use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -87,7 +87,7 @@ async fn deliver(
 ) -> RecordedOutcome {
     let not_sent =
         |outcome| RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: None };
-    let message = match campaign.message.render(&row.variables, Window::Unheard) {
+    let message = match campaign.message.render(&row.variables, row.window) {
         Ok(message) => message,
         Err(error) => return not_sent(Outcome::Failed { reason: refused_by_ourselves(&error) }),
     };

@@ -167,8 +167,14 @@ impl Producer {
         Ok(())
     }
 
-    /// Applies the campaigns' rules to those who are unknown for long, some thousands at a time.
+    /// Settles by receipts, and applies the campaigns' rules to those who are unknown for long, some thousands at a time.
     async fn settle_unknown(&self) -> Result<(), Error> {
+        for campaign in self.store.campaigns_told().await? {
+            let settled = self.store.settle_by_receipts(campaign).await?;
+            if settled > 0 {
+                tracing::info!(campaign.id = %campaign, settled, "receipts settled {settled} of campaign {campaign}");
+            }
+        }
         for campaign in self.store.campaigns_to_settle().await? {
             let Settled { resent, failed } = self.store.settle_by_rule(campaign).await?;
             if resent + failed > 0 {

@@ -52,7 +52,7 @@ impl Store {
             let per_us = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
             tx.execute(gate, &[&id, &permits, &per_us]).await?;
         }
-        tx.execute("select create_campaign_partitions($1)", &[&id]).await?;
+        tx.execute("select create_campaign_partitions($1), create_receipt_partitions($1)", &[&id]).await?;
         tx.commit().await?;
         Ok(CampaignId(id))
     }

@@ -4,10 +4,14 @@
 //! Refused means nothing was claimed. The permits come last of what can be refused, and the gate's row lock is held over
 //! the update and the commit only. Rows are locked in the order of their places, and only rows that wait are
 //! locked, so a claim can block another claim or a cancellation for a moment but never deadlock with a recording.
+//!
+//! Before anything is counted, those who must not be written to become `skipped`: who is suppressed for the sender or for all, and
+//! whose 24-hour window is known to be closed in a campaign that has no template for them. That holds even when the rest is
+//! refused. Each costs two look-ups by key.
 
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Msisdn, SenderId, Seq, Variables};
+use campaign::{CampaignId, ClaimId, Msisdn, SenderId, Seq, Variables, Window};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_postgres::Row;
@@ -77,7 +81,12 @@ pub struct ClaimedRow {
     pub variables: Variables,
     /// The number of this attempt, from 1.
     pub attempt: u16,
+    /// Their 24-hour window at the sender.
+    pub window: Window,
 }
+
+/// WhatsApp's window, less the time from a claim to the departure.
+const WINDOW: &str = "interval '23 hours 59 minutes'";
 
 fn statement() -> String {
     format!(
@@ -88,41 +97,71 @@ with before as materialized (
         case when not g.is_open then 1
             when g.daily_cap is not null then
                 greatest(g.daily_cap - case when g.day = day_now(g.day_zone) then g.day_used else 0 end, 0)
-        end as at_most
+        end as at_most,
+        not c.definition ? 'template' as needs_window
     from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id
     where g.sender_id = $3 and c.id = $1
 ), due_now as (
-    select seq, attempts from recipient
+    select seq, attempts, msisdn from recipient
     where campaign_id = $1 and seq = any($2)
         and (state = 'pending' or (state = 'retry' and exists (
             select from due d where d.campaign_id = $1 and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
         and (select open and has_room from before)
     order by seq limit (select at_most from before)
     for update
+), {}
 ), wanted as (
-    select count(*) as n, count(*) filter (where attempts = 0) as n_first from due_now
+    select count(*) as n, count(*) filter (where attempts = 0) as n_first from allowed
 ), {}, batch as (
     insert into claim (campaign_id, sender_id, worker, seqs, lease_until)
-    select $1, $3, $4, (select array_agg(seq) from due_now), clock_timestamp() + $5 * interval '1 millisecond'
+    select $1, $3, $4, (select array_agg(seq) from allowed), clock_timestamp() + $5 * interval '1 millisecond'
     from permit returning id, claimed_at
 ), claimed as (
     update recipient r
     set state = 'sending', claim_id = batch.id, attempts = r.attempts + 1, changed_at = batch.claimed_at
-    from due_now, batch
-    where r.campaign_id = $1 and r.seq = due_now.seq
-    returning r.seq, r.msisdn, r.variables, r.attempts
+    from allowed, batch
+    where r.campaign_id = $1 and r.seq = allowed.seq
+    returning r.seq, r.msisdn, r.variables, r.attempts, allowed.window_state
 ), no_longer_due as (
-    delete from due d using due_now, batch where d.campaign_id = $1 and d.seq = due_now.seq
+    delete from due d using looked_at l left join batch on true
+    where d.campaign_id = $1 and d.seq = l.seq and (batch.id is not null or l.barred is not null)
 )
 select {}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
     (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms,
-    (select n from wanted) as n_due, not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables, r.attempts
+    (select n from wanted) as n_due, exists (select from looked_at where barred is not null) as has_skipped,
+    not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables,
+    r.attempts, r.window_state
 from {REFUSAL_FROM} cross join before left join permit p on true left join batch b on true left join claimed r on true
 where g.sender_id = $3 and c.id = $1
 order by r.seq",
+        skip_steps(),
         permit_steps(),
         refusal()
+    )
+}
+
+/// The steps from `due_now` to `allowed`: who must not be written to is skipped, with the reason. Sub-selects and no joins, so
+/// that each recipient is looked up by key whatever the planner thinks of the tables.
+fn skip_steps() -> String {
+    format!(
+        "
+looked_at as materialized (
+    select d.seq, d.attempts, w.window_state, coalesce(
+            (select case s.reason when 'operator' then 'suppressed' else 'opted_out' end
+             from suppression s where s.msisdn = d.msisdn and (s.sender_id = $3 or s.sender_id is null) limit 1),
+            case when w.window_state = 'closed' and (select needs_window from before) then 'window_closed' end) as barred
+    from due_now d cross join lateral (
+        select coalesce(
+            (select case when h.last_inbound_at > clock_timestamp() - {WINDOW} then 'open'
+                    when h.last_inbound_at is not null then 'closed' end
+             from conversation h where h.sender_id = $3 and h.msisdn = d.msisdn), 'unheard') as window_state
+    ) w
+), skipped as (
+    update recipient r set state = 'skipped', reason_code = l.barred, changed_at = clock_timestamp()
+    from looked_at l where r.campaign_id = $1 and r.seq = l.seq and l.barred is not null
+), allowed as (
+    select seq, attempts, window_state from looked_at where barred is null"
     )
 }
 
@@ -157,9 +196,11 @@ fn read_refusal(row: &Row) -> Refused {
     if !row.get::<_, bool>("open") {
         return Refused::Held;
     }
+    // All that was looked at may have been skipped while others were left out.
+    let may_have_more = row.get("has_skipped") && row.get("may_be_cut");
     match read_wait(row) {
         Leased::TooMany(at_most) => Refused::TooMany(at_most),
-        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") => Refused::NothingDue,
+        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") && !may_have_more => Refused::NothingDue,
         Leased::Wait(wait) => Refused::Wait(wait),
         Leased::Granted(_) | Leased::Held => Refused::NothingDue,
     }
@@ -194,5 +235,10 @@ fn read_row(row: &Row) -> Result<ClaimedRow, Error> {
             .ok_or_else(|| Error::unreadable("a number of no E.164 length"))?,
         variables: row.try_get::<_, Json<Variables>>("variables").map_err(Error::unreadable)?.0,
         attempt: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(1),
+        window: match row.get("window_state") {
+            "open" => Window::Open,
+            "closed" => Window::Closed,
+            _ => Window::Unheard,
+        },
     })
 }

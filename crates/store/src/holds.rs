@@ -165,6 +165,43 @@ impl Store {
         Ok(n > 0)
     }
 
+    /// Whether what a provider reported at this time may still close a gate, of the sender or of one campaign: reports come
+    /// days late, and what was said before the gate was last opened is about an earlier stop.
+    pub async fn may_stop(
+        &self,
+        sender: SenderId,
+        campaign: Option<CampaignId>,
+        at: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let select = "
+            select coalesce($3::timestamptz > clock_timestamp() - interval '15 minutes', true) and not exists (
+                select from hold
+                where sender_id = $1 and campaign_id is not distinct from $2 and ended_at >= coalesce($3, now()))";
+        let client = self.client().await?;
+        let campaign = campaign.map(|campaign| campaign.0);
+        Ok(client
+            .query_one(&client.prepare_cached(select).await?, &[&sender.0, &campaign, &at])
+            .await?
+            .get(0))
+    }
+
+    /// The running campaigns of a sender that send this template or flow.
+    pub async fn campaigns_using(
+        &self,
+        sender: SenderId,
+        template: Option<&str>,
+        flow: Option<&str>,
+    ) -> Result<Vec<CampaignId>, Error> {
+        let select = "
+            select id from campaign
+            where sender_id = $1 and state = 'running'
+                and (definition #>> '{template,name}' = $2 or definition #>> '{flow,flow_id}' = $3)";
+        let client = self.client().await?;
+        let rows =
+            client.query(&client.prepare_cached(select).await?, &[&sender.0, &template, &flow]).await?;
+        Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
+    }
+
     /// The stops in force, senders first, oldest first.
     pub async fn holds(&self) -> Result<Vec<HoldRow>, Error> {
         let select = "

@@ -6,11 +6,13 @@
 //! time-out for "not done": it reads the row again.
 
 mod alerts;
+mod answers;
 mod campaigns;
 mod claims;
 mod clock;
 mod config;
 mod connection;
+mod conversations;
 mod dead_letters;
 mod endings;
 mod error;
@@ -18,14 +20,20 @@ mod feed;
 mod holds;
 mod hours;
 mod imports;
+mod ingest;
+mod orphans;
 mod outcomes;
 mod permits;
+mod receipts;
 mod reports;
+mod retention;
 mod schema;
 mod senders;
 mod settlements;
 mod suppressions;
+mod told;
 mod waits;
+mod webhooks;
 mod workers;
 
 pub use alerts::{Alert, AlertId};
@@ -38,11 +46,15 @@ pub use error::Error;
 pub use feed::{FeedState, FeedTrouble, SenderFeed};
 pub use holds::{HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, LeftOut, ListOrigin, Numbers, Rejection};
+pub use ingest::{
+    About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, RawBody, ReceiptRow,
+};
 pub use outcomes::{Recorded, RecordedOutcome};
 pub use permits::{Leased, LeasedAt, leased_at};
 pub use reports::{CampaignReport, ErrorReport};
 pub use schema::Migrated;
 pub use senders::{DailyCap, NewSender, SenderRow};
-pub use settlements::{ReceiptSays, Settled};
+pub use settlements::Settled;
 pub use suppressions::{Suppressed, SuppressionReason};
 pub use waits::WaitRow;
+pub use webhooks::{WebhookChange, WebhookRow};

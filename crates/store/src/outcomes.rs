@@ -3,6 +3,8 @@
 //! An outcome is recorded only over the claim it belongs to, so a worker that wakes up late changes nothing that
 //! somebody else settled meanwhile; its request is still on record, as late. One thing it may still say of a recipient
 //! that was to be sent to again and is not claimed yet: that the provider took it after all.
+//!
+//! The receipts of 1msg name a message by the provider's id only, so there that id is noted too (`sent_message`).
 
 use std::time::Duration;
 
@@ -85,6 +87,12 @@ with o as (
         select count(*) as n from o join recorded on recorded.seq = o.seq where o.given_back and recorded.attempts = 0
     ) given_back
     where g.sender_id = $14 and n > 0 and g.daily_cap is not null and g.day = day_now(g.day_zone)
+), named as (
+    insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
+    select $14, message_hash(o.provider_message_id), $1, o.seq, o.provider_message_id
+    from o
+    where o.provider_message_id is not null and exists (select from sender where id = $14 and provider = '1msg')
+    on conflict do nothing
 ), closed as (
     delete from claim where id = any($15)
 )

@@ -1,4 +1,5 @@
-//! Settling recipients who are unknown: by the campaign's rule, by an operator, or by a receipt.
+//! Settling recipients who are unknown: by the campaign's rule, or by an operator; by a receipt in `told.rs`. What receipts say
+//! goes first.
 //!
 //! Every settlement is on record with who decided it, and why. Rows are found by the side table `unsettled`, never by
 //! reading a list, and the campaign's row is locked first: a campaign that had finished runs again when somebody of it
@@ -6,7 +7,7 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, CampaignState, ClaimId, Resolution, Seq};
+use campaign::{CampaignId, CampaignState, Resolution, Seq};
 use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
@@ -14,6 +15,7 @@ use crate::campaigns::missing;
 use crate::connection::Store;
 use crate::endings::RUN_AGAIN;
 use crate::error::Error;
+use crate::told;
 
 /// What became of recipients who were unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,21 +24,6 @@ pub struct Settled {
     pub resent: u64,
     /// Failed: given up, or to be sent to again with no attempt left.
     pub failed: u64,
-}
-
-/// What the provider's receipt says of one message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiptSays<'a> {
-    /// It has the message.
-    Accepted {
-        /// The provider's id of the message.
-        provider_message_id: &'a str,
-    },
-    /// It refused the message for good.
-    Failed {
-        /// The provider's code.
-        code: &'a str,
-    },
 }
 
 /// One decision about everybody unknown, or about these.
@@ -84,26 +71,6 @@ with wanted as (
 )
 select count(*) filter (where state = 'retry'), count(*) filter (where state = 'failed') from open";
 
-/// Settles one recipient by what the provider says. Whoever was to be sent to again need not be if it has the message.
-const RECEIPT: &str = "
-with open as (
-    select seq, claim_id, state from recipient
-    where campaign_id = $1 and seq = $2 and ($3::bigint is null or claim_id = $3)
-        and (state = 'unknown' or (state = 'retry' and $4 = 'accepted'))
-    for update
-), settled as (
-    update recipient r set state = $4, reason_code = $5, changed_at = clock_timestamp()
-    from open where r.campaign_id = $1 and r.seq = open.seq
-), on_record as (
-    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason, provider_message_id)
-    select $1, seq, claim_id, state, $4, 'receipt', coalesce($5, 'the provider has it'), $6 from open
-), no_longer as (
-    delete from unsettled u using open where u.campaign_id = $1 and u.seq = open.seq
-), not_again as (
-    delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
-)
-select count(*) from open";
-
 impl Store {
     /// Campaigns in which somebody is unknown for as long as the campaign's rule waits. A cancelled one sends to nobody
     /// again.
@@ -140,6 +107,7 @@ impl Store {
             after: standing.after,
             seqs: None,
         };
+        told::settle(&tx, campaign).await?;
         let settled = step(&tx, campaign, &standing, &decision).await?;
         tx.commit().await?;
         Ok(settled)
@@ -167,6 +135,7 @@ impl Store {
             let tx = client.transaction().await?;
             let standing = Standing::lock(&tx, campaign).await?;
             standing.check(campaign, resolution)?;
+            told::settle(&tx, campaign).await?;
             let settled = step(&tx, campaign, &standing, &decision).await?;
             tx.commit().await?;
             if settled == Settled::default() {
@@ -175,25 +144,6 @@ impl Store {
             total.resent += settled.resent;
             total.failed += settled.failed;
         }
-    }
-
-    /// Settles one recipient by a receipt; with `claim` only if that is the last one. Returns whether it was unknown, or
-    /// was to be sent to again and need not be.
-    pub async fn settle_by_receipt(
-        &self,
-        (campaign, seq): (CampaignId, Seq),
-        claim: Option<ClaimId>,
-        says: ReceiptSays<'_>,
-    ) -> Result<bool, Error> {
-        let (state, code, id) = match says {
-            ReceiptSays::Accepted { provider_message_id } => ("accepted", None, Some(provider_message_id)),
-            ReceiptSays::Failed { code } => ("failed", Some(code), None),
-        };
-        let client = self.client().await?;
-        let prepared = client.prepare_cached(RECEIPT).await?;
-        let claim = claim.map(|claim| claim.0);
-        let row = client.query_one(&prepared, &[&campaign.0, &seq.0, &claim, &state, &code, &id]).await?;
-        Ok(row.get::<_, i64>(0) > 0)
     }
 }
 

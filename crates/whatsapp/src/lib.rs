@@ -17,6 +17,8 @@
 //! **A provider** is one file for its wire format, and one for its table; `adapter.rs` names them all. What Meta defines
 //! and others pass on is in `message_object.rs`, `interactive.rs` (a flow) and `template.rs` (a template's components).
 //!
+//! What providers post to us is read in [`webhook`], which makes no request.
+//!
 //! **What the HTTP libraries do by themselves, and what is done about it.**
 //! - No time limit: [`Config::connect_timeout`] and [`Config::timeout`]; `tcp_user_timeout` stays at reqwest's 30 s,
 //!   which the total limit undercuts.
@@ -56,6 +58,7 @@ mod overrides;
 mod rule;
 mod template;
 mod transport;
+pub mod webhook;
 
 pub use account::Account;
 pub use answer::{Heard, error_map, judge_answer};

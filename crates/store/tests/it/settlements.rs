@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Outcome, Resolution, Seq};
-use store::{Claim, Error, ReceiptSays, Settled};
+use campaign::{CampaignId, Outcome, ReceiptStatus, Resolution, Seq};
+use store::{Claim, Error, Ingest, Settled};
 use uuid::Uuid;
 
 use crate::world::{World, accepted, reason};
@@ -11,8 +11,6 @@ use crate::world::{World, accepted, reason};
 fn unknown() -> Outcome {
     Outcome::Unknown { reason: reason("timeout") }
 }
-
-const HAS_IT: ReceiptSays<'static> = ReceiptSays::Accepted { provider_message_id: "wamid.1" };
 
 /// A campaign with this line in its policy whose first recipients are unknown and whose others are accepted.
 async fn finished(world: &World, policy: &str, n_unknown: i32, n: i32) -> (CampaignId, Claim) {
@@ -156,27 +154,36 @@ async fn a_cancelled_campaign_sends_to_nobody_again() {
 }
 
 #[tokio::test]
-async fn a_receipt_settles_by_the_claim_it_belongs_to() {
+async fn receipts_settle_whoever_is_unknown_before_any_rule_does() {
     let world = World::new("settle_receipt", None).await;
-    let (campaign, claim) = finished(&world, "", 3, 4).await;
-    let settle = |seq, claim, says| world.store.settle_by_receipt((campaign, Seq(seq)), claim, says);
-    assert!(!settle(1, Some(ClaimId(claim.id.0 + 7)), HAS_IT).await.unwrap());
-    assert!(settle(1, Some(claim.id), HAS_IT).await.unwrap());
-    assert!(settle(2, None, ReceiptSays::Failed { code: "131026" }).await.unwrap());
-    assert!(!settle(1, None, HAS_IT).await.unwrap(), "a receipt that comes twice settles once");
-    assert!(!settle(4, None, ReceiptSays::Failed { code: "131026" }).await.unwrap());
+    let (campaign, _) = finished(&world, "unknown = \"resend\"", 4, 5).await;
+    let receipts = vec![
+        world.receipt(campaign, 1, ReceiptStatus::Delivered),
+        world.receipt(campaign, 2, ReceiptStatus::Failed),
+        world.receipt(campaign, 5, ReceiptStatus::Failed),
+    ];
+    let ingested = world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+    assert_eq!(ingested.to_settle, [campaign]);
+    wait(&world, "25 hours").await;
+    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled { resent: 2, failed: 0 });
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
     assert_eq!(world.row(campaign, 2).await, ("failed".into(), 1, Some("131026".into())));
-    assert_eq!(world.row(campaign, 4).await.0, "accepted");
-    assert_eq!(world.count("select count(*) from unsettled").await, 1);
+    assert_eq!(world.row(campaign, 5).await.0, "accepted");
     let told = "select count(*) from report.settlement where settled_by = 'receipt' and provider_message_id = 'wamid.1'";
     assert_eq!(world.count(told).await, 1);
 
-    // Somebody is to be sent to again, and the receipt comes just in time.
-    by_hand(&world, campaign, Resolution::Resend).await.unwrap();
-    assert!(settle(3, None, HAS_IT).await.unwrap());
-    assert_eq!(world.count("select count(*) from due").await, 0);
-    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    // Somebody is to be sent to again, and the receipt comes just in time. A failure says nothing of another attempt.
+    let receipts = vec![
+        world.receipt(campaign, 3, ReceiptStatus::Sent),
+        world.receipt(campaign, 4, ReceiptStatus::Failed),
+    ];
+    world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.row(campaign, 3).await.0, "accepted");
+    assert_eq!(world.row(campaign, 4).await.0, "retry");
+    assert_eq!(world.count("select count(*) from due").await, 1);
     world.close().await;
 }
 

@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Definition, Msisdn, Outcome, Provider, Rate, Reason, SenderId, Seq, Variables};
+use campaign::{
+    CampaignId, Definition, FollowUp, Msisdn, Outcome, Provider, Rate, Reason, ReceiptStatus, SenderId, Seq,
+    Variables,
+};
 use devstack::{Scope, Stack};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{
-    Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, Recorded, RecordedOutcome, Refused, Store,
+    About, Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, ReceiptRow, Recorded, RecordedOutcome,
+    Refused, Store,
 };
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
 
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
+pub(crate) const NOON: &str = "2026-10-01T12:00:00Z";
 
 const CAMPAIGN: &str = r#"
 name = "trial"
@@ -121,6 +127,27 @@ impl World {
         let select = "select state, attempts, reason_code from recipient where campaign_id = $1 and seq = $2";
         let row = self.look.query_one(select, &[&campaign.0, &seq]).await.unwrap();
         (row.get(0), row.get(1), row.get(2))
+    }
+
+    /// What a provider says of a recipient's message, at noon of some day.
+    pub(crate) fn receipt(&self, campaign: CampaignId, seq: i32, status: ReceiptStatus) -> ReceiptRow {
+        let after = Duration::from_secs(status as u64 * 60);
+        ReceiptRow {
+            about: self.about(campaign, seq),
+            status,
+            at: Some(NOON.parse::<Timestamp>().unwrap() + after),
+            code: (status == ReceiptStatus::Failed).then(|| "131026".to_owned()),
+            follow_up: (status == ReceiptStatus::Failed).then_some(FollowUp::NotDelivered),
+        }
+    }
+
+    /// The message of a recipient, by reference and by id.
+    pub(crate) fn about(&self, campaign: CampaignId, seq: i32) -> About {
+        About {
+            sender: self.sender,
+            recipient: Some((campaign, Seq(seq))),
+            message_id: Some(format!("wamid.{seq}")),
+        }
     }
 
     pub(crate) async fn count(&self, select: &str) -> i64 {

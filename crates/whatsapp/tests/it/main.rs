@@ -15,6 +15,7 @@ mod requests;
 mod simulated;
 mod tls;
 mod verdicts;
+mod webhooks;
 
 use std::time::Duration;
 

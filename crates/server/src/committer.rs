@@ -1,0 +1,118 @@
+//! The queue of posts, and committing them in batches. The order is visible here and nowhere else: commit, then answer.
+//!
+//! There is no timer: while one batch is being committed the next one gathers.
+
+use std::sync::Arc;
+
+use store::{Error, Ingest, Ingested, Store};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
+
+use crate::intake::Post;
+use crate::stops;
+
+/// Most posts of one commit, and most rows but for a single post that has more.
+const MOST_POSTS: usize = 500;
+const MOST_ROWS: usize = 5_000;
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It is in the database.
+    Yes,
+    /// It is not, as far as anybody knows; it may be posted again.
+    NotNow,
+    /// The database refuses it for good.
+    Never,
+}
+
+/// A post that waits for its commit.
+pub(crate) struct Waiting {
+    pub(crate) post: Post,
+    pub(crate) answer: oneshot::Sender<Taken>,
+    /// Its share of the memory, given back when it is answered.
+    pub(crate) room: OwnedSemaphorePermit,
+}
+
+/// Commits what waits; several may share the queue.
+#[derive(Clone)]
+pub(crate) struct Committer {
+    pub(crate) store: Store,
+    pub(crate) queue: Arc<Mutex<mpsc::Receiver<Waiting>>>,
+}
+
+impl Committer {
+    /// Works until the queue is closed and empty.
+    pub(crate) async fn run(self) {
+        let mut waiting = Vec::with_capacity(MOST_POSTS);
+        while self.next(&mut waiting).await {
+            let mut batch = Vec::with_capacity(waiting.len());
+            let mut rows = 0;
+            for one in waiting.drain(..) {
+                if rows + one.post.rows.len() > MOST_ROWS && !batch.is_empty() {
+                    self.commit(std::mem::take(&mut batch)).await;
+                    rows = 0;
+                }
+                rows += one.post.rows.len();
+                batch.push(one);
+            }
+            self.commit(batch).await;
+        }
+    }
+
+    async fn next(&self, waiting: &mut Vec<Waiting>) -> bool {
+        self.queue.lock().await.recv_many(waiting, MOST_POSTS).await > 0
+    }
+
+    /// Commits a batch and answers it. What the database refuses for good is looked for alone, so that nobody else suffers.
+    async fn commit(&self, batch: Vec<Waiting>) {
+        let rows = Ingest::join(batch.iter().map(|waiting| &waiting.post.rows));
+        match self.store.ingest(&rows).await {
+            Err(error) if !error.is_transient() && batch.len() > 1 => {
+                for waiting in batch {
+                    let taken = self.store.ingest(&waiting.post.rows).await;
+                    let rows = waiting.post.rows.clone();
+                    self.answer(taken, &rows, vec![waiting]).await;
+                }
+            }
+            taken => self.answer(taken, &rows, batch).await,
+        }
+    }
+
+    /// Answers first, and does then what follows from what was taken in.
+    async fn answer(&self, ingested: Result<Ingested, Error>, rows: &Ingest, batch: Vec<Waiting>) {
+        let taken = match &ingested {
+            Ok(_) => Taken::Yes,
+            Err(error) if error.is_transient() => {
+                tracing::warn!(
+                    error = error as &dyn std::error::Error,
+                    "posts are not taken in now: {error}"
+                );
+                Taken::NotNow
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = error as &dyn std::error::Error,
+                    "a post cannot be taken in: {error}"
+                );
+                Taken::Never
+            }
+        };
+        let mut stops = Vec::new();
+        for Waiting { mut post, answer, room } in batch {
+            stops.append(&mut post.stops);
+            if answer.send(taken).is_err() {
+                tracing::debug!("whoever posted did not wait for the answer");
+            }
+            drop(room);
+        }
+        let Ok(Ingested { to_settle, new_notices, .. }) = ingested else { return };
+        for campaign in to_settle {
+            // A producer looks once a second as well.
+            if let Err(error) = self.store.settle_by_receipts(campaign).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "receipts settle later: {error}");
+            }
+        }
+        stops::notices(&self.store, new_notices.iter().filter_map(|place| rows.notices.get(*place))).await;
+        stops::receipts(&self.store, stops).await;
+    }
+}

@@ -1,0 +1,98 @@
+//! The settings of the server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// How webhooks are taken in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen, in plain HTTP; what speaks TLS stands before it. Default `127.0.0.1:8080`.
+    pub listen: SocketAddr,
+    /// The address by which providers reach it, such as `https://flowcast.example.org`; only printed.
+    pub public_url: Option<Url>,
+    /// Networks of our own proxies, whose `X-Forwarded-For` says who asks. Default the machine itself.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The longest body, in bytes. Default 3 MiB, which is Meta's longest.
+    pub max_body_bytes: usize,
+    /// How long a request may take to arrive. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub read_timeout: Duration,
+    /// How long the answer may wait for the commit before it is 503. Default 10 s.
+    #[serde(with = "humantime_serde")]
+    pub commit_timeout: Duration,
+    /// Most connections at once. Default 2048.
+    pub connections: usize,
+    /// Most posts that wait for their commit. Default 4096.
+    pub queue: usize,
+    /// Most bytes of posts that are being read or wait for their commit. Default 64 MiB.
+    pub queue_bytes: usize,
+    /// How many commits are under way at once. Default 2.
+    pub committers: usize,
+    /// How many bad requests of one address are looked at in a minute; further ones are answered 429. Default 30.
+    pub bad_requests: u32,
+    /// How long bodies are kept as they came, in whole days; 0 keeps none. Default a week.
+    #[serde(with = "humantime_serde")]
+    pub keep_bodies: Duration,
+    /// How long requests under way may take to end when told to stop. Default 15 s.
+    #[serde(with = "humantime_serde")]
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            trusted_proxies: vec![
+                IpNet::from(std::net::IpAddr::from([127, 0, 0, 1])),
+                IpNet::from(std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST)),
+            ],
+            max_body_bytes: 3 * 1024 * 1024,
+            read_timeout: Duration::from_secs(10),
+            commit_timeout: Duration::from_secs(10),
+            connections: 2048,
+            queue: 4096,
+            queue_bytes: 64 * 1024 * 1024,
+            committers: 2,
+            bad_requests: 30,
+            keep_bodies: Duration::from_hours(7 * 24),
+            drain: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Config {
+    /// Says the first thing that is wrong.
+    pub fn check(&self) -> Result<(), &'static str> {
+        if self.max_body_bytes == 0 || self.queue == 0 || self.connections == 0 || self.committers == 0 {
+            return Err(
+                "one of max_body_bytes, queue, connections and committers is 0, nothing could be taken in",
+            );
+        }
+        if self.queue_bytes < self.max_body_bytes {
+            return Err("queue_bytes is below max_body_bytes, a long body could never be taken in");
+        }
+        if self.public_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
+            return Err("public_url is no web address; write for instance https://flowcast.example.org");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_sound_and_what_makes_no_sense_is_refused() {
+        Config::default().check().unwrap();
+        assert!(Config { queue: 0, ..Config::default() }.check().is_err());
+        assert!(Config { queue_bytes: 10, ..Config::default() }.check().is_err());
+        assert!(Config { public_url: "ftp://x".parse().ok(), ..Config::default() }.check().is_err());
+    }
+}

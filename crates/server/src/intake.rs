@@ -1,0 +1,138 @@
+//! From what a provider's post says to the rows that are stored.
+
+use bytes::Bytes;
+use campaign::{Consent, ReferenceKey, SenderId, Stop};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use store::{About, AnswerRow, ConsentRow, InboundRow, Ingest, NoticeRow, RawBody, ReceiptRow};
+use uuid::Uuid;
+use whatsapp::webhook::{Event, Inbound, MessageRef, Notice, Reading, Receipt, Subject};
+
+use crate::senders::Sender;
+
+/// A post, ready to be stored, and what is to be stopped because of it.
+#[derive(Debug, Default)]
+pub(crate) struct Post {
+    pub(crate) rows: Ingest,
+    pub(crate) stops: Vec<StopWish>,
+}
+
+/// A provider reported something that holds for more than one recipient.
+#[derive(Clone, Debug)]
+pub(crate) struct StopWish {
+    pub(crate) sender: SenderId,
+    pub(crate) campaign: Option<campaign::CampaignId>,
+    pub(crate) stop: Stop,
+    pub(crate) reason: campaign::Reason,
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// Turns a reading into rows. `body` is kept as it came, if bodies are kept.
+pub(crate) fn post(
+    sender: &Sender,
+    references: &ReferenceKey,
+    reading: Reading,
+    body: Option<Bytes>,
+) -> Post {
+    let mut intake = Intake { sender, references, post: Post::default() };
+    if let Some(body) = body {
+        let digest = digest(sender.id, &body);
+        intake.post.rows.bodies.push(RawBody { sender: sender.id, digest, body });
+    }
+    for (kind, n) in reading.unknown {
+        intake.post.rows.counts.insert((sender.id, kind), n);
+    }
+    for event in reading.events {
+        match event {
+            Event::Receipt(receipt) => intake.receipt(receipt),
+            Event::Inbound(inbound) => intake.inbound(inbound),
+            Event::Preference(said) => {
+                let inbound = InboundRow { sender: sender.id, from: said.from, at: said.at };
+                intake.consent(inbound, said.consent, true);
+            }
+            Event::Notice(notice) => intake.notice(notice),
+        }
+    }
+    intake.post
+}
+
+/// The first half of the SHA-256 over sender and body.
+fn digest(sender: SenderId, body: &[u8]) -> Uuid {
+    let hash = Sha256::new().chain_update(sender.0.to_be_bytes()).chain_update(body).finalize();
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    Uuid::from_bytes(half)
+}
+
+struct Intake<'a> {
+    sender: &'a Sender,
+    references: &'a ReferenceKey,
+    post: Post,
+}
+
+impl Intake<'_> {
+    fn about(&self, message: MessageRef) -> About {
+        let recipient = message.reference.and_then(|reference| self.references.open(reference));
+        About { sender: self.sender.id, recipient, message_id: message.id }
+    }
+
+    fn receipt(&mut self, receipt: Receipt) {
+        let Receipt { message, to, status, at, failure } = receipt;
+        let about = self.about(message);
+        let mut row = ReceiptRow { about, status, at, code: None, follow_up: None };
+        if let Some(failure) = failure {
+            if let Some(stop) = failure.stop {
+                let campaign = row.about.recipient.map(|(campaign, _)| campaign);
+                let reason = failure.refusal.clone().into();
+                self.post.stops.push(StopWish { sender: self.sender.id, campaign, stop, reason, at });
+            }
+            let follow_up = failure.follow_up;
+            if let (campaign::FollowUp::Suppress, Some(from)) = (follow_up, to) {
+                let inbound = InboundRow { sender: self.sender.id, from, at };
+                self.consent(inbound, Consent::OptedOut, true);
+            }
+            (row.code, row.follow_up) = (Some(failure.refusal.code.into_owned()), Some(follow_up));
+        }
+        self.post.rows.receipts.push(row);
+    }
+
+    fn inbound(&mut self, inbound: Inbound) {
+        let Inbound { from, at, id, text, answers, form } = inbound;
+        let about = self.about(answers);
+        if let Some(from) = from {
+            let row = InboundRow { sender: self.sender.id, from, at };
+            self.post.rows.inbounds.push(row);
+            if let Some(consent) = text.as_deref().and_then(|text| self.sender.words.said(text)) {
+                self.consent(row, consent, false);
+            }
+        }
+        // Who answers a message has it.
+        if about.recipient.is_some() || (form.is_some() && about.message_id.is_some()) {
+            let status = campaign::ReceiptStatus::Delivered;
+            let about = About { message_id: about.message_id.clone(), ..about.clone() };
+            self.post.rows.receipts.push(ReceiptRow { about, status, at, code: None, follow_up: None });
+        }
+        if let Some(answer) = form {
+            // Without an id of its own, an answer is known by what it says.
+            let inbound_id =
+                id.unwrap_or_else(|| digest(self.sender.id, answer.to_string().as_bytes()).to_string());
+            if about.recipient.is_none() && about.message_id.is_none() {
+                *self.post.rows.counts.entry((self.sender.id, "answer_of_no_message")).or_default() += 1;
+            }
+            self.post.rows.answers.push(AnswerRow { about, at, inbound_id, answer });
+        }
+    }
+
+    fn consent(&mut self, inbound: InboundRow, consent: Consent, is_by_provider: bool) {
+        self.post.rows.consents.push(ConsentRow { inbound, consent, is_by_provider });
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let Notice { about, name, status, is_bad, at } = notice;
+        let about = match about {
+            Subject::Template => "template",
+            Subject::Flow => "flow",
+        };
+        self.post.rows.notices.push(NoticeRow { sender: self.sender.id, about, name, status, is_bad, at });
+    }
+}

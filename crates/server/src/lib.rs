@@ -1,0 +1,29 @@
+//! What providers post to us: webhooks over HTTP.
+//!
+//! ```text
+//! request ─▶ hook (who is it, is it signed) ─▶ intake (what does it say) ─▶ queue ─▶ committer ─▶ 200
+//! ```
+//!
+//! **Invariants.**
+//! - 200 is said after the commit and never before, so whatever got a 200 is in the database, whoever dies then.
+//! - Memory is bounded: posts in the queue by number and by bytes, connections by number. Beyond that 503 is said at once; all
+//!   providers post again.
+//! - What is refused leaves a number behind and one line in the log, without anything of the body, the path or the address's
+//!   owner.
+//! - A body is trusted when its path is known, its address is one of the sender's, and its signature or password is right. Paths
+//!   and passwords are compared by their hash, signatures in constant time.
+
+mod address;
+mod committer;
+mod config;
+mod hook;
+mod intake;
+mod limit;
+mod run;
+mod senders;
+mod stops;
+mod upkeep;
+
+pub use config::Config;
+pub use run::{Server, Setup};
+pub use senders::Secrets;

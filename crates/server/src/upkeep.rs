@@ -1,0 +1,120 @@
+//! What the server does beside requests: reading the senders again, matching what came too early, counting, forgetting.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use campaign::SenderId;
+use store::{Error, Store};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::senders::{Secrets, Senders};
+
+/// How often senders are read, and what could not be matched is looked up again.
+const EVERY: Duration = Duration::from_secs(1);
+/// How often old things are forgotten.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
+/// Without an answer of Postgres for so long the server is not healthy.
+const HEALTHY_FOR: Duration = Duration::from_secs(10);
+
+/// How much was refused, by sender and kind, until it is counted in the database.
+#[derive(Default)]
+pub(crate) struct Refusals(Mutex<BTreeMap<(SenderId, &'static str), i64>>);
+
+impl Refusals {
+    pub(crate) fn note(&self, sender: SenderId, kind: &'static str) {
+        *self.lock().entry((sender, kind)).or_default() += 1;
+    }
+
+    fn take(&self) -> BTreeMap<(SenderId, &'static str), i64> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn give_back(&self, counts: BTreeMap<(SenderId, &'static str), i64>) {
+        let mut all = self.lock();
+        for (key, n) in counts {
+            *all.entry(key).or_default() += n;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(SenderId, &'static str), i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When Postgres last answered.
+#[derive(Default)]
+pub(crate) struct Pulse(Mutex<Option<Instant>>);
+
+impl Pulse {
+    pub(crate) fn is_healthy(&self) -> bool {
+        let beat = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        beat.is_some_and(|beat| beat.elapsed() < HEALTHY_FOR)
+    }
+
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+/// What the upkeep works on.
+pub(crate) struct Upkeep {
+    pub(crate) store: Store,
+    pub(crate) config: Config,
+    pub(crate) secrets: Arc<Secrets>,
+    pub(crate) senders: Arc<Senders>,
+    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) pulse: Arc<Pulse>,
+}
+
+impl Upkeep {
+    /// Works until told to stop; what was refused is counted to the last.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut forgotten_at: Option<Instant> = None;
+        loop {
+            if let Err(error) = self.round(&mut forgotten_at).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the server's upkeep waits: {error}"
+                );
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+        if let Err(error) = self.count().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "some refusals are not counted: {error}"
+            );
+        }
+    }
+
+    async fn round(&self, forgotten_at: &mut Option<Instant>) -> Result<(), Error> {
+        self.senders.replace(self.store.webhooks().await?, &*self.secrets).await;
+        self.pulse.beat();
+        self.store.match_orphans().await?;
+        self.count().await?;
+        if forgotten_at.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
+            self.store.keep_webhooks(self.config.keep_bodies).await?;
+            *forgotten_at = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    async fn count(&self) -> Result<(), Error> {
+        let counts = self.refusals.take();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let counted = self.store.count_webhooks(&counts).await;
+        if counted.is_err() {
+            self.refusals.give_back(counts);
+        }
+        counted
+    }
+}

@@ -1,0 +1,313 @@
+//! Taking in what providers posted: one transaction for a batch of posts, raw bodies first.
+//!
+//! Everything in it may come twice, in any order, and before we recorded the message it is about: the tables are the same in
+//! the end. Rows are locked in one order (bodies, receipts by place, conversations by number), so that two servers at once wait
+//! for each other and never deadlock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq};
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::connection::Store;
+use crate::error::Error;
+
+/// What some posts said.
+#[derive(Clone, Debug, Default)]
+pub struct Ingest {
+    /// The posts as they came.
+    pub bodies: Vec<RawBody>,
+    /// What was said of messages.
+    pub receipts: Vec<ReceiptRow>,
+    /// Completed forms.
+    pub answers: Vec<AnswerRow>,
+    /// Who wrote to us.
+    pub inbounds: Vec<InboundRow>,
+    /// Who opted out or in.
+    pub consents: Vec<ConsentRow>,
+    /// What was said of templates and flows.
+    pub notices: Vec<NoticeRow>,
+    /// What could not be used, by sender and kind.
+    pub counts: BTreeMap<(SenderId, &'static str), i64>,
+}
+
+/// One post.
+#[derive(Clone)]
+pub struct RawBody {
+    /// Whose address it came to.
+    pub sender: SenderId,
+    /// The first half of the SHA-256 over sender and body.
+    pub digest: Uuid,
+    /// The body, byte by byte.
+    pub body: Bytes,
+}
+
+impl std::fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawBody").field("sender", &self.sender).finish_non_exhaustive()
+    }
+}
+
+/// Which message something is about.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Whose address it came to.
+    pub sender: SenderId,
+    /// The recipient, if our reference came with it.
+    pub recipient: Option<(CampaignId, Seq)>,
+    /// The provider's id of the message, if it came with it.
+    pub message_id: Option<String>,
+}
+
+/// What was said of one message.
+#[derive(Clone, Debug)]
+pub struct ReceiptRow {
+    /// The message.
+    pub about: About,
+    /// How far it has come.
+    pub status: ReceiptStatus,
+    /// When, by the provider; without it the time of taking it in.
+    pub at: Option<Timestamp>,
+    /// The provider's code of a failure.
+    pub code: Option<String>,
+    /// What is done about a failure.
+    pub follow_up: Option<FollowUp>,
+}
+
+/// A completed form.
+#[derive(Clone)]
+pub struct AnswerRow {
+    /// The message it answers.
+    pub about: About,
+    /// When, by the provider; without it the time of taking it in.
+    pub at: Option<Timestamp>,
+    /// The provider's id of the answer.
+    pub inbound_id: String,
+    /// What was filled in.
+    pub answer: Value,
+}
+
+impl std::fmt::Debug for AnswerRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AnswerRow").field("about", &self.about).finish_non_exhaustive()
+    }
+}
+
+/// Somebody wrote to us.
+#[derive(Clone, Copy, Debug)]
+pub struct InboundRow {
+    /// Whose address it came to.
+    pub sender: SenderId,
+    /// Who.
+    pub from: Msisdn,
+    /// When, by the provider; without it the time of taking it in.
+    pub at: Option<Timestamp>,
+}
+
+/// Somebody opted out or in.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsentRow {
+    /// Who, to whom, and when.
+    pub inbound: InboundRow,
+    /// What they want.
+    pub consent: Consent,
+    /// Whether the provider said so, not the person.
+    pub is_by_provider: bool,
+}
+
+/// The provider said something of a template or a flow.
+#[derive(Clone, Debug)]
+pub struct NoticeRow {
+    /// Whose address it came to.
+    pub sender: SenderId,
+    /// `template` or `flow`.
+    pub about: &'static str,
+    /// Name of the template, id of the flow.
+    pub name: String,
+    /// The provider's word for its state.
+    pub status: String,
+    /// Whether it cannot be sent like this; not stored, it follows from the word.
+    pub is_bad: bool,
+    /// When, by the provider; without it the time of taking it in.
+    pub at: Option<Timestamp>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// Campaigns somebody of whom was not recorded as accepted: a receipt may settle them.
+    pub to_settle: Vec<CampaignId>,
+    /// Receipts and answers that could not be matched yet.
+    pub orphans: u64,
+    /// Notices that were not known before, by their place in the batch.
+    pub new_notices: Vec<usize>,
+    /// Recipients of whom a receipt says that they stopped us.
+    pub(crate) stopped: Vec<ConsentRow>,
+}
+
+impl Ingest {
+    /// What all these posts said.
+    pub fn join<'a>(posts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::default();
+        for post in posts {
+            all.bodies.extend_from_slice(&post.bodies);
+            all.receipts.extend_from_slice(&post.receipts);
+            all.answers.extend_from_slice(&post.answers);
+            all.inbounds.extend_from_slice(&post.inbounds);
+            all.consents.extend_from_slice(&post.consents);
+            all.notices.extend_from_slice(&post.notices);
+            for (key, n) in &post.counts {
+                *all.counts.entry(*key).or_default() += n;
+            }
+        }
+        all
+    }
+
+    /// How many rows it is about.
+    pub fn len(&self) -> usize {
+        let said = self.receipts.len() + self.answers.len() + self.notices.len();
+        self.bodies.len() + said + self.inbounds.len() + self.consents.len()
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0 && self.counts.is_empty()
+    }
+}
+
+impl Store {
+    /// Takes a batch in. It is committed when this returns, and nothing of it is when this fails.
+    pub async fn ingest(&self, batch: &Ingest) -> Result<Ingested, Error> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        bodies(&tx, &batch.bodies).await?;
+        let found = crate::orphans::look_up(&tx, batch).await?;
+        let mut ingested = store_found(&tx, batch, &found).await?;
+        let mut consents = batch.consents.clone();
+        consents.append(&mut ingested.stopped);
+        crate::conversations::store(&tx, &batch.inbounds, &consents).await?;
+        ingested.new_notices = notices(&tx, &batch.notices).await?;
+        counts(&tx, &batch.counts).await?;
+        tx.commit().await?;
+        Ok(ingested)
+    }
+
+    /// Counts what could not be used, when there was nothing else to take in.
+    pub async fn count_webhooks(&self, n: &BTreeMap<(SenderId, &'static str), i64>) -> Result<(), Error> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        counts(&tx, n).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Stores what is about recipients of ours, campaign by campaign, and keeps the rest until it can be matched.
+pub(crate) async fn store_found(
+    tx: &Transaction<'_>,
+    batch: &Ingest,
+    found: &Found,
+) -> Result<Ingested, Error> {
+    let mut campaigns: BTreeMap<CampaignId, (Vec<_>, Vec<_>)> = BTreeMap::new();
+    let (mut lost_receipts, mut lost_answers) = (Vec::new(), Vec::new());
+    for receipt in &batch.receipts {
+        match found.recipient(&receipt.about) {
+            Some((campaign, seq)) => campaigns.entry(campaign).or_default().0.push((seq, receipt)),
+            None => lost_receipts.push(receipt),
+        }
+    }
+    for answer in &batch.answers {
+        match found.recipient(&answer.about) {
+            Some((campaign, seq)) => campaigns.entry(campaign).or_default().1.push((seq, answer)),
+            None => lost_answers.push(answer),
+        }
+    }
+    let mut ingested = Ingested::default();
+    for (campaign, (receipts, answers)) in &campaigns {
+        if crate::receipts::store(tx, *campaign, receipts).await? {
+            ingested.to_settle.push(*campaign);
+        }
+        ingested.stopped.extend(crate::receipts::stopped(tx, *campaign, receipts).await?);
+        crate::answers::store(tx, *campaign, answers).await?;
+    }
+    ingested.orphans = crate::orphans::keep(tx, &lost_receipts, &lost_answers).await?;
+    Ok(ingested)
+}
+
+async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
+    let insert = "
+        insert into webhook_body as b (received_on, digest, sender_id, times, body)
+        select (clock_timestamp() at time zone 'utc')::date, n.digest, n.sender_id, n.times, n.body
+        from unnest($1::uuid[], $2::bigint[], $3::int[], $4::bytea[]) as n (digest, sender_id, times, body)
+        order by n.digest
+        on conflict (received_on, digest) do update set times = b.times + excluded.times";
+    if bodies.is_empty() {
+        return Ok(());
+    }
+    let mut distinct: BTreeMap<Uuid, (i64, i32, &[u8])> = BTreeMap::new();
+    for RawBody { sender, digest, body } in bodies {
+        distinct.entry(*digest).or_insert((sender.0, 0, body)).1 += 1;
+    }
+    let digests: Vec<Uuid> = distinct.keys().copied().collect();
+    let senders: Vec<i64> = distinct.values().map(|(sender, ..)| *sender).collect();
+    let times: Vec<i32> = distinct.values().map(|(_, times, _)| *times).collect();
+    let bytes: Vec<&[u8]> = distinct.values().map(|(.., body)| *body).collect();
+    tx.execute(&tx.prepare_cached(insert).await?, &[&digests, &senders, &times, &bytes]).await?;
+    Ok(())
+}
+
+async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<usize>, Error> {
+    let insert = "
+        insert into provider_notice (sender_id, about, name, status, noticed_at)
+        values ($1, $2, $3, $4, least(coalesce($5, now()), now())) on conflict do nothing";
+    let mut new = Vec::new();
+    for (place, NoticeRow { sender, about, name, status, at, .. }) in notices.iter().enumerate() {
+        let prepared = tx.prepare_cached(insert).await?;
+        if tx.execute(&prepared, &[&sender.0, about, name, status, at]).await? > 0 {
+            new.push(place);
+        }
+    }
+    Ok(new)
+}
+
+async fn counts(tx: &Transaction<'_>, n: &BTreeMap<(SenderId, &'static str), i64>) -> Result<(), Error> {
+    let upsert = "
+        insert into webhook_count as c (sender_id, kind, n)
+        select n.sender_id, n.kind, n.n
+        from unnest($1::bigint[], $2::text[], $3::bigint[]) as n (sender_id, kind, n)
+        where exists (select from sender s where s.id = n.sender_id)
+        order by n.sender_id, n.kind
+        on conflict (sender_id, kind) do update set n = c.n + excluded.n, last_at = excluded.last_at";
+    if n.is_empty() {
+        return Ok(());
+    }
+    let senders: Vec<i64> = n.keys().map(|(sender, _)| sender.0).collect();
+    let kinds: Vec<&str> = n.keys().map(|(_, kind)| *kind).collect();
+    let n: Vec<i64> = n.values().copied().collect();
+    tx.execute(&tx.prepare_cached(upsert).await?, &[&senders, &kinds, &n]).await?;
+    Ok(())
+}
+
+/// The recipients that the ids and references of a batch lead to.
+pub(crate) struct Found {
+    /// Whose a campaign is.
+    pub(crate) owned: BTreeSet<(SenderId, CampaignId)>,
+    /// Which recipient a provider's id leads to.
+    pub(crate) by_id: BTreeMap<(SenderId, String), (CampaignId, Seq)>,
+}
+
+impl Found {
+    /// The recipient, if it is one of the sender whose address it came to.
+    fn recipient(&self, about: &About) -> Option<(CampaignId, Seq)> {
+        let by_reference =
+            about.recipient.filter(|(campaign, _)| self.owned.contains(&(about.sender, *campaign)));
+        by_reference.or_else(|| {
+            let id = about.message_id.clone()?;
+            self.by_id.get(&(about.sender, id)).copied()
+        })
+    }
+}

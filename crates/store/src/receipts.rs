@@ -1,0 +1,117 @@
+//! Receipts of one campaign: one row a recipient, the earliest of each kind.
+//!
+//! A later stage says that the earlier ones were passed, so what was read was delivered and sent. Every column only ever goes
+//! back to an earlier time, which is why order and doubles do not matter.
+
+use std::collections::BTreeMap;
+
+use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, Seq};
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+
+use crate::error::Error;
+use crate::ingest::{ConsentRow, InboundRow, ReceiptRow};
+
+/// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes.
+const STATEMENT: &str = "
+with told as (
+    select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id
+    from unnest($2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+        as t (sender_id, seq, status, at, code, follow_up, message_id)
+), merged as (
+    select seq, min(at) filter (where status in ('sent', 'delivered', 'read')) as sent_at,
+        min(at) filter (where status in ('delivered', 'read')) as delivered_at,
+        min(at) filter (where status = 'read') as read_at, min(at) filter (where status = 'failed') as failed_at,
+        (array_agg(code order by at, code) filter (where status = 'failed'))[1] as code,
+        (array_agg(follow_up order by at, code) filter (where status = 'failed'))[1] as follow_up,
+        min(message_id) as message_id, min(sender_id) as sender_id
+    from told group by seq
+), noted as (
+    insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
+    select m.sender_id, message_hash(m.message_id), $1, m.seq, m.message_id
+    from merged m
+    where m.message_id is not null and not exists (
+        select from receipt r where r.campaign_id = $1 and r.seq = m.seq and r.provider_message_id = m.message_id)
+    order by 1, 2
+    on conflict do nothing
+), stored as (
+    insert into receipt as r (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up,
+        provider_message_id)
+    select $1, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id from merged order by seq
+    on conflict (campaign_id, seq) do update
+    set sent_at = least(r.sent_at, excluded.sent_at), delivered_at = least(r.delivered_at, excluded.delivered_at),
+        read_at = least(r.read_at, excluded.read_at), failed_at = least(r.failed_at, excluded.failed_at),
+        code = case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
+            then excluded.code else r.code end,
+        follow_up = case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
+            then excluded.follow_up else r.follow_up end,
+        provider_message_id = least(r.provider_message_id, excluded.provider_message_id)
+    where (r.sent_at, r.delivered_at, r.read_at, r.failed_at, r.code, r.provider_message_id) is distinct from (
+        least(r.sent_at, excluded.sent_at), least(r.delivered_at, excluded.delivered_at),
+        least(r.read_at, excluded.read_at), least(r.failed_at, excluded.failed_at),
+        case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
+            then excluded.code else r.code end,
+        least(r.provider_message_id, excluded.provider_message_id))
+), to_settle as (
+    insert into receipt_to_settle (campaign_id, seq)
+    select $1, p.seq from recipient p
+    where p.campaign_id = $1 and p.seq = any($3) and p.state in ('pending', 'sending', 'unknown', 'retry')
+    order by p.seq
+    on conflict do nothing
+    returning seq
+)
+select exists (select from to_settle)";
+
+/// Stores what was said of some recipients of one campaign. Returns whether one of them was not recorded as accepted.
+pub(crate) async fn store(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &ReceiptRow)],
+) -> Result<bool, Error> {
+    if receipts.is_empty() {
+        return Ok(false);
+    }
+    let told = || receipts.iter().map(|(_, receipt)| *receipt);
+    let senders: Vec<i64> = told().map(|receipt| receipt.about.sender.0).collect();
+    let seqs: Vec<i32> = receipts.iter().map(|(seq, _)| seq.0).collect();
+    let statuses: Vec<&str> = told().map(|receipt| ReceiptStatus::word(receipt.status)).collect();
+    let times: Vec<Option<Timestamp>> = told().map(|receipt| receipt.at).collect();
+    // Comparing two failures needs a code.
+    let code = |receipt: &'_ ReceiptRow| {
+        (receipt.status == ReceiptStatus::Failed)
+            .then(|| receipt.code.clone().unwrap_or_else(|| "failed".to_owned()))
+    };
+    let codes: Vec<Option<String>> = told().map(code).collect();
+    let follow_ups: Vec<Option<&str>> = told().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
+    let ids: Vec<Option<&str>> = told().map(|receipt| receipt.about.message_id.as_deref()).collect();
+    let parameters: [&(dyn ToSql + Sync); 8] =
+        [&campaign.0, &senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids];
+    Ok(tx.query_one(&tx.prepare_cached(STATEMENT).await?, &parameters).await?.get(0))
+}
+
+/// The recipients who stopped us, by what was said of their messages.
+pub(crate) async fn stopped(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &ReceiptRow)],
+) -> Result<Vec<ConsentRow>, Error> {
+    let select = "select seq, msisdn from recipient where campaign_id = $1 and seq = any($2)";
+    let stopping = || receipts.iter().filter(|(_, receipt)| receipt.follow_up == Some(FollowUp::Suppress));
+    let seqs: Vec<i32> = stopping().map(|(seq, _)| seq.0).collect();
+    if seqs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &seqs]).await?;
+    let mut numbers = BTreeMap::new();
+    for row in rows {
+        let digits = u64::try_from(row.get::<_, i64>(1)).map_err(Error::unreadable)?;
+        numbers.insert(row.get::<_, i32>(0), Msisdn::from_digits(digits));
+    }
+    let said = stopping().filter_map(|(seq, receipt)| {
+        let from = (*numbers.get(&seq.0)?)?;
+        let inbound = InboundRow { sender: receipt.about.sender, from, at: receipt.at };
+        Some(ConsentRow { inbound, consent: Consent::OptedOut, is_by_provider: true })
+    });
+    Ok(said.collect())
+}

@@ -1,0 +1,242 @@
+//! What comes back: the same tables in the end, whatever order it comes in and however often.
+
+use campaign::{CampaignId, Consent, FollowUp, Outcome, Provider, ReceiptStatus, Seq};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use store::{AnswerRow, Claimed, ConsentRow, InboundRow, Ingest, RawBody, ReceiptRow};
+use uuid::Uuid;
+
+use crate::world::{NOON, World, accepted, msisdn, new_sender, reason};
+
+/// The receipts of a campaign as text, a line a recipient.
+async fn table(world: &World, campaign: CampaignId) -> Vec<String> {
+    let select = "
+        select concat_ws(' ', r.seq, r.sent_at, r.delivered_at, r.read_at, r.failed_at, r.code, r.follow_up,
+            r.provider_message_id, p.state, a.answered_at, a.answer, a.asked_at is not null)
+        from receipt r join recipient p using (campaign_id, seq) left join flow_answer a using (campaign_id, seq)
+        where r.campaign_id = $1 order by r.seq";
+    let rows = world.look.query(select, &[&campaign.0]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// Everything that comes back for twenty recipients.
+fn everything(world: &World, campaign: CampaignId) -> Vec<Ingest> {
+    use ReceiptStatus::{Delivered, Failed, Read, Sent};
+    let mut posts = Vec::new();
+    for seq in 1..=20 {
+        let statuses = match seq % 4 {
+            0 => vec![Sent, Delivered, Read],
+            1 => vec![Sent, Delivered],
+            2 => vec![Sent, Failed],
+            _ => vec![Read],
+        };
+        let receipts = statuses.into_iter().map(|status| world.receipt(campaign, seq, status));
+        posts.extend(receipts.map(|receipt| Ingest { receipts: vec![receipt], ..Ingest::default() }));
+        if seq % 4 == 0 {
+            posts.push(Ingest { answers: vec![answer(world, campaign, seq)], ..Ingest::default() });
+        }
+    }
+    posts
+}
+
+fn answer(world: &World, campaign: CampaignId, seq: i32) -> AnswerRow {
+    AnswerRow {
+        about: world.about(campaign, seq),
+        at: Some(NOON.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(1)),
+        inbound_id: format!("wamid.in.{seq}"),
+        answer: json!({"rating": seq}),
+    }
+}
+
+#[tokio::test]
+async fn shuffled_doubled_early_and_late_receipts_leave_the_tables_of_tidy_ones() {
+    let world = World::new("receipts_order", None).await;
+    let mut tables = Vec::new();
+    for is_tidy in [true, false] {
+        let campaign = world.campaign(20).await;
+        let claim = world.granted(campaign, 1..=20).await;
+        let mut posts = everything(&world, campaign);
+        if is_tidy {
+            world.record(campaign, &claim, &accepted()).await;
+        } else {
+            posts.extend(everything(&world, campaign));
+            fastrand::shuffle(&mut posts);
+        }
+        let half = posts.len() / 2;
+        for (place, post) in posts.iter().enumerate() {
+            if !is_tidy && place == half {
+                world.record(campaign, &claim, &accepted()).await;
+            }
+            world.store.ingest(post).await.unwrap();
+        }
+        world.store.settle_by_receipts(campaign).await.unwrap();
+        tables.push(table(&world, campaign).await);
+    }
+    assert_eq!(tables[0].len(), 20);
+    assert_eq!(tables[0], tables[1]);
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    let delivered = "select count(delivered_at) from receipt where campaign_id = 1";
+    assert_eq!(world.count(delivered).await, 15, "what was read was delivered");
+    assert_eq!(world.count("select count(*) from flow_answer where asked_at is null").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_batch_in_one_piece_gives_the_same_as_one_by_one() {
+    let world = World::new("receipts_batch", None).await;
+    let (apart, together) = (world.campaign(20).await, world.campaign(20).await);
+    for post in everything(&world, apart) {
+        world.store.ingest(&post).await.unwrap();
+    }
+    let mut batch = Ingest::default();
+    for mut post in everything(&world, together) {
+        batch.receipts.append(&mut post.receipts);
+        batch.answers.append(&mut post.answers);
+    }
+    batch.receipts.extend(batch.receipts.clone());
+    batch.receipts.reverse();
+    world.store.ingest(&batch).await.unwrap();
+    assert_eq!(table(&world, apart).await, table(&world, together).await);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_early_receipt_settles_whoever_becomes_unknown_after_it() {
+    let world = World::new("receipts_early", None).await;
+    let campaign = world.campaign(2).await;
+    let claim = world.granted(campaign, 1..=2).await;
+    let receipts = vec![world.receipt(campaign, 1, ReceiptStatus::Sent)];
+    world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    world.record(campaign, &claim, &Outcome::Unknown { reason: reason("timeout") }).await;
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
+    assert_eq!(world.row(campaign, 2).await.0, "unknown");
+    assert_eq!(world.store.campaigns_told().await.unwrap(), []);
+    assert_eq!(world.count("select count(*) from unsettled").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_with_the_providers_id_only_is_matched_when_the_message_is_on_record() {
+    let world = World::new("receipts_orphans", None).await;
+    world.look.execute("update sender set provider = '1msg'", &[]).await.unwrap();
+    let campaign = world.campaign(1).await;
+    let claim = world.granted(campaign, 1..=1).await;
+    let mut receipt = world.receipt(campaign, 1, ReceiptStatus::Read);
+    receipt.about.recipient = None;
+    receipt.about.message_id = Some("A1".into());
+    let mut stranger = receipt.clone();
+    stranger.about.message_id = Some("of another system".into());
+    let mut answer = answer(&world, campaign, 1);
+    answer.about = receipt.about.clone();
+    let post = || Ingest {
+        receipts: vec![receipt.clone(), stranger.clone()],
+        answers: vec![answer.clone()],
+        ..Ingest::default()
+    };
+    let found = world.store.ingest(&post()).await.unwrap();
+    assert_eq!((found.orphans, found.to_settle.len()), (3, 0));
+    assert_eq!(world.store.ingest(&post()).await.unwrap().orphans, 0, "each lies there once");
+    assert_eq!(world.store.match_orphans().await.unwrap(), 0, "not before its time");
+    world.record(campaign, &claim, &accepted()).await;
+    world.look.execute("update orphan set next_at = now()", &[]).await.unwrap();
+    assert_eq!(world.store.match_orphans().await.unwrap(), 2);
+    assert_eq!(table(&world, campaign).await.len(), 1);
+    assert_eq!(world.count("select count(*) from flow_answer where asked_at is not null").await, 1);
+    assert_eq!(world.count("select count(*) from orphan where tries = 1").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_reply_with_the_providers_id_only_follows_the_receipt_that_carried_both() {
+    let world = World::new("receipts_lookup", None).await;
+    let campaign = world.campaign(1).await;
+    let receipts = vec![world.receipt(campaign, 1, ReceiptStatus::Sent)];
+    world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+    let mut answer = answer(&world, campaign, 1);
+    answer.about.recipient = None;
+    world.store.ingest(&Ingest { answers: vec![answer], ..Ingest::default() }).await.unwrap();
+    assert_eq!(world.count("select count(*) from flow_answer where seq = 1").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_reference_of_another_senders_campaign_changes_nothing() {
+    let world = World::new("receipts_foreign", None).await;
+    let mut other = new_sender("other", None);
+    other.provider = Provider::Meta;
+    let other = world.store.add_sender(&other).await.unwrap();
+    let campaign = world.campaign(1).await;
+    let mut receipt = world.receipt(campaign, 1, ReceiptStatus::Read);
+    receipt.about.sender = other;
+    world.store.ingest(&Ingest { receipts: vec![receipt], ..Ingest::default() }).await.unwrap();
+    assert_eq!(table(&world, campaign).await, Vec::<String>::new());
+    let mut gone = world.receipt(campaign, 1, ReceiptStatus::Read);
+    gone.about.recipient = Some((CampaignId(99), Seq(1)));
+    gone.about.message_id = None;
+    world.store.ingest(&Ingest { receipts: vec![gone], ..Ingest::default() }).await.unwrap();
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_says_stop_suppresses_its_recipient_and_an_old_one_does_not_again() {
+    let world = World::new("receipts_stop", None).await;
+    let campaign = world.campaign(2).await;
+    let mut receipt = world.receipt(campaign, 2, ReceiptStatus::Failed);
+    receipt.follow_up = Some(FollowUp::Suppress);
+    let post = || Ingest { receipts: vec![receipt.clone()], ..Ingest::default() };
+    world.store.ingest(&post()).await.unwrap();
+    let stopped =
+        "select count(*) from suppression where msisdn = 254712000001 and reason = 'stopped_by_user'";
+    assert_eq!(world.count(stopped).await, 1);
+    let later = receipt.at.unwrap() + SignedDuration::from_secs(1);
+    let inbound = InboundRow { sender: world.sender, from: msisdn(1), at: Some(later) };
+    let consents = vec![ConsentRow { inbound, consent: Consent::OptedIn, is_by_provider: false }];
+    world.store.ingest(&Ingest { consents, ..Ingest::default() }).await.unwrap();
+    world.store.ingest(&post()).await.unwrap();
+    assert_eq!(world.count(stopped).await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_body_is_kept_once_and_counted_and_goes_with_its_day() {
+    let world = World::new("receipts_bodies", None).await;
+    let body = || RawBody { sender: world.sender, digest: Uuid::from_u128(7), body: "{}".into() };
+    let post = || Ingest { bodies: vec![body(), body()], ..Ingest::default() };
+    world.store.ingest(&post()).await.unwrap();
+    world.store.ingest(&post()).await.unwrap();
+    assert_eq!(world.count("select times::bigint from webhook_body").await, 4);
+    let old = "create table webhook_body_20200101 partition of webhook_body for values from ('2020-01-01') to ('2020-01-02')";
+    world.look.execute(old, &[]).await.unwrap();
+    let day = std::time::Duration::from_hours(24);
+    let (one, two) = tokio::join!(world.store.keep_webhooks(day), world.store.keep_webhooks(day));
+    one.and(two).unwrap();
+    let days = "select count(*) from pg_inherits where inhparent = 'webhook_body'::regclass";
+    assert_eq!(world.count(days).await, 4);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn two_servers_at_once_wait_for_each_other_and_lose_nothing() {
+    let world = World::new("receipts_two", None).await;
+    let campaign = world.campaign(200).await;
+    let claim = world.granted(campaign, 1..=200).await;
+    world.record(campaign, &claim, &accepted()).await;
+    let server = async || {
+        for _ in 0..20 {
+            let mut receipts: Vec<ReceiptRow> = (1..=200)
+                .flat_map(|seq| {
+                    [ReceiptStatus::Sent, ReceiptStatus::Delivered].map(|s| world.receipt(campaign, seq, s))
+                })
+                .collect();
+            fastrand::shuffle(&mut receipts);
+            world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+        }
+    };
+    tokio::join!(server(), server(), server());
+    assert_eq!(world.count("select count(delivered_at) from receipt").await, 200);
+    assert!(matches!(world.claim(campaign, 1..=200).await, Claimed::Refused(_)));
+    world.close().await;
+}

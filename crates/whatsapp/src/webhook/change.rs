@@ -1,0 +1,165 @@
+//! Meta's change object, which Meta posts itself, Kaleyra wraps, and 1msg passes on with `rawHooks`.
+//!
+//! Meta: `developers.facebook.com/documentation/business-messaging/whatsapp/webhooks`: statuses, messages with `nfm_reply`,
+//! `message_template_status_update`, `flows` and `user_preferences`.
+
+use campaign::{Consent, ReceiptStatus, Reference};
+use serde_json::Value;
+
+use super::value::{self, id, id_or_number, list, number, reference, text, time};
+use super::{Event, Inbound, MessageRef, Notice, Preference, Reader, Receipt, Subject, Unreadable};
+
+/// States of a template in which it cannot be sent, and of a flow.
+const BAD_TEMPLATE: &[&str] = &["rejected", "paused", "disabled"];
+const BAD_FLOW: &[&str] = &["blocked", "throttled", "deprecated"];
+
+/// Reads one change; `known` is the reference that stands beside it, where a provider wraps it.
+pub(super) fn read(
+    change: &Value,
+    known: Option<Reference>,
+    reader: &mut Reader<'_>,
+) -> Result<(), Unreadable> {
+    if !change.is_object() {
+        return Err(Unreadable::Shape);
+    }
+    let Some(value) = value::object(change, "value")? else {
+        reader.unknown("unknown_event");
+        return Ok(());
+    };
+    match text(change, "field").unwrap_or("messages") {
+        "messages" => messages(value, known, reader),
+        "user_preferences" => preferences(value, reader),
+        "message_template_status_update" => {
+            template(value, reader);
+            Ok(())
+        }
+        "flows" => {
+            flow(value, reader);
+            Ok(())
+        }
+        _ => {
+            reader.unknown("unknown_event");
+            Ok(())
+        }
+    }
+}
+
+fn messages(value: &Value, known: Option<Reference>, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+    let (statuses, messages) = (list(value, "statuses")?, list(value, "messages")?);
+    let is_empty = statuses.is_empty() && messages.is_empty();
+    // What we wrote ourselves comes back as an echo.
+    if is_empty && value.get("message_echoes").is_none() {
+        reader.unknown("unknown_event");
+    }
+    for status in statuses {
+        read_status(status, known, reader);
+    }
+    for message in messages {
+        read_message(message, known, reader);
+    }
+    Ok(())
+}
+
+fn read_status(status: &Value, known: Option<Reference>, reader: &mut Reader<'_>) {
+    let Some(word) = text(status, "status") else { return reader.unknown("unknown_shape") };
+    let word = match value::word(word).as_str() {
+        "sent" => ReceiptStatus::Sent,
+        "delivered" => ReceiptStatus::Delivered,
+        "read" | "played" => ReceiptStatus::Read,
+        "failed" | "undelivered" | "not sent" => ReceiptStatus::Failed,
+        // A person took a message back from their phone.
+        "deleted" => return,
+        _ => return reader.unknown("unknown_status"),
+    };
+    let message = MessageRef {
+        reference: reference(status, "biz_opaque_callback_data").or(known),
+        id: id(status, "id"),
+    };
+    if message.reference.is_none() && message.id.is_none() {
+        return reader.unknown("unknown_shape");
+    }
+    let error = status.pointer("/errors/0");
+    let failure = (word == ReceiptStatus::Failed).then(|| {
+        let words = error.and_then(|error| text(error, "title").or_else(|| text(error, "message")));
+        reader.failure(error.and_then(|error| error.get("code")), words.unwrap_or_default())
+    });
+    let at = time(status.get("timestamp"));
+    reader.event(Event::Receipt(Receipt {
+        message,
+        to: number(status, "recipient_id"),
+        status: word,
+        at,
+        failure,
+    }));
+}
+
+fn read_message(message: &Value, known: Option<Reference>, reader: &mut Reader<'_>) {
+    if !message.is_object() {
+        return reader.unknown("unknown_shape");
+    }
+    // News of an account, such as a changed number: nobody wrote.
+    if text(message, "type") == Some("system") {
+        return;
+    }
+    let written = message.pointer("/interactive/nfm_reply/response_json");
+    // A form of WhatsApp's own, for an address or a payment, is no flow of ours.
+    let name = message.pointer("/interactive/nfm_reply/name").and_then(Value::as_str).unwrap_or("flow");
+    let form = written.filter(|_| name == "flow").map(value::form);
+    let (form, in_form) = form.map_or((None, None), |(form, reference)| (Some(form), reference));
+    let context = message.get("context").and_then(|context| id(context, "id"));
+    let words =
+        ["/text/body", "/button/text", "/interactive/button_reply/title", "/interactive/list_reply/title"];
+    reader.event(Event::Inbound(Inbound {
+        from: number(message, "from"),
+        at: time(message.get("timestamp")),
+        id: id(message, "id"),
+        text: words.iter().find_map(|place| message.pointer(place)?.as_str()).map(str::to_owned),
+        answers: MessageRef { reference: in_form.or(known), id: context },
+        form,
+    }));
+}
+
+fn template(value: &Value, reader: &mut Reader<'_>) {
+    let (name, status) = (text(value, "message_template_name"), text(value, "event"));
+    notice(reader, Subject::Template, name.map(str::to_owned), status);
+}
+
+fn flow(value: &Value, reader: &mut Reader<'_>) {
+    if text(value, "event") != Some("FLOW_STATUS_CHANGE") {
+        return reader.unknown("unknown_event");
+    }
+    notice(reader, Subject::Flow, id_or_number(value, "flow_id"), text(value, "new_status"));
+}
+
+/// A notice, if its parts are there and fit to be kept.
+pub(super) fn notice(reader: &mut Reader<'_>, about: Subject, name: Option<String>, status: Option<&str>) {
+    let is_short = |text: &str| (1..=512).contains(&text.len()) && !text.contains('\0');
+    match (name.filter(|name| is_short(name)), status.filter(|status| is_short(status))) {
+        (Some(name), Some(status)) => {
+            let status = value::word(status);
+            let bad = if about == Subject::Template { BAD_TEMPLATE } else { BAD_FLOW };
+            let is_bad = bad.contains(&status.as_str());
+            reader.event(Event::Notice(Notice { about, name, status, is_bad, at: None }));
+        }
+        _ => reader.unknown("unknown_shape"),
+    }
+}
+
+fn preferences(value: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+    for preference in list(value, "user_preferences")? {
+        let consent = match text(preference, "value") {
+            Some("stop") => Consent::OptedOut,
+            Some("resume") => Consent::OptedIn,
+            _ => {
+                reader.unknown("unknown_status");
+                continue;
+            }
+        };
+        let Some(from) = number(preference, "wa_id") else {
+            reader.unknown("unknown_shape");
+            continue;
+        };
+        reader.event(Event::Preference(Preference { from, at: time(preference.get("timestamp")), consent }));
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! Meta's posts: `entry[].changes[]`, up to a thousand in one
+//! (`developers.facebook.com/documentation/business-messaging/whatsapp/webhooks`).
+
+use serde_json::Value;
+
+use super::value::list;
+use super::{Reader, Unreadable, change};
+
+pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+    if !body.is_object() {
+        return Err(Unreadable::Shape);
+    }
+    let entries = list(body, "entry")?;
+    if entries.is_empty() {
+        reader.unknown("unknown_event");
+    }
+    for entry in entries {
+        for change in list(entry, "changes")? {
+            change::read(change, None, reader)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! Members of a body, as providers write them: numbers as texts, times in two units, ids of any form.
+
+use campaign::{Msisdn, Reference};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::Unreadable;
+
+/// The longest id that is taken; ids have some dozen signs.
+const LONGEST_ID: usize = 256;
+/// What is larger counts milliseconds: as seconds it would lie in the year 5138.
+const LARGEST_SECONDS: i64 = 100_000_000_000;
+/// Before 2010 nobody had WhatsApp Business; such a time is a fault.
+const EARLIEST: i64 = 1_262_304_000;
+
+/// A text member.
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str)
+}
+
+/// A member that is an id: a short text of visible signs.
+pub(super) fn id(value: &Value, name: &str) -> Option<String> {
+    text(value, name).filter(|id| is_id(id)).map(str::to_owned)
+}
+
+/// The same, where some write a number.
+pub(super) fn id_or_number(value: &Value, name: &str) -> Option<String> {
+    id(value, name).or_else(|| value.get(name)?.as_u64().map(|number| number.to_string()))
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A member that is a reference of ours.
+pub(super) fn reference(value: &Value, name: &str) -> Option<Reference> {
+    text(value, name).and_then(Reference::parse)
+}
+
+/// A time: seconds or milliseconds since 1970, as a number or a text.
+pub(super) fn time(value: Option<&Value>) -> Option<Timestamp> {
+    let number = match value? {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }?;
+    let (seconds, ms) =
+        if number > LARGEST_SECONDS { (number / 1000, number) } else { (number, number.checked_mul(1000)?) };
+    (seconds >= EARLIEST).then(|| Timestamp::from_millisecond(ms).ok()).flatten()
+}
+
+/// A number of a person: digits, with or without `+` and what follows an `@`.
+pub(super) fn number(value: &Value, name: &str) -> Option<Msisdn> {
+    let written = match value.get(name)? {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    let digits = written.split('@').next().unwrap_or_default().trim();
+    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().and_then(Msisdn::from_digits)
+}
+
+/// A member that is a list where it is there at all.
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> Result<&'a [Value], Unreadable> {
+    match value.get(name) {
+        None | Some(Value::Null) => Ok(&[]),
+        Some(Value::Array(items)) => Ok(items),
+        Some(_) => Err(Unreadable::Shape),
+    }
+}
+
+/// A member that is an object where it is there at all.
+pub(super) fn object<'a>(value: &'a Value, name: &str) -> Result<Option<&'a Value>, Unreadable> {
+    match value.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(member @ Value::Object(_)) => Ok(Some(member)),
+        Some(_) => Err(Unreadable::Shape),
+    }
+}
+
+/// A word without case and without what separates its parts: `NOT-SENT`, `not_sent` and `not sent` are one.
+pub(super) fn word(text: &str) -> String {
+    text.trim().to_lowercase().replace(['-', '_'], " ")
+}
+
+/// A completed form as it came, and the reference in it. `written` is a text that holds JSON, or the JSON itself; what is no
+/// JSON is kept as the text. Members of ours that came back are left out.
+pub(super) fn form(written: &Value) -> (Value, Option<Reference>) {
+    let form = match written {
+        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| written.clone()),
+        other => other.clone(),
+    };
+    let ours = ["flow_token", campaign::LIPACHAT_REFERENCE];
+    let reference = ours.iter().find_map(|name| reference(&form, name));
+    let mut form = storable(form);
+    if let Value::Object(members) = &mut form {
+        members.retain(|name, value| !(ours.contains(&name.as_str()) && value.is_string()));
+    }
+    (form, reference)
+}
+
+/// Without the sign NUL, which no database column takes.
+fn storable(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.replace('\0', "")),
+        Value::Array(items) => Value::Array(items.into_iter().map(storable).collect()),
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(name, item)| (name.replace('\0', ""), storable(item)));
+            Value::Object(members.collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_time_is_read_in_every_form_and_a_wrong_one_is_none() {
+        let noon = Some("2024-08-05T05:11:05Z".parse().unwrap());
+        for value in
+            [json!("1722834665"), json!(1_722_834_665), json!("1722834665000"), json!(1_722_834_665_000_i64)]
+        {
+            assert_eq!(time(Some(&value)), noon, "{value}");
+        }
+        for value in [
+            json!(null),
+            json!(""),
+            json!("soon"),
+            json!(-1),
+            json!(0),
+            json!(7.5),
+            json!([]),
+            json!(i64::MAX),
+        ] {
+            assert_eq!(time(Some(&value)), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_in_every_form() {
+        for value in [
+            json!("254700000001"),
+            json!("+254700000001"),
+            json!(254_700_000_001_u64),
+            json!("254700000001@c.us"),
+        ] {
+            assert_eq!(number(&json!({"n": value}), "n"), Msisdn::from_digits(254_700_000_001), "{value}");
+        }
+        for value in [json!("12345@g.us"), json!("anna"), json!(""), json!(null), json!("1-1@g.us")] {
+            assert_eq!(number(&json!({"n": value}), "n"), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_read_whatever_it_is() {
+        let token = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let written = json!({"flow_token": token, "rating": "4", "a\0b": "c\0d"}).to_string();
+        let (form_read, reference) = form(&json!(written));
+        assert_eq!((form_read, reference.is_some()), (json!({"rating": "4", "ab": "cd"}), true));
+        for (written, read) in [
+            (json!("no JSON"), json!("no JSON")),
+            (json!("[1]"), json!([1])),
+            (json!("7"), json!(7)),
+            (json!({"flow_token": "of somebody else"}), json!({})),
+        ] {
+            assert_eq!(form(&written), (read, None));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_time_is_read_without_a_panic(number: i64, text: String) {
+            time(Some(&json!(number)));
+            time(Some(&json!(number.to_string())));
+            time(Some(&json!(text)));
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! LipaChat's posts.
+#![no_main]
+
+use campaign::Provider;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| fuzz::read(Provider::LipaChat, data));

@@ -1,0 +1,7 @@
+//! 1msg's posts.
+#![no_main]
+
+use campaign::Provider;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| fuzz::read(Provider::OneMsg, data));
