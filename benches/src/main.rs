@@ -14,6 +14,7 @@ mod memory;
 mod output;
 mod pipeline;
 mod protocols;
+mod receipts;
 mod services;
 mod stand;
 mod usage;
@@ -65,6 +66,8 @@ enum Question {
     Import,
     /// What each step could do alone on the same services
     Ceilings,
+    /// How many receipts a server takes in, and how long an answer takes
+    Receipts,
     /// Whether memory stays flat over a long list
     Memory,
     /// What HTTP/2 would change
@@ -121,6 +124,10 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         if asked(Question::Ceilings) {
             line(format!("\nrun {run} of {}: ceilings", args.runs));
             ceilings::run(&services, &flowcast, args.recipients, &mut figures).await?;
+        }
+        if asked(Question::Receipts) {
+            line(format!("\nrun {run} of {}: receipts", args.runs));
+            receipts::run(&services, &flowcast, args.recipients, &mut figures).await?;
         }
     }
     for run in 1..=args.runs {

@@ -351,6 +351,15 @@ pub(crate) struct Simulator {
     /// How long every answer takes, such as 50ms
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) latency: Option<Duration>,
+    /// Where to post what becomes of the messages: what 'flowcast sender webhook' prints, in plain http
+    #[arg(long, value_name = "http://HOST:PORT/PATH")]
+    pub(crate) webhook_url: Option<String>,
+    /// File that says at what rates what becomes of them (TOML); without it all are delivered and read
+    #[arg(long, value_name = "FILE", requires = "webhook_url")]
+    pub(crate) webhook_rates: Option<PathBuf>,
+    /// Environment variable with the secret to post with: Meta's app secret, or user:password
+    #[arg(long, value_name = "VAR", requires = "webhook_url")]
+    pub(crate) webhook_secret_env: Option<String>,
 }
 
 #[derive(ClapArgs)]

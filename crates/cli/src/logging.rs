@@ -8,7 +8,10 @@ use crate::args::{Args, Command, LogFormat};
 
 /// Starts logging. The long-running roles say what they do; commands only what went wrong.
 pub(crate) fn start(args: &Args) {
-    let is_role = matches!(args.command, Command::Producer | Command::Consumer | Command::Simulator(_));
+    let is_role = matches!(
+        args.command,
+        Command::Producer | Command::Consumer | Command::Server | Command::Simulator(_)
+    );
     // What lapin logs of a broken connection, the broker crate says in its own words.
     let default = if is_role { "info,lapin=off" } else { "error,lapin=off" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

@@ -1,5 +1,6 @@
 //! The long-running roles, and what prepares them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -91,6 +92,10 @@ pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
     if let Some(name) = args.api_key_env {
         config.api_key = keys::resolve(&format!("env:{name}")).map_err(Refused)?;
     }
+    if let Some(url) = args.webhook_url {
+        config.webhook =
+            Some(webhook(url, args.webhook_rates.as_deref(), args.webhook_secret_env.as_deref())?);
+    }
     let shutdown = shutdown::on_signal()?;
     let provider = config.provider;
     let running = simulator::Simulator::start(config).await?;
@@ -101,6 +106,23 @@ pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
     shutdown.cancelled().await;
     running.shutdown().await;
     Ok(())
+}
+
+/// Where the simulator posts to, and at what rates what happens.
+fn webhook(url: String, rates: Option<&Path>, secret: Option<&str>) -> anyhow::Result<simulator::Webhook> {
+    let mut webhook = match rates {
+        None => simulator::Webhook::default(),
+        Some(file) => {
+            let wrong = |error: &dyn std::fmt::Display| Refused(format!("{}: {error}", file.display()));
+            let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+            toml::from_str(&text).map_err(|error| wrong(&error))?
+        }
+    };
+    webhook.url = url;
+    if let Some(name) = secret {
+        webhook.secret = Some(keys::resolve_secret(&format!("env:{name}")).map_err(Refused)?);
+    }
+    Ok(webhook)
 }
 
 /// Postgres, with tables of this version.

@@ -25,8 +25,8 @@ use crate::committer::Committer;
 use crate::config::Config;
 use crate::hook::{self, Desk};
 use crate::limit::BadRequests;
-use crate::senders::{Secrets, Senders};
-use crate::upkeep::{Pulse, Refusals, Upkeep};
+use crate::senders::Secrets;
+use crate::upkeep::Upkeep;
 
 /// After a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -66,23 +66,21 @@ impl Server {
         let config = setup.config.clone();
         let references = store.reference_key().await?;
         let (queue, waiting) = mpsc::channel(config.queue);
-        let (senders, refusals, pulse) = (Arc::default(), Arc::default(), Arc::default());
+        let upkeep = Upkeep::new(store.clone(), config.clone(), setup.secrets);
         let desk = Desk {
-            senders: Arc::<Senders>::clone(&senders),
+            senders: Arc::clone(&upkeep.senders),
             references,
             overrides: setup.overrides,
-            refusals: Arc::<Refusals>::clone(&refusals),
-            pulse: Arc::<Pulse>::clone(&pulse),
+            refusals: Arc::clone(&upkeep.refusals),
+            pulse: Arc::clone(&upkeep.pulse),
             bad: BadRequests::new(config.bad_requests),
             queue,
             room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
             config: config.clone(),
         };
-        let committer = Committer { store: store.clone(), queue: Arc::new(Mutex::new(waiting)) };
+        let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)) };
         let committers: JoinSet<()> = (0..config.committers).map(|_| committer.clone().run()).collect();
         drop(committer);
-        let upkeep =
-            Upkeep { store, config: config.clone(), secrets: setup.secrets, senders, refusals, pulse };
         let stop_upkeep = CancellationToken::new();
         let upkeep = tokio::spawn(upkeep.run(stop_upkeep.clone()));
         // The router holds the only end of the queue: when the last connection is gone, the committers end.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use campaign::SenderId;
-use store::{Error, Store};
+use store::{Error, Store, WebhookRow};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,8 @@ use crate::senders::{Secrets, Senders};
 
 /// How often senders are read, and what could not be matched is looked up again.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often secrets are looked for again, so that a new one is found.
+const FIND_EVERY: Duration = Duration::from_mins(1);
 /// How often old things are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
 /// Without an answer of Postgres for so long the server is not healthy.
@@ -68,14 +70,23 @@ pub(crate) struct Upkeep {
     pub(crate) senders: Arc<Senders>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) pulse: Arc<Pulse>,
+    forgotten_at: Option<Instant>,
+    /// The senders as they were read last, and when their secrets were looked for.
+    rows: Vec<WebhookRow>,
+    found_at: Option<Instant>,
 }
 
 impl Upkeep {
+    pub(crate) fn new(store: Store, config: Config, secrets: Arc<Secrets>) -> Self {
+        let (senders, refusals, pulse) = (Arc::default(), Arc::default(), Arc::default());
+        let (forgotten_at, rows, found_at) = (None, Vec::new(), None);
+        Self { store, config, secrets, senders, refusals, pulse, forgotten_at, rows, found_at }
+    }
+
     /// Works until told to stop; what was refused is counted to the last.
-    pub(crate) async fn run(self, stop: CancellationToken) {
-        let mut forgotten_at: Option<Instant> = None;
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         loop {
-            if let Err(error) = self.round(&mut forgotten_at).await {
+            if let Err(error) = self.round().await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the server's upkeep waits: {error}"
@@ -94,16 +105,21 @@ impl Upkeep {
         }
     }
 
-    async fn round(&self, forgotten_at: &mut Option<Instant>) -> Result<(), Error> {
-        self.senders.replace(self.store.webhooks().await?, &*self.secrets).await;
+    async fn round(&mut self) -> Result<(), Error> {
+        // Before the first sender is known, for what is posted then needs the table of the day.
+        if self.forgotten_at.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
+            self.store.keep_webhooks(self.config.keep_bodies).await?;
+            self.forgotten_at = Some(Instant::now());
+        }
+        let rows = self.store.webhooks().await?;
+        let is_old = self.found_at.is_none_or(|at| at.elapsed() > FIND_EVERY);
+        if is_old || rows != self.rows {
+            self.senders.replace(rows.clone(), &*self.secrets).await;
+            (self.rows, self.found_at) = (rows, Some(Instant::now()));
+        }
         self.pulse.beat();
         self.store.match_orphans().await?;
-        self.count().await?;
-        if forgotten_at.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
-            self.store.keep_webhooks(self.config.keep_bodies).await?;
-            *forgotten_at = Some(Instant::now());
-        }
-        Ok(())
+        self.count().await
     }
 
     async fn count(&self) -> Result<(), Error> {

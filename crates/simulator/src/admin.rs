@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::desk::Desk;
 use crate::reply::Reply;
-use crate::{Controls, Error, Fault, Latency, Ledger, RateLimit};
+use crate::{Controls, Error, Fault, Latency, Ledger, RateLimit, Webhook};
 
 /// How many entries are given if no limit is asked for, and at most.
 const DEFAULT_ENTRIES: usize = 1_000;
@@ -58,6 +58,7 @@ fn read(ledger: &Ledger, controls: &Controls, path: &str, query: &str) -> Answer
             Some(_) => Err(Error::invalid("accepted must be true or false")),
         }),
         "faults" => Some(to_json(200, &controls.faults())),
+        "webhook" => Some(to_json(200, &controls.returned())),
         _ => None,
     }
 }
@@ -81,6 +82,11 @@ fn change(controls: &Controls, method: &Method, path: &str, body: &[u8]) -> Answ
             controls.set_rate_limit(rate_limit);
             to_json(200, &json!({"rate_limit": rate_limit}))
         })),
+        ("PUT", "webhook") => Some(
+            parse::<Option<Webhook>>(body)
+                .and_then(|webhook| controls.set_webhook(webhook))
+                .and_then(|()| to_json(200, &controls.returned())),
+        ),
         ("POST", "faults") => Some(
             parse::<Fault>(body)
                 .and_then(|fault| controls.inject(fault))

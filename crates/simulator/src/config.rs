@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, Msisdn, Provider, RateLimit};
+use crate::{Fault, Msisdn, Provider, RateLimit, Webhook};
 
 /// Everything the simulator is started with; `Default` is an endless, fast and faultless provider on a free loopback port.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub seed: u64,
     /// The faults that are on from the start; default none.
     pub faults: Vec<Fault>,
+    /// Where what becomes of accepted messages is posted; default none, which is nowhere.
+    pub webhook: Option<Webhook>,
 }
 
 impl Default for Config {
@@ -54,6 +56,7 @@ impl Default for Config {
             idle_timeout: None,
             seed: 1,
             faults: Vec::new(),
+            webhook: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::desk::Desk;
 use crate::window::Gauge;
-use crate::{ArmedFault, Error, Fault, Latency, RateLimit};
+use crate::{ArmedFault, Error, Fault, Latency, RateLimit, Returned, Webhook};
 
 /// Changes a running simulator; cheap to clone. Every change holds from the next request on.
 #[derive(Clone)]
@@ -57,6 +57,16 @@ impl Controls {
     /// Switches all faults off.
     pub fn clear_faults(&self) {
         self.desk.state().faults.clear();
+    }
+
+    /// Posts what becomes of messages to this address from now on; `None` is nowhere.
+    pub fn set_webhook(&self, webhook: Option<Webhook>) -> Result<(), Error> {
+        self.desk.set_webhook(webhook)
+    }
+
+    /// What was posted so far to the present address.
+    pub fn returned(&self) -> Returned {
+        self.desk.returned()
     }
 
     /// Makes everything as it was at the start, with an empty ledger; only the clock goes on.

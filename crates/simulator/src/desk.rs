@@ -8,16 +8,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
 use crate::book::{Book, Entered};
 use crate::connection::Link;
 use crate::dice::Dice;
 use crate::fault::{Effect, ResetPoint, Stage};
 use crate::injector::Injector;
+use crate::news::Message;
 use crate::outcome::{ACCEPTED, LOW_BALANCE, OutcomeId, Outcomes, RATE_LIMITED};
+use crate::postman::Postman;
 use crate::provider::{Accepted, Examined, Finding, Rules, rules};
 use crate::window::Gauge;
-use crate::{Config, Error, Latency, Msisdn};
+use crate::{Config, Error, Latency, Msisdn, Returned, Webhook};
 
 /// All there is of a running simulator besides its connections.
 pub(crate) struct Desk {
@@ -27,6 +30,8 @@ pub(crate) struct Desk {
     pub(crate) in_flight: AtomicU64,
     start: Instant,
     state: Mutex<State>,
+    postman: Mutex<Option<Postman>>,
+    stop: CancellationToken,
 }
 
 /// What changes from request to request.
@@ -55,11 +60,14 @@ pub(crate) struct Decision {
 }
 
 impl Desk {
-    pub(crate) fn new(config: Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: Config, stop: CancellationToken) -> Result<Self, Error> {
+        let postman = config.webhook.clone().map(|webhook| Postman::new(&config, webhook, stop.clone()));
+        let postman = Mutex::new(postman.transpose()?);
         let rules = rules(&config);
         let outcomes = Outcomes::new(rules.outcomes());
         let state = Mutex::new(State::new(&config, &outcomes)?);
-        Ok(Self { config, rules, outcomes, in_flight: AtomicU64::new(0), start: Instant::now(), state })
+        let (in_flight, start) = (AtomicU64::new(0), Instant::now());
+        Ok(Self { config, rules, outcomes, in_flight, start, state, postman, stop })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -70,6 +78,23 @@ impl Desk {
     pub(crate) fn reset(&self) -> Result<(), Error> {
         *self.state() = State::new(&self.config, &self.outcomes)?;
         Ok(())
+    }
+
+    /// Posts what becomes of messages to another address from now on, or nowhere.
+    pub(crate) fn set_webhook(&self, webhook: Option<Webhook>) -> Result<(), Error> {
+        let postman =
+            webhook.map(|webhook| Postman::new(&self.config, webhook, self.stop.clone())).transpose()?;
+        *self.postman() = postman;
+        Ok(())
+    }
+
+    /// What was posted so far to the present address.
+    pub(crate) fn returned(&self) -> Returned {
+        self.postman().as_ref().map(Postman::returned).unwrap_or_default()
+    }
+
+    fn postman(&self) -> MutexGuard<'_, Option<Postman>> {
+        self.postman.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn in_flight(&self) -> u64 {
@@ -93,9 +118,14 @@ impl Desk {
         let entered =
             Entered { arrival_us, peer_port, status: status.unwrap_or(0), outcome: verdict.outcome, fault };
         let echo = if verdict.told == ACCEPTED { self.rules.echo(&examined) } else { None };
+        let (reference, flow_token) = (examined.reference.clone(), examined.flow_token.clone());
         state.book.enter(examined, entered);
         let (salt, sequence) = (state.salt, state.book.len());
         drop(state);
+        if let (ACCEPTED, Some(postman)) = (verdict.outcome, &*self.postman()) {
+            let id = self.rules.message_id(salt, sequence);
+            postman.tell(&Message { id, recipient, reference, flow_token });
+        }
 
         let accepted_body = (verdict.told == ACCEPTED)
             .then(|| Accepted { message_id: self.rules.message_id(salt, sequence), recipient, echo })

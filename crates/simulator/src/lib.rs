@@ -2,7 +2,8 @@
 //!
 //! It answers like the provider's own documentation says, validates every field it is sent, and keeps a ledger of every
 //! request that arrived, so that a rehearsal or a test can say who was sent what, when and how often. It has a balance that
-//! runs out, a rate limit, and faults that can be switched on and off while it runs.
+//! runs out, a rate limit, and faults that can be switched on and off while it runs. What became of the messages it posts back to
+//! a [`Webhook`]: receipts, completed forms, opt-outs, in order or not.
 //!
 //! Invariants:
 //! - It is an independent reading of the vendor's page and shares no code with the `whatsapp` crate, which it checks.
@@ -41,6 +42,8 @@
 //! | `GET /_admin/faults` | every [`ArmedFault`] |
 //! | `POST /_admin/faults` | adds a [`Fault`], answers the [`ArmedFault`] |
 //! | `DELETE /_admin/faults`, `/_admin/faults/{id}` | removes all, or one |
+//! | `PUT /_admin/webhook` | [`Webhook`]: where what becomes of messages is posted, `null` is nowhere |
+//! | `GET /_admin/webhook` | [`Returned`]: what was posted so far |
 //! | `POST /_admin/reset` | as it was at the start, with an empty ledger |
 
 mod admin;
@@ -63,12 +66,15 @@ mod message;
 mod meta;
 mod meta_outcomes;
 mod msisdn;
+mod news;
 mod one_msg;
 mod outcome;
+mod postman;
 mod provider;
 mod reply;
 mod server;
 mod stamp;
+mod webhook;
 mod window;
 
 pub use config::{Config, Latency};
@@ -79,4 +85,5 @@ pub use ledger::{Entry, Ledger, Recipient, Summary};
 pub use msisdn::Msisdn;
 pub use provider::Provider;
 pub use server::{Running, Simulator};
+pub use webhook::{Returned, Webhook};
 pub use window::{RateLimit, max_in_window};

@@ -25,11 +25,11 @@ impl Simulator {
     /// Starts to listen, on the tokio runtime that it is called on.
     pub async fn start(config: Config) -> Result<Running, Error> {
         let address = config.listen;
-        let desk = Arc::new(Desk::new(config)?);
+        let stop = CancellationToken::new();
+        let desk = Arc::new(Desk::new(config, stop.clone())?);
         let unavailable = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(unavailable)?;
         let addr = listener.local_addr().map_err(unavailable)?;
-        let stop = CancellationToken::new();
         let server = tokio::spawn(accept(listener, Arc::clone(&desk), stop.clone()));
         tracing::info!(%addr, provider = %desk.config.provider, "simulator listens");
         Ok(Running { addr, desk, stop: stop.drop_guard(), server })

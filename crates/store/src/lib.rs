@@ -51,6 +51,7 @@ pub use ingest::{
 };
 pub use outcomes::{Recorded, RecordedOutcome};
 pub use permits::{Leased, LeasedAt, leased_at};
+pub use receipts::ReceiptCounts;
 pub use reports::{CampaignReport, ErrorReport};
 pub use schema::Migrated;
 pub use senders::{DailyCap, NewSender, SenderRow};

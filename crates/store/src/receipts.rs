@@ -10,6 +10,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
+use crate::connection::Store;
 use crate::error::Error;
 use crate::ingest::{ConsentRow, InboundRow, ReceiptRow};
 
@@ -114,4 +115,29 @@ pub(crate) async fn stopped(
         Some(ConsentRow { inbound, consent: Consent::OptedOut, is_by_provider: true })
     });
     Ok(said.collect())
+}
+
+/// How many of a campaign's recipients the provider reported something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptCounts {
+    /// Sent, delivered or read.
+    pub sent: i64,
+    /// Delivered or read.
+    pub delivered: i64,
+    /// Read.
+    pub read: i64,
+    /// Failed, and not delivered by another attempt.
+    pub failed: i64,
+}
+
+impl Store {
+    /// Counts the receipts of a campaign; it reads all of them.
+    pub async fn receipt_counts(&self, campaign: CampaignId) -> Result<ReceiptCounts, Error> {
+        let select = "
+            select count(sent_at), count(delivered_at), count(read_at),
+                count(*) filter (where failed_at is not null and delivered_at is null)
+            from receipt where campaign_id = $1";
+        let row = self.own_client().await?.query_one(select, &[&campaign.0]).await?;
+        Ok(ReceiptCounts { sent: row.get(0), delivered: row.get(1), read: row.get(2), failed: row.get(3) })
+    }
 }

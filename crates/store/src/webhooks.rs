@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// The webhook of one sender. `path` and `verify_token` are secrets of a kind: they are printed to the operator and never
 /// logged.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookRow {
     /// The sender.
     pub sender: SenderId,

@@ -116,13 +116,13 @@ async fn rabbitmq_away_for_five_minutes_is_waited_out_in_the_same_memory() {
     proxy.reset();
     let until = Instant::now() + RABBITMQ_AWAY;
     under.told("queue_away").await;
-    let before: Vec<u64> = under.processes.iter().map(|process| memory(process.pid())).collect();
+    let before: Vec<u64> = under.processes.iter().map(|process| memory(process.id())).collect();
     let mut most = before.clone();
     let mut looks = interval(Duration::from_secs(1));
     while Instant::now() < until {
         looks.tick().await;
         for (most, process) in most.iter_mut().zip(&under.processes) {
-            *most = (*most).max(memory(process.pid()));
+            *most = (*most).max(memory(process.id()));
         }
     }
     println!(

@@ -14,5 +14,7 @@ mod privacy;
 mod providers;
 mod queue;
 mod rates;
+mod receipts;
+mod receiving;
 mod unknown;
 mod world;

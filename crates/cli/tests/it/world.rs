@@ -331,10 +331,11 @@ impl Process {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).unwrap();
+        kill(self.id(), signal).unwrap();
     }
 
-    pub(crate) fn pid(&self) -> Pid {
+    /// Its process id.
+    pub(crate) fn id(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap())
     }
 
