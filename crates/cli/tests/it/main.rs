@@ -5,6 +5,7 @@ mod asleep;
 mod audit;
 mod campaigns;
 mod gate;
+mod launch;
 mod lists;
 mod mistakes;
 mod outages;
