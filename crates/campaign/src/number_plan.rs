@@ -33,8 +33,8 @@ struct Region {
     /// What is dialled first within the country.
     prefix: Option<String>,
     prefix_pattern: Option<Regex>,
-    /// The prefix is these digits and nothing else.
-    has_plain_prefix: bool,
+    /// What is dialled is not only cut off but rewritten.
+    is_rewritten: bool,
     /// What is dialled first to call abroad.
     abroad: Option<Regex>,
 }
@@ -74,14 +74,10 @@ pub(crate) fn national(digits: &str, country: Country) -> Option<u64> {
         Some(national) => national,
         None => digits,
     };
-    let significant = if region.has_prefix(national) {
-        let without = national.strip_prefix(region.prefix.as_deref()?).filter(|_| region.has_plain_prefix)?;
-        let is_long_enough = region.general.lengths & bit(without.len()) != 0;
-        Some(without).filter(|_| is_long_enough && !region.has_prefix(without))?
-    } else {
-        national
-    };
-    let is_known = !significant.starts_with('0')
+    let significant = region.without_prefix(national)?;
+    let is_long_enough = significant.len() == national.len() || region.general.takes(significant.len());
+    let is_known = is_long_enough
+        && !significant.starts_with('0')
         && code.len() + significant.len() <= MOST_DIGITS
         && plan.region_of(significant)?.has(significant);
     let shift = 10_u64.checked_pow(u32::try_from(significant.len()).ok()?)?;
@@ -128,8 +124,6 @@ impl Region {
         ];
         let prefix = metadata.national_prefix().map(ToOwned::to_owned);
         let prefix_pattern = metadata.national_prefix_for_parsing();
-        let is_plain = prefix_pattern.is_some_and(|pattern| Some(pattern.as_str()) == prefix.as_deref())
-            && metadata.national_prefix_transform_rule().is_none();
         Ok(Self {
             id: metadata.id().to_owned(),
             leading: metadata.leading_digits().map(|pattern| compile(pattern.as_str())).transpose()?,
@@ -137,7 +131,7 @@ impl Region {
             kinds: kinds.into_iter().flatten().map(Shape::read).collect::<Result<_, _>>()?,
             prefix,
             prefix_pattern: prefix_pattern.map(|pattern| compile(pattern.as_str())).transpose()?,
-            has_plain_prefix: is_plain,
+            is_rewritten: metadata.national_prefix_transform_rule().is_some(),
             abroad: metadata.international_prefix().map(|pattern| compile(pattern.as_str())).transpose()?,
         })
     }
@@ -145,6 +139,21 @@ impl Region {
     /// Whether this is a number of the country.
     fn has(&self, national: &str) -> bool {
         self.general.fits(national) && self.kinds.iter().any(|kind| kind.fits(national))
+    }
+
+    /// The number without what is only dialled within the country, where that is sure.
+    fn without_prefix<'a>(&self, national: &'a str) -> Option<&'a str> {
+        let rest = match (&self.prefix_pattern, &self.prefix) {
+            (Some(pattern), _) => match pattern.find(national.as_bytes()) {
+                Some(_) if self.is_rewritten => return None,
+                Some(found) => national.get(found.end()..)?,
+                None => national,
+            },
+            (None, Some(prefix)) => national.strip_prefix(prefix.as_str()).unwrap_or(national),
+            (None, None) => national,
+        };
+        let is_there_again = self.prefix.as_ref().is_some_and(|prefix| rest.starts_with(prefix.as_str()));
+        (!is_there_again).then_some(rest)
     }
 
     /// Whether the number begins with what is only dialled within the country, or might.
@@ -163,8 +172,11 @@ impl Shape {
     }
 
     fn fits(&self, national: &str) -> bool {
-        (self.lengths == 0 || self.lengths & bit(national.len()) != 0)
-            && self.pattern.is_match(national.as_bytes())
+        self.takes(national.len()) && self.pattern.is_match(national.as_bytes())
+    }
+
+    fn takes(&self, length: usize) -> bool {
+        self.lengths == 0 || self.lengths & bit(length) != 0
     }
 }
 
@@ -176,4 +188,19 @@ fn bit(length: usize) -> u32 {
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     let anchored = format!("^(?:{pattern})");
     RegexBuilder::new(&anchored).unicode(false).ignore_whitespace(true).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_forms_of_a_number_are_decided_here() {
+        let kenya: Country = "KE".parse().unwrap();
+        assert_eq!(international("254712000001"), Some(254_712_000_001));
+        for written in ["0712000001", "712000001", "254712000001"] {
+            assert_eq!(national(written, kenya), Some(254_712_000_001), "{written}");
+        }
+        assert_eq!(international("254012000001"), None);
+    }
 }

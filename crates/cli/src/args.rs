@@ -259,8 +259,13 @@ pub(crate) enum CampaignCommand {
     List,
     /// Import a list: CSV, Excel (.xlsx) or JSON Lines, also gzip'ed; its first row names the columns
     Import(Box<CampaignImport>),
-    /// Say whether a campaign could be started, and if not, why
-    Check { id: CampaignId },
+    /// Say whether a campaign could be started, whom it would reach, how long it would take, and what they would get
+    Check {
+        id: CampaignId,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Start a campaign
     Start { id: CampaignId },
     /// Pause a campaign everywhere; nobody is lost

@@ -9,7 +9,7 @@ use crate::args::{CampaignCommand, CampaignResolve, Unknown};
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
 use crate::settings::Settings;
-use crate::{imports, progress, reports};
+use crate::{imports, launch, progress, reports};
 
 const OPERATOR: &str = "operator";
 
@@ -28,11 +28,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
         }
         CampaignCommand::List => list(&store).await,
         CampaignCommand::Import(import) => imports::run(&store, *import).await,
-        CampaignCommand::Check { id } => {
-            check(&store, id).await?;
-            line(format!("campaign {id} can be started"));
-            Ok(())
-        }
+        CampaignCommand::Check { id, json } => launch::run(&store, id, json).await,
         CampaignCommand::Start { id } => start(&store, id).await,
         CampaignCommand::Pause { id } => pause(&store, id).await,
         CampaignCommand::Resume { id } => resume(&store, id).await,

@@ -10,6 +10,7 @@ mod exit;
 mod import_progress;
 mod imports;
 mod keys;
+mod launch;
 mod list_args;
 mod logging;
 mod output;

@@ -1,8 +1,11 @@
 //! Campaigns: their definition and the steps of their life.
 
+use std::pin::pin;
+
 use campaign::{
-    CampaignId, CampaignState, Deadline, Definition, Opening, RecipientState, SenderId, WhenOver,
+    CampaignId, CampaignState, Deadline, Definition, Opening, RecipientState, SenderId, Variables, WhenOver,
 };
+use futures::TryStreamExt;
 use jiff::Timestamp;
 use tokio_postgres::types::{Json, ToSql};
 
@@ -88,6 +91,31 @@ impl Store {
             group by v.name order by v.name";
         let rows = client.query(select, &[&id.0, &variables]).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+    }
+
+    /// Hands over the place and the variables of each recipient who was not sent to yet, in the order of the list.
+    pub async fn each_recipient(
+        &self,
+        id: CampaignId,
+        mut each: impl FnMut(i32, Variables),
+    ) -> Result<(), Error> {
+        let select =
+            "select seq, variables from recipient where campaign_id = $1 and state = 'pending' order by seq";
+        let client = self.own_client().await?;
+        let mut rows = pin!(client.query_raw(select, [&id.0]).await?);
+        while let Some(row) = rows.try_next().await? {
+            each(row.get(0), row.try_get::<_, Json<Variables>>(1).map_err(Error::unreadable)?.0);
+        }
+        Ok(())
+    }
+
+    /// How many recipients who were not sent to yet are on the suppression list.
+    pub async fn suppressed_recipients(&self, id: CampaignId) -> Result<i64, Error> {
+        let select = "
+            select count(*) from recipient r where campaign_id = $1 and state = 'pending' and exists (
+                select from suppression p join campaign c on c.id = $1
+                where p.msisdn = r.msisdn and (p.sender_id is null or p.sender_id = c.sender_id))";
+        Ok(self.own_client().await?.query_one(select, &[&id.0]).await?.get(0))
     }
 
     /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends. The first start fixes the

@@ -6,6 +6,7 @@ mod audit;
 mod campaigns;
 mod gate;
 mod hours;
+mod launch;
 mod lists;
 mod mistakes;
 mod outages;
