@@ -22,7 +22,7 @@ use crate::stand::Stand;
 use crate::usage;
 
 /// Connections of the provider.
-const CONNECTIONS: u32 = 64;
+const CONNECTIONS: u32 = 256;
 /// The goal, and the half of it at which the answer is timed.
 const HALF_OF_GOAL: u32 = 5_000;
 const STATUSES: [&str; 3] = ["sent", "delivered", "read"];

@@ -260,10 +260,17 @@ async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Stores what is news of a template or a flow: another state than the last one, and not older.
 async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<usize>, Error> {
     let insert = "
         insert into provider_notice (sender_id, about, name, status, noticed_at)
-        values ($1, $2, $3, $4, least(coalesce($5, now()), now())) on conflict do nothing";
+        select $1, $2, $3, $4, least(coalesce($5, clock_timestamp()), clock_timestamp())
+        where not exists (
+            select from (
+                select status, noticed_at from provider_notice
+                where sender_id = $1 and about = $2 and name = $3 order by noticed_at desc limit 1
+            ) last where last.status = $4 or last.noticed_at > $5)
+        on conflict do nothing";
     let mut new = Vec::new();
     for (place, NoticeRow { sender, about, name, status, at, .. }) in notices.iter().enumerate() {
         let prepared = tx.prepare_cached(insert).await?;

@@ -253,7 +253,7 @@ async fn bad_input_is_refused_with_a_line_without_personal_data_and_only_counted
     assert_eq!(request(receiving.at, ("GET", &receiving.path), &[], b"").await.unwrap().0, 403);
     assert_eq!(world.count("select count(*) from webhook_body").await, 0);
     assert_eq!(world.count("select count(*) from receipt").await, 0);
-    world.until("select sum(n)::bigint from webhook_count", 10).await;
+    world.until("select coalesce(sum(n), 0)::bigint from webhook_count", 10).await;
     // A replay is what a provider does that saw no answer: taken, and stored once.
     assert_eq!(receiving.post(&good).await, Some(200));
     assert_eq!(receiving.post(&good).await, Some(200));
@@ -312,5 +312,39 @@ async fn password_and_source_are_asked_of_providers_that_sign_nothing() {
     let old = receiving.path.clone();
     world.ok(&["sender", "set", "ke-main", "--new-webhook-path"]).await;
     assert!(!world.ok(&["sender", "webhook", "ke-main"]).await.contains(old.trim_start_matches("/webhook/")));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_holds_for_everybody_closes_its_gate_unless_it_is_old() {
+    // One committer does what follows from a post before it takes the next one in.
+    let (world, receiving, key) = of_meta("back_stops", 2, &[("FLOWCAST_SERVER_COMMITTERS", "1")]).await;
+    world.ok(&["campaign", "start", "1"]).await;
+    let now = world.count("select extract(epoch from now())::bigint").await;
+    let unpaid = |at: i64| {
+        let reference = key.seal(CampaignId(1), Seq(1)).to_string();
+        let status = json!({"id": "wamid.1", "status": "failed", "timestamp": at.to_string(),
+            "biz_opaque_callback_data": reference, "errors": [{"code": 131_042}]});
+        json!({"entry": [{"changes": [{"field": "messages", "value": {"statuses": [status]}}]}]}).to_string()
+    };
+    let flow = json!({"entry": [{"changes": [{"field": "flows",
+        "value": {"event": "FLOW_STATUS_CHANGE", "flow_id": "1", "new_status": "BLOCKED"}}]}]});
+    let held =
+        |reason: &str| format!("select count(*) from hold where reason = '{reason}' and ended_at is null");
+    assert_eq!(receiving.post(unpaid(now - 3600).as_bytes()).await, Some(200));
+    assert_eq!(receiving.post(flow.to_string().as_bytes()).await, Some(200));
+    world.until(&held("flow_fault"), 1).await;
+    assert_eq!(world.count(&held("payment")).await, 0, "an hour old");
+    assert_eq!(world.count("select count(*) from campaign where state = 'paused'").await, 1);
+    assert_eq!(receiving.post(unpaid(now).as_bytes()).await, Some(200));
+    world.until(&held("payment"), 1).await;
+    world.ok(&["sender", "resume", "ke-main"]).await;
+    assert_eq!(receiving.post(unpaid(now).as_bytes()).await, Some(200));
+    world.ok(&["campaign", "resume", "1"]).await;
+    assert_eq!(receiving.post(flow.to_string().as_bytes()).await, Some(200));
+    assert_eq!(receiving.post(flow.to_string().as_bytes()).await, Some(200));
+    assert_eq!(world.count(&held("payment")).await, 0, "from before the opening");
+    assert_eq!(world.count(&held("flow_fault")).await, 0, "no news");
+    assert_eq!(world.count("select count(*) from provider_notice").await, 1);
     world.close().await;
 }

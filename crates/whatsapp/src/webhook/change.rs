@@ -4,6 +4,7 @@
 //! `message_template_status_update`, `flows` and `user_preferences`.
 
 use campaign::{Consent, ReceiptStatus, Reference};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::value::{self, id, id_or_number, list, number, reference, text, time};
@@ -13,10 +14,10 @@ use super::{Event, Inbound, MessageRef, Notice, Preference, Reader, Receipt, Sub
 const BAD_TEMPLATE: &[&str] = &["rejected", "paused", "disabled"];
 const BAD_FLOW: &[&str] = &["blocked", "throttled", "deprecated"];
 
-/// Reads one change; `known` is the reference that stands beside it, where a provider wraps it.
+/// Reads one change; beside it stand our reference, where a provider wraps it, and the time of the whole entry.
 pub(super) fn read(
     change: &Value,
-    known: Option<Reference>,
+    (known, at): (Option<Reference>, Option<Timestamp>),
     reader: &mut Reader<'_>,
 ) -> Result<(), Unreadable> {
     if !change.is_object() {
@@ -30,11 +31,11 @@ pub(super) fn read(
         "messages" => messages(value, known, reader),
         "user_preferences" => preferences(value, reader),
         "message_template_status_update" => {
-            template(value, reader);
+            template(value, at, reader);
             Ok(())
         }
         "flows" => {
-            flow(value, reader);
+            flow(value, at, reader);
             Ok(())
         }
         _ => {
@@ -119,27 +120,32 @@ fn read_message(message: &Value, known: Option<Reference>, reader: &mut Reader<'
     }));
 }
 
-fn template(value: &Value, reader: &mut Reader<'_>) {
+fn template(value: &Value, at: Option<Timestamp>, reader: &mut Reader<'_>) {
     let (name, status) = (text(value, "message_template_name"), text(value, "event"));
-    notice(reader, Subject::Template, name.map(str::to_owned), status);
+    notice(reader, (Subject::Template, at), name.map(str::to_owned), status);
 }
 
-fn flow(value: &Value, reader: &mut Reader<'_>) {
+fn flow(value: &Value, at: Option<Timestamp>, reader: &mut Reader<'_>) {
     if text(value, "event") != Some("FLOW_STATUS_CHANGE") {
         return reader.unknown("unknown_event");
     }
-    notice(reader, Subject::Flow, id_or_number(value, "flow_id"), text(value, "new_status"));
+    notice(reader, (Subject::Flow, at), id_or_number(value, "flow_id"), text(value, "new_status"));
 }
 
 /// A notice, if its parts are there and fit to be kept.
-pub(super) fn notice(reader: &mut Reader<'_>, about: Subject, name: Option<String>, status: Option<&str>) {
+pub(super) fn notice(
+    reader: &mut Reader<'_>,
+    (about, at): (Subject, Option<Timestamp>),
+    name: Option<String>,
+    status: Option<&str>,
+) {
     let is_short = |text: &str| (1..=512).contains(&text.len()) && !text.contains('\0');
     match (name.filter(|name| is_short(name)), status.filter(|status| is_short(status))) {
         (Some(name), Some(status)) => {
             let status = value::word(status);
             let bad = if about == Subject::Template { BAD_TEMPLATE } else { BAD_FLOW };
             let is_bad = bad.contains(&status.as_str());
-            reader.event(Event::Notice(Notice { about, name, status, is_bad, at: None }));
+            reader.event(Event::Notice(Notice { about, name, status, is_bad, at }));
         }
         _ => reader.unknown("unknown_shape"),
     }

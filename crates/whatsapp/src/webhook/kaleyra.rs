@@ -16,7 +16,7 @@ pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadab
     let extra = object(body, "extra_info")?;
     let known = extra.and_then(|extra| reference(extra, "ref"));
     if let Some(change) = object(body, "meta_object")? {
-        return change::read(change, known, reader);
+        return change::read(change, (known, None), reader);
     }
     let Some(status) = text(body, "status") else {
         reader.unknown("unknown_event");

@@ -25,7 +25,7 @@ fn read_one(item: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
         (Some(status), _) => read_status(status, reader),
         (None, Some(template)) => {
             let name = text(template, "templateName").map(str::to_owned);
-            change::notice(reader, Subject::Template, name, text(template, "status"));
+            change::notice(reader, (Subject::Template, None), name, text(template, "status"));
         }
         (None, None) if item.get("from").is_some() => read_message(item, reader),
         (None, None) => reader.unknown("unknown_event"),

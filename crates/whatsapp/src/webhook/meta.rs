@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::value::list;
+use super::value::{self, list};
 use super::{Reader, Unreadable, change};
 
 pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
@@ -15,8 +15,9 @@ pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadab
         reader.unknown("unknown_event");
     }
     for entry in entries {
+        let at = value::time(entry.get("time"));
         for change in list(entry, "changes")? {
-            change::read(change, None, reader)?;
+            change::read(change, (None, at), reader)?;
         }
     }
     Ok(())

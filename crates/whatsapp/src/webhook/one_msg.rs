@@ -19,8 +19,9 @@ pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadab
         reader.unknown("unknown_event");
     }
     for entry in entries {
+        let at = value::time(entry.get("time"));
         for change in list(entry, "changes")? {
-            change::read(change, None, reader)?;
+            change::read(change, (None, at), reader)?;
         }
     }
     for ack in acks {
