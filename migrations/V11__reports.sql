@@ -140,12 +140,14 @@ with t as (
         min(first_at) as first_sent_at, max(last_at) as last_sent_at, max(recorded_at) as last_recorded_at
     from tally_now group by campaign_id
 ), i as (
-    select campaign_id, sum(uploaded) as uploaded, sum(rejected) as rejected, sum(duplicates) as duplicates
+    select campaign_id, sum(uploaded) as uploaded, sum(rejected) as rejected, sum(duplicates) as duplicates,
+        sum(suppressed) as suppressed, sum(excluded) as excluded
     from import group by campaign_id
 )
 select c.id as campaign_id, c.name, s.name as sender, s.provider, c.state, c.created_at, c.started_at, c.finished_at,
     coalesce(i.uploaded, 0)::bigint as uploaded, coalesce(i.rejected, 0)::bigint as rejected,
-    coalesce(i.duplicates, 0)::bigint as duplicates, c.recipients,
+    coalesce(i.duplicates, 0)::bigint as duplicates, coalesce(i.suppressed, 0)::bigint as suppressed,
+    coalesce(i.excluded, 0)::bigint as excluded, c.recipients,
     coalesce(t.pending, 0) as pending, coalesce(t.sending, 0) as sending, coalesce(t.retry, 0) as retry,
     coalesce(t.accepted, 0) as accepted, coalesce(t.failed, 0) as failed, coalesce(t.unknown, 0) as unknown,
     coalesce(t.skipped, 0) as skipped, coalesce(t.expired, 0) as expired, coalesce(t.cancelled, 0) as cancelled,
@@ -159,10 +161,10 @@ left join i on i.campaign_id = c.id
 left join t on t.campaign_id = c.id;
 
 create view report.conservation as
-select campaign_id, uploaded, rejected, duplicates, pending, sending, retry, accepted, failed, unknown, skipped, expired,
-    cancelled,
-    uploaded - rejected - duplicates - pending - sending - retry - accepted - failed - unknown - skipped - expired
-        - cancelled as difference
+select campaign_id, uploaded, rejected, duplicates, suppressed, excluded, pending, sending, retry, accepted, failed, unknown,
+    skipped, expired, cancelled,
+    uploaded - rejected - duplicates - suppressed - excluded - pending - sending - retry - accepted - failed - unknown
+        - skipped - expired - cancelled as difference
 from report.campaign;
 
 create view report.funnel as
@@ -270,6 +272,16 @@ select f.campaign_id, f.seq, f.answered_at, f.asked_at,
     greatest(f.answered_at - f.asked_at, interval '0') as time_to_answer, f.inbound_id, f.answer
 from flow_answer f;
 
+create view report.import as
+select i.id as import_id, i.campaign_id, i.source, i.form, i.uploaded, i.imported, i.duplicates, i.suppressed, i.excluded,
+    i.rejected, i.imported_at
+from import i;
+
+create view report.import_rejection as
+select r.import_id, i.campaign_id, i.source, r.line, r.reason, r.column_name,
+    case when (select report.sees_numbers()) then r.cell end as cell
+from import_rejection r join import i on i.id = r.import_id;
+
 create view report.settlement as
 select s.campaign_id, s.seq, s.from_state, s.to_state, s.settled_by, s.reason, s.provider_message_id, s.settled_at
 from settlement s;
@@ -287,7 +299,8 @@ from dead_letter;
 -- Why somebody waits (promise P7). Of several reasons the one that has to end first.
 create view report.waiting as
 with rest as (
-    select c.id as campaign_id, c.sender_id, c.state, c.started_at, waiting, later, later_until
+    select c.id as campaign_id, c.sender_id, c.state, c.started_at, c.opens_at,
+        may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as may_send, waiting, later, later_until
     from campaign c cross join lateral (
         select coalesce(sum(n), 0)::bigint as waiting from tally_now where campaign_id = c.id and kind in ('pending', 'retry')
     ) r cross join lateral (
@@ -300,18 +313,20 @@ with rest as (
     from hold h left join rest r on r.sender_id = h.sender_id and coalesce(h.campaign_id = r.campaign_id, r.state = 'running')
     where h.ended_at is null and (h.campaign_id is null or r.campaign_id is not null)
 ), late as (
-    select r.campaign_id, r.sender_id, 'retry' as reason, 'refused for now; tried again by the provider''s schedule or ours'
+    select r.campaign_id, r.sender_id, 'retry' as reason, 'refused for now, or in their night; sent to again at their time'
         as detail, null::timestamptz as since, r.later_until as until, null as caused_by, r.later as recipients
     from rest r join sender_gate g using (sender_id) where r.state = 'running' and g.is_open and r.later > 0
 ), ready as (
     select r.campaign_id, r.sender_id,
         case when f.lease_until < clock_timestamp() then 'no_producer'
+            when not r.may_send then 'hours'
             when f.trouble is not null then f.trouble
             when w.seen_at is null or w.seen_at < clock_timestamp() - interval '10 seconds' then 'no_worker'
             when pace_now(g.pace, g.slowed_at) < 1 then 'throttled'
             when g.permits is not null then 'rate'
             else 'queue' end as reason,
-        f.lease_until, f.trouble_since, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.waiting - r.later as recipients
+        f.lease_until, f.trouble_since, w.seen_at, g.slowed_at, g.permits, g.per_us, r.started_at, r.opens_at,
+        r.waiting - r.later as recipients
     from rest r join sender_gate g using (sender_id) join sender_feed f using (sender_id)
     left join lateral (select max(seen_at) as seen_at from worker where sender_id = r.sender_id) w on true
     where r.state = 'running' and g.is_open and r.waiting > r.later
@@ -324,6 +339,7 @@ from (
     select campaign_id, sender_id, reason,
         case reason
             when 'no_producer' then 'no producer is running; start one with flowcast producer'
+            when 'hours' then 'outside the sending hours of the campaign, or before its beginning'
             when 'queue_blocked' then 'RabbitMQ has a resource alarm and takes no messages; free memory or disk there'
             when 'queue_away' then 'the producer cannot reach RabbitMQ; what is in its queue is still sent, nothing is lost'
             when 'no_worker' then 'no consumer is running for this sender; start one with flowcast consumer'
@@ -333,7 +349,7 @@ from (
         case reason when 'no_producer' then nullif(lease_until, 'epoch') when 'no_worker' then seen_at
             when 'queue_blocked' then trouble_since when 'queue_away' then trouble_since
             when 'throttled' then slowed_at else started_at end,
-        case when reason in ('rate', 'throttled') then
+        case when reason = 'hours' then opens_at when reason in ('rate', 'throttled') then
             now() + recipients * per_us / permits * interval '1 microsecond' end,
         null, recipients
     from ready

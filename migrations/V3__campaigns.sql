@@ -13,6 +13,10 @@ create table campaign (
     recipients integer not null default 0,
     -- Nobody is sent to after this; set when the campaign starts first.
     deadline_at timestamptz,
+    -- Nobody is sent to before and after this: the sending hours now or next, null when there are none. Moved on by the
+    -- producer when they are over, with a new epoch.
+    opens_at timestamptz,
+    closes_at timestamptz,
     -- What becomes of those who are unknown for so long.
     unknown_rule text not null default 'leave' check (unknown_rule in ('leave', 'resend', 'give-up')),
     unknown_after interval not null default '24 hours',
@@ -21,6 +25,12 @@ create table campaign (
     finished_at timestamptz
 );
 create index campaign_by_sender on campaign (sender_id, state);
+
+-- Whether a campaign may send at this moment.
+create function may_send(state text, deadline_at timestamptz, opens_at timestamptz, closes_at timestamptz)
+    returns boolean language sql volatile
+    return state = 'running' and coalesce(deadline_at > clock_timestamp(), true)
+        and coalesce(opens_at <= clock_timestamp(), true) and coalesce(closes_at > clock_timestamp(), true);
 
 -- The rate of a campaign that has one of its own, besides its sender's. Taken under the row's lock, before the sender's.
 create table campaign_gate (

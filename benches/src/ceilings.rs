@@ -9,7 +9,7 @@ use broker::{Consumer, Publisher, Settlement, Topology};
 use campaign::{CampaignId, Definition, Message, Outcome, Provider, SendTask, Seq, Verdict, Window};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use secrecy::SecretString;
-use store::{Claim, Claimed, Recorded, RecordedOutcome};
+use store::{Claim, Claimed, LeftOut, ListOrigin, Recorded, RecordedOutcome};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -119,7 +119,8 @@ impl Ceilings {
             };
             let (fed, copied) = tokio::join!(feed, import.copy(batches_in));
             fed.and(copied.map_err(anyhow::Error::new))?;
-            let counts = import.finish("bench", 0, &[]).await?;
+            let origin = ListOrigin { source: "bench".into(), form: "none".into(), sha256: [0; 32] };
+            let counts = import.finish(&origin, LeftOut::default(), std::iter::empty()).await?;
             anyhow::ensure!(u32::try_from(counts.imported)? == self.recipients, "rows are missing");
             Ok(())
         })
@@ -255,7 +256,8 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
     }
 }
 
-fn example_message() -> anyhow::Result<Message> {
+/// The message of the example campaign, filled in.
+pub(crate) fn example_message() -> anyhow::Result<Message> {
     let definition = Definition::parse(crate::stand::CAMPAIGN)?;
     let (_, variables) = list::row(0).context("a number that is none")?;
     Ok(definition.compile()?.render(&variables, Window::Unheard)?)

@@ -6,12 +6,14 @@
 mod ceilings;
 mod figures;
 mod flowcast;
+mod import;
 mod ledger;
 mod list;
 mod machine;
 mod memory;
 mod output;
 mod pipeline;
+mod protocols;
 mod receipts;
 mod services;
 mod stand;
@@ -47,6 +49,9 @@ struct Args {
     /// Recipients of the memory question
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=50_000_000))]
     memory_recipients: u32,
+    /// Rows of the import question; a workbook has a tenth of them
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
+    import_rows: u32,
     /// The flowcast to measure; without it the one of this source, built for release first
     #[arg(long, value_name = "FILE")]
     flowcast: Option<PathBuf>,
@@ -57,12 +62,16 @@ struct Args {
 enum Question {
     /// A whole campaign, from the list to the last outcome committed
     Pipeline,
+    /// Lists of every kind, with the memory they take
+    Import,
     /// What each step could do alone on the same services
     Ceilings,
     /// How many receipts a server takes in, and how long an answer takes
     Receipts,
     /// Whether memory stays flat over a long list
     Memory,
+    /// What HTTP/2 would change
+    Protocols,
 }
 
 #[tokio::main]
@@ -88,6 +97,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn measure(args: Args) -> anyhow::Result<()> {
+    if let Some(folder) = std::env::var_os(protocols::CHILD) {
+        return protocols::measure(folder.as_ref(), args.recipients).await;
+    }
     let asked = |question| args.questions.is_empty() || args.questions.contains(&question);
     let flowcast = match &args.flowcast {
         Some(path) => Flowcast::at(path)?,
@@ -105,6 +117,10 @@ async fn measure(args: Args) -> anyhow::Result<()> {
                 pipeline::run(&services, &flowcast, (*consumers, args.recipients), &mut figures).await?;
             }
         }
+        if asked(Question::Import) {
+            line(format!("\nrun {run} of {}: import", args.runs));
+            import::run(&services, &flowcast, args.import_rows, &mut figures).await?;
+        }
         if asked(Question::Ceilings) {
             line(format!("\nrun {run} of {}: ceilings", args.runs));
             ceilings::run(&services, &flowcast, args.recipients, &mut figures).await?;
@@ -112,6 +128,12 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         if asked(Question::Receipts) {
             line(format!("\nrun {run} of {}: receipts", args.runs));
             receipts::run(&services, &flowcast, args.recipients, &mut figures).await?;
+        }
+    }
+    for run in 1..=args.runs {
+        if asked(Question::Protocols) {
+            line(format!("\nrun {run} of {}: protocols", args.runs));
+            protocols::run(args.recipients, &mut figures).await?;
         }
     }
     let mut verdict = None;

@@ -1,5 +1,6 @@
 //! The campaign file (TOML): what is sent, through which sender, and by what rules.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::flow::FlowTemplate;
 use crate::message::CompiledMessage;
 use crate::provider::Provider;
 use crate::rate::Rate;
+use crate::schedule::Schedule;
 use crate::template::TemplateUse;
 use crate::unknown::UnknownRule;
 
@@ -28,9 +30,15 @@ pub struct Definition {
     /// The template, allowed at any time. At least one of the two messages is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateUse>,
+    /// What stands in for a variable whose cell is empty, or which the list has not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub defaults: BTreeMap<String, String>,
     /// The rules of sending.
     #[serde(default)]
     pub policy: Policy,
+    /// When it may send.
+    #[serde(default)]
+    pub schedule: Schedule,
 }
 
 /// The rules of sending of one campaign.
@@ -113,6 +121,14 @@ pub enum DefinitionError {
         /// What is wrong and what to write.
         reason: &'static str,
     },
+    /// A default for a variable that the message does not use.
+    #[error("defaults.{name}: the message needs no such variable; it needs {needed}")]
+    Default {
+        /// The key.
+        name: String,
+        /// The variables it may be.
+        needed: String,
+    },
     /// The message is wrong.
     #[error(transparent)]
     Message(#[from] CompileError),
@@ -165,8 +181,16 @@ impl Definition {
                 "is missing; a free-form flow only reaches people whose 24-hour window is open: write \"open\" if it is, or add a [template]",
             );
         }
-        self.compile()?;
-        Ok(())
+        self.schedule.check()?;
+        let message = self.compile()?;
+        let needed = message.variables();
+        match self.defaults.keys().find(|name| !needed.contains(*name)) {
+            Some(name) => Err(DefinitionError::Default {
+                name: name.clone(),
+                needed: needed.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -223,6 +247,11 @@ deadline = "24h"
             ("retry_base = \"5s\"", "weight = 0", "policy.weight: is 0"),
             ("retry_base = \"5s\"", "unknown = \"retry\"", "expected one of `leave`, `resend`, `give-up`"),
             ("name = \"September survey\"", "name = \" \"", "name: is empty"),
+            (
+                "[policy]",
+                "[defaults]\nfrist_name = \"x\"\n[policy]",
+                "defaults.frist_name: the message needs no such",
+            ),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
             ("[policy]", "[template]\nname = \"t\"\n[policy]", "missing field `language`"),
             (

@@ -3,17 +3,28 @@
 use std::fmt;
 use std::str::FromStr;
 
+use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Serialize};
+
+use crate::number_plan;
+use crate::written::Written;
 
 /// The country whose national formats are read when a number carries no country code (ISO 3166-1 alpha-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Country(phonenumber::country::Id);
+pub struct Country {
+    pub(crate) id: phonenumber::country::Id,
+    /// Its calling code.
+    pub(crate) code: u16,
+}
 
 impl FromStr for Country {
     type Err = MsisdnError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.to_ascii_uppercase().parse().map(Self).map_err(|_| MsisdnError::UnknownCountry)
+        let id: phonenumber::country::Id =
+            text.to_ascii_uppercase().parse().map_err(|_| MsisdnError::UnknownCountry)?;
+        let plan = DATABASE.by_id(id.as_ref()).ok_or(MsisdnError::UnknownCountry)?;
+        Ok(Self { id, code: plan.country_code() })
     }
 }
 
@@ -33,6 +44,8 @@ pub enum MsisdnError {
     Missing,
     /// Letters or signs that no phone number has.
     NotANumber,
+    /// Two numbers in one cell.
+    Several,
     /// A spreadsheet turned the number into `2.54712E+11`; its last digits are gone.
     Rounded,
     /// Fewer digits than any number of that country.
@@ -49,9 +62,10 @@ pub enum MsisdnError {
 
 impl MsisdnError {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Missing,
         Self::NotANumber,
+        Self::Several,
         Self::Rounded,
         Self::TooShort,
         Self::TooLong,
@@ -74,6 +88,9 @@ impl MsisdnError {
         match self {
             Self::Missing => ("number_missing", "the number is missing"),
             Self::NotANumber => ("not_a_number", "this is not a phone number"),
+            Self::Several => {
+                ("several_numbers", "there is more than one number in the cell; keep one, or make two rows")
+            }
             Self::Rounded => (
                 "number_rounded",
                 "a spreadsheet rounded this number (E+); format the column as text and export again",
@@ -83,7 +100,10 @@ impl MsisdnError {
             Self::NoCountryCode => {
                 ("no_country_code", "the number has no known country code; add it, or name a default country")
             }
-            Self::NotInPlan => ("not_in_number_plan", "no such number exists in that country's plan"),
+            Self::NotInPlan => (
+                "not_in_number_plan",
+                "no such number exists in its country; look for a wrong, missing or extra digit",
+            ),
             Self::UnknownCountry => {
                 ("unknown_country", "this is not a country; write two letters of ISO 3166, like KE")
             }
@@ -93,23 +113,20 @@ impl MsisdnError {
 
 impl Msisdn {
     /// Reads any written form: `+254 712 000 001`, `00254712000001`, `254712000001`, or `0712 000 001` with a default
-    /// country.
+    /// country. The verdict is that of the `phonenumber` crate, which is asked only where the fast path is not sure.
     pub fn parse(written: &str, default_country: Option<Country>) -> Result<Self, MsisdnError> {
-        let written = written.trim();
-        precheck(written)?;
-        let digits = written.trim_start_matches('+');
-        if written.starts_with('+') {
-            return parse_in(written, None);
-        }
-        if let Some(rest) = digits.strip_prefix("00") {
-            return parse_in(&format!("+{rest}"), None);
+        let written = Written::read(written)?;
+        let digits = written.digits();
+        if written.is_international() {
+            return international(digits);
         }
         match default_country {
             // A national number, or one with its country code and no plus; the national reading goes first.
-            Some(Country(country)) => parse_in(written, Some(country))
-                .or_else(|national| parse_in(&format!("+{written}"), None).map_err(|_| national)),
+            Some(country) => {
+                national(digits, country).or_else(|national| international(digits).map_err(|_| national))
+            }
             None if digits.starts_with('0') => Err(MsisdnError::NoCountryCode),
-            None => parse_in(&format!("+{written}"), None),
+            None => international(digits),
         }
     }
 
@@ -136,27 +153,24 @@ impl fmt::Debug for Msisdn {
     }
 }
 
-/// Refuses what the number plan's own parser would read too kindly (`"254712000001abc"`, `"1.5"`, `"tel:…"`).
-fn precheck(written: &str) -> Result<(), MsisdnError> {
-    if written.is_empty() {
-        return Err(MsisdnError::Missing);
-    }
-    if written.contains(['e', 'E']) && written.parse::<f64>().is_ok() {
-        return Err(MsisdnError::Rounded);
-    }
-    let phone_like = |c: char| c.is_ascii_digit() || " -().+/\u{a0}\u{202a}\u{202c}".contains(c);
-    let plus_inside = written.chars().skip(1).any(|c| c == '+');
-    if !written.chars().all(phone_like) || plus_inside || !written.contains(|c: char| c.is_ascii_digit()) {
-        return Err(MsisdnError::NotANumber);
-    }
-    match written.chars().filter(char::is_ascii_digit).count() {
-        0..=3 => Err(MsisdnError::TooShort),
-        4..=17 => Ok(()),
-        _ => Err(MsisdnError::TooLong),
+/// Reads digits that begin with a country code.
+fn international(digits: &str) -> Result<Msisdn, MsisdnError> {
+    match number_plan::international(digits).and_then(Msisdn::from_digits) {
+        Some(msisdn) => Ok(msisdn),
+        None => ask(&format!("+{digits}"), None),
     }
 }
 
-fn parse_in(text: &str, country: Option<phonenumber::country::Id>) -> Result<Msisdn, MsisdnError> {
+/// Reads digits as they are dialled in a country.
+fn national(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
+    match number_plan::national(digits, country).and_then(Msisdn::from_digits) {
+        Some(msisdn) => Ok(msisdn),
+        None => ask(digits, Some(country.id)),
+    }
+}
+
+/// Asks the `phonenumber` crate.
+fn ask(text: &str, country: Option<phonenumber::country::Id>) -> Result<Msisdn, MsisdnError> {
     use phonenumber::ParseError;
     let number = phonenumber::parse(country, text).map_err(|error| match error {
         ParseError::InvalidCountryCode => MsisdnError::NoCountryCode,
@@ -206,6 +220,7 @@ mod tests {
             ("n/a", kenya, MsisdnError::NotANumber),
             ("0712000001 x", kenya, MsisdnError::NotANumber),
             ("+254+712000001", None, MsisdnError::NotANumber),
+            ("0712000001 / 0712000002", kenya, MsisdnError::Several),
             ("2.54712E+11", kenya, MsisdnError::Rounded),
             ("12", kenya, MsisdnError::TooShort),
             ("+254712000001254712000001", None, MsisdnError::TooLong),
@@ -214,6 +229,60 @@ mod tests {
             ("+999712000001", None, MsisdnError::NoCountryCode),
         ] {
             assert_eq!(Msisdn::parse(written, country), Err(reason), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn the_fast_path_gives_the_verdicts_of_the_phonenumber_crate() {
+        let mut random = Random(7);
+        let (mut asked, mut fast) = (0, 0);
+        for plan in DATABASE.iter() {
+            let country: Option<Country> = plan.id().parse().ok();
+            for digits in corpus(plan, &mut random) {
+                asked += 1;
+                let expected = ask(&format!("+{digits}"), None);
+                assert_eq!(international(&digits), expected, "+{digits}");
+                let code = plan.country_code().to_string();
+                let Some(country) = country else { continue };
+                for written in [&digits, digits.strip_prefix(&code).unwrap(), &digits.replacen(&code, "0", 1)]
+                {
+                    let expected = ask(written, Some(country.id));
+                    assert_eq!(national(written, country), expected, "{written} in {}", plan.id());
+                    fast += u32::from(number_plan::national(written, country).is_some());
+                }
+            }
+        }
+        assert!(asked > 5_500, "{asked}");
+        assert!(fast > 5_000, "the fast path decided only {fast}");
+    }
+
+    /// Numbers of a plan, and neighbours of them that may be none: other digits, one more, one less.
+    fn corpus(plan: &phonenumber::Metadata, random: &mut Random) -> Vec<String> {
+        let kinds = plan.descriptors();
+        let examples =
+            [kinds.fixed_line(), kinds.mobile(), kinds.toll_free(), kinds.voip(), kinds.pager(), kinds.uan()];
+        let mut corpus = Vec::new();
+        for example in examples.into_iter().flatten().filter_map(phonenumber::metadata::Descriptor::example) {
+            let digits = format!("{}{example}", plan.country_code());
+            corpus.push(digits.clone());
+            corpus.push(digits.chars().take(digits.len() - 1).collect());
+            corpus.push(format!("{digits}{}", random.below(10)));
+            for changed in [1, 2, 4, 6] {
+                let kept = digits.len().saturating_sub(changed).max(3);
+                let rest = (kept..digits.len()).map(|_| char::from(b'0' + random.below(10)));
+                corpus.push(digits.chars().take(kept).chain(rest).collect());
+            }
+        }
+        corpus
+    }
+
+    /// The same numbers at every run.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: u8) -> u8 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            u8::try_from((self.0 >> 33) % u64::from(n)).unwrap()
         }
     }
 

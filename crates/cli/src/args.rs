@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use store::DailyCap;
 
 use crate::campaign_args::CampaignCommand;
+use crate::list_args::SuppressionCommand;
 use crate::webhook_args::WebhookArgs;
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
@@ -58,6 +59,11 @@ pub(crate) enum Command {
     Provider {
         #[command(subcommand)]
         command: ProviderCommand,
+    },
+    /// The suppression list: who must not be written to
+    Suppression {
+        #[command(subcommand)]
+        command: SuppressionCommand,
     },
     /// Campaigns: a message, a list and a sender
     Campaign {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use campaign::{CampaignId, Country, Seq};
+use campaign::{CampaignId, Seq};
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
+
+use crate::list_args::CampaignImport;
 
 #[derive(Subcommand)]
 pub(crate) enum CampaignCommand {
@@ -11,10 +13,15 @@ pub(crate) enum CampaignCommand {
     Create { file: PathBuf },
     /// List the campaigns
     List,
-    /// Import a list: a CSV file whose first row names the columns
-    Import(CampaignImport),
-    /// Say whether a campaign could be started, and if not, why
-    Check { id: CampaignId },
+    /// Import a list: CSV, Excel (.xlsx) or JSON Lines, also gzip'ed; its first row names the columns
+    Import(Box<CampaignImport>),
+    /// Say whether a campaign could be started, whom it would reach, how long it would take, and what they would get
+    Check {
+        id: CampaignId,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Start a campaign
     Start { id: CampaignId },
     /// Pause a campaign everywhere; nobody is lost
@@ -133,18 +140,4 @@ pub(crate) enum Unknown {
     Resend,
     /// They failed
     GiveUp,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct CampaignImport {
-    /// The campaign
-    pub(crate) id: CampaignId,
-    /// The list
-    pub(crate) list: PathBuf,
-    /// Country whose national numbers are read, two letters such as KE
-    #[arg(long, value_name = "COUNTRY")]
-    pub(crate) default_country: Option<Country>,
-    /// The column that holds the number, if its name does not tell
-    #[arg(long, value_name = "NAME")]
-    pub(crate) number_column: Option<String>,
 }

@@ -1,14 +1,15 @@
 //! `flowcast campaign …`
 
 use anyhow::Context;
-use campaign::{CampaignId, CampaignState, Definition, Resolution, StopReason};
+use campaign::{CampaignId, CampaignState, Definition, Opening, Resolution, StopReason};
+use jiff::Timestamp;
 use store::{RetryClass, Settled, StopCause, Store, Who};
 
 use crate::campaign_args::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
 use crate::settings::Settings;
-use crate::{erasures, exports, imports, progress, reports};
+use crate::{erasures, exports, imports, launch, progress, reports};
 
 const OPERATOR: &str = "operator";
 
@@ -26,12 +27,8 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             Ok(())
         }
         CampaignCommand::List => list(&store).await,
-        CampaignCommand::Import(import) => imports::run(&store, import).await,
-        CampaignCommand::Check { id } => {
-            check(&store, id).await?;
-            line(format!("campaign {id} can be started"));
-            Ok(())
-        }
+        CampaignCommand::Import(import) => imports::run(&store, *import).await,
+        CampaignCommand::Check { id, json } => launch::run(&store, id, json).await,
         CampaignCommand::Start { id } => start(&store, id).await,
         CampaignCommand::Pause { id } => pause(&store, id).await,
         CampaignCommand::Resume { id } => resume(&store, id).await,
@@ -110,7 +107,7 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = reports
         .into_iter()
         .map(|report| {
-            let recipients = report.uploaded - report.rejected - report.duplicates;
+            let recipients = report.recipients();
             vec![
                 report.campaign_id.to_string(),
                 report.name,
@@ -167,8 +164,9 @@ async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {
         );
     }
     check(store, id).await?;
-    store.start_campaign(id, OPERATOR).await?;
-    line(format!("campaign {id} is running: {} recipients", thousands(campaign.recipients)));
+    let opening = store.start_campaign(id, OPERATOR).await?;
+    let recipients = thousands(campaign.recipients);
+    line(format!("campaign {id} is running: {recipients} recipients{}", opens(opening)));
     Ok(())
 }
 
@@ -187,7 +185,13 @@ async fn resume(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     if state != CampaignState::Paused {
         return Err(Refused(format!("campaign {id} is {state}; only a paused one can be resumed")).into());
     }
-    store.start_campaign(id, OPERATOR).await?;
-    line(format!("campaign {id} is running again"));
+    let opening = store.start_campaign(id, OPERATOR).await?;
+    line(format!("campaign {id} is running again{}", opens(opening)));
     Ok(())
+}
+
+/// When a campaign begins to send that does not yet.
+fn opens(opening: Option<Opening>) -> String {
+    let later = opening.filter(|opening| opening.from > Timestamp::now());
+    later.map_or_else(String::new, |opening| format!("; it sends from {:.0} on", opening.from))
 }

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::args;
+use crate::list_args::ListFile;
 use crate::output::{line, thousands};
 use crate::{campaigns, imports, progress, reports, shutdown};
 
@@ -91,8 +92,10 @@ async fn prepare(
     let id = store.create_campaign(&definition).await?;
     let list = folder.join("recipients.csv");
     std::fs::write(&list, write_list(args.recipients))?;
-    let options = ImportOptions { default_country: "KE".parse().ok(), needed, ..ImportOptions::default() };
-    imports::tell(&imports::import(store, id, &list, options).await?);
+    let default_country = "KE".parse().ok();
+    let options = ImportOptions { default_country, needed, ..ImportOptions::default() };
+    let file = ListFile { list, default_country, number_column: None, sheet: None, encoding: None };
+    imports::tell(&imports::import(store, id, &file, options).await?, id);
     Ok(id)
 }
 
@@ -180,7 +183,7 @@ async fn compare(store: &Store, simulator: &Running, id: CampaignId) -> anyhow::
     ));
     line("");
     reports::tell(&report);
-    let imported = report.uploaded - report.rejected - report.duplicates;
+    let imported = report.recipients();
     let all_once = i64::try_from(ledger.accepted) == Ok(imported)
         && ledger.distinct_recipients == ledger.accepted
         && report.accepted == imported;

@@ -46,7 +46,10 @@ fn code(error: &anyhow::Error) -> u8 {
 fn store_code(error: &store::Error) -> u8 {
     match error {
         store::Error::NotFound(_) => NOT_FOUND,
-        store::Error::Conflict(_) | store::Error::Invalid(_) | store::Error::Schema(_) => REFUSED,
+        store::Error::Conflict(_)
+        | store::Error::Known(_)
+        | store::Error::Invalid(_)
+        | store::Error::Schema(_) => REFUSED,
         store::Error::Unavailable { .. } => UNAVAILABLE,
         store::Error::Refused { .. } | store::Error::Unreadable(_) => FAILED,
     }

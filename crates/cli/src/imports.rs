@@ -1,99 +1,164 @@
 //! `flowcast campaign import`: a list, with its progress and what is wrong in it.
 
-use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use campaign::CampaignId;
-use indicatif::{ProgressBar, ProgressStyle};
-use producer::{ImportOptions, ImportReport, Progress};
+use producer::{ImportOptions, ImportReport, List, Progress, Reason, Rejected};
 use store::Store;
 
-use crate::campaign_args::CampaignImport;
 use crate::exit::Refused;
+use crate::import_progress::View;
+use crate::list_args::{CampaignImport, ListFile};
 use crate::output::{line, table, thousands};
 
-/// How many refused rows are shown; all of them are in the database.
-const SHOWN: usize = 20;
-
 pub(crate) async fn run(store: &Store, args: CampaignImport) -> anyhow::Result<()> {
-    let message =
-        store.campaign(args.id).await?.definition.compile().map_err(|error| Refused(error.to_string()))?;
-    let options = ImportOptions {
-        default_country: args.default_country,
-        number_column: args.number_column,
+    let CampaignImport { id, file, exclude, errors, again } = args;
+    let definition = store.campaign(id).await?.definition;
+    let message = definition.compile().map_err(|error| Refused(error.to_string()))?;
+    if let Some(errors) = &errors {
+        refuse_itself(&file.list, errors)?;
+    }
+    let mut options = ImportOptions {
+        default_country: file.default_country,
+        number_column: file.number_column.clone(),
         needed: message.variables().clone(),
+        defaults: definition.defaults,
+        exclude,
+        again,
+        errors: errors.clone(),
     };
-    let report = import(store, args.id, &args.list, options).await?;
-    tell(&report);
+    let report = match import(store, id, &file, options.clone()).await {
+        Err(error) if is_known(&error) => {
+            if !agreed(&error)? {
+                return Err(error.context("nothing was imported"));
+            }
+            options.again = true;
+            import(store, id, &file, options).await?
+        }
+        report => report?,
+    };
+    tell(&report, id);
+    if let Some(errors) = errors {
+        line(format!("the list with its errors is in {}", errors.display()));
+    }
     Ok(())
 }
 
-/// Imports with a line that counts.
+/// Opens a list, and says what it is.
+pub(crate) async fn open(file: &ListFile) -> anyhow::Result<List> {
+    let (path, options) = (file.list.clone(), file.options());
+    let opened = tokio::task::spawn_blocking(move || List::open(&path, &options)).await?;
+    opened.map_err(|error| refused(&file.list, error))
+}
+
+/// Imports, and shows how far it is.
 pub(crate) async fn import(
     store: &Store,
     id: CampaignId,
-    list: &Path,
+    file: &ListFile,
     options: ImportOptions,
 ) -> anyhow::Result<ImportReport> {
+    let list = open(file).await?;
+    line(format!("{}: {list}", list.name()));
     let progress = Arc::new(Progress::default());
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} importing: {human_pos} rows, {per_sec}") {
-        bar.set_style(style);
-    }
+    let view = View::new(list.bytes());
     let importing = producer::import(store, id, list, options, Arc::clone(&progress));
-    let mut importing = std::pin::pin!(importing);
-    let report = loop {
-        tokio::select! {
-            report = &mut importing => break report,
-            () = tokio::time::sleep(Duration::from_millis(200)) => {
-                bar.set_position(progress.rows.load(Ordering::Relaxed));
-            }
-        }
-    };
-    bar.finish_and_clear();
-    report.map_err(|error| match error {
+    let report = view.show_until(&progress, importing).await;
+    report.map_err(|error| refused(&file.list, error))
+}
+
+/// What is wrong with a list is a refusal, with the name of the list.
+pub(crate) fn refused(list: &Path, error: producer::Error) -> anyhow::Error {
+    match error {
         producer::Error::BadList(_) | producer::Error::Unreadable { .. } => {
             Refused(format!("{}: {error}; nothing was imported", list.display())).into()
         }
+        // Its exit code is that of the store.
+        producer::Error::Store(error) => anyhow::Error::new(error),
         other => anyhow::Error::new(other),
-    })
+    }
+}
+
+/// The list must not be written over by its own errors.
+fn refuse_itself(list: &Path, errors: &Path) -> anyhow::Result<()> {
+    let same = match (list.canonicalize(), errors.canonicalize()) {
+        (Ok(list), Ok(errors)) => list == errors,
+        _ => false,
+    };
+    if same {
+        let says = format!("--errors {} is the list itself; name another file", errors.display());
+        return Err(Refused(says).into());
+    }
+    Ok(())
+}
+
+fn is_known(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref::<store::Error>(), Some(store::Error::Known(_))))
+}
+
+/// Asks whether a list is to be imported again. Without a terminal nobody can be asked.
+fn agreed(error: &anyhow::Error) -> anyhow::Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Refused(format!("{error:#}; nothing was imported; --again imports it again")).into());
+    }
+    let mut stderr = std::io::stderr();
+    write!(
+        stderr,
+        "{error:#}. Whoever is in the campaign already will be a duplicate. Import it again? [y/N] "
+    )?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The counts, the reasons, and the first refused rows with line and reason.
-pub(crate) fn tell(report: &ImportReport) {
-    let counts = report.counts;
-    line(format!(
-        "{} rows: {} imported, {} duplicates, {} rejected",
-        thousands(counts.uploaded),
-        thousands(counts.imported),
-        thousands(counts.duplicates),
-        thousands(counts.rejected)
-    ));
-    let mut reasons: BTreeMap<&str, i64> = BTreeMap::new();
-    for rejection in &report.rejections {
-        *reasons.entry(rejection.reason).or_default() += 1;
+pub(crate) fn tell(report: &ImportReport, id: CampaignId) {
+    let (counts, left_out) = (report.counts, report.counts.left_out);
+    let mut parts = vec![
+        format!("{} imported", thousands(counts.imported)),
+        format!("{} duplicates", thousands(left_out.duplicates)),
+    ];
+    for (n, what) in [(left_out.suppressed, "suppressed"), (left_out.excluded, "excluded")] {
+        if n > 0 {
+            parts.push(format!("{} {what}", thousands(n)));
+        }
     }
-    for (reason, n) in reasons {
-        line(format!("  {:>8}  {}", thousands(n), producer::reason_words(reason)));
+    parts.push(format!("{} rejected", thousands(left_out.rejected)));
+    line(format!("{} rows: {}", thousands(counts.uploaded), parts.join(", ")));
+    tell_rejected(&report.rejected, Some(id));
+}
+
+/// The reasons with their counts, and the first refused rows.
+pub(crate) fn tell_rejected(rejected: &Rejected, campaign: Option<CampaignId>) {
+    for (reason, n) in &rejected.reasons {
+        line(format!("  {:>8}  {}", thousands(*n), reason.sentence()));
     }
-    if report.rejections.is_empty() {
+    if rejected.first.is_empty() {
         return;
     }
     line("");
-    let rows: Vec<Vec<String>> = report
-        .rejections
+    let rows: Vec<Vec<String>> = rejected
+        .first
         .iter()
-        .take(SHOWN)
         .map(|row| {
-            vec![row.line.to_string(), row.cell.clone(), producer::reason_words(row.reason).to_owned()]
+            let sentence = Reason::of(row.reason).map_or(row.reason, Reason::sentence);
+            let column = row.column.as_ref().map_or_else(String::new, |column| format!("{column}: "));
+            vec![row.line.to_string(), row.cell.clone(), format!("{column}{sentence}")]
         })
         .collect();
     table(&["line", "number", "why not"], &rows);
-    if report.rejections.len() > SHOWN {
-        let more = report.rejections.len() - SHOWN;
-        line(format!("… and {more} more; all of them are in the table import_rejection"));
+    let shown = i32::try_from(rejected.first.len()).unwrap_or(i32::MAX);
+    if rejected.total() > shown {
+        let more = thousands(rejected.total() - shown);
+        line(match campaign {
+            Some(id) => {
+                format!("… and {more} more; all of them are in report.import_rejection, campaign {id}")
+            }
+            None => format!("… and {more} more"),
+        });
     }
 }

@@ -10,8 +10,11 @@ mod demo;
 mod erasures;
 mod exit;
 mod exports;
+mod import_progress;
 mod imports;
 mod keys;
+mod launch;
+mod list_args;
 mod logging;
 mod output;
 mod progress;
@@ -21,6 +24,7 @@ mod roles;
 mod senders;
 mod settings;
 mod shutdown;
+mod suppressions;
 mod trial;
 mod waits;
 mod webhook_args;
@@ -57,6 +61,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
+        Command::Suppression { command } => suppressions::run(&settings, command).await,
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
         Command::Waiting { json } => waits::run(&settings, json).await,

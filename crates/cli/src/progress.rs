@@ -47,7 +47,7 @@ impl View {
     }
 
     fn show(&mut self, report: &CampaignReport) {
-        let all = report.uploaded - report.rejected - report.duplicates;
+        let all = report.recipients();
         let left = report.pending + report.sending + report.retry;
         let done = all - left;
         self.measure(done);

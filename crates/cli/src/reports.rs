@@ -132,10 +132,12 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
 }
 
-fn counts(report: &CampaignReport) -> [(&'static str, i64); 11] {
+fn counts(report: &CampaignReport) -> [(&'static str, i64); 13] {
     [
         ("rejected", report.rejected),
         ("duplicates", report.duplicates),
+        ("suppressed", report.suppressed),
+        ("excluded", report.excluded),
         ("accepted", report.accepted),
         ("pending", report.pending),
         ("sending", report.sending),

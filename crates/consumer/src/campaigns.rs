@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use campaign::{CampaignId, CampaignState, CompiledMessage, Outcome, Policy, Refusals, Stop};
+use campaign::{CampaignId, CampaignState, CompiledMessage, Outcome, Policy, Refusals, Schedule, Stop};
 use store::Store;
 use tokio::sync::RwLock;
 
@@ -17,6 +17,8 @@ pub(crate) struct Campaign {
     pub(crate) message: CompiledMessage,
     /// Its rules.
     pub(crate) policy: Policy,
+    /// When it may send.
+    pub(crate) schedule: Schedule,
     refusals: Mutex<Refusals>,
     claim_size: usize,
 }
@@ -61,11 +63,12 @@ impl Campaigns {
                 return Ok(None);
             }
         };
-        let policy = row.definition.policy;
+        let (policy, schedule) = (row.definition.policy, row.definition.schedule);
         let claim_size = policy
             .rate
             .map_or(usize::MAX, |rate| usize::try_from(store::leased_at(rate)).unwrap_or(usize::MAX));
-        let campaign = Arc::new(Campaign { message, policy, claim_size, refusals: Mutex::default() });
+        let campaign =
+            Arc::new(Campaign { message, policy, schedule, claim_size, refusals: Mutex::default() });
         let mut compiled = self.compiled.write().await;
         if compiled.len() >= KEPT {
             compiled.clear();

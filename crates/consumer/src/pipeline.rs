@@ -6,6 +6,7 @@ use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason
 use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -18,6 +19,10 @@ use crate::pace::{Departure, Departures};
 use crate::recorder::Finished;
 
 const DEADLINE: Refusal = Refusal::new("deadline", "the campaign's deadline passed before the message left");
+const HOURS_OVER: Refusal =
+    Refusal::new("hours_over", "the campaign's sending hours ended before the message left");
+const THEIR_NIGHT: Refusal =
+    Refusal::new("recipient_hours", "it is no time for messages where the recipient is; sent to later");
 const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
 const MISSED: Refusal =
     Refusal::new("slot_missed", "the worker stood still, and there was no new slot for it");
@@ -86,6 +91,9 @@ async fn deliver(
         Ok(message) => message,
         Err(error) => return not_sent(Outcome::Failed { reason: refused_by_ourselves(&error) }),
     };
+    if let Some(pause) = campaign.schedule.pause_for(row.msisdn, now(claimed.claim)) {
+        return not_sent(given_back(pause, THEIR_NIGHT));
+    }
     if let Some(pause) = lane.pace.pair_pause(row.msisdn) {
         return not_sent(given_back(pause, PAIR_LIMIT));
     }
@@ -98,7 +106,7 @@ async fn deliver(
     if let Some(held_back) = hold_back(lane, claimed) {
         return not_sent(held_back);
     }
-    let left_at = claimed.claim.slots.at.elapsed();
+    let sent_at = now(claimed.claim);
     let outgoing = Outgoing {
         to: row.msisdn,
         message: &message,
@@ -120,34 +128,41 @@ async fn deliver(
         let reason = too_many_refusals(&campaign.policy);
         lane.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
     }
-    let request = Recorded {
-        sent_at: claimed.claim.at.checked_add(left_at).unwrap_or(claimed.claim.at),
-        latency: answer.latency,
-        http_status: answer.http_status,
-    };
+    let request = Recorded { sent_at, latency: answer.latency, http_status: answer.http_status };
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 
-/// The last look before the first byte leaves: a gate that closed since the claim, a deadline that passed, or a lease
-/// about to end.
+/// The last look before the first byte leaves: a gate that closed since the claim, a deadline or sending hours that are
+/// over, or a lease about to end.
 fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
     if !claimed.claim.is_probe
         && let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim)
     {
         return Some(Outcome::Held { stop, reason });
     }
-    let too_late = Instant::now() > lane.leave_by(claimed.claim);
-    let is_over = time_left(claimed.claim).is_some_and(|left| left.is_zero());
-    match (is_over, too_late) {
-        (true, _) => Some(given_back(Duration::ZERO, DEADLINE)),
-        (false, true) => Some(given_back(Duration::ZERO, LEASE_ENDED)),
-        (false, false) => None,
+    let is_over = |left: Option<Duration>| left.is_some_and(|left| left.is_zero());
+    if is_over(time_left(claimed.claim)) {
+        return Some(given_back(Duration::ZERO, DEADLINE));
     }
+    if is_over(left(claimed.claim, claimed.claim.open_for)) {
+        return Some(given_back(Duration::ZERO, HOURS_OVER));
+    }
+    (Instant::now() > lane.leave_by(claimed.claim)).then(|| given_back(Duration::ZERO, LEASE_ENDED))
 }
 
 /// Until the campaign's deadline, by this process's clock.
 fn time_left(claim: &Claim) -> Option<Duration> {
-    claim.time_left.map(|left| left.saturating_sub(claim.slots.at.elapsed()))
+    left(claim, claim.time_left)
+}
+
+/// What is left of a time that the claim was granted with.
+fn left(claim: &Claim, time: Option<Duration>) -> Option<Duration> {
+    time.map(|time| time.saturating_sub(claim.slots.at.elapsed()))
+}
+
+/// The database's time, by this process's clock.
+fn now(claim: &Claim) -> Timestamp {
+    claim.at.checked_add(claim.slots.at.elapsed()).unwrap_or(claim.at)
 }
 
 /// Not sent, not counted, and due again after a pause.

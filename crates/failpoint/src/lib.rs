@@ -25,17 +25,23 @@ pub enum Place {
     BeforePublish,
     /// The broker confirmed, and the cursor is not moved.
     AfterPublish,
+    /// A batch of a list was read, and the list is not at its end.
+    WhileImporting,
+    /// A list is committed, and nobody was told.
+    AfterImport,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::BeforeClaim,
         Self::AfterClaim,
         Self::AfterAnswer,
         Self::AfterRecord,
         Self::BeforePublish,
         Self::AfterPublish,
+        Self::WhileImporting,
+        Self::AfterImport,
     ];
 
     /// Its name in the variable.
@@ -47,6 +53,8 @@ impl Place {
             Self::AfterRecord => "after_record",
             Self::BeforePublish => "before_publish",
             Self::AfterPublish => "after_publish",
+            Self::WhileImporting => "while_importing",
+            Self::AfterImport => "after_import",
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Which column of a list holds the number, and which variables the others are.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::error::Error;
+use crate::list::row::COLUMN_LIMIT;
+
+/// How many names a sentence holds.
+const SHOWN: usize = 20;
 
 /// Names of a number column, as [`variable_name`] writes them; the first column that has one of them is it.
 const NUMBER_NAMES: &[&str] = &[
@@ -17,8 +21,30 @@ const NUMBER_NAMES: &[&str] = &[
     "to",
     "tel",
     "telephone",
+    "phone_no",
+    "mobile_no",
+    "mobile_phone",
     "cell",
+    "cellphone",
+    "cell_phone",
+    "contact_number",
+    "recipient",
+    "wa_id",
 ];
+
+/// The column of a list that was given back with its errors; it is no variable unless the message needs it.
+const ERROR_COLUMN: &str = "error";
+
+/// What the columns of a list are to serve.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted<'a> {
+    /// The number column, when none of the usual names is in the header.
+    pub(crate) number: Option<&'a str>,
+    /// The variables that the message cannot do without.
+    pub(crate) needed: BTreeSet<String>,
+    /// What stands in for a variable whose cell is empty or missing.
+    pub(crate) defaults: BTreeMap<String, String>,
+}
 
 /// The columns of a list.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,42 +52,86 @@ pub(crate) struct Columns {
     /// Where the number stands.
     pub(crate) number: usize,
     /// Each column's variable; the number column has none.
-    pub(crate) variables: Vec<Option<String>>,
+    pub(crate) variables: Vec<Option<Variable>>,
+    /// Variables that have no column, only a default.
+    pub(crate) absent: Vec<(String, String)>,
+    /// Where the errors of an earlier import stand.
+    pub(crate) errors: Option<usize>,
+}
+
+/// The variable of a column.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    /// The message cannot do without it.
+    pub(crate) is_needed: bool,
+    /// What stands in when the cell is empty.
+    pub(crate) default: Option<String>,
 }
 
 impl Columns {
-    /// Reads the header row. `number_column` names the number column when none of the usual names is in it; `needed`
-    /// are the variables that the message cannot do without.
-    pub(crate) fn read(
-        header: &[&str],
-        number_column: Option<&str>,
-        needed: &BTreeSet<String>,
-    ) -> Result<Self, Error> {
-        let names: Vec<String> = header.iter().map(|cell| variable_name(cell)).collect();
-        let number = find_number(&names, number_column)?;
-        let mut seen = HashSet::new();
-        for (index, name) in names.iter().enumerate() {
-            let column = index + 1;
-            if name.is_empty() {
-                return Err(Error::BadList(format!("column {column} has no name; name it in the first row")));
-            }
-            if !seen.insert(name) {
-                return Err(Error::BadList(format!("two columns are named '{name}'; rename one of them")));
-            }
-        }
-        let missing: Vec<&str> =
-            needed.iter().filter(|name| !seen.contains(name)).map(String::as_str).collect();
-        if !missing.is_empty() {
+    /// Reads the header row.
+    pub(crate) fn read(header: &[&str], wanted: &Wanted<'_>) -> Result<Self, Error> {
+        if header.len() > COLUMN_LIMIT {
             return Err(Error::BadList(format!(
-                "the message needs {}, but the list has only {}",
-                missing.join(", "),
-                names.join(", ")
+                "the list has more than {COLUMN_LIMIT} columns; keep the number and what the message needs"
             )));
         }
-        let variables =
-            names.into_iter().enumerate().map(|(index, name)| (index != number).then_some(name)).collect();
-        Ok(Self { number, variables })
+        if header.iter().any(|cell| is_number(cell)) {
+            let says = "the first row holds a phone number where the columns should be named; put a row of names above it, \
+                        like phone, first_name";
+            return Err(Error::BadList(says.into()));
+        }
+        let names: Vec<String> = header.iter().map(|cell| variable_name(cell)).collect();
+        let number = find_number(&names, wanted.number)?;
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().filter(|name| !name.is_empty()).find(|name| !seen.insert(*name)) {
+            return Err(Error::BadList(format!("two columns are named '{name}'; rename one of them")));
+        }
+        let is_served = |name: &&String| seen.contains(name) || wanted.defaults.contains_key(*name);
+        let missing: Vec<&str> =
+            wanted.needed.iter().filter(|name| !is_served(name)).map(String::as_str).collect();
+        if !missing.is_empty() {
+            return Err(Error::BadList(format!(
+                "the message needs {}, but the list has only {}; add the column, or give the campaign a default under \
+                 [defaults]",
+                missing.join(", "),
+                listed(&names)
+            )));
+        }
+        let defaults = wanted.defaults.iter().filter(|(name, _)| !seen.contains(name));
+        let absent = defaults.map(|(name, text)| (name.clone(), text.clone())).collect();
+        let is_ours = !wanted.needed.contains(ERROR_COLUMN);
+        let errors = names.iter().position(|name| name == ERROR_COLUMN).filter(|_| is_ours);
+        // A column without a name cannot be asked for by any message.
+        let is_variable =
+            |index: usize, name: &str| index != number && Some(index) != errors && !name.is_empty();
+        let variable = |name: String| Variable {
+            is_needed: wanted.needed.contains(&name),
+            default: wanted.defaults.get(&name).cloned(),
+            name,
+        };
+        let variables = names
+            .into_iter()
+            .enumerate()
+            .map(|(index, name)| is_variable(index, &name).then(|| variable(name)))
+            .collect();
+        Ok(Self { number, variables, absent, errors })
     }
+}
+
+/// Whether this is no name but a number, which must not be told in a sentence about names.
+fn is_number(cell: &str) -> bool {
+    let cell = cell.trim();
+    cell.chars().filter(char::is_ascii_digit).count() >= 7 && !cell.contains(char::is_alphabetic)
+}
+
+/// Some names, for a sentence.
+fn listed(names: &[String]) -> String {
+    let some: Vec<&str> =
+        names.iter().filter(|name| !name.is_empty()).take(SHOWN).map(String::as_str).collect();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    some.join(", ") + more
 }
 
 fn find_number(names: &[String], wanted: Option<&str>) -> Result<usize, Error> {
@@ -70,7 +140,7 @@ fn find_number(names: &[String], wanted: Option<&str>) -> Result<usize, Error> {
         None => NUMBER_NAMES.iter().find_map(|known| names.iter().position(|name| name == known)),
     };
     found.ok_or_else(|| {
-        let columns = names.join(", ");
+        let columns = listed(names);
         Error::BadList(match wanted {
             Some(wanted) => format!("there is no column '{wanted}'; the columns are {columns}"),
             None => format!(
@@ -95,8 +165,17 @@ pub(crate) fn variable_name(cell: &str) -> String {
 mod tests {
     use super::*;
 
-    fn needed(names: &[&str]) -> BTreeSet<String> {
-        names.iter().map(ToString::to_string).collect()
+    fn wanted<'a>(number: Option<&'a str>, needed: &[&str], defaults: &[(&str, &str)]) -> Wanted<'a> {
+        let defaults = defaults.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        Wanted { number, needed: needed.iter().map(ToString::to_string).collect(), defaults }
+    }
+
+    fn names(columns: &Columns) -> Vec<Option<&str>> {
+        columns
+            .variables
+            .iter()
+            .map(|variable| variable.as_ref().map(|variable| variable.name.as_str()))
+            .collect()
     }
 
     #[test]
@@ -109,20 +188,44 @@ mod tests {
 
     #[test]
     fn the_number_column_is_found_by_its_name() {
-        let columns =
-            Columns::read(&["First name", "Phone Number", "Town"], None, &needed(&["town"])).unwrap();
-        assert_eq!(columns.number, 1);
-        assert_eq!(columns.variables, [Some("first_name".into()), None, Some("town".into())]);
+        for (header, number) in
+            [("Phone Number", 1), ("WhatsApp", 1), ("MSISDN", 1), ("Mobile No.", 1), ("Tel", 1)]
+        {
+            let columns =
+                Columns::read(&["First name", header, "Town", ""], &wanted(None, &["town"], &[])).unwrap();
+            assert_eq!(columns.number, number, "{header}");
+            assert_eq!(names(&columns), [Some("first_name"), None, Some("town"), None]);
+        }
+    }
+
+    #[test]
+    fn a_default_stands_in_for_a_column() {
+        let wanted = wanted(None, &["name", "town"], &[("name", "friend"), ("town", "your town")]);
+        let columns = Columns::read(&["phone", "name", "error"], &wanted).unwrap();
+        assert_eq!(columns.absent, [("town".to_owned(), "your town".to_owned())]);
+        let name = columns.variables[1].as_ref().unwrap();
+        assert_eq!((name.is_needed, name.default.as_deref()), (true, Some("friend")));
+        assert_eq!((names(&columns), columns.errors), (vec![None, Some("name"), None], Some(2)));
+    }
+
+    #[test]
+    fn a_first_row_of_data_is_refused_without_telling_it() {
+        let error =
+            Columns::read(&["Anna", "+254 712 000 001"], &wanted(None, &[], &[])).unwrap_err().to_string();
+        assert!(error.starts_with("the first row holds a phone number"), "{error}");
+        assert!(!error.contains("Anna") && !error.contains("712"), "{error}");
+        assert!(Columns::read(&["phone", "visits_20260101"], &wanted(None, &[], &[])).is_ok());
     }
 
     #[test]
     fn a_list_that_cannot_serve_the_message_is_refused() {
         let refusal = |header: &[&str], column, message: &[&str]| {
-            Columns::read(header, column, &needed(message)).unwrap_err().to_string()
+            Columns::read(header, &wanted(column, message, &[])).unwrap_err().to_string()
         };
         assert_eq!(
             refusal(&["phone"], None, &["first_name"]),
-            "the message needs first_name, but the list has only phone"
+            "the message needs first_name, but the list has only phone; add the column, or give the campaign a default \
+             under [defaults]"
         );
         assert!(refusal(&["a", "b"], None, &[]).starts_with("no column looks like the phone number"));
         assert_eq!(refusal(&["a", "b"], Some("c"), &[]), "there is no column 'c'; the columns are a, b");
@@ -130,6 +233,7 @@ mod tests {
             refusal(&["phone", "x", "X "], None, &[]),
             "two columns are named 'x'; rename one of them"
         );
-        assert_eq!(refusal(&["phone", ""], None, &[]), "column 2 has no name; name it in the first row");
+        let many = vec!["x"; COLUMN_LIMIT + 1];
+        assert!(refusal(&many, None, &[]).starts_with("the list has more than 16384 columns"));
     }
 }

@@ -81,7 +81,7 @@ impl Feed<'_> {
             self.publish(due.into_iter()).await?;
             return Ok(true);
         }
-        for campaign in &self.sender.campaigns {
+        for campaign in self.sender.campaigns.iter().filter(|campaign| campaign.may_send) {
             let waiting = (campaign.low_water - 1, campaign.recipients);
             let first = self.store.pending_between(campaign.campaign, waiting, 1).await?;
             if let Some(seq) = first.first() {
@@ -160,7 +160,8 @@ impl Feed<'_> {
         }
         mark.looked_at = now;
         let low_water = self.store.advance_low_water(campaign.campaign).await?;
-        if low_water != mark.low_water || depth > 0 || campaign.cursor < campaign.recipients {
+        let is_moving = low_water != mark.low_water || depth > 0 || campaign.cursor < campaign.recipients;
+        if is_moving || !campaign.may_send {
             (mark.low_water, mark.moved_at) = (low_water, now);
         }
         if low_water > campaign.recipients {
@@ -183,7 +184,8 @@ impl Feed<'_> {
 }
 
 fn claimant(campaign: &FeedState) -> Claimant {
-    let left = usize::try_from(campaign.recipients - campaign.cursor).unwrap_or(0);
+    let left = if campaign.may_send { campaign.recipients - campaign.cursor } else { 0 };
+    let left = usize::try_from(left).unwrap_or(0);
     Claimant { weight: campaign.weight, left }
 }
 

@@ -1,26 +1,57 @@
 //! Importing a list: read and checked on one thread, stored by another, kept only when both came to the end.
 
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use campaign::{CampaignId, Msisdn, Variables};
+use campaign::{CampaignId, Country, Msisdn, Variables};
+use failpoint::Place;
 use roaring::RoaringTreemap;
-use store::{ImportCounts, Rejection, Store};
+use store::{ImportCounts, LeftOut, ListOrigin, Numbers, Rejection, Store};
 use tokio::sync::mpsc;
 
+use crate::check::{Checker, Refusal};
+use crate::columns::{Columns, Wanted};
 use crate::error::Error;
-use crate::list::{ImportOptions, List, Row};
+use crate::list::List;
+use crate::list::row::Row;
+use crate::reason::Reason;
+use crate::rejects::{Rejected, Rejects};
+use crate::returned::Returned;
 
 /// Rows handed over at once, and how many such batches may wait.
 const BATCH: usize = 1000;
 const WAITING: usize = 8;
+/// How much of a refused cell is kept.
+const SHOWN: usize = 40;
+
+/// How a list is to be read, and whom to leave out.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// The country whose national formats are read.
+    pub default_country: Option<Country>,
+    /// The number column, when none of the usual names is in the header.
+    pub number_column: Option<String>,
+    /// The variables that the message cannot do without.
+    pub needed: BTreeSet<String>,
+    /// What stands in for a variable whose cell is empty or missing.
+    pub defaults: BTreeMap<String, String>,
+    /// Campaigns whose recipients are left out.
+    pub exclude: Vec<CampaignId>,
+    /// The list is imported although the campaign has it already.
+    pub again: bool,
+    /// Where the list is given back with its errors.
+    pub errors: Option<PathBuf>,
+}
 
 /// How far an import came; shared with whoever shows it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Rows read so far.
     pub rows: AtomicU64,
+    /// Bytes of the file read so far.
+    pub bytes: AtomicU64,
 }
 
 /// What became of a list.
@@ -28,64 +59,231 @@ pub struct Progress {
 pub struct ImportReport {
     /// The counts.
     pub counts: ImportCounts,
-    /// The refused rows, in the order of the list.
-    pub rejections: Vec<Rejection>,
+    /// The refused rows, in short.
+    pub rejected: Rejected,
+}
+
+/// Who of a list is not stored though the number is right.
+struct Known {
+    /// In the campaign from earlier lists.
+    earlier: RoaringTreemap,
+    /// In this list, in a row before.
+    seen: RoaringTreemap,
+    suppressed: RoaringTreemap,
+    excluded: RoaringTreemap,
+}
+
+/// What becomes of a row.
+enum Verdict {
+    Recipient(Msisdn, Variables),
+    LeftOut(Msisdn, Why),
+    Rejected(Refusal),
+}
+
+/// Why somebody is left out.
+#[derive(Clone, Copy)]
+enum Why {
+    Repeated,
+    Earlier,
+    Suppressed,
+    Excluded,
 }
 
 /// What the reading thread found beside the recipients.
-struct Read {
-    duplicates: i32,
-    rejections: Vec<Rejection>,
+struct Found {
+    left_out: LeftOut,
+    rejects: Rejects,
+    returned: Option<Returned>,
 }
 
 /// Imports a list into a draft campaign, whole or not at all.
 pub async fn import(
     store: &Store,
     campaign: CampaignId,
-    path: &Path,
+    list: List,
     options: ImportOptions,
     progress: Arc<Progress>,
 ) -> Result<ImportReport, Error> {
-    let name =
-        path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned();
+    let origin =
+        ListOrigin { source: list.name().to_owned(), form: list.to_string(), sha256: *list.sha256() };
     let mut import = store.begin_import(campaign).await?;
-    let known = import.numbers().await?.into_iter().map(Msisdn::digits).collect::<RoaringTreemap>();
+    if !options.again {
+        import.refuse_again(&origin).await?;
+    }
+    let known = Known {
+        earlier: set(&import, Numbers::OfCampaign(campaign)).await?,
+        seen: RoaringTreemap::new(),
+        suppressed: set(&import, Numbers::Suppressed).await?,
+        excluded: excluded(&import, &options.exclude).await?,
+    };
     let (batches, stored) = mpsc::channel(WAITING);
-    let path = PathBuf::from(path);
-    let reading = tokio::task::spawn_blocking(move || read(&path, &options, known, &batches, &progress));
+    let reading = tokio::task::spawn_blocking(move || read(&list, &options, known, &batches, &progress));
     import.copy(stored).await?;
-    let Read { duplicates, rejections } = reading.await.map_err(|_| {
+    let found = reading.await.map_err(|_| {
         Error::BadList("reading the list broke off; nothing was stored, please report this".into())
     })??;
-    let counts = import.finish(&name, duplicates, &rejections).await?;
-    Ok(ImportReport { counts, rejections })
+    let (rejected, batches) = found.rejects.batches()?;
+    let left_out = LeftOut { rejected: rejected.total(), ..found.left_out };
+    let counts = import.finish(&origin, left_out, batches).await?;
+    failpoint::pass(Place::AfterImport);
+    found.returned.map_or(Ok(()), Returned::finish)?;
+    Ok(ImportReport { counts, rejected })
 }
 
+async fn excluded(import: &store::Import, campaigns: &[CampaignId]) -> Result<RoaringTreemap, Error> {
+    let mut excluded = RoaringTreemap::new();
+    for campaign in campaigns {
+        excluded |= set(import, Numbers::OfCampaign(*campaign)).await?;
+    }
+    Ok(excluded)
+}
+
+async fn set(import: &store::Import, numbers: Numbers) -> Result<RoaringTreemap, Error> {
+    let mut set = RoaringTreemap::new();
+    import
+        .each_number(numbers, |msisdn| {
+            set.insert(msisdn.digits());
+        })
+        .await?;
+    Ok(set)
+}
+
+/// Reads the list to its end, or until the storing side fails, which then says why.
 fn read(
-    path: &Path,
+    list: &List,
     options: &ImportOptions,
-    mut known: RoaringTreemap,
+    mut known: Known,
     batches: &mpsc::Sender<Vec<(Msisdn, Variables)>>,
     progress: &Progress,
-) -> Result<Read, Error> {
-    let mut list = List::open(path, options)?;
-    let mut found = Read { duplicates: 0, rejections: Vec::new() };
+) -> Result<Found, Error> {
+    let mut found = Found { left_out: LeftOut::default(), rejects: Rejects::new()?, returned: None };
+    let mut checker = None;
     let mut batch = Vec::with_capacity(BATCH);
-    while let Some(row) = list.next()? {
+    list.each_row(&progress.bytes, &mut |row| {
+        let Some(checker) = &checker else {
+            let first = begin(row, options)?;
+            let begin = |path: &PathBuf| Returned::begin(path, row, &first.columns);
+            found.returned = options.errors.as_ref().map(begin).transpose()?;
+            checker = Some(first);
+            return Ok(true);
+        };
         progress.rows.fetch_add(1, Ordering::Relaxed);
-        match row {
-            Row::Recipient(msisdn, variables) if known.insert(msisdn.digits()) => {
-                batch.push((msisdn, variables));
-            }
-            Row::Recipient(..) => found.duplicates += 1,
-            Row::Rejected { line, reason, cell } => found.rejections.push(Rejection { line, reason, cell }),
+        let verdict = known.judge(checker.check(row));
+        found.note(row, &verdict, checker)?;
+        if let Verdict::Recipient(msisdn, variables) = verdict {
+            batch.push((msisdn, variables));
         }
-        if batch.len() == BATCH && batches.blocking_send(std::mem::take(&mut batch)).is_err() {
-            // The storing side failed and says why.
-            return Ok(found);
+        if batch.len() < BATCH {
+            return Ok(true);
         }
-    }
+        failpoint::pass(Place::WhileImporting);
+        Ok(batches.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok())
+    })?;
+    refuse_nobody(checker.is_some(), progress)?;
     // When this is refused, the storing side failed and says why.
     drop(batches.blocking_send(batch));
     Ok(found)
+}
+
+/// Refuses a list without rows, which is always somebody's mistake.
+fn refuse_nobody(has_header: bool, progress: &Progress) -> Result<(), Error> {
+    let says = match (has_header, progress.rows.load(Ordering::Relaxed)) {
+        (false, _) => "the list is empty; its first row must name the columns",
+        (true, 0) => "the list has a first row, which names the columns, and nobody below it",
+        (true, _) => return Ok(()),
+    };
+    Err(Error::BadList(says.into()))
+}
+
+/// Reads the header row.
+pub(crate) fn begin(header: &Row, options: &ImportOptions) -> Result<Checker, Error> {
+    let names: Vec<&str> =
+        header.cells().map(std::str::from_utf8).collect::<Result<_, _>>().map_err(|_| {
+            let says = "the first row is not in UTF-8; save the list as 'CSV UTF-8' and import again";
+            Error::BadList(says.into())
+        })?;
+    let wanted = Wanted {
+        number: options.number_column.as_deref(),
+        needed: options.needed.clone(),
+        defaults: options.defaults.clone(),
+    };
+    let columns = Columns::read(&names, &wanted)?;
+    Ok(Checker { columns, country: options.default_country })
+}
+
+impl Known {
+    /// Decides about a row that was checked.
+    fn judge(&mut self, checked: Result<(Msisdn, Variables), Refusal>) -> Verdict {
+        let (msisdn, variables) = match checked {
+            Ok(recipient) => recipient,
+            Err(refusal) => return Verdict::Rejected(refusal),
+        };
+        let digits = msisdn.digits();
+        let why = if !self.seen.insert(digits) {
+            Why::Repeated
+        } else if self.earlier.contains(digits) {
+            Why::Earlier
+        } else if self.suppressed.contains(digits) {
+            Why::Suppressed
+        } else if self.excluded.contains(digits) {
+            Why::Excluded
+        } else {
+            return Verdict::Recipient(msisdn, variables);
+        };
+        Verdict::LeftOut(msisdn, why)
+    }
+}
+
+impl Found {
+    /// Counts what becomes of a row, and gives it back with its error where that is wanted.
+    fn note(&mut self, row: &Row, verdict: &Verdict, checker: &Checker) -> Result<(), Error> {
+        let counted = &mut self.left_out;
+        let (number, error) = match verdict {
+            Verdict::Recipient(msisdn, _) => (Some(*msisdn), String::new()),
+            Verdict::LeftOut(msisdn, why) => {
+                match why {
+                    Why::Repeated | Why::Earlier => counted.duplicates += 1,
+                    Why::Suppressed => counted.suppressed += 1,
+                    Why::Excluded => counted.excluded += 1,
+                }
+                (Some(*msisdn), why.sentence().to_owned())
+            }
+            Verdict::Rejected(Refusal { reason, column }) => {
+                let rejection = rejection(row, *reason, column.clone(), checker.columns.number);
+                let said = rejection_sentence(*reason, column.as_deref());
+                self.rejects.push(*reason, rejection)?;
+                (None, said)
+            }
+        };
+        match &mut self.returned {
+            Some(returned) => returned.write(row, number, &error),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Why {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Repeated => "the number stands in an earlier row of the list",
+            Self::Earlier => "the number is in the campaign already, from an earlier list",
+            Self::Suppressed => "the number is on the suppression list",
+            Self::Excluded => "the number is in a campaign that was excluded",
+        }
+    }
+}
+
+/// A refused row as it is kept.
+pub(crate) fn rejection(row: &Row, reason: Reason, column: Option<String>, number: usize) -> Rejection {
+    let cell = String::from_utf8_lossy(row.cell(number));
+    let cell = cell.trim().replace('\0', "").chars().take(SHOWN).collect();
+    Rejection { line: row.line, reason: reason.word(), column, cell }
+}
+
+/// A reason with the column it is about.
+fn rejection_sentence(reason: Reason, column: Option<&str>) -> String {
+    match column {
+        Some(column) => format!("{column}: {}", reason.sentence()),
+        None => reason.sentence().to_owned(),
+    }
 }

@@ -4,6 +4,7 @@
 //! cursor only past ids whose publishing was confirmed, and can be set back at any time: publishing an id twice is
 //! harmless, because a claim decides. No phone number goes to the broker.
 
+mod check;
 mod columns;
 mod config;
 mod dead;
@@ -11,12 +12,19 @@ mod error;
 mod feed;
 mod import;
 mod list;
+mod numbers;
+mod reason;
+mod rejects;
+mod returned;
 mod run;
 mod share;
 
 pub use config::Config;
 pub use dead::drain;
 pub use error::Error;
-pub use import::{ImportReport, Progress, import};
-pub use list::{ImportOptions, reason_words};
+pub use import::{ImportOptions, ImportReport, Progress, import};
+pub use list::{List, ListOptions};
+pub use numbers::{Numbers, read_numbers};
+pub use reason::Reason;
+pub use rejects::Rejected;
 pub use run::run;

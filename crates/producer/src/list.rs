@@ -1,263 +1,241 @@
-//! Reading a CSV list row by row: every row is a recipient or has a reason why it is none.
+//! A list of recipients, whatever it is written in: found out by its content, never by its name, and read row by row.
+//!
+//! **Invariants.** The first row is the header. Memory does not grow with the list. What is found out is told to the person
+//! (`Display`). A list is looked at from end to end before a row of it is read.
 
-use std::collections::BTreeSet;
+mod delimited;
+mod encoding;
+mod gzip;
+mod json_lines;
+mod lines;
+pub(crate) mod row;
+mod source;
+mod workbook;
+
+use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{Read, Seek};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use campaign::{Country, Msisdn, MsisdnError, Variables};
-use csv::ByteRecord;
-
-use crate::columns::Columns;
 use crate::error::Error;
+use crate::list::delimited::{Delimited, Dialect};
+use crate::list::encoding::{Finder, Text};
+use crate::list::gzip::Gunzip;
+use crate::list::json_lines::JsonLines;
+use crate::list::lines::Lines;
+use crate::list::row::Row;
+use crate::list::source::Source;
+use crate::list::workbook::Each;
 
-/// Longest cell that is taken, in bytes; WhatsApp takes no text that long.
-const CELL_LIMIT: usize = 4096;
-/// How much of a refused cell is kept.
-const SHOWN: usize = 40;
+const BLOCK: usize = 64 * 1024;
 
-/// How a list is to be read.
+/// What is said about a list by whoever brings it.
 #[derive(Clone, Debug, Default)]
-pub struct ImportOptions {
-    /// The country whose national formats are read.
-    pub default_country: Option<Country>,
-    /// The number column, when none of the usual names is in the header.
-    pub number_column: Option<String>,
-    /// The variables that the message cannot do without.
-    pub needed: BTreeSet<String>,
+pub struct ListOptions {
+    /// The sheet of a workbook; without it the first one.
+    pub sheet: Option<String>,
+    /// The encoding; without it what the bytes look like.
+    pub encoding: Option<String>,
 }
 
-/// A list being read.
-pub(crate) struct List<R> {
-    reader: csv::Reader<R>,
-    record: ByteRecord,
-    columns: Columns,
-    country: Option<Country>,
-    line_end: u8,
+/// A list that can be read.
+#[derive(Debug)]
+pub struct List {
+    source: Source,
+    is_packed: bool,
+    form: Form,
 }
 
-/// How a list is written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Dialect {
-    delimiter: u8,
-    /// `\n`, before which a `\r` may stand as white space, or `\r` alone as on an old Mac.
-    line_end: u8,
+/// What a list is written in.
+#[derive(Debug)]
+enum Form {
+    Delimited(Text, Dialect),
+    JsonLines(Text),
+    /// The workbook, unpacked, and the wanted sheet.
+    Workbook(File, Option<String>),
 }
 
-/// One row of a list.
-pub(crate) enum Row {
-    /// Somebody to send to.
-    Recipient(Msisdn, Variables),
-    /// Nobody, and why: line, reason, and what stands in the number column.
-    Rejected { line: i32, reason: &'static str, cell: String },
-}
-
-impl List<BufReader<File>> {
-    /// Opens a file and reads its header row.
-    pub(crate) fn open(path: &Path, options: &ImportOptions) -> Result<Self, Error> {
-        let unreadable = |source| Error::Unreadable { source };
-        let file = File::open(path).map_err(unreadable)?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(Error::BadList("this is a folder; name a CSV file".into()));
-        }
-        let mut buffered = BufReader::with_capacity(256 * 1024, file);
-        let dialect = Dialect::of(buffered.fill_buf().map_err(unreadable)?);
-        List::read(buffered, dialect, options)
-    }
-}
-
-impl<R: Read> List<R> {
-    /// Reads the header row of a list.
-    pub(crate) fn read(source: R, dialect: Dialect, options: &ImportOptions) -> Result<Self, Error> {
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(dialect.delimiter)
-            .terminator(csv::Terminator::Any(dialect.line_end))
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(source);
-        let mut record = ByteRecord::new();
-        let found = reader.read_byte_record(&mut record).map_err(|error| broken(&error))?;
-        if !found {
-            return Err(Error::BadList("the list is empty; its first row must name the columns".into()));
-        }
-        let header: Vec<&str> =
-            record.iter().map(std::str::from_utf8).collect::<Result<_, _>>().map_err(|_| {
-                Error::BadList("the list is not in UTF-8; save it as 'CSV UTF-8' and import again".into())
-            })?;
-        let columns = Columns::read(&header, options.number_column.as_deref(), &options.needed)?;
-        Ok(Self { reader, record, columns, country: options.default_country, line_end: dialect.line_end })
-    }
-
-    /// The next row, or `None` at the end. Blank lines are passed over.
-    pub(crate) fn next(&mut self) -> Result<Option<Row>, Error> {
-        loop {
-            if !self.reader.read_byte_record(&mut self.record).map_err(|error| broken(&error))? {
-                return Ok(None);
+impl List {
+    /// Opens a list and finds out what it is. `-` is standard input. This reads all of it.
+    pub fn open(path: &Path, options: &ListOptions) -> Result<Self, Error> {
+        let source = Source::open(path)?;
+        let start = start_of(source.rewound()?)?;
+        let is_packed = start.starts_with(gzip::MAGIC);
+        let unread = AtomicU64::new(0);
+        let start = if is_packed { start_of(bytes(&source, true, &unread)?)? } else { start };
+        refuse_strangers(&start)?;
+        let form = if start.starts_with(workbook::MAGIC) {
+            let file =
+                if is_packed { unpacked(bytes(&source, true, &unread)?)? } else { source.rewound()? };
+            workbook::measure(file.try_clone().map_err(Error::unreadable)?)?;
+            Form::Workbook(file, options.sheet.clone())
+        } else {
+            if options.sheet.is_some() {
+                return Err(Error::BadList("only an Excel workbook has sheets; leave --sheet out".into()));
             }
-            let is_blank = self.record.len() == 1 && self.record.as_slice().trim_ascii().is_empty();
-            if !is_blank {
-                break;
-            }
-        }
-        let cell = self.record.get(self.columns.number).unwrap_or_default();
-        Ok(Some(match self.recipient(cell) {
-            Ok((msisdn, variables)) => Row::Recipient(msisdn, variables),
-            Err(reason) => {
-                let shown =
-                    String::from_utf8_lossy(cell).trim().replace('\0', "").chars().take(SHOWN).collect();
-                Row::Rejected { line: self.line(), reason, cell: shown }
-            }
-        }))
-    }
-
-    /// The line of the file on which the row begins, from 1.
-    fn line(&self) -> i32 {
-        let position = self.record.position();
-        let line = match self.line_end {
-            b'\r' => position.map_or(0, |position| position.record() + 1),
-            _ => position.map_or(0, csv::Position::line),
+            text_form(bytes(&source, is_packed, &unread)?, &start, options)?
         };
-        i32::try_from(line).unwrap_or(i32::MAX)
+        Ok(Self { source, is_packed, form })
     }
 
-    fn recipient(&self, number: &[u8]) -> Result<(Msisdn, Variables), &'static str> {
-        match self.record.len().cmp(&self.columns.variables.len()) {
-            std::cmp::Ordering::Less => return Err("too_few_cells"),
-            std::cmp::Ordering::Greater => return Err("too_many_cells"),
-            std::cmp::Ordering::Equal => {}
-        }
-        if self.record.iter().any(|cell| cell.len() > CELL_LIMIT) {
-            return Err("cell_too_long");
-        }
-        if self.record.as_slice().contains(&0) {
-            return Err("nul_character");
-        }
-        let number = std::str::from_utf8(number).map_err(|_| "not_utf8")?;
-        let msisdn = Msisdn::parse(number, self.country).map_err(MsisdnError::word)?;
-        let mut variables = Variables::default();
-        for (name, cell) in self.columns.variables.iter().zip(&self.record) {
-            if let Some(name) = name {
-                let cell = std::str::from_utf8(cell).map_err(|_| "not_utf8")?;
-                variables.0.insert(name.clone(), cell.trim().to_owned());
+    /// File name, without the path.
+    pub fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// Size of the file.
+    pub fn bytes(&self) -> u64 {
+        self.source.bytes
+    }
+
+    /// Hash of the file.
+    pub fn sha256(&self) -> &[u8; 32] {
+        &self.source.sha256
+    }
+
+    /// Reads the rows, blank ones left out, until `each` has enough. `read` counts the bytes of the file.
+    pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<(), Error> {
+        let mut row = Row::default();
+        let text = |text: Text| {
+            let bytes = bytes(&self.source, self.is_packed, read)?;
+            text.read(bytes).map(Lines::new).map_err(Error::unreadable)
+        };
+        match &self.form {
+            Form::Workbook(file, sheet) => {
+                let mut file = file.try_clone().map_err(Error::unreadable)?;
+                file.rewind().map_err(Error::unreadable)?;
+                workbook::read(Counted { file, read }, sheet.as_deref(), each)
+            }
+            Form::Delimited(encoding, dialect) => {
+                let mut rows = Delimited::new(text(*encoding)?, *dialect)?;
+                while rows.read(&mut row)? {
+                    if !row.is_blank() && !each(&row)? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Form::JsonLines(encoding) => {
+                let mut rows = JsonLines::new(text(*encoding)?, &mut row)?;
+                while each(&row)? && rows.read(&mut row)? {}
+                Ok(())
             }
         }
-        Ok((msisdn, variables))
     }
 }
 
-/// Why a row was not imported, in words for the person who wrote the list.
-pub fn reason_words(reason: &str) -> &str {
-    match reason {
-        "too_few_cells" => "the row has fewer cells than the first row",
-        "too_many_cells" => {
-            "the row has more cells than the first row; is a text with the delimiter not quoted?"
+impl fmt::Display for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.form {
+            Form::Delimited(text, dialect) => {
+                write!(f, "CSV, divided by {}, {}", dialect.name(), text.encoding.name())?;
+            }
+            Form::JsonLines(text) => write!(f, "JSON Lines, {}", text.encoding.name())?,
+            Form::Workbook(_, None) => f.write_str("Excel workbook, its first sheet")?,
+            Form::Workbook(_, Some(sheet)) => write!(f, "Excel workbook, sheet '{sheet}'")?,
         }
-        "cell_too_long" => "a cell is longer than 4,096 bytes",
-        "nul_character" => "a cell contains a NUL character",
-        "not_utf8" => "a cell is not in UTF-8",
-        word => {
-            MsisdnError::ALL.iter().find(|error| error.word() == word).map_or(word, |error| error.sentence())
-        }
+        f.write_str(if self.is_packed { ", gzip'ed" } else { "" })
     }
 }
 
-fn broken(error: &csv::Error) -> Error {
-    Error::BadList(format!("the list cannot be read as CSV: {error}"))
+/// The bytes of a list, unpacked.
+fn bytes<'a>(
+    source: &Source,
+    is_packed: bool,
+    read: &'a AtomicU64,
+) -> Result<Box<dyn Read + Send + 'a>, Error> {
+    let file = Counted { file: source.rewound()?, read };
+    Ok(if is_packed { Box::new(Gunzip::new(file, source.bytes)) } else { Box::new(file) })
 }
 
-impl Dialect {
-    /// Judges by the beginning of the list: the delimiter (comma, semicolon, tab or bar) that stands most often in the
-    /// first line.
-    fn of(start: &[u8]) -> Self {
-        let line_end = if start.contains(&b'\n') || !start.contains(&b'\r') { b'\n' } else { b'\r' };
-        let line = start.split(|byte| *byte == line_end).next().unwrap_or_default();
-        let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
-        // The last of equals wins, so a list of one column is read with commas.
-        let delimiter = [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',');
-        Self { delimiter, line_end }
+/// The first block.
+fn start_of(bytes: impl Read) -> Result<Vec<u8>, Error> {
+    let mut start = Vec::with_capacity(BLOCK);
+    bytes.take(BLOCK as u64).read_to_end(&mut start).map_err(Error::unreadable)?;
+    Ok(start)
+}
+
+/// A workbook is read here and there, so a packed one is unpacked into a file without a name.
+fn unpacked(mut bytes: impl Read) -> Result<File, Error> {
+    let mut file = tempfile::tempfile().map_err(Error::unreadable)?;
+    std::io::copy(&mut bytes, &mut file).map_err(Error::unreadable)?;
+    file.rewind().map_err(Error::unreadable)?;
+    Ok(file)
+}
+
+/// Finds out encoding and form of a text.
+fn text_form(mut bytes: impl Read, start: &[u8], options: &ListOptions) -> Result<Form, Error> {
+    let (mut finder, mut block) = (Finder::new(), vec![0; BLOCK]);
+    while let read @ 1.. = bytes.read(&mut block).map_err(Error::unreadable)? {
+        finder.look(block.get(..read).unwrap_or_default());
+    }
+    let text = match &options.encoding {
+        Some(name) => Text::named(name, start)?,
+        None => finder.found()?,
+    };
+    let mut start_text = Vec::new();
+    let start = text.read(start).map_err(Error::unreadable)?;
+    Lines::new(start).read_to_end(&mut start_text).map_err(Error::unreadable)?;
+    let wrong = |says: &str| Err(Error::BadList(says.into()));
+    let header = start_text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    if header.contains(&0) {
+        return wrong("this is no list of text; save it as .xlsx or 'CSV UTF-8' and import that");
+    }
+    match start_text.trim_ascii_start() {
+        [] => wrong("the list is empty; its first row must name the columns"),
+        [b'{', b'\\', ..] => wrong("this is a text document; save the list as .xlsx or CSV and import that"),
+        [b'{', ..] => Ok(Form::JsonLines(text)),
+        [b'[', ..] => {
+            wrong("this is one JSON list; write it as JSON Lines, one object a line, without brackets around")
+        }
+        [b'<', ..] => wrong(
+            "this is a web page or XML, whatever its name; open it in a spreadsheet, save it as .xlsx or CSV, and import that",
+        ),
+        _ => Ok(Form::Delimited(text, Dialect::of(&start_text))),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(text: &[u8]) -> Vec<Result<String, (i32, &'static str, String)>> {
-        let options = ImportOptions { default_country: "KE".parse().ok(), ..ImportOptions::default() };
-        let mut list = List::read(text, Dialect::of(text), &options).unwrap();
-        let mut rows = Vec::new();
-        while let Some(row) = list.next().unwrap() {
-            rows.push(match row {
-                Row::Recipient(msisdn, variables) => Ok(format!("{msisdn} {:?}", variables.0)),
-                Row::Rejected { line, reason, cell } => Err((line, reason, cell)),
-            });
-        }
-        rows
+/// Says what a file is that is no list at all.
+fn refuse_strangers(start: &[u8]) -> Result<(), Error> {
+    let strangers: [(&[u8], &str); 9] = [
+        (gzip::MAGIC, "the list is packed twice; unpack it once"),
+        (
+            b"\xd0\xcf\x11\xe0",
+            "this is an old .xls workbook, or one with a password; save it as .xlsx without one",
+        ),
+        (b"PK\x05\x06", "this zip file is empty; name the list itself"),
+        (b"%PDF", "this is a PDF; save the list as .xlsx or CSV and import that"),
+        (b"BZh", "this is packed with bzip2; unpack it, or pack it with gzip"),
+        (b"\xfd7zXZ", "this is packed with xz; unpack it, or pack it with gzip"),
+        (b"\x28\xb5\x2f\xfd", "this is packed with zstd; unpack it, or pack it with gzip"),
+        (b"7z\xbc\xaf", "this is packed with 7-Zip; unpack it, or pack it with gzip"),
+        (b"Rar!", "this is packed with RAR; unpack it, or pack it with gzip"),
+    ];
+    let is_archive = start.get(257..262) == Some(b"ustar");
+    let says = strangers.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, says)| *says);
+    match says.or(is_archive.then_some("this is an archive of files; unpack it and name the list itself")) {
+        Some(says) => Err(Error::BadList(says.into())),
+        None => Ok(()),
     }
+}
 
-    #[test]
-    fn a_messy_list_is_read_row_by_row_with_line_and_reason() {
-        let list = b"\xef\xbb\xbfPhone;First name\r\n\
-            0712 000 001;Anna\r\n\
-            \r\n\
-            +254712000002;\"Ben; the \"\"second\"\"\nof his name\"\r\n\
-            12;Cy\r\n\
-            n/a;Dan\r\n\
-            0712000003\r\n\
-            0712000004;Eve;x\r\n\
-            0712000005;\xff\r\n\
-            2.54712E+11;Fay\r\n\
-            0712000006;Nul\0\r\n\
-            0712000007; Gus \r\n";
-        let line = |line, reason, cell: &str| Err((line, reason, cell.to_owned()));
-        assert_eq!(
-            rows(list),
-            [
-                Ok("254712000001 {\"first_name\": \"Anna\"}".into()),
-                Ok("254712000002 {\"first_name\": \"Ben; the \\\"second\\\"\\nof his name\"}".into()),
-                line(6, "number_too_short", "12"),
-                line(7, "not_a_number", "n/a"),
-                line(8, "too_few_cells", "0712000003"),
-                line(9, "too_many_cells", "0712000004"),
-                line(10, "not_utf8", "0712000005"),
-                line(11, "number_rounded", "2.54712E+11"),
-                line(12, "nul_character", "0712000006"),
-                Ok("254712000007 {\"first_name\": \"Gus\"}".into()),
-            ]
-        );
+/// A file whose read bytes are counted.
+pub(crate) struct Counted<'a> {
+    file: File,
+    read: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(out)?;
+        self.read.fetch_add(u64::try_from(read).unwrap_or(0), Ordering::Relaxed);
+        Ok(read)
     }
+}
 
-    #[test]
-    fn the_delimiter_is_the_one_of_the_header() {
-        for (header, expected) in [
-            ("phone,a,b", b','),
-            ("phone;a,b;c", b';'),
-            ("phone\ta", b'\t'),
-            ("phone|a", b'|'),
-            ("phone", b','),
-        ] {
-            assert_eq!(Dialect::of(header.as_bytes()).delimiter, expected, "{header}");
-        }
-    }
-
-    #[test]
-    fn a_long_cell_is_refused_and_the_rest_is_read() {
-        let list = format!("phone,name\n0712000001,{}\n0712000002,Ben\n", "x".repeat(CELL_LIMIT + 1));
-        let rows = rows(list.as_bytes());
-        assert_eq!(rows[0], Err((2, "cell_too_long", "0712000001".into())));
-        assert!(rows[1].is_ok());
-    }
-
-    #[test]
-    fn a_list_from_an_old_mac_is_read_too() {
-        let rows = rows(b"phone,name\r0712000001,Anna\rx,Ben\r");
-        assert_eq!(rows.len(), 2);
-        assert_eq!(rows[1], Err((3, "not_a_number", "x".into())));
-    }
-
-    #[test]
-    fn an_empty_list_says_what_is_missing() {
-        let error = List::read(&b""[..], Dialect::of(b""), &ImportOptions::default()).err().unwrap();
-        assert_eq!(error.to_string(), "the list is empty; its first row must name the columns");
+impl Seek for Counted<'_> {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.file.seek(to)
     }
 }

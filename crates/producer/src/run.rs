@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use broker::{Publisher, State, Topology};
 use campaign::SenderId;
+use jiff::Timestamp;
 use store::{FeedTrouble, SenderFeed, Settled, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -128,8 +129,8 @@ impl Producer {
         Ok(trouble)
     }
 
-    /// What time alone changes: leases of dead workers, deadlines, those unknown for long, and the days of daily caps; and folds the
-    /// counts of reports.
+    /// What time alone changes: leases of dead workers, deadlines, sending hours, those unknown for long, and the days of daily
+    /// caps; and folds the counts of reports.
     async fn settle_what_ended(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
         if self.settled_at.is_some_and(|at| at.elapsed() < SETTLE_EVERY) {
             return Ok(());
@@ -144,6 +145,15 @@ impl Producer {
             let expired = self.store.expire_campaign(campaign).await?;
             if expired > 0 {
                 tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
+            }
+        }
+        for (campaign, schedule) in self.store.campaigns_out_of_hours().await? {
+            let next = schedule.opening(Timestamp::now());
+            if self.store.open_next_hours(campaign, next).await? {
+                tracing::info!(
+                    campaign.id = %campaign, next = next.map(|next| tracing::field::display(next.from)),
+                    "the sending hours of campaign {campaign} are over"
+                );
             }
         }
         for campaign in self.store.ended_campaigns_with_due().await? {

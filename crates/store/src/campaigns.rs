@@ -1,12 +1,18 @@
 //! Campaigns: their definition and the steps of their life.
 
-use campaign::{CampaignId, CampaignState, Deadline, Definition, RecipientState, SenderId};
+use std::pin::pin;
+
+use campaign::{
+    CampaignId, CampaignState, Deadline, Definition, Opening, RecipientState, SenderId, Variables, WhenOver,
+};
+use futures::TryStreamExt;
 use jiff::Timestamp;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 
 use crate::connection::Store;
 use crate::endings::CANCELLED;
 use crate::error::Error;
+use crate::hours::columns;
 
 /// A campaign as it stands.
 #[derive(Clone, Debug)]
@@ -87,14 +93,40 @@ impl Store {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
 
+    /// Hands over the place and the variables of each recipient who was not sent to yet, in the order of the list.
+    pub async fn each_recipient(
+        &self,
+        id: CampaignId,
+        mut each: impl FnMut(i32, Variables),
+    ) -> Result<(), Error> {
+        let select =
+            "select seq, variables from recipient where campaign_id = $1 and state = 'pending' order by seq";
+        let client = self.own_client().await?;
+        let mut rows = pin!(client.query_raw(select, [&id.0]).await?);
+        while let Some(row) = rows.try_next().await? {
+            each(row.get(0), row.try_get::<_, Json<Variables>>(1).map_err(Error::unreadable)?.0);
+        }
+        Ok(())
+    }
+
+    /// How many recipients who were not sent to yet are on the suppression list.
+    pub async fn suppressed_recipients(&self, id: CampaignId) -> Result<i64, Error> {
+        let select = "
+            select count(*) from recipient r where campaign_id = $1 and state = 'pending' and exists (
+                select from suppression p join campaign c on c.id = $1
+                where p.msisdn = r.msisdn and (p.sender_id is null or p.sender_id = c.sender_id))";
+        Ok(self.own_client().await?.query_one(select, &[&id.0]).await?.get(0))
+    }
+
     /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends. The first start fixes the
-    /// deadline.
-    pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<(), Error> {
+    /// deadline. Returns the sending hours now or next, if it has some.
+    pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<Option<Opening>, Error> {
         let statement = "
             with started as (
                 update campaign
                 set state = 'running', epoch = epoch + 1, started_at = coalesce(started_at, now()),
-                    deadline_at = coalesce(deadline_at, $3, now() + $4 * interval '1 millisecond')
+                    deadline_at = coalesce(deadline_at, least($7, $3, now() + $4 * interval '1 millisecond')),
+                    opens_at = $5, closes_at = $6
                 where id = $1 and state in ('draft', 'paused')
                     and coalesce(coalesce(deadline_at, $3) > clock_timestamp(), true)
                 returning id
@@ -110,10 +142,16 @@ impl Store {
             Some(Deadline::After(after)) => (None, Some(after.as_millis() as f64)),
             None => (None, None),
         };
+        let schedule = &row.definition.schedule;
+        let opening = schedule.opening(Timestamp::now());
+        let (opens_at, closes_at) = columns(opening);
+        let ends_with_hours = closes_at.filter(|_| schedule.when_over == WhenOver::Expire);
         let client = self.client().await?;
-        let started: i64 = client.query_one(statement, &[&id.0, &started_by, &at, &after]).await?.get(0);
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&id.0, &started_by, &at, &after, &opens_at, &closes_at, &ends_with_hours];
+        let started: i64 = client.query_one(statement, &values).await?.get(0);
         if started > 0 {
-            return Ok(());
+            return Ok(opening);
         }
         Err(Error::Conflict(match row.state {
             CampaignState::Draft | CampaignState::Paused => {

@@ -62,6 +62,8 @@ pub struct Claim {
     pub campaign_epoch: i64,
     /// Until the campaign's deadline, if it has one.
     pub time_left: Option<Duration>,
+    /// Until the sending hours end, if it has some.
+    pub open_for: Option<Duration>,
     /// Whether some that were due may have been left out: a daily cap or a probe takes no more.
     pub may_be_cut: bool,
     /// The rows, in the order of their places.
@@ -90,8 +92,7 @@ fn statement() -> String {
     format!(
         "
 with before as materialized (
-    select (g.is_open or g.probe_armed) and c.state = 'running'
-            and coalesce(c.deadline_at > clock_timestamp(), true) as open,
+    select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
         greatest(g.tat, l.tat) <= clock_timestamp() + {MAX_AHEAD} as has_room,
         case when not g.is_open then 1
             when g.daily_cap is not null then
@@ -127,6 +128,7 @@ with before as materialized (
 )
 select {}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
+    (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms,
     (select n from wanted) as n_due, exists (select from looked_at where barred is not null) as has_skipped,
     not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables,
     r.attempts, r.window_state
@@ -206,7 +208,10 @@ fn read_refusal(row: &Row) -> Refused {
 
 impl Store {
     fn read_claim(&self, id: ClaimId, (first, rows): (&Row, &[Row]), asked: Instant) -> Result<Claim, Error> {
-        let time_left = first.get::<_, Option<i64>>("time_left_ms").map(|ms| u64::try_from(ms).unwrap_or(0));
+        let until = |column| {
+            let left: Option<i64> = first.get(column);
+            left.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+        };
         Ok(Claim {
             id,
             at: first.get::<_, Timestamp>("permitted_at").min(first.get("starts_at")),
@@ -214,7 +219,8 @@ impl Store {
             gate_epoch: first.get("epoch"),
             is_probe: first.get("is_probe"),
             campaign_epoch: first.get("campaign_epoch"),
-            time_left: time_left.map(Duration::from_millis),
+            time_left: until("time_left_ms"),
+            open_for: until("open_for_ms"),
             may_be_cut: first.get("may_be_cut"),
             rows: rows.iter().map(read_row).collect::<Result<_, Error>>()?,
         })

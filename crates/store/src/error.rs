@@ -21,6 +21,9 @@ pub enum Error {
     /// It cannot be done as things stand; the text says why and what to do.
     #[error("{0}")]
     Conflict(String),
+    /// It was done before; whether it is to be done again is asked.
+    #[error("{0}")]
+    Known(String),
     /// The address or the setting given is wrong.
     #[error("{0}")]
     Invalid(String),

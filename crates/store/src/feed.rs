@@ -37,6 +37,8 @@ pub struct FeedState {
     pub published: i32,
     /// Nobody below this place is pending, but for those listed as due.
     pub low_water: i32,
+    /// Whether it is within its sending hours.
+    pub may_send: bool,
 }
 
 /// What may keep a producer from feeding.
@@ -85,7 +87,8 @@ impl Store {
             update due set publish_at = due_at from reopened where due.campaign_id = reopened.campaign_id";
         let read = "
             select s.sender_id, g.is_open, g.permits, g.per_us, g.burst, c.id, c.recipients, f.cursor, f.published,
-                f.low_water, coalesce((c.definition #>> '{policy,weight}')::int, 1) as weight
+                f.low_water, may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as may_send,
+                coalesce((c.definition #>> '{policy,weight}')::int, 1) as weight
             from sender_feed s join sender_gate g using (sender_id)
             left join (campaign c join campaign_feed f on f.campaign_id = c.id)
                 on c.sender_id = s.sender_id and c.state = 'running'
@@ -114,6 +117,7 @@ impl Store {
                     cursor: row.get("cursor"),
                     published: row.get("published"),
                     low_water: row.get("low_water"),
+                    may_send: row.get("may_send"),
                 });
             }
         }
@@ -199,7 +203,8 @@ impl Store {
             update due set publish_at = clock_timestamp() + interval '1 minute'
             from (
                 select d.campaign_id, d.seq from due d join campaign c on c.id = d.campaign_id
-                where d.sender_id = $1 and d.publish_at <= clock_timestamp() and c.state = 'running'
+                where d.sender_id = $1 and d.publish_at <= clock_timestamp()
+                    and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
                 order by d.publish_at limit $2 for update of d skip locked
             ) now_due
             where due.campaign_id = now_due.campaign_id and due.seq = now_due.seq

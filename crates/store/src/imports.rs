@@ -1,11 +1,16 @@
 //! Storing a list: recipients by COPY, counts and refusals, all in one transaction.
+//!
+//! **Invariants.** The first list of a campaign fills a table that has no indexes yet and that nobody else sees; they are
+//! built, and the table becomes a part of `recipient`, at the end of the same transaction. Later lists are added with the
+//! indexes in place.
 
 use std::pin::pin;
 
-use campaign::{CampaignId, CampaignState, Msisdn, Variables};
+use campaign::{CampaignId, CampaignState, Msisdn, SenderId, Variables};
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::types::{Json, Type};
+use tokio_postgres::types::{Json, ToSql, Type};
 use tokio_postgres::{Client, CopyInSink};
 
 use crate::campaigns::missing;
@@ -16,8 +21,35 @@ use crate::error::Error;
 pub struct Import {
     client: Client,
     campaign: CampaignId,
+    sender: SenderId,
+    /// The table was made by this import.
+    is_first: bool,
     next_seq: i32,
     imported: i32,
+}
+
+/// Where a list comes from.
+#[derive(Clone, Debug)]
+pub struct ListOrigin {
+    /// File name, without the path.
+    pub source: String,
+    /// What it is written in.
+    pub form: String,
+    /// Hash of the file.
+    pub sha256: [u8; 32],
+}
+
+/// Rows of a list that are not stored, by the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// In the list, or in the campaign, before.
+    pub duplicates: i32,
+    /// On the suppression list.
+    pub suppressed: i32,
+    /// In a campaign that was excluded.
+    pub excluded: i32,
+    /// Refused, each with its reason.
+    pub rejected: i32,
 }
 
 /// What became of the rows of a list; `uploaded` is the sum of the others.
@@ -27,10 +59,8 @@ pub struct ImportCounts {
     pub uploaded: i32,
     /// Stored as recipients.
     pub imported: i32,
-    /// In the list, or in the campaign, before.
-    pub duplicates: i32,
-    /// Refused, each with its reason.
-    pub rejected: i32,
+    /// The others.
+    pub left_out: LeftOut,
 }
 
 /// A row of the list that is not imported.
@@ -40,8 +70,19 @@ pub struct Rejection {
     pub line: i32,
     /// Why, as a word.
     pub reason: &'static str,
+    /// The column it is about, if it is not the number's.
+    pub column: Option<String>,
     /// What stands in the number column, shortened.
     pub cell: String,
+}
+
+/// Numbers that an import may have to leave out.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers {
+    /// On the lists of a campaign.
+    OfCampaign(CampaignId),
+    /// Not to be written to by the sender of this import's campaign.
+    Suppressed,
 }
 
 impl Store {
@@ -49,7 +90,7 @@ impl Store {
     pub async fn begin_import(&self, campaign: CampaignId) -> Result<Import, Error> {
         let client = self.own_client().await?;
         client.batch_execute("begin").await?;
-        let select = "select state, recipients from campaign where id = $1 for update";
+        let select = "select state, recipients, sender_id from campaign where id = $1 for update";
         let row = client.query_opt(select, &[&campaign.0]).await?.ok_or_else(|| missing(campaign))?;
         let state: CampaignState = row.get::<_, &str>(0).parse().map_err(Error::unreadable)?;
         if state != CampaignState::Draft {
@@ -57,29 +98,66 @@ impl Store {
                 "campaign {campaign} is {state}; lists can be imported into a draft only"
             )));
         }
-        let imported: i32 = row.get(1);
-        Ok(Import { client, campaign, next_seq: imported + 1, imported: 0 })
+        let (imported, sender): (i32, i64) = (row.get(1), row.get(2));
+        let made = client.query_one("select to_regclass($1) is null", &[&table(campaign)]).await?;
+        let is_first: bool = made.get(0);
+        if is_first {
+            client.execute("select create_recipients($1)", &[&campaign.0]).await?;
+        }
+        let sender = SenderId(sender);
+        Ok(Import { client, campaign, sender, is_first, next_seq: imported + 1, imported: 0 })
     }
 }
 
+fn table(campaign: CampaignId) -> String {
+    format!("recipient_c{campaign}")
+}
+
 impl Import {
-    /// The numbers the campaign has already, from earlier lists.
-    pub async fn numbers(&self) -> Result<Vec<Msisdn>, Error> {
-        let select = "select msisdn from recipient where campaign_id = $1";
-        let rows = pin!(self.client.query_raw(select, [&self.campaign.0]).await?);
-        let numbers = rows
-            .map_ok(|row| u64::try_from(row.get::<_, i64>(0)).ok().and_then(Msisdn::from_digits))
-            .try_collect::<Vec<_>>()
-            .await?;
-        Ok(numbers.into_iter().flatten().collect())
+    /// Refuses a file that the campaign has already.
+    pub async fn refuse_again(&self, origin: &ListOrigin) -> Result<(), Error> {
+        let select = "
+            select source, imported_at, imported from import
+            where campaign_id = $1 and sha256 = $2 order by id desc limit 1";
+        let Some(row) = self.client.query_opt(select, &[&self.campaign.0, &origin.sha256.as_slice()]).await?
+        else {
+            return Ok(());
+        };
+        let (source, at, imported): (String, Timestamp, i32) = (row.get(0), row.get(1), row.get(2));
+        let at = at.strftime("%Y-%m-%d %H:%M UTC");
+        Err(Error::Known(format!(
+            "campaign {} has this very file already: '{source}', of which {imported} were imported at {at}",
+            self.campaign
+        )))
     }
 
-    /// Stores recipients, taken from `batches` until it ends. They must be distinct, also from [`Import::numbers`].
+    /// Hands over numbers that are known, one by one.
+    pub async fn each_number(&self, which: Numbers, mut each: impl FnMut(Msisdn)) -> Result<(), Error> {
+        let (select, parameter) = match which {
+            Numbers::OfCampaign(campaign) => {
+                let select = "select id from campaign where id = $1";
+                self.client.query_opt(select, &[&campaign.0]).await?.ok_or_else(|| missing(campaign))?;
+                ("select msisdn from recipient where campaign_id = $1", campaign.0)
+            }
+            Numbers::Suppressed => {
+                ("select msisdn from suppression where sender_id = $1 or sender_id is null", self.sender.0)
+            }
+        };
+        let mut rows = pin!(self.client.query_raw(select, [&parameter]).await?);
+        while let Some(row) = rows.try_next().await? {
+            if let Some(msisdn) = u64::try_from(row.get::<_, i64>(0)).ok().and_then(Msisdn::from_digits) {
+                each(msisdn);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores recipients, taken from `batches` until it ends. They must be distinct, also from those of earlier lists.
     pub async fn copy(
         &mut self,
         mut batches: tokio::sync::mpsc::Receiver<Vec<(Msisdn, Variables)>>,
     ) -> Result<(), Error> {
-        let table = format!("recipient_c{}", self.campaign);
+        let table = table(self.campaign);
         let copy = format!("copy {table} (campaign_id, msisdn, seq, variables) from stdin binary");
         let sink: CopyInSink<bytes::Bytes> = self.client.copy_in(&copy).await?;
         let types = [Type::INT8, Type::INT8, Type::INT4, Type::JSONB];
@@ -104,40 +182,56 @@ impl Import {
     /// Keeps the list: recipients, counts and refusals become visible together.
     pub async fn finish(
         self,
-        source: &str,
-        duplicates: i32,
-        rejections: &[Rejection],
+        origin: &ListOrigin,
+        left_out: LeftOut,
+        rejections: impl Iterator<Item = Vec<Rejection>>,
     ) -> Result<ImportCounts, Error> {
-        let rejected = i32::try_from(rejections.len()).unwrap_or(i32::MAX);
-        let uploaded = self.imported + duplicates + rejected;
+        let LeftOut { duplicates, suppressed, excluded, rejected } = left_out;
+        let uploaded = self.imported + duplicates + suppressed + excluded + rejected;
         let insert = "
-            insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
-            values ($1, $2, $3, $4, $5, $6) returning id";
-        let import: i64 = self
-            .client
-            .query_one(
-                insert,
-                &[&self.campaign.0, &source, &uploaded, &self.imported, &duplicates, &rejected],
-            )
-            .await?
-            .get(0);
-        for chunk in rejections.chunks(10_000) {
-            let insert = "
-                insert into import_rejection (import_id, line, reason, cell)
-                select $1, * from unnest($2::int[], $3::text[], $4::text[])";
-            let lines: Vec<i32> = chunk.iter().map(|rejection| rejection.line).collect();
-            let reasons: Vec<&str> = chunk.iter().map(|rejection| rejection.reason).collect();
-            let cells: Vec<&str> = chunk.iter().map(|rejection| rejection.cell.as_str()).collect();
-            self.client.execute(insert, &[&import, &lines, &reasons, &cells]).await?;
+            insert into import (campaign_id, source, form, sha256, uploaded, imported, duplicates, suppressed, excluded,
+                rejected)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id";
+        let sha256 = origin.sha256.as_slice();
+        let values: [&(dyn ToSql + Sync); 10] = [
+            &self.campaign.0,
+            &origin.source,
+            &origin.form,
+            &sha256,
+            &uploaded,
+            &self.imported,
+            &duplicates,
+            &suppressed,
+            &excluded,
+            &rejected,
+        ];
+        let import: i64 = self.client.query_one(insert, &values).await?.get(0);
+        for batch in rejections {
+            self.keep_rejections(import, &batch).await?;
         }
         // A list copied into its partition passes by the triggers that count.
         let count = "insert into tally_delta (campaign_id, kind, n) values ($1, 'pending', $2)";
         self.client.execute(count, &[&self.campaign.0, &i64::from(self.imported)]).await?;
         let update = "update campaign set recipients = $2 where id = $1";
         self.client.execute(update, &[&self.campaign.0, &(self.next_seq - 1)]).await?;
+        if self.is_first {
+            self.client.execute("select attach_recipients($1)", &[&self.campaign.0]).await?;
+        }
         self.client.batch_execute("commit").await?;
         // What the planner knows of a table just filled would otherwise be nothing.
-        self.client.batch_execute(&format!("analyze recipient_c{}", self.campaign)).await?;
-        Ok(ImportCounts { uploaded, imported: self.imported, duplicates, rejected })
+        self.client.batch_execute(&format!("analyze {}", table(self.campaign))).await?;
+        Ok(ImportCounts { uploaded, imported: self.imported, left_out })
+    }
+
+    async fn keep_rejections(&self, import: i64, batch: &[Rejection]) -> Result<(), Error> {
+        let insert = "
+            insert into import_rejection (import_id, line, reason, column_name, cell)
+            select $1, * from unnest($2::int[], $3::text[], $4::text[], $5::text[])";
+        let lines: Vec<i32> = batch.iter().map(|rejection| rejection.line).collect();
+        let reasons: Vec<&str> = batch.iter().map(|rejection| rejection.reason).collect();
+        let columns: Vec<Option<&str>> = batch.iter().map(|rejection| rejection.column.as_deref()).collect();
+        let cells: Vec<&str> = batch.iter().map(|rejection| rejection.cell.as_str()).collect();
+        self.client.execute(insert, &[&import, &lines, &reasons, &columns, &cells]).await?;
+        Ok(())
     }
 }

@@ -99,7 +99,7 @@ campaign_limit as materialized (
 pub(crate) fn refusal() -> String {
     format!(
         "
-    (g.is_open or g.probe_armed) and c.state = 'running' and coalesce(c.deadline_at > clock_timestamp(), true) as open,
+    (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
     (extract(epoch from greatest(g.tat, l.tat, t.starts_at) - clock_timestamp() - {MAX_AHEAD}) * 1000000)::bigint
         as wait_us,
     coalesce(t.is_divisible and t.span > {LONGEST}, false) as is_too_long, t.slow_permits as at_permits,
@@ -119,7 +119,7 @@ impl Store {
             format!(
                 "with wanted as (
                     select $2::bigint as n, 0::bigint as n_first from campaign
-                    where id = $1 and state = 'running' and coalesce(deadline_at > clock_timestamp(), true)
+                    where id = $1 and may_send(state, deadline_at, opens_at, closes_at)
                 ), {}
                 select p.*, {} from {REFUSAL_FROM} left join permit p on true
                 where g.sender_id = $3 and c.id = $1",

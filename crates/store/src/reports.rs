@@ -22,6 +22,8 @@ pub struct CampaignReport {
     pub uploaded: i64,
     pub rejected: i64,
     pub duplicates: i64,
+    pub suppressed: i64,
+    pub excluded: i64,
     pub pending: i64,
     pub sending: i64,
     pub retry: i64,
@@ -61,6 +63,13 @@ pub struct ErrorReport {
     pub recipients: i64,
 }
 
+impl CampaignReport {
+    /// How many were imported.
+    pub fn recipients(&self) -> i64 {
+        self.uploaded - self.rejected - self.duplicates - self.suppressed - self.excluded
+    }
+}
+
 impl Store {
     /// The report of this campaign.
     pub async fn report(&self, campaign: CampaignId) -> Result<CampaignReport, Error> {
@@ -79,8 +88,8 @@ impl Store {
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<CampaignReport>, Error> {
         let select = format!(
-            "select r.*, uploaded - rejected - duplicates - pending - sending - retry - accepted - failed - unknown
-                - skipped - expired - cancelled as difference
+            "select r.*, uploaded - rejected - duplicates - suppressed - excluded - pending - sending - retry - accepted
+                - failed - unknown - skipped - expired - cancelled as difference
             from report.campaign r {which}"
         );
         let rows = self.own_client().await?.query(&select, parameters).await?;
@@ -97,6 +106,8 @@ impl Store {
                 uploaded: row.get("uploaded"),
                 rejected: row.get("rejected"),
                 duplicates: row.get("duplicates"),
+                suppressed: row.get("suppressed"),
+                excluded: row.get("excluded"),
                 pending: row.get("pending"),
                 sending: row.get("sending"),
                 retry: row.get("retry"),

@@ -31,7 +31,6 @@ impl Client {
             .connect_timeout(config.connect_timeout)
             .timeout(config.timeout)
             .pool_idle_timeout(config.pool_idle_timeout)
-            .pool_max_idle_per_host(config.max_idle_per_host)
             .redirect(Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())

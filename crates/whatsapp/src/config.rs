@@ -21,11 +21,10 @@ pub struct Config {
     /// out, so it should be longer than the provider ever takes.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// How long an unused connection is kept. Default 4 s; must be shorter than the provider keeps it.
+    /// How long an unused connection is kept. Default 4 s; must be shorter than the provider keeps it. There are as many
+    /// connections as requests were under way at once within that time: rate times latency.
     #[serde(with = "humantime_serde")]
     pub pool_idle_timeout: Duration,
-    /// How many unused connections to one provider are kept. Default 256, about rate times latency.
-    pub max_idle_per_host: usize,
     /// Whether HTTP/2 may be agreed upon. Default no: it would put every request on one TCP connection.
     pub http2: bool,
     /// A proxy for all requests (`http://host:port`), without user and password. Default none; the proxy variables of
@@ -46,7 +45,6 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(3),
             timeout: Duration::from_secs(20),
             pool_idle_timeout: Duration::from_secs(4),
-            max_idle_per_host: 256,
             http2: false,
             proxy: None,
             max_answer_bytes: 64 * 1024,
@@ -63,7 +61,6 @@ impl fmt::Debug for Config {
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)
             .field("pool_idle_timeout", &self.pool_idle_timeout)
-            .field("max_idle_per_host", &self.max_idle_per_host)
             .field("http2", &self.http2)
             .field("proxy", &self.proxy.as_ref().and_then(Url::host_str))
             .field("max_answer_bytes", &self.max_answer_bytes)

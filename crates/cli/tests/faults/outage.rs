@@ -10,7 +10,7 @@ use tokio::time::{Instant, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
-use crate::rates::Arrivals;
+use crate::rates::{Arrivals, departures};
 use crate::world::{PATIENCE, Process, World};
 
 const PROVIDER_AWAY: Duration = Duration::from_mins(10);
@@ -86,23 +86,23 @@ async fn a_provider_away_for_ten_minutes_costs_nobody_and_is_not_overrun_when_it
     proxy.cut();
     let until = Instant::now() + PROVIDER_AWAY;
     under.told("provider_down").await;
-    let before = under.world.ledger().arrivals().len();
     sleep_until(until).await;
     let recorded =
         under.world.count("select count(*) from attempt where reason_code = 'connect_failed'").await;
     let probes = under.world.count("select sum(probes)::bigint from hold").await;
     println!("{recorded} requests found no connection in ten minutes, {probes} of them probes");
     assert!(u64::try_from(recorded - probes).unwrap() <= WORKERS * IN_FLIGHT);
+    let before = departures(&under.world).await.len();
     proxy.refuse(false);
     under.told("throttled").await;
     under.world.finished(&under.id).await;
     assert_eq!(under.world.count("select count(*) from recipient where state = 'failed'").await, 0);
     assert_eq!(under.world.count("select count(*) from recipient where attempts > 2").await, 0);
-    let after = under.world.ledger().arrivals().split_off(before);
+    let after = departures(&under.world).await.split_off(before);
     let first = after[0];
     let seconds: Vec<usize> =
         (0..10).map(|n| after.iter().filter(|at| (**at - first) / 1_000_000 == n).count()).collect();
-    println!("arrivals in the first ten seconds after it: {seconds:?}");
+    println!("requests in each of the first ten seconds after it: {seconds:?}");
     assert_eq!(Arrivals::new("200/s,burst=10".parse().unwrap(), after).too_full(), Vec::<String>::new());
     under.ends(WORKERS * IN_FLIGHT).await;
 }

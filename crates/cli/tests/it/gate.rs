@@ -5,7 +5,7 @@ use std::time::Duration;
 use simulator::{Config, Effect, Fault, Latency, Scope};
 use tokio::time::{Instant, sleep_until};
 
-use crate::rates::{Arrivals, HEAD};
+use crate::rates::{Arrivals, HEAD, departures};
 use crate::world::{PATIENCE, World};
 
 const LATER: Duration = Duration::from_secs(1);
@@ -16,14 +16,6 @@ fn quick() -> Config {
 
 /// The database clock in microseconds.
 const NOW_US: &str = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
-
-/// When requests left, by the workers' own record on the database clock. What a busy machine does to a request between
-/// there and the provider is for make faults, where nothing else runs beside it.
-async fn departures(world: &World) -> Vec<u64> {
-    let select = "select (extract(epoch from sent_at) * 1000000)::bigint from attempt order by sent_at";
-    let rows = world.look.query(select, &[]).await.unwrap();
-    rows.iter().map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap()).collect()
-}
 
 fn refusing(outcome: &str) -> Fault {
     let effect = Effect::Refuse { outcome: outcome.into(), retry_after_s: None, accepted: false };

@@ -14,7 +14,8 @@ async fn a_messy_list_is_imported_with_each_refusal_told() {
          0712000001;Anna again\r\n0712000003\r\n2.54712E+11;Fay\r\n",
     );
     let said = world.ok(&["campaign", "import", &id, &list, "--default-country", "KE"]).await;
-    assert!(said.starts_with("7 rows: 2 imported, 1 duplicates, 4 rejected\n"), "{said}");
+    let told = "messy.csv: CSV, divided by semicolon, UTF-8\n7 rows: 2 imported, 1 duplicates, 4 rejected\n";
+    assert!(said.starts_with(told), "{said}");
     for told in [
         "4     12           the number is too short",
         "5     n/a          this is not a phone number",
@@ -56,8 +57,12 @@ async fn a_mistake_is_one_clear_sentence_and_changes_nothing() {
     }
     assert_eq!(world.count("select count(*) from recipient").await, 0);
     assert_eq!(world.count("select count(*) from import where uploaded > 0").await, 0);
-    // A variable that is empty in a row is found before the start, not sent half-filled.
-    world.ok(&["campaign", "import", &id, &lacking]).await;
+    // A variable that is empty in a row is found at the import, and once more before the start.
+    let said = world.ok(&["campaign", "import", &id, &lacking]).await;
+    assert!(said.contains("first_name: a cell is empty that the message needs"), "{said}");
+    let whole = world.file("whole.csv", "phone,first_name\n254712000001,Anna\n");
+    world.ok(&["campaign", "import", &id, &whole]).await;
+    world.look.execute("update recipient set variables = '{\"first_name\": \" \"}'", &[]).await.unwrap();
     let (code, said) = world.fails(&["campaign", "start", &id]).await;
     assert!(said.contains("1 recipient lacks first_name (the first: 1)"), "{said}");
     assert_eq!(code, 4);

@@ -5,6 +5,16 @@ use std::time::Duration;
 use campaign::Rate;
 use simulator::max_in_window;
 
+use crate::world::World;
+
+/// When requests left, in microseconds, by the workers' own record on the database clock. What a busy machine or a proxy
+/// does to a request between there and the provider is for the long test of the rate, where nothing else runs beside it.
+pub(crate) async fn departures(world: &World) -> Vec<u64> {
+    let select = "select (extract(epoch from sent_at) * 1000000)::bigint from attempt order by sent_at";
+    let rows = world.look.query(select, &[]).await.unwrap();
+    rows.iter().map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap()).collect()
+}
+
 /// The windows in which a rate must hold.
 const WINDOWS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
 /// What the network between worker and provider may compress: of the rate in the window.

@@ -112,9 +112,10 @@ async fn whoever_opts_out_in_one_campaign_is_skipped_by_the_next() {
         .is_told_by(&world, Webhook { opted_out: 1.0, opt_out_word: "Acha!".into(), ..Webhook::default() });
     let _processes = [world.start("producer"), world.start("consumer")];
     let first = world.draft_of(FLOW, 30).await;
+    // From a list imported later they would be left out.
+    let second = world.draft_of(FLOW, 40).await;
     world.ok(&["campaign", "start", &first]).await;
     world.until("select count(*) from suppression where reason = 'opted_out'", 30).await;
-    let second = world.draft_of(FLOW, 40).await;
     world.ok(&["campaign", "start", &second]).await;
     world.finished(&second).await;
     let skipped = format!(

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Consent, FollowUp, ReceiptStatus};
 use serde_json::json;
-use store::{AnswerRow, ConsentRow, Error, InboundRow, Ingest, RawBody, Rejection};
+use store::{AnswerRow, ConsentRow, Error, InboundRow, Ingest, LeftOut, RawBody, Rejection};
 use uuid::Uuid;
 
-use crate::world::{NOON, World, accepted, msisdn, variables};
+use crate::world::{NOON, World, accepted, msisdn, origin, variables};
 
 /// What belongs to the person, wherever it may lie: the number, the id that holds it, the name and the answer.
 const PLANTED: [&str; 4] = ["254712000000", "wamid.1", "planted-name", "planted-answer"];
@@ -21,8 +21,10 @@ async fn everything(world: &World) -> CampaignId {
     rows.send(vec![(msisdn(0), planted), (msisdn(1), variables())]).await.unwrap();
     drop(rows);
     import.copy(stored).await.unwrap();
-    let refused = [Rejection { line: 4, reason: "too_few_cells", cell: "+254 712-000 000".into() }];
-    import.finish("list.csv", 0, &refused).await.unwrap();
+    let cell = "+254 712-000 000".into();
+    let refused = vec![Rejection { line: 4, reason: "too_few_cells", column: None, cell }];
+    let left_out = LeftOut { rejected: 1, ..LeftOut::default() };
+    import.finish(&origin(), left_out, [refused].into_iter()).await.unwrap();
     world.store.start_campaign(campaign, "test").await.unwrap();
     let claim = world.granted(campaign, 1..=2).await;
     world.record(campaign, &claim, &accepted()).await;

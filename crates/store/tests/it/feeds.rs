@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use campaign::StopReason;
-use store::StopCause;
+use campaign::{Opening, StopReason};
+use jiff::Timestamp;
+use store::{Leased, Refused, StopCause};
 use uuid::Uuid;
 
 use crate::world::{World, accepted};
@@ -71,5 +72,34 @@ async fn a_campaign_is_finished_when_nobody_waits_in_any_way() {
     assert_eq!(world.store.advance_low_water(campaign).await.unwrap(), 3);
     assert!(world.store.finish_if_done(campaign).await.unwrap());
     assert_eq!(world.store.campaign(campaign).await.unwrap().state.word(), "finished");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn outside_its_hours_a_campaign_grants_nothing_and_gets_its_next_hours_once() {
+    let world = World::new("feed_hours", None).await;
+    let campaign = world.campaign(10).await;
+    world.granted(campaign, 1..=2).await;
+    let set = async |opens: &str, closes: &str| {
+        let update = format!(
+            "update campaign set opens_at = clock_timestamp() + interval '{opens}',
+                closes_at = clock_timestamp() + interval '{closes}' returning id"
+        );
+        assert_eq!(world.count(&update).await, campaign.0);
+    };
+    for (opens, closes) in [("1 hour", "2 hours"), ("-2 hours", "-1 hour")] {
+        set(opens, closes).await;
+        assert_eq!(world.refused(campaign, 3..=4).await, Refused::Held);
+        assert_eq!(world.store.lease(world.sender, campaign, 1).await.unwrap(), Leased::Held);
+    }
+    let over = world.store.campaigns_out_of_hours().await.unwrap();
+    assert_eq!(over.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [campaign]);
+    let epoch = world.store.campaign(campaign).await.unwrap().epoch;
+    let next = Opening { from: Timestamp::now(), until: Timestamp::now() + Duration::from_hours(1) };
+    assert!(world.store.open_next_hours(campaign, Some(next)).await.unwrap());
+    assert!(!world.store.open_next_hours(campaign, Some(next)).await.unwrap());
+    assert_eq!(world.store.campaign(campaign).await.unwrap().epoch, epoch + 1);
+    let open_for = world.granted(campaign, 3..=4).await.open_for.unwrap();
+    assert!(open_for > Duration::from_mins(59) && open_for <= Duration::from_hours(1), "{open_for:?}");
     world.close().await;
 }

@@ -10,7 +10,8 @@ use devstack::{Scope, Stack};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{
-    About, Claim, Claimed, Config, NewSender, ReceiptRow, Recorded, RecordedOutcome, Refused, Store,
+    About, Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, ReceiptRow, Recorded, RecordedOutcome,
+    Refused, Store,
 };
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -81,7 +82,7 @@ impl World {
         let send = async move { rows.send(batch).await.unwrap() };
         let (copied, ()) = tokio::join!(import.copy(stored), send);
         copied.unwrap();
-        import.finish("list.csv", 0, &[]).await.unwrap();
+        import.finish(&origin(), LeftOut::default(), std::iter::empty()).await.unwrap();
     }
 
     pub(crate) async fn claim(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Claimed {
@@ -172,6 +173,10 @@ pub(crate) fn new_sender(name: &str, rate: Option<Rate>) -> NewSender {
         rate,
         daily_cap: None,
     }
+}
+
+pub(crate) fn origin() -> ListOrigin {
+    ListOrigin { source: "list.csv".into(), form: "CSV".into(), sha256: [0; 32] }
 }
 
 pub(crate) fn msisdn(n: u32) -> Msisdn {

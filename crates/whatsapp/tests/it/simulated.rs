@@ -1,11 +1,12 @@
 //! The whole way to the simulator, which reads the vendor's page on its own and finds fault with every field.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use campaign::{FlowAction, FlowMessage, FlowMode, FlowName, Message, Provider, StopReason, Verdict};
 use secrecy::SecretString;
 use serde_json::json;
-use simulator::{Config, Effect, Fault, ResetPoint, Running, Scope, Simulator};
+use simulator::{Config, Effect, Fault, Latency, ResetPoint, Running, Scope, Simulator};
 use whatsapp::{Account, Channel, Client};
 
 use crate::verdicts::{line, text};
@@ -182,4 +183,31 @@ async fn a_spent_balance_stops_the_sender_where_the_provider_has_words_for_it() 
         assert_eq!(line(&answer.verdict), expected);
         running.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn as_many_connections_are_kept_as_requests_were_under_way_at_once() {
+    const AT_ONCE: u64 = 300;
+    let known = account_of(Provider::Kaleyra, "http://127.0.0.1");
+    let latency = Latency::fixed(Duration::from_millis(500));
+    let config = Config {
+        account: known.account.unwrap_or_default(),
+        number: simulator::Msisdn::parse(&known.number).unwrap(),
+        api_key: known.api_key,
+        latency,
+        ..Config::default()
+    };
+    let running = Simulator::start(config).await.unwrap();
+    let channel = crate::channel(&running.base_url(), &patient());
+    for _ in 0..2 {
+        let sends = (1..=AT_ONCE).map(|seq| send(&channel, i32::try_from(seq).unwrap()));
+        for answer in futures::future::join_all(sends).await {
+            assert!(matches!(answer.verdict, Verdict::Accepted { .. }), "{answer:?}");
+        }
+    }
+    let entries = running.ledger().entries(0, 1_000);
+    let ports: HashSet<u16> = entries.iter().map(|entry| entry.peer_port).collect();
+    assert_eq!(entries.len(), 600);
+    assert!(ports.len() <= 300, "{} connections were made for 300 requests at once", ports.len());
+    running.shutdown().await;
 }

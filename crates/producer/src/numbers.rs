@@ -1,0 +1,49 @@
+//! Reading a list for its numbers alone, as for the suppression list.
+
+use std::sync::atomic::AtomicU64;
+
+use campaign::Msisdn;
+use roaring::RoaringTreemap;
+
+use crate::check::Refusal;
+use crate::error::Error;
+use crate::import::{ImportOptions, begin, rejection};
+use crate::list::List;
+use crate::rejects::{Rejected, Rejects};
+
+/// The numbers of a list.
+#[derive(Debug)]
+pub struct Numbers {
+    distinct: RoaringTreemap,
+    /// The rows that hold none.
+    pub rejected: Rejected,
+}
+
+impl Numbers {
+    /// Each of them once, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Msisdn> {
+        self.distinct.iter().filter_map(Msisdn::from_digits)
+    }
+}
+
+/// Reads the numbers of a list.
+pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Error> {
+    let (mut distinct, mut rejects) = (RoaringTreemap::new(), Rejects::new()?);
+    let mut checker = None;
+    list.each_row(&AtomicU64::new(0), &mut |row| {
+        let Some(checker) = &checker else {
+            checker = Some(begin(row, options)?);
+            return Ok(true);
+        };
+        match checker.number(row) {
+            Ok(msisdn) => {
+                distinct.insert(msisdn.digits());
+            }
+            Err(Refusal { reason, column }) => {
+                rejects.push(reason, rejection(row, reason, column, checker.columns.number))?;
+            }
+        }
+        Ok(true)
+    })?;
+    Ok(Numbers { distinct, rejected: rejects.summary })
+}

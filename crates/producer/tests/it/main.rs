@@ -1,0 +1,10 @@
+//! Lists of every kind, imported into a real Postgres.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
+
+mod corpus;
+mod json;
+mod numbers;
+mod packed;
+mod texts;
+mod workbooks;
+mod world;
