@@ -91,6 +91,11 @@ create function reason_words(code text) returns text language sql immutable para
         when 'suppressed' then 'must not be written to: an operator decided'
         when 'opted_out' then 'must not be written to: opted out'
         when 'erased' then 'the number was erased'
+        when 'recipient_hours' then 'it was no time for messages where the recipient is'
+        when 'hours_over' then 'the sending hours ended before the message left'
+        when 'pair_limit' then 'somebody wrote to this recipient moments before; WhatsApp wants a pause'
+        when 'slot_missed' then 'the worker stood still, and there was no new slot for it'
+        when 'lease_ended' then 'the worker stood still too long to send in time'
         when 'window_closed' then 'the 24-hour window is closed, and the campaign has no template'
     end;
 

@@ -178,7 +178,12 @@ impl Store {
             let state = self.campaign(id).await?.state;
             return Err(Error::Conflict(format!("campaign {id} is {state}; there is nothing to cancel")));
         }
-        self.end_rest(id, RecipientState::Cancelled, CANCELLED).await
+        self.end_rest(id, RecipientState::Cancelled, CANCELLED).await?;
+        // Some of them a producer may have ended in the same instant.
+        let count =
+            "select coalesce(sum(n), 0)::bigint from tally_now where campaign_id = $1 and kind = 'cancelled'";
+        let cancelled: i64 = self.client().await?.query_one(count, &[&id.0]).await?.get(0);
+        Ok(u64::try_from(cancelled).unwrap_or(0))
     }
 }
 

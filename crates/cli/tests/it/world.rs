@@ -245,9 +245,26 @@ impl World {
             if found == wanted {
                 return;
             }
-            assert!(Instant::now() < deadline, "{select} is {found}, not {wanted}; {}", self.logs());
+            let is_late = Instant::now() > deadline;
+            let standing = if is_late { self.standing().await } else { String::new() };
+            assert!(!is_late, "{select} is {found}, not {wanted}; {standing} {}", self.logs());
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Where everything stands, for the reader of a failed test.
+    async fn standing(&self) -> String {
+        let select = "select jsonb_build_object(
+            'recipients', (select jsonb_agg(s) from (
+                select campaign_id, state, reason_code, count(*) as n, min(seq) as first from recipient group by 1, 2, 3) s),
+            'campaigns', (select jsonb_agg(to_jsonb(c) - 'definition') from campaign c),
+            'feeds', (select jsonb_agg(f) from campaign_feed f), 'gates', (select jsonb_agg(g) from sender_gate g),
+            'claims', (select jsonb_agg(c) from (select * from claim limit 5) c),
+            'due', (select jsonb_agg(d) from (select * from due order by publish_at limit 5) d),
+            'now', clock_timestamp())::text";
+        let standing: String = self.look.query_one(select, &[]).await.unwrap().get(0);
+        let depth = self.depth().await;
+        format!("{standing} {depth} ready messages\n")
     }
 
     /// Waits until the campaign is finished.
