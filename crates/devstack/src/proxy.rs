@@ -31,6 +31,7 @@ struct Manners {
 struct Shared {
     target: SocketAddr,
     manners: watch::Sender<Manners>,
+    is_listening: watch::Sender<bool>,
     /// Bytes that may still go to the target; at zero everything is cut.
     bytes_left: AtomicU64,
     connections: AtomicU64,
@@ -51,6 +52,7 @@ impl Proxy {
         let shared = Arc::new(Shared {
             target,
             manners: watch::Sender::new(Manners::default()),
+            is_listening: watch::Sender::new(true),
             bytes_left: AtomicU64::new(u64::MAX),
             connections: AtomicU64::new(0),
         });
@@ -89,8 +91,12 @@ impl Proxy {
     }
 
     /// Takes no new connections: the port is closed, as of a service that is not running.
-    pub fn refuse(&self, on: bool) {
+    ///
+    /// It is closed, or open again, when this returns.
+    pub async fn refuse(&self, on: bool) {
         self.shared.manners.send_modify(|manners| manners.refuse = on);
+        // An error means that it listens no more, for good.
+        self.shared.is_listening.subscribe().wait_for(|is_listening| *is_listening != on).await.ok();
     }
 
     /// Holds everything up for so long, in each direction.
@@ -149,11 +155,13 @@ async fn accept(mut listener: TcpListener, addr: SocketAddr, shared: Arc<Shared>
             refused = manners.wait_for(|manners| manners.refuse) => if refused.is_err() { return },
         }
         drop(listener);
+        shared.is_listening.send_replace(false);
         if manners.wait_for(|manners| !manners.refuse).await.is_err() {
             return;
         }
         let Ok(again) = TcpListener::bind(addr).await else { return };
         listener = again;
+        shared.is_listening.send_replace(true);
     }
 }
 

@@ -82,7 +82,7 @@ async fn a_provider_away_for_ten_minutes_costs_nobody_and_is_not_overrun_when_it
     let world = World::new("provider_away", "200/s,burst=10", quick()).await;
     let proxy = world.proxy_provider().await;
     let under = Under::way(world, 8_000).await;
-    proxy.refuse(true);
+    proxy.refuse(true).await;
     proxy.cut();
     let until = Instant::now() + PROVIDER_AWAY;
     under.told("provider_down").await;
@@ -93,7 +93,7 @@ async fn a_provider_away_for_ten_minutes_costs_nobody_and_is_not_overrun_when_it
     println!("{recorded} requests found no connection in ten minutes, {probes} of them probes");
     assert!(u64::try_from(recorded - probes).unwrap() <= WORKERS * IN_FLIGHT);
     let before = departures(&under.world).await.len();
-    proxy.refuse(false);
+    proxy.refuse(false).await;
     under.told("throttled").await;
     under.world.finished(&under.id).await;
     assert_eq!(under.world.count("select count(*) from recipient where state = 'failed'").await, 0);
@@ -112,7 +112,7 @@ async fn rabbitmq_away_for_five_minutes_is_waited_out_in_the_same_memory() {
     let mut world = World::new("rabbitmq_away", "200/s,burst=10", quick()).await;
     let proxy = world.proxy_rabbitmq().await;
     let under = Under::way(world, 8_000).await;
-    proxy.refuse(true);
+    proxy.refuse(true).await;
     proxy.reset();
     let until = Instant::now() + RABBITMQ_AWAY;
     under.told("queue_away").await;
@@ -131,7 +131,7 @@ async fn rabbitmq_away_for_five_minutes_is_waited_out_in_the_same_memory() {
     for (before, most) in before.iter().zip(&most) {
         assert!(*most < before + GROWTH, "{before} bytes grew to {most}");
     }
-    proxy.refuse(false);
+    proxy.refuse(false).await;
     under.ends(0).await;
 }
 

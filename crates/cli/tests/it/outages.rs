@@ -113,14 +113,14 @@ async fn nothing_leaves_while_postgres_is_away_and_all_goes_on_when_it_is_back()
     let proxy = world.proxy_postgres().await;
     let (id, _processes) = start(&mut world).await;
     more_arrive(&world, 200).await;
-    proxy.refuse(true);
+    proxy.refuse(true).await;
     proxy.reset();
     // What was leased leaves within a second; after that nobody has a claim.
     sleep_until(Instant::now() + Duration::from_secs(2)).await;
     let requests = world.ledger().summary().requests;
     sleep_until(Instant::now() + Duration::from_secs(2)).await;
     assert_eq!(world.ledger().summary().requests, requests);
-    proxy.refuse(false);
+    proxy.refuse(false).await;
     world.finished(&id).await;
     Audit::of(&world).await.holds(WORKERS * BATCH);
     world.close().await;
@@ -138,12 +138,12 @@ async fn a_provider_that_cannot_be_reached_stops_its_sender_and_costs_nobody_an_
     let proxy = world.proxy_provider().await;
     let (id, _processes) = start(&mut world).await;
     more_arrive(&world, 100).await;
-    proxy.refuse(true);
+    proxy.refuse(true).await;
     proxy.cut();
     told(&world, "provider_down").await;
     // A few probes find it away still.
     world.until("select count(*) from hold where probes >= 2", 1).await;
-    proxy.refuse(false);
+    proxy.refuse(false).await;
     world.finished(&id).await;
     let audit = Audit::of(&world).await;
     audit.holds(WORKERS * IN_FLIGHT);
@@ -175,12 +175,12 @@ async fn rabbitmq_that_cannot_be_reached_is_told_as_what_everybody_waits_for() {
     let proxy = world.proxy_rabbitmq().await;
     let (id, _processes) = start(&mut world).await;
     more_arrive(&world, 100).await;
-    proxy.refuse(true);
+    proxy.refuse(true).await;
     proxy.reset();
     told(&world, "queue_away").await;
     let waiting = world.ok(&["waiting"]).await;
     assert!(waiting.contains("cannot reach RabbitMQ"), "{waiting}");
-    proxy.refuse(false);
+    proxy.refuse(false).await;
     world.finished(&id).await;
     world.each_exactly_once(&id, RECIPIENTS.into()).await;
     assert_eq!(world.count("select count(*) from sender_feed where trouble is not null").await, 0);
