@@ -24,7 +24,7 @@ fn quick() -> Config {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_leaves_outside_the_hours_and_everybody_is_sent_to_in_the_next_ones() {
-    let mut world = World::new("hours", "100/s,burst=10", quick()).await;
+    let mut world = World::new("hours", "40/s,burst=10", quick()).await;
     let later = around_now("Africa/Nairobi", -6, 7);
     let schedule = format!("[schedule]\nhours = [\"mon-sun {later}\"]\nzone = \"Africa/Nairobi\"\n");
     let id = world.draft_of(&format!("{CAMPAIGN}\n{schedule}"), 300).await;
@@ -34,8 +34,8 @@ async fn nothing_leaves_outside_the_hours_and_everybody_is_sent_to_in_the_next_o
     world.until("select count(*) from report.waiting where reason = 'hours' and recipients = 300", 1).await;
     assert_eq!(world.ledger().summary().requests, 0);
 
-    // The hours come early on this day, and last a second.
-    let come = "update campaign set opens_at = clock_timestamp(), closes_at = clock_timestamp() + interval '1 second'
+    // The hours come early on this day, and last some seconds.
+    let come = "update campaign set opens_at = clock_timestamp(), closes_at = clock_timestamp() + interval '4 seconds'
         returning (extract(epoch from closes_at) * 1000000)::bigint";
     let closed_us = world.count(come).await;
     world.until("select count(*) from report.waiting where reason = 'hours' and until > now() + interval '5 hours'", 1).await;
