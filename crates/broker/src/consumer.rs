@@ -44,7 +44,7 @@ impl Consumer {
         let inbox = Arc::new(Inbox::default());
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (stop, hurry) = (shutdown.child_token(), CancellationToken::new());
-        let (state_sender, state) = watch::channel(State::Down);
+        let (state_sender, state) = watch::channel(State::Connecting);
         let subscriber = Subscriber {
             config,
             queue,

@@ -27,6 +27,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How a publisher or consumer stands with the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// The first connection is being made, or the first after a pause; whether the broker is there is not known yet.
+    Connecting,
     /// There is no connection; a new one is tried with growing pauses, for ever.
     Down,
     /// There is a connection.

@@ -40,7 +40,7 @@ impl Publisher {
     pub fn start(config: Config, shutdown: CancellationToken) -> (Self, JoinHandle<()>) {
         let (messages, message_intake) = Intake::new(ROOM);
         let (questions, question_intake) = Intake::new(ROOM);
-        let (state_sender, state) = watch::channel(State::Down);
+        let (state_sender, state) = watch::channel(State::Connecting);
         let queues = KnownQueues::default();
         let limit = config.operation_timeout;
         let worker = Worker {

@@ -51,9 +51,9 @@ impl Subscriber {
             if paused {
                 self.state.send_replace(State::Paused);
                 self.meanwhile_obeying(&mut paused, pending::<()>()).await;
+                self.state.send_replace(State::Connecting);
                 continue;
             }
-            self.state.send_replace(State::Down);
             let begun = Instant::now();
             generation += 1;
             let subscribe = Subscription::open(
@@ -66,6 +66,9 @@ impl Subscriber {
                 Some(Ok(subscription)) => paused = self.serve(subscription).await,
                 Some(Err(error)) => self.warn(&error, "cannot consume from the broker"),
                 None => continue,
+            }
+            if !paused {
+                self.state.send_replace(State::Down);
             }
             backoff.connection_lived(begun.elapsed());
             if !paused && !self.stop.is_cancelled() {

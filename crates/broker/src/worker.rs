@@ -50,6 +50,7 @@ impl Worker {
                     close(link, channel).await;
                 }
                 Some(Err(error)) => {
+                    self.state.send_replace(State::Down);
                     warn!(
                         error = &error as &dyn std::error::Error,
                         "the publisher cannot connect to the broker"

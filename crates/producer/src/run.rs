@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use broker::{Publisher, State, Topology};
 use campaign::SenderId;
-use jiff::Timestamp;
 use store::{FeedTrouble, SenderFeed, Settled, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -118,7 +117,7 @@ impl Producer {
     async fn note_trouble(&mut self) -> Result<Option<FeedTrouble>, Error> {
         let state = *self.publisher.state().borrow();
         let trouble = match state {
-            State::Up => None,
+            State::Connecting | State::Up => None,
             State::Blocked => Some(FeedTrouble::QueueBlocked),
             State::Down | State::Paused => Some(FeedTrouble::QueueAway),
         };
@@ -147,8 +146,7 @@ impl Producer {
                 tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
             }
         }
-        for (campaign, schedule) in self.store.campaigns_out_of_hours().await? {
-            let next = schedule.opening(Timestamp::now());
+        for (campaign, next) in self.store.campaigns_out_of_hours().await? {
             if self.store.open_next_hours(campaign, next).await? {
                 tracing::info!(
                     campaign.id = %campaign, next = next.map(|next| tracing::field::display(next.from)),

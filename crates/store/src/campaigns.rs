@@ -142,11 +142,12 @@ impl Store {
             Some(Deadline::After(after)) => (None, Some(after.as_millis() as f64)),
             None => (None, None),
         };
+        let client = self.client().await?;
         let schedule = &row.definition.schedule;
-        let opening = schedule.opening(Timestamp::now());
+        let now: Timestamp = client.query_one("select clock_timestamp()", &[]).await?.get(0);
+        let opening = schedule.opening(now);
         let (opens_at, closes_at) = columns(opening);
         let ends_with_hours = closes_at.filter(|_| schedule.when_over == WhenOver::Expire);
-        let client = self.client().await?;
         let values: [&(dyn ToSql + Sync); 7] =
             [&id.0, &started_by, &at, &after, &opens_at, &closes_at, &ends_with_hours];
         let started: i64 = client.query_one(statement, &values).await?.get(0);

@@ -8,17 +8,17 @@ use crate::connection::Store;
 use crate::error::Error;
 
 impl Store {
-    /// Campaigns not ended whose sending hours are over.
-    pub async fn campaigns_out_of_hours(&self) -> Result<Vec<(CampaignId, Schedule)>, Error> {
+    /// Campaigns not ended whose sending hours are over, with the hours now or next.
+    pub async fn campaigns_out_of_hours(&self) -> Result<Vec<(CampaignId, Option<Opening>)>, Error> {
         let select = "
-            select id, definition -> 'schedule' from campaign
+            select id, definition -> 'schedule', clock_timestamp() from campaign
             where closes_at <= clock_timestamp() and state in ('running', 'paused')";
         let client = self.client().await?;
         let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
         rows.iter()
             .map(|row| {
                 let schedule = row.try_get::<_, Json<Schedule>>(1).map_err(Error::unreadable)?.0;
-                Ok((CampaignId(row.get(0)), schedule))
+                Ok((CampaignId(row.get(0)), schedule.opening(row.get(2))))
             })
             .collect()
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use broker::{Config, Error, Publisher, QueueName};
+use broker::{Config, Error, Publisher, QueueName, State};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -133,6 +133,17 @@ async fn a_shutdown_finishes_what_has_begun_and_refuses_the_rest() {
 }
 
 #[tokio::test]
+async fn a_publisher_that_starts_is_not_called_down_before_it_has_tried() {
+    let world = World::shared("starts").await;
+    let (publisher, _task) = Publisher::start(world.config.clone(), world.stop.clone());
+    let mut state = publisher.state();
+    assert_eq!(*state.borrow_and_update(), State::Connecting);
+    state.changed().await.unwrap();
+    assert_eq!(*state.borrow_and_update(), State::Up);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn without_a_broker_every_caller_is_refused_within_the_operation_timeout() {
     // A port that was free a moment ago; nothing listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -140,6 +151,10 @@ async fn without_a_broker_every_caller_is_refused_within_the_operation_timeout()
     config.operation_timeout = Duration::from_secs(1);
     let queue = config.topology().sender_queue(1);
     let (publisher, _task) = Publisher::start(config, CancellationToken::new());
+    let mut state = publisher.state();
+    assert_eq!(*state.borrow_and_update(), State::Connecting);
+    state.changed().await.unwrap();
+    assert_eq!(*state.borrow_and_update(), State::Down);
     let begun = Instant::now();
     let mut callers = JoinSet::new();
     for _ in 0..200 {

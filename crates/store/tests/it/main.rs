@@ -15,4 +15,5 @@ mod reports;
 mod retries;
 mod schema;
 mod settlements;
+mod slots;
 mod world;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use campaign::{
     CampaignId, Definition, FollowUp, Msisdn, Outcome, Provider, Rate, Reason, ReceiptStatus, SenderId, Seq,
-    Variables,
+    StopReason, Variables,
 };
 use devstack::{Scope, Stack};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{
     About, Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, ReceiptRow, Recorded, RecordedOutcome,
-    Refused, Store,
+    Refused, StopCause, Store,
 };
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -193,4 +193,9 @@ pub(crate) fn accepted() -> Outcome {
 
 pub(crate) fn reason(code: &'static str) -> Reason {
     Reason { code: code.into(), text: "in words".into() }
+}
+
+/// Somebody of ours stops it.
+pub(crate) fn by_operator() -> StopCause<'static> {
+    StopCause { reason: StopReason::Operator, refusal: None, by: "test" }
 }
