@@ -139,7 +139,8 @@ pub struct NoticeRow {
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// Campaigns somebody of whom was not recorded as accepted: a receipt may settle them.
+    /// Campaigns somebody of whom is unknown or to be sent to again: a receipt may settle them. Whoever is being sent to is
+    /// looked at by the producer.
     pub to_settle: Vec<CampaignId>,
     /// Receipts and answers that could not be matched yet.
     pub orphans: u64,

@@ -54,17 +54,16 @@ with told as (
         case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
             then excluded.code else r.code end,
         least(r.provider_message_id, excluded.provider_message_id))
-), to_settle as (
-    insert into receipt_to_settle (campaign_id, seq)
-    select $1, p.seq from recipient p
+), early as (
+    select p.seq, p.state from recipient p
     where p.campaign_id = $1 and p.seq = any($3) and p.state in ('pending', 'sending', 'unknown', 'retry')
-    order by p.seq
+), to_settle as (
+    insert into receipt_to_settle (campaign_id, seq) select $1, seq from early order by seq
     on conflict do nothing
-    returning seq
 )
-select exists (select from to_settle)";
+select exists (select from early where state in ('unknown', 'retry'))";
 
-/// Stores what was said of some recipients of one campaign. Returns whether one of them was not recorded as accepted.
+/// Stores what was said of some recipients of one campaign. Returns whether it may settle one of them now.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     campaign: CampaignId,
