@@ -40,6 +40,7 @@ least "recipient, first 1,000" "select * from report.recipient where campaign_id
 least "recipient, count by state and reason" \
     "select state, reason_code, count(*) from report.recipient where campaign_id = $id group by 1, 2"
 least "recipient, count of failed" "select count(*) from report.recipient where campaign_id = $id and state = 'failed'"
+least "country" "select * from report.country where campaign_id = $id"
 least "recipient, by country" "select calling_code, count(*) from report.recipient where campaign_id = $id group by 1"
 least "attempt, by outcome with mean latency" \
     "select outcome, count(*), avg(latency_ms) from report.attempt where campaign_id = $id group by 1"

@@ -65,16 +65,25 @@ create trigger tally_inserted after insert on flow_answer referencing new table 
 create view tally_check as
 with counted as (
     select campaign_id, state as kind, count(*) as n from recipient group by 1, 2
+    union all select campaign_id, 'recipient', count(*) from recipient group by 1
     union all select campaign_id, 'attempt_' || outcome, count(*) from attempt group by 1, 2
     union all
     select r.campaign_id, e.kind, count(*)
     from receipt r, receipt_events(r.delivered_at, r.read_at, r.failed_at, r.code) e group by 1, 2
     union all select campaign_id, 'answer', count(*) from flow_answer group by 1
     union all select campaign_id, 'answered', count(distinct seq) from flow_answer group by 1
+    union all
+    select campaign_id, state || ' of +' || calling_code, count(*) from recipient where is_by_country(state)
+    group by campaign_id, state, calling_code
+    union all
+    select campaign_id, 'recipient of +' || calling_code, count(*) from recipient group by campaign_id, calling_code
+), kept as (
+    select campaign_id, kind, n from tally_now
+    union all select campaign_id, kind || ' of +' || calling_code, n from tally_by_country_now
 )
 select coalesce(c.campaign_id, t.campaign_id) as campaign_id, coalesce(c.kind, t.kind) as kind,
     coalesce(c.n, 0) as counted, coalesce(t.n, 0) as kept
-from counted c full join tally_now t on t.campaign_id = c.campaign_id and t.kind = c.kind
+from counted c full join kept t on t.campaign_id = c.campaign_id and t.kind = c.kind
 where coalesce(c.n, 0) <> coalesce(t.n, 0)
     and not exists (
         select from campaign a where a.id = coalesce(c.campaign_id, t.campaign_id) and a.archived_at is not null);
@@ -99,20 +108,10 @@ create function reason_words(code text) returns text language sql immutable para
         when 'window_closed' then 'the 24-hour window is closed, and the campaign has no template'
     end;
 
--- The country calling code of a number; null of an erased one, which is negative. Codes have one to three digits, and none begins with another.
-create function calling_code(msisdn bigint) returns text language sql immutable parallel safe
-    return case
-        when msisdn <= 0 then null
-        when left(msisdn::text, 1) in ('1', '7') then left(msisdn::text, 1)
-        when left(msisdn::text, 2) in ('20', '27', '30', '31', '32', '33', '34', '36', '39', '40', '41', '43', '44', '45', '46',
-            '47', '48', '49', '51', '52', '53', '54', '55', '56', '57', '58', '60', '61', '62', '63', '64', '65', '66', '81',
-            '82', '84', '86', '90', '91', '92', '93', '94', '95', '98') then left(msisdn::text, 2)
-        else left(msisdn::text, 3) end;
-
 -- A number that says the country and nothing more that leads to a person.
-create function masked(msisdn bigint) returns text language sql immutable parallel safe
-    return case when msisdn > 0 then calling_code(msisdn)
-        || repeat('*', greatest(length(msisdn::text) - length(calling_code(msisdn)) - 2, 0)) || right(msisdn::text, 2) end;
+create function masked(msisdn bigint, calling_code smallint) returns text language sql immutable parallel safe
+    return case when msisdn > 0 then calling_code
+        || repeat('*', greatest(length(msisdn::text) - length(calling_code::text) - 2, 0)) || right(msisdn::text, 2) end;
 
 -- Whether the reader may see numbers: members of flowcast_report_numbers, and whoever owns the tables.
 create function report.sees_numbers() returns boolean language sql stable
@@ -180,6 +179,21 @@ select campaign_id, name, uploaded, recipients, accepted, delivered, read, answe
     round(100.0 * answered / nullif(delivered, 0), 1) as answered_pct
 from report.campaign;
 
+create view report.country as
+select campaign_id, calling_code::text as calling_code, recipients, accepted, failed, unknown, skipped, expired, cancelled,
+    recipients - accepted - failed - unknown - skipped - expired - cancelled as waiting
+from (
+    select campaign_id, calling_code,
+        coalesce(sum(n) filter (where kind = 'recipient'), 0)::bigint as recipients,
+        coalesce(sum(n) filter (where kind = 'accepted'), 0)::bigint as accepted,
+        coalesce(sum(n) filter (where kind = 'failed'), 0)::bigint as failed,
+        coalesce(sum(n) filter (where kind = 'unknown'), 0)::bigint as unknown,
+        coalesce(sum(n) filter (where kind = 'skipped'), 0)::bigint as skipped,
+        coalesce(sum(n) filter (where kind = 'expired'), 0)::bigint as expired,
+        coalesce(sum(n) filter (where kind = 'cancelled'), 0)::bigint as cancelled
+    from tally_by_country_now group by campaign_id, calling_code
+) t;
+
 create view report.sender as
 with c as (
     select sender, count(*) as campaigns, count(*) filter (where state = 'running') as running, sum(pending + retry)
@@ -243,8 +257,8 @@ from (
 
 create view report.recipient as
 select r.campaign_id, r.seq,
-    case when r.msisdn > 0 and (select report.sees_numbers()) then r.msisdn::text else masked(r.msisdn) end as number,
-    calling_code(r.msisdn) as calling_code, r.state, r.reason_code,
+    case when r.msisdn > 0 and (select report.sees_numbers()) then r.msisdn::text else masked(r.msisdn, r.calling_code) end as number,
+    r.calling_code::text as calling_code, r.state, r.reason_code,
     coalesce(reason_words(r.reason_code), (
         select a.reason_text from attempt a
         where a.campaign_id = r.campaign_id and a.seq = r.seq and a.reason_code = r.reason_code

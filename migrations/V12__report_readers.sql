@@ -89,6 +89,18 @@ comment on column report.sender.attempts is 'requests, of all campaigns';
 comment on column report.sender.delivered is 'recipients whose phone has the message, of all campaigns';
 comment on column report.sender.last_sent_at is 'when its last request left';
 
+comment on view report.country is 'one row a campaign and country calling code: how its recipients stand';
+comment on column report.country.campaign_id is 'the campaign';
+comment on column report.country.calling_code is 'the country calling code; some countries share one';
+comment on column report.country.recipients is 'rows of its lists that were imported';
+comment on column report.country.accepted is 'of them, taken by the provider';
+comment on column report.country.failed is 'refused for good';
+comment on column report.country.unknown is 'without a clear answer';
+comment on column report.country.skipped is 'left out when their turn came';
+comment on column report.country.expired is 'whose deadline passed';
+comment on column report.country.cancelled is 'who waited when the campaign was cancelled';
+comment on column report.country.waiting is 'the others: they wait, are being sent to, or are to be sent to again';
+
 comment on view report.timeline is 'one row a campaign and minute in which something happened';
 comment on column report.timeline.campaign_id is 'the campaign';
 comment on column report.timeline.minute is 'the minute, from its beginning';

@@ -5,6 +5,7 @@
 //! its `Debug`.
 
 mod ability;
+mod calling_code;
 mod compile;
 mod consent;
 mod deadline;
@@ -38,6 +39,7 @@ mod written;
 mod zone;
 
 pub use ability::LIPACHAT_REFERENCE;
+pub use calling_code::CallingCode;
 pub use compile::CompileError;
 pub use consent::{Consent, ConsentWords, OPT_IN_WORDS, OPT_OUT_WORDS};
 pub use deadline::{Deadline, DeadlineError};
