@@ -1,6 +1,9 @@
 //! The country calling code that a number begins with.
 
 use std::fmt;
+use std::str::FromStr;
+
+use phonenumber::metadata::DATABASE;
 
 use crate::msisdn::Msisdn;
 
@@ -18,6 +21,25 @@ pub struct CallingCode(pub i16);
 impl fmt::Display for CallingCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+/// Not a country calling code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no country calling code; write one like 254 or +254")]
+pub struct UnknownCallingCode(String);
+
+impl FromStr for CallingCode {
+    type Err = UnknownCallingCode;
+
+    /// Reads a code that numbers begin with.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unknown = || UnknownCallingCode(text.to_owned());
+        let digits = text.strip_prefix('+').unwrap_or(text);
+        let is_plain = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let code = digits.parse::<u16>().ok().filter(|_| is_plain).ok_or_else(unknown)?;
+        DATABASE.by_code(&code).ok_or_else(unknown)?;
+        i16::try_from(code).map(Self).map_err(|_| unknown())
     }
 }
 
@@ -41,7 +63,6 @@ impl Msisdn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use phonenumber::metadata::DATABASE;
 
     #[test]
     fn every_code_of_every_number_plan_is_found_whatever_follows() {
@@ -54,9 +75,12 @@ mod tests {
             for rest in ["000000", "9999999", "123456789"] {
                 let digits = format!("{code}{rest}").parse().unwrap();
                 let found = Msisdn::from_digits(digits).unwrap().calling_code();
-                assert_eq!(found.to_string(), code.to_string(), "{digits}");
+                assert_eq!(Ok(found), format!("+{code}").parse(), "{digits}");
             }
         }
         assert!(codes > 200, "{codes}");
+        for text in ["", "+", "0", "25", "0254", "++254", "1684", "65536", "KE"] {
+            assert!(text.parse::<CallingCode>().is_err(), "{text}");
+        }
     }
 }
