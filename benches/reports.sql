@@ -5,9 +5,10 @@ declare
     id bigint;
     began timestamptz := timestamptz '2026-11-01 08:00Z';
 begin
-    insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at)
+    insert into failure_code values ('kaleyra', '131026', 'the number cannot get the message') on conflict do nothing;
+    insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at, price_list_id)
     select 'generated', s.id, '{"name": "generated", "sender": "main", "template": {}}', 'finished', recipients, began, began,
-        began + interval '3 hours'
+        began + interval '3 hours', (select max(l.id) from price_list l where l.sender_id = s.id)
     from sender s order by s.id limit 1 returning campaign.id into id;
     insert into campaign_feed (campaign_id, cursor, published, low_water)
     values (id, recipients, recipients, recipients + 1);
@@ -36,12 +37,13 @@ begin
             case state when 'accepted' then 'wamid.HBgM' || msisdn end
         from recipient_c%1$s where state in ('accepted', 'failed', 'unknown')$f$, id);
     execute format($f$
-        insert into receipt_c%1$s (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up)
-        select campaign_id, seq, at, case when seq %% 25 > 0 then at + interval '2 seconds' end,
+        insert into receipt_c%1$s (campaign_id, seq, calling_code, billable, sent_at, delivered_at, read_at, failed_at, code,
+            follow_up)
+        select campaign_id, seq, calling_code, seq %% 10 > 0, at, case when seq %% 25 > 0 then at + interval '2 seconds' end,
             case when seq %% 25 > 8 then at + seq %% 3600 * interval '1 second' end,
             case when seq %% 25 = 0 then at + interval '3 seconds' end, case when seq %% 25 = 0 then '131026' end,
             case when seq %% 25 = 0 then 'not_delivered' end
-        from (select campaign_id, seq, changed_at as at from recipient_c%1$s where state = 'accepted') r$f$, id);
+        from (select campaign_id, seq, calling_code, changed_at as at from recipient_c%1$s where state = 'accepted') r$f$, id);
     execute format($f$
         insert into flow_answer_c%1$s (campaign_id, seq, answered_at, asked_at, inbound_id, answer)
         select campaign_id, seq, sent_at + seq %% 7200 * interval '1 second', sent_at, 'in' || seq,
@@ -66,6 +68,9 @@ create function tally_all(id bigint) returns void language sql as $$
     insert into tally_delta (campaign_id, kind, minute, code, n)
     select id, e.kind, e.minute, e.code, count(*)
     from receipt r, receipt_events(r.delivered_at, r.read_at, r.failed_at, r.code) e where r.campaign_id = id group by 2, 3, 4;
+    insert into tally_delta (campaign_id, kind, calling_code, n)
+    select id, billing_kind(billable, delivered_at), calling_code, count(*) from receipt
+    where campaign_id = id and billing_kind(billable, delivered_at) is not null group by 2, 3;
     insert into tally_delta (campaign_id, kind, minute, n)
     select id, 'answer', minute_of(answered_at), count(*) from flow_answer where campaign_id = id group by 3;
     insert into tally_delta (campaign_id, kind, n) select id, 'answered', count(*) from answered where campaign_id = id;

@@ -46,6 +46,42 @@ create trigger tally_inserted after insert on receipt referencing new table as r
 create trigger tally_deleted after delete on receipt referencing old table as rows_before
     for each statement execute function tally_receipts();
 
+-- What a receipt counts as among those that speak of billing. Providers bill what was delivered.
+create function billing_kind(billable boolean, delivered_at timestamptz) returns text language sql immutable parallel safe
+    return case when not billable then 'not_billable' when delivered_at is not null and billable then 'billable' end;
+
+-- Apart from tally_receipts: most receipts say nothing of billing, or what was known.
+create function tally_billing() returns trigger language plpgsql as $$
+begin
+    if TG_OP = 'UPDATE' then
+        insert into tally_delta (campaign_id, kind, calling_code, n)
+        select campaign_id, kind, calling_code, sum(n)
+        from (
+            select campaign_id, billing_kind(billable, delivered_at) as kind, calling_code, 1 as n
+            from rows_now where billable is not null
+            union all
+            select campaign_id, billing_kind(billable, delivered_at), calling_code, -1 from rows_before where billable is not null
+        ) changed
+        where kind is not null and calling_code is not null
+        group by campaign_id, kind, calling_code having sum(n) <> 0;
+    elsif TG_OP = 'INSERT' then
+        insert into tally_delta (campaign_id, kind, calling_code, n)
+        select campaign_id, billing_kind(billable, delivered_at), calling_code, count(*) from rows_now
+        where billing_kind(billable, delivered_at) is not null and calling_code is not null group by 1, 2, 3;
+    else
+        insert into tally_delta (campaign_id, kind, calling_code, n)
+        select campaign_id, billing_kind(billable, delivered_at), calling_code, -count(*) from rows_before
+        where billing_kind(billable, delivered_at) is not null and calling_code is not null group by 1, 2, 3;
+    end if;
+    return null;
+end $$;
+create trigger tally_billing_updated after update on receipt referencing old table as rows_before new table as rows_now
+    for each statement execute function tally_billing();
+create trigger tally_billing_inserted after insert on receipt referencing new table as rows_now
+    for each statement execute function tally_billing();
+create trigger tally_billing_deleted after delete on receipt referencing old table as rows_before
+    for each statement execute function tally_billing();
+
 create function tally_answers() returns trigger language plpgsql as $$
 begin
     insert into tally_delta (campaign_id, kind, minute, n)
@@ -77,6 +113,13 @@ with counted as (
     group by campaign_id, state, calling_code
     union all
     select campaign_id, 'recipient of +' || calling_code, count(*) from recipient group by campaign_id, calling_code
+    union all
+    select b.campaign_id, k.kind, count(*)
+    from receipt b cross join lateral (
+        select billing_kind(billable, delivered_at) as kind
+        union all select billing_kind(billable, delivered_at) || ' of +' || calling_code
+    ) k
+    where k.kind is not null and calling_code is not null group by 1, 2
 ), kept as (
     select campaign_id, kind, n from tally_now
     union all select campaign_id, kind || ' of +' || calling_code, n from tally_by_country_now
@@ -123,6 +166,32 @@ create function report.sees_numbers() returns boolean language sql stable
 -- What went wrong is few rows among many; only those are in this index.
 create index attempt_by_reason on attempt (campaign_id, outcome, reason_code, seq) where outcome <> 'accepted';
 
+-- What a message to a country costs in a campaign, by the prices it was started with.
+create view report.country as
+with t as (
+    select campaign_id, calling_code,
+        coalesce(sum(n) filter (where kind = 'recipient'), 0)::bigint as recipients,
+        coalesce(sum(n) filter (where kind = 'accepted'), 0)::bigint as accepted,
+        coalesce(sum(n) filter (where kind = 'failed'), 0)::bigint as failed,
+        coalesce(sum(n) filter (where kind = 'unknown'), 0)::bigint as unknown,
+        coalesce(sum(n) filter (where kind = 'skipped'), 0)::bigint as skipped,
+        coalesce(sum(n) filter (where kind = 'expired'), 0)::bigint as expired,
+        coalesce(sum(n) filter (where kind = 'cancelled'), 0)::bigint as cancelled,
+        coalesce(sum(n) filter (where kind = 'billable'), 0)::bigint as billable,
+        coalesce(sum(n) filter (where kind = 'not_billable'), 0)::bigint as not_billable
+    from tally_by_country_now group by campaign_id, calling_code
+)
+select t.campaign_id, t.calling_code::text as calling_code, t.recipients, t.accepted, t.failed, t.unknown, t.skipped,
+    t.expired, t.cancelled,
+    t.recipients - t.accepted - t.failed - t.unknown - t.skipped - t.expired - t.cancelled as waiting,
+    t.billable, t.not_billable, l.currency, trim_scale(coalesce(p.price, l.default_price)) as price,
+    trim_scale(t.accepted * coalesce(p.price, l.default_price)) as cost_estimated,
+    case when t.billable + t.not_billable > 0 then trim_scale(t.billable * coalesce(p.price, l.default_price)) end as cost_billed
+from t
+join campaign c on c.id = t.campaign_id
+left join price_list l on l.id = c.price_list_id
+left join price p on p.price_list_id = l.id and p.calling_code = t.calling_code;
+
 create view report.campaign as
 with t as (
     select campaign_id,
@@ -147,6 +216,12 @@ with t as (
     select campaign_id, sum(uploaded) as uploaded, sum(rejected) as rejected, sum(duplicates) as duplicates,
         sum(suppressed) as suppressed, sum(excluded) as excluded
     from import group by campaign_id
+), k as (
+    select campaign_id, sum(billable)::bigint as billable, sum(not_billable)::bigint as not_billable,
+        coalesce(sum(accepted) filter (where price is null), 0)::bigint as unpriced,
+        sum(cost_estimated) as cost_estimated, sum(price * billable) as cost_billed,
+        bool_and(price is not null or accepted = 0) as has_prices, bool_and(price is not null or billable = 0) as has_billed_prices
+    from report.country group by campaign_id
 )
 select c.id as campaign_id, c.name, s.name as sender, s.provider, c.state, c.created_at, c.started_at, c.finished_at,
     coalesce(i.uploaded, 0)::bigint as uploaded, coalesce(i.rejected, 0)::bigint as rejected,
@@ -158,11 +233,18 @@ select c.id as campaign_id, c.name, s.name as sender, s.provider, c.state, c.cre
     coalesce(t.attempts, 0) as attempts, t.first_sent_at, t.last_sent_at, t.last_recorded_at,
     round(t.attempts / nullif(extract(epoch from t.last_recorded_at - t.first_sent_at), 0), 1) as requests_per_second,
     coalesce(t.delivered, 0) as delivered, coalesce(t.read, 0) as read, coalesce(t.undelivered, 0) as undelivered,
-    coalesce(t.answers, 0) as answers, coalesce(t.answered, 0) as answered, c.erased_at, c.archived_at
+    coalesce(t.answers, 0) as answers, coalesce(t.answered, 0) as answered, c.erased_at, c.archived_at,
+    coalesce(k.billable, 0) as billable, coalesce(k.not_billable, 0) as not_billable, l.currency,
+    case when l.id is not null and coalesce(k.has_prices, true) then trim_scale(coalesce(k.cost_estimated, 0)) end as cost_estimated,
+    case when l.id is not null and k.has_billed_prices and k.billable + k.not_billable > 0
+        then trim_scale(coalesce(k.cost_billed, 0)) end as cost_billed,
+    coalesce(k.unpriced, 0) as unpriced
 from campaign c
 join sender s on s.id = c.sender_id
 left join i on i.campaign_id = c.id
-left join t on t.campaign_id = c.id;
+left join t on t.campaign_id = c.id
+left join price_list l on l.id = c.price_list_id
+left join k on k.campaign_id = c.id;
 
 create view report.conservation as
 select campaign_id, uploaded, rejected, duplicates, suppressed, excluded, pending, sending, retry, accepted, failed, unknown,
@@ -178,21 +260,6 @@ select campaign_id, name, uploaded, recipients, accepted, delivered, read, answe
     round(100.0 * read / nullif(delivered, 0), 1) as read_pct,
     round(100.0 * answered / nullif(delivered, 0), 1) as answered_pct
 from report.campaign;
-
-create view report.country as
-select campaign_id, calling_code::text as calling_code, recipients, accepted, failed, unknown, skipped, expired, cancelled,
-    recipients - accepted - failed - unknown - skipped - expired - cancelled as waiting
-from (
-    select campaign_id, calling_code,
-        coalesce(sum(n) filter (where kind = 'recipient'), 0)::bigint as recipients,
-        coalesce(sum(n) filter (where kind = 'accepted'), 0)::bigint as accepted,
-        coalesce(sum(n) filter (where kind = 'failed'), 0)::bigint as failed,
-        coalesce(sum(n) filter (where kind = 'unknown'), 0)::bigint as unknown,
-        coalesce(sum(n) filter (where kind = 'skipped'), 0)::bigint as skipped,
-        coalesce(sum(n) filter (where kind = 'expired'), 0)::bigint as expired,
-        coalesce(sum(n) filter (where kind = 'cancelled'), 0)::bigint as cancelled
-    from tally_by_country_now group by campaign_id, calling_code
-) t;
 
 create view report.sender as
 with c as (
@@ -238,9 +305,12 @@ from report.timeline group by campaign_id, date_bin('1 hour', minute, 'epoch');
 create view report.error as
 select campaign_id, case kind when 'undelivered' then 'receipt' else 'request' end as stage,
     replace(kind, 'attempt_', '') as class, code,
-    (select reason_text from attempt a
+    case kind when 'undelivered' then (
+        select w.words from campaign c join sender s on s.id = c.sender_id join failure_code w on w.provider = s.provider
+        where c.id = t.campaign_id and w.code = t.code) else (
+        select reason_text from attempt a
         where a.campaign_id = t.campaign_id and a.outcome = replace(t.kind, 'attempt_', '') and a.reason_code = t.code
-            and a.outcome <> 'accepted' limit 1) as reason,
+            and a.outcome <> 'accepted' limit 1) end as reason,
     case when kind <> 'undelivered' then n end as attempts,
     case when kind = 'undelivered' then n else (
         select count(distinct seq) from attempt a
@@ -262,7 +332,9 @@ select r.campaign_id, r.seq,
     coalesce(reason_words(r.reason_code), (
         select a.reason_text from attempt a
         where a.campaign_id = r.campaign_id and a.seq = r.seq and a.reason_code = r.reason_code
-        order by a.claim_id desc limit 1)) as reason,
+        order by a.claim_id desc limit 1), (
+        select w.words from campaign c join sender s on s.id = c.sender_id join failure_code w on w.provider = s.provider
+        where c.id = r.campaign_id and w.code = r.reason_code and r.state = 'failed')) as reason,
     r.attempts, r.changed_at,
     (select min(a.sent_at) from attempt a where a.campaign_id = r.campaign_id and a.seq = r.seq) as first_sent_at,
     (select max(a.sent_at) from attempt a where a.campaign_id = r.campaign_id and a.seq = r.seq) as last_sent_at,
@@ -278,6 +350,9 @@ select r.campaign_id, r.seq,
         where p.campaign_id = r.campaign_id and p.seq = r.seq) as undelivered_at,
     (select case when p.delivered_at is null then p.code end from receipt p
         where p.campaign_id = r.campaign_id and p.seq = r.seq) as undelivered_code,
+    (select w.words from receipt p join campaign c on c.id = p.campaign_id join sender s on s.id = c.sender_id
+        join failure_code w on w.provider = s.provider and w.code = p.code
+        where p.campaign_id = r.campaign_id and p.seq = r.seq and p.delivered_at is null) as undelivered_reason,
     (select min(f.answered_at) from flow_answer f where f.campaign_id = r.campaign_id and f.seq = r.seq) as answered_at
 from recipient r;
 

@@ -17,6 +17,7 @@ mod launch;
 mod list_args;
 mod logging;
 mod output;
+mod prices;
 mod progress;
 mod providers;
 mod reports;

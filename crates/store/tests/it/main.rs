@@ -3,6 +3,7 @@
 
 mod claims;
 mod consents;
+mod costs;
 mod countries;
 mod dead_letters;
 mod documents;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, Resolution};
 use serde_json::json;
-use store::{AnswerRow, Claimed, Ingest};
+use store::{AnswerRow, Claimed, Ingest, ReceiptRow};
 use tokio_postgres::NoTls;
 
 use crate::world::{NOON, World, abroad, accepted, reason};
@@ -97,7 +97,9 @@ impl Run {
             let seq = self.random.i32(1..=RECIPIENTS);
             let statuses =
                 [ReceiptStatus::Sent, ReceiptStatus::Delivered, ReceiptStatus::Read, ReceiptStatus::Failed];
-            heard.receipts.push(self.world.receipt(campaign, seq, statuses[self.random.usize(..4)]));
+            let billable = [None, Some(true), Some(false)][self.random.usize(..3)];
+            let receipt = self.world.receipt(campaign, seq, statuses[self.random.usize(..4)]);
+            heard.receipts.push(ReceiptRow { billable, ..receipt });
             heard.answers.push(answer(&self.world, campaign, seq, &format!("in{}", self.random.u8(..2))));
         }
         heard

@@ -141,7 +141,9 @@ impl World {
             status,
             at: Some(NOON.parse::<Timestamp>().unwrap() + after),
             code: (status == ReceiptStatus::Failed).then(|| "131026".to_owned()),
+            words: (status == ReceiptStatus::Failed).then(|| "not on WhatsApp".to_owned()),
             follow_up: (status == ReceiptStatus::Failed).then_some(FollowUp::NotDelivered),
+            billable: None,
         }
     }
 
