@@ -16,6 +16,7 @@ mod keys;
 mod launch;
 mod list_args;
 mod logging;
+mod outlook;
 mod output;
 mod prices;
 mod progress;

@@ -37,10 +37,6 @@ fn costs(report: &CampaignReport) -> (Option<&str>, Option<String>, Option<Strin
     (report.currency.as_deref(), text(report.cost_estimated), text(report.cost_billed), report.unpriced)
 }
 
-fn some(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 #[tokio::test]
 async fn a_campaign_keeps_the_prices_it_was_started_with() {
     let world = World::new("costs_kept", None).await;
@@ -51,8 +47,8 @@ async fn a_campaign_keeps_the_prices_it_was_started_with() {
     let after = world.sent().await;
     for (campaign, expected) in [
         (before, (None, None, None, 12)),
-        (campaign, (Some("KES"), some("12.300003"), None, 0)),
-        (after, (Some("USD"), some("0.06"), None, 0)),
+        (campaign, (Some("KES"), Some("12.300003".to_owned()), None, 0)),
+        (after, (Some("USD"), Some("0.06".to_owned()), None, 0)),
     ] {
         assert_eq!(costs(&world.store.report(campaign).await.unwrap()), expected, "{campaign}");
     }
@@ -103,9 +99,9 @@ async fn what_is_billed_is_what_was_delivered_and_said_to_be_billed_whatever_ord
     world.hears(vec![said(1, ReceiptStatus::Sent, Some(true))]).await;
     assert_eq!(billed().await, (0, 0, None));
     world.hears(vec![said(5, ReceiptStatus::Sent, Some(false))]).await;
-    assert_eq!(billed().await, (0, 1, some("0")));
+    assert_eq!(billed().await, (0, 1, Some("0".to_owned())));
     world.hears(vec![said(1, ReceiptStatus::Delivered, None)]).await;
-    assert_eq!(billed().await, (1, 1, some("0.1")));
+    assert_eq!(billed().await, (1, 1, Some("0.1".to_owned())));
     // Late and twice, together with what does not say it.
     for _ in 0..2 {
         let late = vec![said(9, ReceiptStatus::Read, None), said(9, ReceiptStatus::Sent, Some(true))];
@@ -113,7 +109,7 @@ async fn what_is_billed_is_what_was_delivered_and_said_to_be_billed_whatever_ord
         world.hears(vec![said(3, ReceiptStatus::Read, Some(true))]).await;
         world.store.fold_tallies().await.unwrap();
     }
-    assert_eq!(billed().await, (3, 1, some("2.200001")));
+    assert_eq!(billed().await, (3, 1, Some("2.200001".to_owned())));
     // Of a country without a price.
     world.hears(vec![said(2, ReceiptStatus::Read, Some(true))]).await;
     assert_eq!(billed().await, (4, 1, None));
