@@ -132,6 +132,8 @@ create table conversation (
     -- The latest word on whether they want to be written to.
     consent_at timestamptz,
     is_opted_out boolean,
+    -- Until then the provider takes nothing for them but an answer: they had enough for now (Meta 131049).
+    quiet_until timestamptz,
     primary key (sender_id, msisdn),
     check (num_nulls(consent_at, is_opted_out) in (0, 2))
 ) with (fillfactor = 70);

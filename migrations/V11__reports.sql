@@ -145,6 +145,7 @@ create function reason_words(code text) returns text language sql immutable para
         when 'erased' then 'the number was erased'
         when 'recipient_hours' then 'it was no time for messages where the recipient is'
         when 'hours_over' then 'the sending hours ended before the message left'
+        when 'had_enough' then 'the provider withholds messages to this person for a day after a refusal'
         when 'pair_limit' then 'somebody wrote to this recipient moments before; WhatsApp wants a pause'
         when 'slot_missed' then 'the worker stood still, and there was no new slot for it'
         when 'lease_ended' then 'the worker stood still too long to send in time'

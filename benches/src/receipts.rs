@@ -1,6 +1,6 @@
 //! How many receipts a server takes in: as fast as it goes, and how long the answer takes at half of the goal.
 //!
-//! One receipt a post and three posts a message, on connections that are kept; a post is answered when it is committed. Whatever
+//! The messages they are about were sent before, and producer and consumer are there but idle. One receipt a post and three posts a message, on connections that are kept; a post is answered when it is committed. Whatever
 //! was answered must be in the table afterwards, or the run is an error.
 
 use std::net::SocketAddr;
@@ -44,11 +44,12 @@ pub(crate) async fn run(
     recipients: u32,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let stand = Stand::without_roles(services, flowcast).await?;
+    let mut stand = Stand::start(services, flowcast, 1).await?;
     let campaign = stand.campaign().await?;
-    let list = stand.list(list::MEASURED..list::MEASURED + recipients)?.display().to_string();
-    let import = ["campaign", "import", &campaign.to_string(), &list];
-    flowcast.run(&import, &stand.surroundings, drop).await?;
+    let list = stand.list(list::MEASURED..list::MEASURED + recipients)?;
+    stand.import(flowcast, campaign, &list).await?;
+    stand.start_campaign(flowcast, campaign).await?;
+    stand.wait_until_sent(campaign, recipients).await?;
     let at = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let Surroundings { folder, environment } = &stand.surroundings;
     let mut environment = environment.clone();

@@ -126,7 +126,8 @@ impl Stand {
         Ok(path)
     }
 
-    async fn import(
+    /// Imports a list into a draft.
+    pub(crate) async fn import(
         &self,
         flowcast: &Flowcast,
         id: CampaignId,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, judge};
+use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
 use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -23,6 +23,10 @@ const HOURS_OVER: Refusal =
     Refusal::new("hours_over", "the campaign's sending hours ended before the message left");
 const THEIR_NIGHT: Refusal =
     Refusal::new("recipient_hours", "it is no time for messages where the recipient is; sent to later");
+const HAD_ENOUGH: Refusal = Refusal::new(
+    "had_enough",
+    "the provider withholds messages to this person for a day after a refusal (Meta 131049); sent to later",
+);
 const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
 const MISSED: Refusal =
     Refusal::new("slot_missed", "the worker stood still, and there was no new slot for it");
@@ -93,6 +97,10 @@ async fn deliver(
     };
     if let Some(pause) = campaign.schedule.pause_for(row.msisdn, now(claimed.claim)) {
         return not_sent(given_back(pause, THEIR_NIGHT));
+    }
+    // An answer within the open window is no marketing.
+    if let (Some(pause), Window::Unheard | Window::Closed) = (row.quiet_for, row.window) {
+        return not_sent(given_back(pause, HAD_ENOUGH));
     }
     if let Some(pause) = lane.pace.pair_pause(row.msisdn) {
         return not_sent(given_back(pause, PAIR_LIMIT));

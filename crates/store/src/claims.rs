@@ -7,7 +7,8 @@
 //!
 //! Before anything is counted, those who must not be written to become `skipped`: who is suppressed for the sender or for all, and
 //! whose 24-hour window is known to be closed in a campaign that has no template for them. That holds even when the rest is
-//! refused. Each costs two look-ups by key.
+//! refused. Each costs two look-ups by key. The joins are lateral with a limit, so that each recipient is looked up by key
+//! whatever the planner thinks of the tables.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use crate::connection::Store;
+use crate::connection::{self, Store};
 use crate::error::Error;
 use crate::permits::{Leased, LeasedAt, MAX_AHEAD, REFUSAL_FROM, permit_steps, read_wait, refusal};
 
@@ -83,6 +84,8 @@ pub struct ClaimedRow {
     pub attempt: u16,
     /// Their 24-hour window at the sender.
     pub window: Window,
+    /// How long the provider would withhold anything but an answer from them, because they had enough for now.
+    pub quiet_for: Option<Duration>,
 }
 
 /// WhatsApp's window, less the time from a claim to the departure.
@@ -100,12 +103,12 @@ with before as materialized (
         end as at_most,
         not c.definition ? 'template' as needs_window
     from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id
-    where g.sender_id = $3 and c.id = $1
+    where g.sender_id = $2 and c.id = :campaign
 ), due_now as (
     select seq, attempts, msisdn from recipient
-    where campaign_id = $1 and seq = any($2)
+    where campaign_id = :campaign and seq = any($1)
         and (state = 'pending' or (state = 'retry' and exists (
-            select from due d where d.campaign_id = $1 and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
+            select from due d where d.campaign_id = :campaign and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
         and (select open and has_room from before)
     order by seq limit (select at_most from before)
     for update
@@ -114,26 +117,26 @@ with before as materialized (
     select count(*) as n, count(*) filter (where attempts = 0) as n_first from allowed
 ), {}, batch as (
     insert into claim (campaign_id, sender_id, worker, seqs, lease_until)
-    select $1, $3, $4, (select array_agg(seq) from allowed), clock_timestamp() + $5 * interval '1 millisecond'
+    select :campaign, $2, $3, (select array_agg(seq) from allowed), clock_timestamp() + $4 * interval '1 millisecond'
     from permit returning id, claimed_at
 ), claimed as (
     update recipient r
     set state = 'sending', claim_id = batch.id, attempts = r.attempts + 1, changed_at = batch.claimed_at
     from allowed, batch
-    where r.campaign_id = $1 and r.seq = allowed.seq
-    returning r.seq, r.msisdn, r.variables, r.attempts, allowed.window_state
+    where r.campaign_id = :campaign and r.seq = allowed.seq
+    returning r.seq, r.msisdn, r.variables, r.attempts, allowed.window_state, allowed.quiet_ms
 ), no_longer_due as (
     delete from due d using looked_at l left join batch on true
-    where d.campaign_id = $1 and d.seq = l.seq and (batch.id is not null or l.barred is not null)
+    where d.campaign_id = :campaign and d.seq = l.seq and (batch.id is not null or l.barred is not null)
 )
 select {}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
     (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms,
     (select n from wanted) as n_due, exists (select from looked_at where barred is not null) as has_skipped,
     not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables,
-    r.attempts, r.window_state
+    r.attempts, r.window_state, r.quiet_ms
 from {REFUSAL_FROM} cross join before left join permit p on true left join batch b on true left join claimed r on true
-where g.sender_id = $3 and c.id = $1
+where g.sender_id = $2 and c.id = :campaign
 order by r.seq",
         skip_steps(),
         permit_steps(),
@@ -141,27 +144,26 @@ order by r.seq",
     )
 }
 
-/// The steps from `due_now` to `allowed`: who must not be written to is skipped, with the reason. Sub-selects and no joins, so
-/// that each recipient is looked up by key whatever the planner thinks of the tables.
+/// The steps from `due_now` to `allowed`: who must not be written to is skipped, with the reason.
 fn skip_steps() -> String {
     format!(
         "
 looked_at as materialized (
-    select d.seq, d.attempts, w.window_state, coalesce(
+    select d.seq, d.attempts, w.window_state, w.quiet_ms, coalesce(
             (select case s.reason when 'operator' then 'suppressed' else 'opted_out' end
-             from suppression s where s.msisdn = d.msisdn and (s.sender_id = $3 or s.sender_id is null) limit 1),
+             from suppression s where s.msisdn = d.msisdn and (s.sender_id = $2 or s.sender_id is null) limit 1),
             case when w.window_state = 'closed' and (select needs_window from before) then 'window_closed' end) as barred
-    from due_now d cross join lateral (
-        select coalesce(
-            (select case when h.last_inbound_at > clock_timestamp() - {WINDOW} then 'open'
-                    when h.last_inbound_at is not null then 'closed' end
-             from conversation h where h.sender_id = $3 and h.msisdn = d.msisdn), 'unheard') as window_state
-    ) w
+    from due_now d left join lateral (
+        select case when h.last_inbound_at > clock_timestamp() - {WINDOW} then 'open'
+                when h.last_inbound_at is not null then 'closed' end as window_state,
+            (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms
+        from conversation h where h.sender_id = $2 and h.msisdn = d.msisdn limit 1
+    ) w on true
 ), skipped as (
     update recipient r set state = 'skipped', reason_code = l.barred, changed_at = clock_timestamp()
-    from looked_at l where r.campaign_id = $1 and r.seq = l.seq and l.barred is not null
+    from looked_at l where r.campaign_id = :campaign and r.seq = l.seq and l.barred is not null
 ), allowed as (
-    select seq, attempts, window_state from looked_at where barred is null"
+    select seq, attempts, window_state, quiet_ms from looked_at where barred is null"
     )
 }
 
@@ -176,11 +178,11 @@ impl Store {
     ) -> Result<Claimed, Error> {
         static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(statement);
         let client = self.client().await?;
-        let prepared = client.prepare_cached(&STATEMENT).await?;
+        let prepared = connection::prepared_for(&client, &STATEMENT, campaign).await?;
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
         let asked = Instant::now();
-        let rows = client.query(&prepared, &[&campaign.0, &seqs, &sender.0, &worker, &lease_ms]).await?;
+        let rows = client.query(&prepared, &[&seqs, &sender.0, &worker, &lease_ms]).await?;
         let Some(first) = rows.first() else {
             // The campaign or the sender was deleted: the message is stale.
             return Ok(Claimed::Refused(Refused::NothingDue));
@@ -236,9 +238,14 @@ fn read_row(row: &Row) -> Result<ClaimedRow, Error> {
         variables: row.try_get::<_, Json<Variables>>("variables").map_err(Error::unreadable)?.0,
         attempt: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(1),
         window: match row.get("window_state") {
-            "open" => Window::Open,
-            "closed" => Window::Closed,
+            Some("open") => Window::Open,
+            Some("closed") => Window::Closed,
             _ => Window::Unheard,
         },
+        quiet_for: row
+            .get::<_, Option<i64>>("quiet_ms")
+            .and_then(|ms| u64::try_from(ms).ok())
+            .filter(|ms| *ms > 0)
+            .map(Duration::from_millis),
     })
 }

@@ -1,4 +1,4 @@
-//! Who wrote to us when, and who wants to be written to: the 24-hour window, opt-out and opt-in.
+//! Who wrote to us when, and who wants to be written to: the 24-hour window, opt-out and opt-in, and who had enough for now.
 //!
 //! Of two words of one person the later one holds, whatever order they come in; in the same second the opt-out. An operator's
 //! suppression is lifted by an operator only.
@@ -43,11 +43,21 @@ with said as (
 delete from suppression s using said join newest using (sender_id, msisdn)
 where not said.is_out and s.msisdn = said.msisdn and s.sender_id = said.sender_id and s.reason <> 'operator'";
 
-/// Stores who was heard from, and what they said about being written to.
+/// How long the provider withholds what is sent to somebody who had enough is Meta's word in 131049.
+const QUIET: &str = "
+insert into conversation as c (sender_id, msisdn, quiet_until)
+select q.sender_id, q.msisdn, max(least(coalesce(q.at, now()), now())) + interval '24 hours'
+from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as q (sender_id, msisdn, at)
+group by 1, 2 order by 1, 2
+on conflict (sender_id, msisdn) do update set quiet_until = greatest(c.quiet_until, excluded.quiet_until)
+where c.quiet_until is distinct from greatest(c.quiet_until, excluded.quiet_until)";
+
+/// Stores who was heard from, what they said about being written to, and who is to be left in peace for a day since when.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     inbounds: &[InboundRow],
     consents: &[ConsentRow],
+    quiet: &[InboundRow],
 ) -> Result<(), Error> {
     if !inbounds.is_empty() {
         let (senders, numbers, times) = columns(inbounds.iter())?;
@@ -59,6 +69,10 @@ pub(crate) async fn store(
         let reasons: Vec<&str> = consents.iter().map(|consent| reason(consent.is_by_provider)).collect();
         tx.execute(&tx.prepare_cached(CONSENT).await?, &[&senders, &numbers, &times, &is_out, &reasons])
             .await?;
+    }
+    if !quiet.is_empty() {
+        let (senders, numbers, times) = columns(quiet.iter())?;
+        tx.execute(&tx.prepare_cached(QUIET).await?, &[&senders, &numbers, &times]).await?;
     }
     Ok(())
 }

@@ -143,14 +143,24 @@ pub struct NoticeRow {
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// Campaigns somebody of whom was not recorded as accepted: a receipt may settle them.
+    /// Campaigns somebody of whom is unknown or to be sent to again: a receipt may settle them. Whoever is being sent to is
+    /// looked at by the producer.
     pub to_settle: Vec<CampaignId>,
     /// Receipts and answers that could not be matched yet.
     pub orphans: u64,
     /// Notices that were not known before, by their place in the batch.
     pub new_notices: Vec<usize>,
-    /// Recipients of whom a receipt says that they stopped us.
+    /// What is done about people because of what was said of their messages.
+    pub(crate) followed: Followed,
+}
+
+/// Whom a receipt says something of that holds for other messages too.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    /// They stopped us.
     pub(crate) stopped: Vec<ConsentRow>,
+    /// They had enough for now, since then.
+    pub(crate) quiet: Vec<InboundRow>,
 }
 
 impl Ingest {
@@ -192,8 +202,8 @@ impl Store {
         let found = crate::orphans::look_up(&tx, batch).await?;
         let mut ingested = store_found(&tx, batch, &found).await?;
         let mut consents = batch.consents.clone();
-        consents.append(&mut ingested.stopped);
-        crate::conversations::store(&tx, &batch.inbounds, &consents).await?;
+        consents.append(&mut ingested.followed.stopped);
+        crate::conversations::store(&tx, &batch.inbounds, &consents, &ingested.followed.quiet).await?;
         ingested.new_notices = notices(&tx, &batch.notices).await?;
         counts(&tx, &batch.counts).await?;
         tx.commit().await?;
@@ -235,7 +245,7 @@ pub(crate) async fn store_found(
         if crate::receipts::store(tx, *campaign, receipts).await? {
             ingested.to_settle.push(*campaign);
         }
-        ingested.stopped.extend(crate::receipts::stopped(tx, *campaign, receipts).await?);
+        crate::receipts::follow_up(tx, *campaign, receipts, &mut ingested.followed).await?;
         crate::answers::store(tx, *campaign, answers).await?;
     }
     ingested.orphans = crate::orphans::keep(tx, &lost_receipts, &lost_answers).await?;

@@ -198,7 +198,7 @@ impl Store {
         tx.execute(&tx.prepare_cached(matched).await?, &[&known.0, &known.1]).await?;
         let found = look_up(&tx, &batch).await?;
         let ingested = crate::ingest::store_found(&tx, &batch, &found).await?;
-        crate::conversations::store(&tx, &[], &ingested.stopped).await?;
+        crate::conversations::store(&tx, &[], &ingested.followed.stopped, &ingested.followed.quiet).await?;
         tx.commit().await?;
         Ok(u64::try_from(known.0.len()).unwrap_or(u64::MAX))
     }

@@ -12,7 +12,7 @@ use campaign::{CampaignId, ClaimId, Outcome, Reason, SenderId, Seq};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::Store;
+use crate::connection::{self, Store};
 use crate::error::Error;
 
 /// What became of one claimed recipient.
@@ -41,42 +41,42 @@ pub struct Recorded {
 
 const STATEMENT: &str = "
 with o as (
-    select * from unnest($2::bigint[], $3::int[], $4::text[], $5::text[], $6::bool[], $7::text[], $8::text[],
-        $9::bigint[], $10::timestamptz[], $11::int[], $12::smallint[], $13::text[])
+    select * from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::text[],
+        $8::bigint[], $9::timestamptz[], $10::int[], $11::smallint[], $12::text[])
     as o (claim_id, seq, outcome, state, given_back, reason_code, reason_text, due_in_ms, sent_at, latency_us,
         http_status, provider_message_id)
 ), gone as (
-    select state = 'cancelled' as yes from campaign where id = $1
+    select state = 'cancelled' as yes from campaign where id = :campaign
 ), recorded as (
     update recipient r
     set state = case when gone.yes and o.due_in_ms is not null then 'cancelled' else o.state end,
         attempts = r.attempts - o.given_back::int, reason_code = o.reason_code, changed_at = clock_timestamp()
     from o, gone
-    where r.campaign_id = $1 and r.seq = o.seq and r.claim_id = o.claim_id
+    where r.campaign_id = :campaign and r.seq = o.seq and r.claim_id = o.claim_id
         and (r.state in ('sending', 'unknown') or (r.state = 'retry' and o.state = 'accepted'))
     returning r.seq, r.state, r.attempts
 ), unsure as (
-    insert into unsettled (campaign_id, seq) select $1, seq from recorded where state = 'unknown'
+    insert into unsettled (campaign_id, seq) select :campaign, seq from recorded where state = 'unknown'
     on conflict (campaign_id, seq) do update set since = excluded.since
 ), sure as (
     delete from unsettled u using recorded r
-    where u.campaign_id = $1 and u.seq = r.seq and r.state <> 'unknown'
-        and exists (select from unsettled where campaign_id = $1)
+    where u.campaign_id = :campaign and u.seq = r.seq and r.state <> 'unknown'
+        and exists (select from unsettled where campaign_id = :campaign)
 ), not_again as (
     delete from due d using recorded r
-    where d.campaign_id = $1 and d.seq = r.seq and r.state = 'accepted'
-        and exists (select from settlement where campaign_id = $1)
+    where d.campaign_id = :campaign and d.seq = r.seq and r.state = 'accepted'
+        and exists (select from settlement where campaign_id = :campaign)
 ), attempted as (
     insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
         reason_text, provider_message_id)
-    select $1, o.claim_id, o.sent_at, o.seq, o.latency_us, o.http_status, o.outcome, recorded.seq is null,
+    select :campaign, o.claim_id, o.sent_at, o.seq, o.latency_us, o.http_status, o.outcome, recorded.seq is null,
         o.reason_code, o.reason_text, o.provider_message_id
     from o left join recorded on recorded.seq = o.seq
     where o.sent_at is not null
     on conflict do nothing
 ), due_again as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
-    select $1, o.seq, $14, at.at, at.at
+    select :campaign, o.seq, $13, at.at, at.at
     from o join recorded on recorded.seq = o.seq,
         lateral (select clock_timestamp() + o.due_in_ms * interval '1 millisecond' as at) at
     where recorded.state in ('pending', 'retry')
@@ -86,15 +86,15 @@ with o as (
     from (
         select count(*) as n from o join recorded on recorded.seq = o.seq where o.given_back and recorded.attempts = 0
     ) given_back
-    where g.sender_id = $14 and n > 0 and g.daily_cap is not null and g.day = day_now(g.day_zone)
+    where g.sender_id = $13 and n > 0 and g.daily_cap is not null and g.day = day_now(g.day_zone)
 ), named as (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
-    select $14, message_hash(o.provider_message_id), $1, o.seq, o.provider_message_id
+    select $13, message_hash(o.provider_message_id), :campaign, o.seq, o.provider_message_id
     from o
-    where o.provider_message_id is not null and exists (select from sender where id = $14 and provider = '1msg')
+    where o.provider_message_id is not null and exists (select from sender where id = $13 and provider = '1msg')
     on conflict do nothing
 ), closed as (
-    delete from claim where id = any($15)
+    delete from claim where id = any($14)
 )
 select count(*) from recorded";
 
@@ -132,9 +132,8 @@ impl Store {
         }
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         let client = self.client().await?;
-        let prepared = client.prepare_cached(STATEMENT).await?;
-        let parameters: [&(dyn ToSql + Sync); 15] = [
-            &campaign.0,
+        let prepared = connection::prepared_for(&client, STATEMENT, campaign).await?;
+        let parameters: [&(dyn ToSql + Sync); 14] = [
             &columns.claim_id,
             &columns.seq,
             &columns.outcome,

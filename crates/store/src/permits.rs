@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
-use crate::connection::Store;
+use crate::connection::{self, Store};
 use crate::error::Error;
 use crate::senders::rate_of;
 
@@ -55,11 +55,11 @@ pub(crate) fn permit_steps() -> String {
         "
 campaign_limit as materialized (
     select l.permits, l.per_us, l.tat from campaign_gate l, wanted
-    where l.campaign_id = $1 and n > 0 for update of l
+    where l.campaign_id = :campaign and n > 0 for update of l
 ), gate as materialized (
     select g.*, n, n_first, pace_now(g.pace, g.slowed_at) as pace_now, day_now(g.day_zone) as today
     from wanted, (select count(*) from campaign_limit) locked_before, sender_gate g
-    where g.sender_id = $3 and n > 0 for update of g
+    where g.sender_id = $2 and n > 0 for update of g
 ), terms as (
     select gate.*, rate.*,
         greatest(gate.tat, l.tat, clock_timestamp()) as starts_at,
@@ -79,16 +79,16 @@ campaign_limit as materialized (
     update sender_gate g
     set probe_armed = false, tat = coalesce(granted.starts_at + granted.span, g.tat), day = granted.today,
         day_used = granted.used + granted.n_first, is_open = g.is_open and granted.is_capped is not true
-    from granted where g.sender_id = $3
+    from granted where g.sender_id = $2
     returning g.epoch, not granted.is_open as is_probe, granted.slow_permits, granted.slow_per_us,
         coalesce(g.burst, 100) as burst,
         granted.starts_at, clock_timestamp() as permitted_at
 ), campaign_permit as (
     update campaign_gate l set tat = granted.starts_at + granted.campaign_span
-    from granted where l.campaign_id = $1
+    from granted where l.campaign_id = :campaign
 ), capped as (
     insert into hold (sender_id, reason, detail, until, caused_by)
-    select $3, 'daily_cap', format('%s recipients a day', daily_cap), (today + 1)::timestamp at time zone day_zone,
+    select $2, 'daily_cap', format('%s recipients a day', daily_cap), (today + 1)::timestamp at time zone day_zone,
         'the daily cap'
     from granted where is_capped
 )"
@@ -118,19 +118,19 @@ impl Store {
         static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
             format!(
                 "with wanted as (
-                    select $2::bigint as n, 0::bigint as n_first from campaign
-                    where id = $1 and may_send(state, deadline_at, opens_at, closes_at)
+                    select $1::bigint as n, 0::bigint as n_first from campaign
+                    where id = :campaign and may_send(state, deadline_at, opens_at, closes_at)
                 ), {}
                 select p.*, {} from {REFUSAL_FROM} left join permit p on true
-                where g.sender_id = $3 and c.id = $1",
+                where g.sender_id = $2 and c.id = :campaign",
                 permit_steps(),
                 refusal()
             )
         });
         let client = self.client().await?;
-        let prepared = client.prepare_cached(&STATEMENT).await?;
+        let prepared = connection::prepared_for(&client, &STATEMENT, campaign).await?;
         let asked = Instant::now();
-        let Some(row) = client.query_opt(&prepared, &[&campaign.0, &i64::from(n), &sender.0]).await? else {
+        let Some(row) = client.query_opt(&prepared, &[&i64::from(n), &sender.0]).await? else {
             return Ok(Leased::Held);
         };
         Ok(match (row.get::<_, Option<i64>>("epoch"), row.get("open")) {

@@ -12,7 +12,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::connection::Store;
 use crate::error::Error;
-use crate::ingest::{ConsentRow, InboundRow, ReceiptRow};
+use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
 
 /// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes.
 const STATEMENT: &str = "
@@ -59,17 +59,16 @@ with told as (
         case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
             then excluded.code else r.code end,
         least(r.provider_message_id, excluded.provider_message_id), greatest(r.billable, excluded.billable))
-), to_settle as (
-    insert into receipt_to_settle (campaign_id, seq)
-    select $1, p.seq from recipient p
+), early as (
+    select p.seq, p.state from recipient p
     where p.campaign_id = $1 and p.seq = any($3) and p.state in ('pending', 'sending', 'unknown', 'retry')
-    order by p.seq
+), to_settle as (
+    insert into receipt_to_settle (campaign_id, seq) select $1, seq from early order by seq
     on conflict do nothing
-    returning seq
 )
-select exists (select from to_settle)";
+select exists (select from early where state in ('unknown', 'retry'))";
 
-/// Stores what was said of some recipients of one campaign. Returns whether one of them was not recorded as accepted.
+/// Stores what was said of some recipients of one campaign. Returns whether it may settle one of them now.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     campaign: CampaignId,
@@ -121,30 +120,42 @@ async fn words(tx: &Transaction<'_>, receipts: impl Iterator<Item = &ReceiptRow>
     Ok(())
 }
 
-/// The recipients who stopped us, by what was said of their messages.
-pub(crate) async fn stopped(
+/// Finds out who stopped us or had enough, by what was said of their messages.
+pub(crate) async fn follow_up(
     tx: &Transaction<'_>,
     campaign: CampaignId,
     receipts: &[(Seq, &ReceiptRow)],
-) -> Result<Vec<ConsentRow>, Error> {
+    followed: &mut Followed,
+) -> Result<(), Error> {
     let select = "select seq, msisdn from recipient where campaign_id = $1 and seq = any($2)";
-    let stopping = || receipts.iter().filter(|(_, receipt)| receipt.follow_up == Some(FollowUp::Suppress));
-    let seqs: Vec<i32> = stopping().map(|(seq, _)| seq.0).collect();
+    let personal = || {
+        receipts
+            .iter()
+            .filter(|(_, receipt)| matches!(receipt.follow_up, Some(FollowUp::Suppress | FollowUp::Wait)))
+    };
+    let seqs: Vec<i32> = personal().map(|(seq, _)| seq.0).collect();
     if seqs.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &seqs]).await?;
     let mut numbers = BTreeMap::new();
     for row in rows {
-        let digits = u64::try_from(row.get::<_, i64>(1)).map_err(Error::unreadable)?;
-        numbers.insert(row.get::<_, i32>(0), Msisdn::from_digits(digits));
+        // An erased number is negative and leads to nobody.
+        if let Ok(digits) = u64::try_from(row.get::<_, i64>(1)) {
+            numbers.insert(row.get::<_, i32>(0), Msisdn::from_digits(digits));
+        }
     }
-    let said = stopping().filter_map(|(seq, receipt)| {
-        let from = (*numbers.get(&seq.0)?)?;
+    for (seq, receipt) in personal() {
+        let Some(Some(from)) = numbers.get(&seq.0).copied() else { continue };
         let inbound = InboundRow { sender: receipt.about.sender, from, at: receipt.at };
-        Some(ConsentRow { inbound, consent: Consent::OptedOut, is_by_provider: true })
-    });
-    Ok(said.collect())
+        if receipt.follow_up == Some(FollowUp::Wait) {
+            followed.quiet.push(inbound);
+        } else {
+            let consent = Consent::OptedOut;
+            followed.stopped.push(ConsentRow { inbound, consent, is_by_provider: true });
+        }
+    }
+    Ok(())
 }
 
 /// How many of a campaign's recipients the provider reported something of.

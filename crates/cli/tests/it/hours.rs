@@ -76,6 +76,30 @@ async fn on_the_recipients_clock_those_in_their_night_wait_for_their_morning() {
 }
 
 #[tokio::test]
+async fn whoever_had_enough_waits_for_a_day_unless_they_write_first() {
+    let mut world = World::new("enough", "none", quick()).await;
+    let id = world.draft(3).await;
+    let quiet = "insert into conversation (sender_id, msisdn, quiet_until)
+        select 1, msisdn, now() + interval '24 hours' from recipient where seq <= 2";
+    world.look.execute(quiet, &[]).await.unwrap();
+    let wrote = "update conversation set last_inbound_at = now() where msisdn = (select msisdn from recipient where seq = 2)";
+    world.look.execute(wrote, &[]).await.unwrap();
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from recipient where state = 'accepted' and seq in (2, 3)", 2).await;
+    let waits = "select count(*) from recipient join due using (campaign_id, seq)
+        where seq = 1 and state = 'retry' and reason_code = 'had_enough' and attempts = 0
+            and due_at between now() + interval '23 hours' and now() + interval '24 hours'";
+    world.until(waits, 1).await;
+    assert_eq!(world.ledger().summary().requests, 2);
+    world.look.execute("update conversation set quiet_until = now()", &[]).await.unwrap();
+    world.look.execute("update due set due_at = now(), publish_at = now()", &[]).await.unwrap();
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 3).await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_schedule_that_makes_no_sense_is_refused_with_its_line() {
     let world = World::new("hours_wrong", "none", quick()).await;
     for (schedule, says) in [

@@ -1,6 +1,6 @@
 //! Who must not be written to, and who can only be written to in one way: asked at every claim.
 
-use campaign::{CampaignId, Consent, Definition, Window};
+use campaign::{CampaignId, Consent, Definition, FollowUp, ReceiptStatus, Window};
 use jiff::{SignedDuration, Timestamp};
 use store::{Claimed, ConsentRow, DailyCap, InboundRow, Ingest, Refused};
 
@@ -67,8 +67,7 @@ async fn of_two_words_the_later_one_holds_whatever_order_they_come_in() {
 #[tokio::test]
 async fn a_window_known_to_be_closed_is_skipped_only_where_there_is_no_template() {
     let world = World::new("consent_window", None).await;
-    let now = Timestamp::UNIX_EPOCH
-        + SignedDuration::from_secs(world.count("select extract(epoch from now())::bigint").await);
+    let now = world.now().await;
     let long_ago = now - SignedDuration::from_hours(24);
     let inbounds = vec![wrote(&world, 0, now), wrote(&world, 1, long_ago), wrote(&world, 1, noon())];
     world.store.ingest(&Ingest { inbounds, ..Ingest::default() }).await.unwrap();
@@ -83,6 +82,30 @@ async fn a_window_known_to_be_closed_is_skipped_only_where_there_is_no_template(
     let flow = world.campaign(3).await;
     assert_eq!(claimed(&world, flow, 1..=3).await, [1, 3]);
     assert_eq!(world.row(flow, 2).await, ("skipped".into(), 0, Some("window_closed".into())));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_had_enough_is_claimed_with_the_time_that_is_left() {
+    let world = World::new("consent_quiet", None).await;
+    let told = world.campaign(2).await;
+    let now = world.now().await;
+    let mut receipts = Vec::new();
+    for (seq, hours_ago) in [(1, 1), (1, 3), (2, 25)] {
+        let mut receipt = world.receipt(told, seq, ReceiptStatus::Failed);
+        receipt.at = Some(now - SignedDuration::from_hours(hours_ago));
+        receipt.follow_up = Some(FollowUp::Wait);
+        receipts.push(receipt);
+    }
+    for receipt in receipts {
+        world.store.ingest(&Ingest { receipts: vec![receipt], ..Ingest::default() }).await.unwrap();
+    }
+    let campaign = world.campaign(3).await;
+    let rows = world.granted(campaign, 1..=3).await.rows;
+    let quiet: Vec<_> = rows.iter().map(|row| row.quiet_for).collect();
+    let left = quiet[0].unwrap().as_secs_f64() / 3600.0;
+    assert!((22.9..=23.0).contains(&left), "of two reports the later one holds: {left} h");
+    assert_eq!(quiet[1..], [None, None], "the day is over; never refused");
     world.close().await;
 }
 

@@ -156,6 +156,11 @@ impl World {
         }
     }
 
+    /// The database's time.
+    pub(crate) async fn now(&self) -> Timestamp {
+        self.look.query_one("select clock_timestamp()", &[]).await.unwrap().get(0)
+    }
+
     pub(crate) async fn count(&self, select: &str) -> i64 {
         self.look.query_one(select, &[]).await.unwrap().get(0)
     }
