@@ -12,6 +12,10 @@ ask() { psql -qtAX "$DATABASE_URL" -v ON_ERROR_STOP=1 "$@"; }
 "$flowcast" migrate >&2
 "$flowcast" sender add main --provider kaleyra --base-url http://127.0.0.1:1 --number 919900000000 --account SID \
     --api-key-env KEY --rate none >&2
+prices=$(mktemp)
+printf 'calling_code,price\n254,1.1\n255,1.3\n91,0.9\ndefault,4.25\n' > "$prices"
+"$flowcast" sender prices main "$prices" --currency KES >&2
+rm "$prices"
 ask -f "$here/reports.sql"
 for n in $(seq "$campaigns"); do
     echo "campaign $n of $campaigns: $recipients recipients" >&2
@@ -40,6 +44,7 @@ least "recipient, first 1,000" "select * from report.recipient where campaign_id
 least "recipient, count by state and reason" \
     "select state, reason_code, count(*) from report.recipient where campaign_id = $id group by 1, 2"
 least "recipient, count of failed" "select count(*) from report.recipient where campaign_id = $id and state = 'failed'"
+least "country" "select * from report.country where campaign_id = $id"
 least "recipient, by country" "select calling_code, count(*) from report.recipient where campaign_id = $id group by 1"
 least "attempt, by outcome with mean latency" \
     "select outcome, count(*), avg(latency_ms) from report.attempt where campaign_id = $id group by 1"

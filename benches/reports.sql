@@ -5,18 +5,21 @@ declare
     id bigint;
     began timestamptz := timestamptz '2026-11-01 08:00Z';
 begin
-    insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at)
+    insert into failure_code values ('kaleyra', '131026', 'the number cannot get the message') on conflict do nothing;
+    insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at, price_list_id)
     select 'generated', s.id, '{"name": "generated", "sender": "main", "template": {}}', 'finished', recipients, began, began,
-        began + interval '3 hours'
+        began + interval '3 hours', (select max(l.id) from price_list l where l.sender_id = s.id)
     from sender s order by s.id limit 1 returning campaign.id into id;
     insert into campaign_feed (campaign_id, cursor, published, low_water)
     values (id, recipients, recipients, recipients + 1);
     insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
     values (id, 'list.csv', recipients + 1000, recipients, 600, 400);
-    perform create_campaign_partitions(id), create_receipt_partitions(id);
+    perform create_campaign_partitions(id), create_recipients(id), create_receipt_partitions(id);
     execute format($f$
-        insert into recipient_c%1$s (campaign_id, seq, msisdn, claim_id, changed_at, attempts, state, reason_code, variables)
-        select %1$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + seq, seq / 100,
+        insert into recipient_c%1$s (campaign_id, seq, msisdn, calling_code, claim_id, changed_at, attempts, state, reason_code,
+            variables)
+        select %1$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + seq,
+            (array[254, 255, 91, 49])[1 + seq %% 4], seq / 100,
             timestamptz '2026-11-01 08:00Z' + seq * interval '20 milliseconds', 1,
             case when seq %% 100 < 88 then 'accepted' when seq %% 100 < 95 then 'failed' when seq %% 100 < 97 then 'unknown'
                 when seq %% 100 < 99 then 'skipped' else 'expired' end,
@@ -24,6 +27,7 @@ begin
                 when seq %% 100 < 99 then 'opted_out' else 'deadline' end,
             '{"first_name": "Anna", "town": "Nakuru"}'
         from generate_series(1, %2$s) seq$f$, id, recipients);
+    perform attach_recipients(id);
     execute format($f$
         insert into attempt_c%1$s (campaign_id, claim_id, sent_at, recorded_at, seq, latency_us, http_status, outcome, late,
             reason_code, reason_text, provider_message_id)
@@ -33,12 +37,13 @@ begin
             case state when 'accepted' then 'wamid.HBgM' || msisdn end
         from recipient_c%1$s where state in ('accepted', 'failed', 'unknown')$f$, id);
     execute format($f$
-        insert into receipt_c%1$s (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up)
-        select campaign_id, seq, at, case when seq %% 25 > 0 then at + interval '2 seconds' end,
+        insert into receipt_c%1$s (campaign_id, seq, calling_code, billable, sent_at, delivered_at, read_at, failed_at, code,
+            follow_up)
+        select campaign_id, seq, calling_code, seq %% 10 > 0, at, case when seq %% 25 > 0 then at + interval '2 seconds' end,
             case when seq %% 25 > 8 then at + seq %% 3600 * interval '1 second' end,
             case when seq %% 25 = 0 then at + interval '3 seconds' end, case when seq %% 25 = 0 then '131026' end,
             case when seq %% 25 = 0 then 'not_delivered' end
-        from (select campaign_id, seq, changed_at as at from recipient_c%1$s where state = 'accepted') r$f$, id);
+        from (select campaign_id, seq, calling_code, changed_at as at from recipient_c%1$s where state = 'accepted') r$f$, id);
     execute format($f$
         insert into flow_answer_c%1$s (campaign_id, seq, answered_at, asked_at, inbound_id, answer)
         select campaign_id, seq, sent_at + seq %% 7200 * interval '1 second', sent_at, 'in' || seq,
@@ -52,13 +57,20 @@ end $$;
 
 -- Counts a campaign whole, as the triggers would have.
 create function tally_all(id bigint) returns void language sql as $$
-    insert into tally_delta (campaign_id, kind, n) select id, state, count(*) from recipient where campaign_id = id group by 2;
+    insert into tally_delta (campaign_id, kind, calling_code, n)
+    select id, state, case when is_by_country(state) then calling_code end, count(*) from recipient where campaign_id = id
+    group by 2, 3;
+    insert into tally_delta (campaign_id, kind, calling_code, n)
+    select id, 'recipient', calling_code, count(*) from recipient where campaign_id = id group by 3;
     insert into tally_delta (campaign_id, kind, minute, code, n, first_at, last_at, recorded_at)
     select id, 'attempt_' || outcome, minute_of(sent_at), reason_code, count(*), min(sent_at), max(sent_at), max(recorded_at)
     from attempt where campaign_id = id group by 2, 3, 4;
     insert into tally_delta (campaign_id, kind, minute, code, n)
     select id, e.kind, e.minute, e.code, count(*)
     from receipt r, receipt_events(r.delivered_at, r.read_at, r.failed_at, r.code) e where r.campaign_id = id group by 2, 3, 4;
+    insert into tally_delta (campaign_id, kind, calling_code, n)
+    select id, billing_kind(billable, delivered_at), calling_code, count(*) from receipt
+    where campaign_id = id and billing_kind(billable, delivered_at) is not null group by 2, 3;
     insert into tally_delta (campaign_id, kind, minute, n)
     select id, 'answer', minute_of(answered_at), count(*) from flow_answer where campaign_id = id group by 3;
     insert into tally_delta (campaign_id, kind, n) select id, 'answered', count(*) from answered where campaign_id = id;
@@ -100,14 +112,16 @@ declare
 begin
     insert into campaign (name, sender_id, definition, state, recipients, started_at)
     select 'written', s.id, '{"template": {}}', 'running', recipients, now() from sender s limit 1 returning campaign.id into id;
-    perform create_campaign_partitions(id), create_receipt_partitions(id);
+    perform create_campaign_partitions(id), create_recipients(id), create_receipt_partitions(id);
     execute format($f$
-        insert into recipient_c%1$s (campaign_id, seq, msisdn, variables)
-        select %1$s, seq, 254700000000 + seq, '{"first_name": "Anna", "town": "Nakuru", "branch": "KE-0001"}'
+        insert into recipient_c%1$s (campaign_id, seq, msisdn, calling_code, variables)
+        select %1$s, seq, 254700000000 + seq, 254, '{"first_name": "Anna", "town": "Nakuru", "branch": "KE-0001"}'
         from generate_series(1, %2$s) seq$f$, id, recipients);
+    perform attach_recipients(id);
     insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
     values (id, 'list.csv', recipients, recipients, 0, 0);
-    insert into tally_delta (campaign_id, kind, n) values (id, 'pending', recipients);
+    insert into tally_delta (campaign_id, kind, calling_code, n)
+    values (id, 'pending', null, recipients), (id, 'recipient', 254, recipients);
     execute format('analyze recipient_c%1$s', id);
     return id;
 end $$;

@@ -41,6 +41,8 @@ create table receipt (
     read_at timestamptz,
     failed_at timestamptz,
     seq integer not null,
+    calling_code smallint,
+    billable boolean,
     code text,
     follow_up text check (follow_up in ('not_delivered', 'wait', 'suppress', 'stop')),
     provider_message_id text,
@@ -53,8 +55,18 @@ comment on column receipt.delivered_at is 'it reached the recipient''s phone: re
 comment on column receipt.failed_at is
     'it was not delivered after all; counts where delivered_at is null (another attempt may have arrived)';
 comment on column receipt.code is 'the provider''s code of the first failure';
+comment on column receipt.billable is 'whether the provider said that the message is billed; null is not said';
+comment on column receipt.calling_code is 'of the recipient, where something was said of billing';
 comment on column receipt.follow_up is
     'what the error map says: not_delivered, wait (not before 24 hours), suppress (they stopped us), stop (a gate was closed)';
+
+-- What the codes of failures mean, by the providers' error maps, as far as they came.
+create table failure_code (
+    provider text not null,
+    code text not null,
+    words text not null,
+    primary key (provider, code)
+);
 
 -- The completed form, one row an answer; who answers twice has two.
 create table flow_answer (

@@ -46,6 +46,42 @@ create trigger tally_inserted after insert on receipt referencing new table as r
 create trigger tally_deleted after delete on receipt referencing old table as rows_before
     for each statement execute function tally_receipts();
 
+-- What a receipt counts as among those that speak of billing. Providers bill what was delivered.
+create function billing_kind(billable boolean, delivered_at timestamptz) returns text language sql immutable parallel safe
+    return case when not billable then 'not_billable' when delivered_at is not null and billable then 'billable' end;
+
+-- Apart from tally_receipts: most receipts say nothing of billing, or what was known.
+create function tally_billing() returns trigger language plpgsql as $$
+begin
+    if TG_OP = 'UPDATE' then
+        insert into tally_delta (campaign_id, kind, calling_code, n)
+        select campaign_id, kind, calling_code, sum(n)
+        from (
+            select campaign_id, billing_kind(billable, delivered_at) as kind, calling_code, 1 as n
+            from rows_now where billable is not null
+            union all
+            select campaign_id, billing_kind(billable, delivered_at), calling_code, -1 from rows_before where billable is not null
+        ) changed
+        where kind is not null and calling_code is not null
+        group by campaign_id, kind, calling_code having sum(n) <> 0;
+    elsif TG_OP = 'INSERT' then
+        insert into tally_delta (campaign_id, kind, calling_code, n)
+        select campaign_id, billing_kind(billable, delivered_at), calling_code, count(*) from rows_now
+        where billing_kind(billable, delivered_at) is not null and calling_code is not null group by 1, 2, 3;
+    else
+        insert into tally_delta (campaign_id, kind, calling_code, n)
+        select campaign_id, billing_kind(billable, delivered_at), calling_code, -count(*) from rows_before
+        where billing_kind(billable, delivered_at) is not null and calling_code is not null group by 1, 2, 3;
+    end if;
+    return null;
+end $$;
+create trigger tally_billing_updated after update on receipt referencing old table as rows_before new table as rows_now
+    for each statement execute function tally_billing();
+create trigger tally_billing_inserted after insert on receipt referencing new table as rows_now
+    for each statement execute function tally_billing();
+create trigger tally_billing_deleted after delete on receipt referencing old table as rows_before
+    for each statement execute function tally_billing();
+
 create function tally_answers() returns trigger language plpgsql as $$
 begin
     insert into tally_delta (campaign_id, kind, minute, n)
@@ -65,16 +101,32 @@ create trigger tally_inserted after insert on flow_answer referencing new table 
 create view tally_check as
 with counted as (
     select campaign_id, state as kind, count(*) as n from recipient group by 1, 2
+    union all select campaign_id, 'recipient', count(*) from recipient group by 1
     union all select campaign_id, 'attempt_' || outcome, count(*) from attempt group by 1, 2
     union all
     select r.campaign_id, e.kind, count(*)
     from receipt r, receipt_events(r.delivered_at, r.read_at, r.failed_at, r.code) e group by 1, 2
     union all select campaign_id, 'answer', count(*) from flow_answer group by 1
     union all select campaign_id, 'answered', count(distinct seq) from flow_answer group by 1
+    union all
+    select campaign_id, state || ' of +' || calling_code, count(*) from recipient where is_by_country(state)
+    group by campaign_id, state, calling_code
+    union all
+    select campaign_id, 'recipient of +' || calling_code, count(*) from recipient group by campaign_id, calling_code
+    union all
+    select b.campaign_id, k.kind, count(*)
+    from receipt b cross join lateral (
+        select billing_kind(billable, delivered_at) as kind
+        union all select billing_kind(billable, delivered_at) || ' of +' || calling_code
+    ) k
+    where k.kind is not null and calling_code is not null group by 1, 2
+), kept as (
+    select campaign_id, kind, n from tally_now
+    union all select campaign_id, kind || ' of +' || calling_code, n from tally_by_country_now
 )
 select coalesce(c.campaign_id, t.campaign_id) as campaign_id, coalesce(c.kind, t.kind) as kind,
     coalesce(c.n, 0) as counted, coalesce(t.n, 0) as kept
-from counted c full join tally_now t on t.campaign_id = c.campaign_id and t.kind = c.kind
+from counted c full join kept t on t.campaign_id = c.campaign_id and t.kind = c.kind
 where coalesce(c.n, 0) <> coalesce(t.n, 0)
     and not exists (
         select from campaign a where a.id = coalesce(c.campaign_id, t.campaign_id) and a.archived_at is not null);
@@ -100,20 +152,10 @@ create function reason_words(code text) returns text language sql immutable para
         when 'window_closed' then 'the 24-hour window is closed, and the campaign has no template'
     end;
 
--- The country calling code of a number; null of an erased one, which is negative. Codes have one to three digits, and none begins with another.
-create function calling_code(msisdn bigint) returns text language sql immutable parallel safe
-    return case
-        when msisdn <= 0 then null
-        when left(msisdn::text, 1) in ('1', '7') then left(msisdn::text, 1)
-        when left(msisdn::text, 2) in ('20', '27', '30', '31', '32', '33', '34', '36', '39', '40', '41', '43', '44', '45', '46',
-            '47', '48', '49', '51', '52', '53', '54', '55', '56', '57', '58', '60', '61', '62', '63', '64', '65', '66', '81',
-            '82', '84', '86', '90', '91', '92', '93', '94', '95', '98') then left(msisdn::text, 2)
-        else left(msisdn::text, 3) end;
-
 -- A number that says the country and nothing more that leads to a person.
-create function masked(msisdn bigint) returns text language sql immutable parallel safe
-    return case when msisdn > 0 then calling_code(msisdn)
-        || repeat('*', greatest(length(msisdn::text) - length(calling_code(msisdn)) - 2, 0)) || right(msisdn::text, 2) end;
+create function masked(msisdn bigint, calling_code smallint) returns text language sql immutable parallel safe
+    return case when msisdn > 0 then calling_code
+        || repeat('*', greatest(length(msisdn::text) - length(calling_code::text) - 2, 0)) || right(msisdn::text, 2) end;
 
 -- Whether the reader may see numbers: members of flowcast_report_numbers, and whoever owns the tables.
 create function report.sees_numbers() returns boolean language sql stable
@@ -124,6 +166,32 @@ create function report.sees_numbers() returns boolean language sql stable
 
 -- What went wrong is few rows among many; only those are in this index.
 create index attempt_by_reason on attempt (campaign_id, outcome, reason_code, seq) where outcome <> 'accepted';
+
+-- What a message to a country costs in a campaign, by the prices it was started with.
+create view report.country as
+with t as (
+    select campaign_id, calling_code,
+        coalesce(sum(n) filter (where kind = 'recipient'), 0)::bigint as recipients,
+        coalesce(sum(n) filter (where kind = 'accepted'), 0)::bigint as accepted,
+        coalesce(sum(n) filter (where kind = 'failed'), 0)::bigint as failed,
+        coalesce(sum(n) filter (where kind = 'unknown'), 0)::bigint as unknown,
+        coalesce(sum(n) filter (where kind = 'skipped'), 0)::bigint as skipped,
+        coalesce(sum(n) filter (where kind = 'expired'), 0)::bigint as expired,
+        coalesce(sum(n) filter (where kind = 'cancelled'), 0)::bigint as cancelled,
+        coalesce(sum(n) filter (where kind = 'billable'), 0)::bigint as billable,
+        coalesce(sum(n) filter (where kind = 'not_billable'), 0)::bigint as not_billable
+    from tally_by_country_now group by campaign_id, calling_code
+)
+select t.campaign_id, t.calling_code::text as calling_code, t.recipients, t.accepted, t.failed, t.unknown, t.skipped,
+    t.expired, t.cancelled,
+    t.recipients - t.accepted - t.failed - t.unknown - t.skipped - t.expired - t.cancelled as waiting,
+    t.billable, t.not_billable, l.currency, trim_scale(coalesce(p.price, l.default_price)) as price,
+    trim_scale(t.accepted * coalesce(p.price, l.default_price)) as cost_estimated,
+    case when t.billable + t.not_billable > 0 then trim_scale(t.billable * coalesce(p.price, l.default_price)) end as cost_billed
+from t
+join campaign c on c.id = t.campaign_id
+left join price_list l on l.id = c.price_list_id
+left join price p on p.price_list_id = l.id and p.calling_code = t.calling_code;
 
 create view report.campaign as
 with t as (
@@ -149,6 +217,12 @@ with t as (
     select campaign_id, sum(uploaded) as uploaded, sum(rejected) as rejected, sum(duplicates) as duplicates,
         sum(suppressed) as suppressed, sum(excluded) as excluded
     from import group by campaign_id
+), k as (
+    select campaign_id, sum(billable)::bigint as billable, sum(not_billable)::bigint as not_billable,
+        coalesce(sum(accepted) filter (where price is null), 0)::bigint as unpriced,
+        sum(cost_estimated) as cost_estimated, sum(price * billable) as cost_billed,
+        bool_and(price is not null or accepted = 0) as has_prices, bool_and(price is not null or billable = 0) as has_billed_prices
+    from report.country group by campaign_id
 )
 select c.id as campaign_id, c.name, s.name as sender, s.provider, c.state, c.created_at, c.started_at, c.finished_at,
     coalesce(i.uploaded, 0)::bigint as uploaded, coalesce(i.rejected, 0)::bigint as rejected,
@@ -160,11 +234,18 @@ select c.id as campaign_id, c.name, s.name as sender, s.provider, c.state, c.cre
     coalesce(t.attempts, 0) as attempts, t.first_sent_at, t.last_sent_at, t.last_recorded_at,
     round(t.attempts / nullif(extract(epoch from t.last_recorded_at - t.first_sent_at), 0), 1) as requests_per_second,
     coalesce(t.delivered, 0) as delivered, coalesce(t.read, 0) as read, coalesce(t.undelivered, 0) as undelivered,
-    coalesce(t.answers, 0) as answers, coalesce(t.answered, 0) as answered, c.erased_at, c.archived_at
+    coalesce(t.answers, 0) as answers, coalesce(t.answered, 0) as answered, c.erased_at, c.archived_at,
+    coalesce(k.billable, 0) as billable, coalesce(k.not_billable, 0) as not_billable, l.currency,
+    case when l.id is not null and coalesce(k.has_prices, true) then trim_scale(coalesce(k.cost_estimated, 0)) end as cost_estimated,
+    case when l.id is not null and k.has_billed_prices and k.billable + k.not_billable > 0
+        then trim_scale(coalesce(k.cost_billed, 0)) end as cost_billed,
+    coalesce(k.unpriced, 0) as unpriced
 from campaign c
 join sender s on s.id = c.sender_id
 left join i on i.campaign_id = c.id
-left join t on t.campaign_id = c.id;
+left join t on t.campaign_id = c.id
+left join price_list l on l.id = c.price_list_id
+left join k on k.campaign_id = c.id;
 
 create view report.conservation as
 select campaign_id, uploaded, rejected, duplicates, suppressed, excluded, pending, sending, retry, accepted, failed, unknown,
@@ -225,9 +306,12 @@ from report.timeline group by campaign_id, date_bin('1 hour', minute, 'epoch');
 create view report.error as
 select campaign_id, case kind when 'undelivered' then 'receipt' else 'request' end as stage,
     replace(kind, 'attempt_', '') as class, code,
-    (select reason_text from attempt a
+    case kind when 'undelivered' then (
+        select w.words from campaign c join sender s on s.id = c.sender_id join failure_code w on w.provider = s.provider
+        where c.id = t.campaign_id and w.code = t.code) else (
+        select reason_text from attempt a
         where a.campaign_id = t.campaign_id and a.outcome = replace(t.kind, 'attempt_', '') and a.reason_code = t.code
-            and a.outcome <> 'accepted' limit 1) as reason,
+            and a.outcome <> 'accepted' limit 1) end as reason,
     case when kind <> 'undelivered' then n end as attempts,
     case when kind = 'undelivered' then n else (
         select count(distinct seq) from attempt a
@@ -244,12 +328,14 @@ from (
 
 create view report.recipient as
 select r.campaign_id, r.seq,
-    case when r.msisdn > 0 and (select report.sees_numbers()) then r.msisdn::text else masked(r.msisdn) end as number,
-    calling_code(r.msisdn) as calling_code, r.state, r.reason_code,
+    case when r.msisdn > 0 and (select report.sees_numbers()) then r.msisdn::text else masked(r.msisdn, r.calling_code) end as number,
+    r.calling_code::text as calling_code, r.state, r.reason_code,
     coalesce(reason_words(r.reason_code), (
         select a.reason_text from attempt a
         where a.campaign_id = r.campaign_id and a.seq = r.seq and a.reason_code = r.reason_code
-        order by a.claim_id desc limit 1)) as reason,
+        order by a.claim_id desc limit 1), (
+        select w.words from campaign c join sender s on s.id = c.sender_id join failure_code w on w.provider = s.provider
+        where c.id = r.campaign_id and w.code = r.reason_code and r.state = 'failed')) as reason,
     r.attempts, r.changed_at,
     (select min(a.sent_at) from attempt a where a.campaign_id = r.campaign_id and a.seq = r.seq) as first_sent_at,
     (select max(a.sent_at) from attempt a where a.campaign_id = r.campaign_id and a.seq = r.seq) as last_sent_at,
@@ -265,6 +351,9 @@ select r.campaign_id, r.seq,
         where p.campaign_id = r.campaign_id and p.seq = r.seq) as undelivered_at,
     (select case when p.delivered_at is null then p.code end from receipt p
         where p.campaign_id = r.campaign_id and p.seq = r.seq) as undelivered_code,
+    (select w.words from receipt p join campaign c on c.id = p.campaign_id join sender s on s.id = c.sender_id
+        join failure_code w on w.provider = s.provider and w.code = p.code
+        where p.campaign_id = r.campaign_id and p.seq = r.seq and p.delivered_at is null) as undelivered_reason,
     (select min(f.answered_at) from flow_answer f where f.campaign_id = r.campaign_id and f.seq = r.seq) as answered_at
 from recipient r;
 

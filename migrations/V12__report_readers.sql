@@ -35,6 +35,13 @@ comment on column report.campaign.undelivered is 'recipients of whom a failure w
 comment on column report.campaign.answers is 'completed flows';
 comment on column report.campaign.answered is 'recipients who completed the flow at least once';
 comment on column report.campaign.erased_at is 'when the personal data of its recipients was erased';
+comment on column report.campaign.billable is 'recipients whose message was delivered, and of whom a receipt says that it is billed';
+comment on column report.campaign.not_billable is 'recipients of whom a receipt says that the message is not billed';
+comment on column report.campaign.currency is 'of the costs: that of the sender''s price list when the campaign was started first';
+comment on column report.campaign.cost_estimated is 'accepted times price, by country; null where a price is missing';
+comment on column report.campaign.cost_billed is
+    'billable times price, by country; null while no receipt says anything of billing, and where a price is missing';
+comment on column report.campaign.unpriced is 'accepted recipients of countries that have no price';
 comment on column report.campaign.archived_at is 'when its recipients were dropped; the counts are kept';
 
 comment on view report.conservation is 'one row a campaign: nobody who was uploaded is lost';
@@ -88,6 +95,24 @@ comment on column report.sender.unknown is 'recipients of whom nobody knows, of 
 comment on column report.sender.attempts is 'requests, of all campaigns';
 comment on column report.sender.delivered is 'recipients whose phone has the message, of all campaigns';
 comment on column report.sender.last_sent_at is 'when its last request left';
+
+comment on view report.country is 'one row a campaign and country calling code: how its recipients stand';
+comment on column report.country.campaign_id is 'the campaign';
+comment on column report.country.calling_code is 'the country calling code; some countries share one';
+comment on column report.country.recipients is 'rows of its lists that were imported';
+comment on column report.country.accepted is 'of them, taken by the provider';
+comment on column report.country.failed is 'refused for good';
+comment on column report.country.unknown is 'without a clear answer';
+comment on column report.country.skipped is 'left out when their turn came';
+comment on column report.country.expired is 'whose deadline passed';
+comment on column report.country.cancelled is 'who waited when the campaign was cancelled';
+comment on column report.country.waiting is 'the others: they wait, are being sent to, or are to be sent to again';
+comment on column report.country.billable is 'recipients whose message was delivered, and of whom a receipt says that it is billed';
+comment on column report.country.not_billable is 'recipients of whom a receipt says that the message is not billed';
+comment on column report.country.currency is 'of the prices';
+comment on column report.country.price is 'of one message, by the sender''s price list when the campaign was started first; null is not known';
+comment on column report.country.cost_estimated is 'accepted times price';
+comment on column report.country.cost_billed is 'billable times price; null while no receipt says anything of billing';
 
 comment on view report.timeline is 'one row a campaign and minute in which something happened';
 comment on column report.timeline.campaign_id is 'the campaign';
@@ -147,6 +172,7 @@ comment on column report.recipient.delivered_at is 'when it reached the phone';
 comment on column report.recipient.read_at is 'when it was read';
 comment on column report.recipient.undelivered_at is 'when it was reported as not delivered, unless it was delivered after all';
 comment on column report.recipient.undelivered_code is 'the provider''s code of that';
+comment on column report.recipient.undelivered_reason is 'the same in the words of the error map';
 comment on column report.recipient.answered_at is 'when the flow was completed first';
 
 comment on view report.attempt is 'one row a request to the provider';

@@ -67,3 +67,20 @@ create table worker (
     seen_at timestamptz not null default clock_timestamp(),
     primary key (worker, sender_id)
 ) with (fillfactor = 50);
+
+-- What a sender's messages cost. The latest list holds; a campaign keeps the one it was started with, so no list is ever changed.
+create table price_list (
+    id bigint generated always as identity primary key,
+    sender_id bigint not null references sender on delete cascade,
+    currency text not null check (currency ~ '^[A-Z]{3}$'),
+    -- Where no price is given for a country; null is not known.
+    default_price numeric(12, 6) check (default_price >= 0),
+    listed_at timestamptz not null default clock_timestamp()
+);
+create index price_list_of_sender on price_list (sender_id, id);
+create table price (
+    price_list_id bigint not null references price_list on delete cascade,
+    calling_code smallint not null check (calling_code > 0),
+    price numeric(12, 6) not null check (price >= 0),
+    primary key (price_list_id, calling_code)
+);

@@ -20,6 +20,8 @@ create table campaign (
     -- What becomes of those who are unknown for so long.
     unknown_rule text not null default 'leave' check (unknown_rule in ('leave', 'resend', 'give-up')),
     unknown_after interval not null default '24 hours',
+    -- What its messages cost; set when the campaign starts first and its sender has prices.
+    price_list_id bigint references price_list,
     created_at timestamptz not null default now(),
     started_at timestamptz,
     finished_at timestamptz

@@ -10,6 +10,7 @@ create table recipient (
     changed_at timestamptz not null default now(),
     seq integer not null,
     attempts smallint not null default 0,
+    calling_code smallint not null check (calling_code > 0),
     state text not null default 'pending' check (state in (
         'pending', 'sending', 'retry', 'accepted', 'failed', 'unknown', 'skipped', 'expired', 'cancelled')),
     reason_code text,
@@ -19,6 +20,8 @@ create table recipient (
 ) partition by list (campaign_id);
 comment on column recipient.msisdn is 'E.164 digits as a number; no E.164 number begins with zero';
 comment on column recipient.claim_id is 'the last claim; an outcome of an earlier claim is not recorded over a later one';
+comment on column recipient.calling_code is
+    'the country calling code of the number, told by the import; stays when the number is erased';
 comment on column recipient.attempts is 'requests that count: those a closed gate or a throttle refused are given back';
 
 -- One HTTP request for one recipient, inserted with its outcome. Old ones are kept when a recipient is sent to again.

@@ -15,6 +15,7 @@ mod output;
 mod pipeline;
 mod protocols;
 mod receipts;
+mod reports;
 mod services;
 mod stand;
 mod usage;
@@ -68,6 +69,8 @@ enum Question {
     Ceilings,
     /// How many receipts a server takes in, and how long an answer takes
     Receipts,
+    /// What reading the reports costs those who send
+    Reports,
     /// Whether memory stays flat over a long list
     Memory,
     /// What HTTP/2 would change
@@ -100,6 +103,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     if let Some(folder) = std::env::var_os(protocols::CHILD) {
         return protocols::measure(folder.as_ref(), args.recipients).await;
     }
+    let most_consumers = args.consumers.iter().copied().max().unwrap_or(1);
     let asked = |question| args.questions.is_empty() || args.questions.contains(&question);
     let flowcast = match &args.flowcast {
         Some(path) => Flowcast::at(path)?,
@@ -129,6 +133,10 @@ async fn measure(args: Args) -> anyhow::Result<()> {
             line(format!("\nrun {run} of {}: receipts", args.runs));
             receipts::run(&services, &flowcast, args.recipients, &mut figures).await?;
         }
+        if asked(Question::Reports) {
+            line(format!("\nrun {run} of {}: reports", args.runs));
+            reports::run(&services, &flowcast, (most_consumers, args.recipients), &mut figures).await?;
+        }
     }
     for run in 1..=args.runs {
         if asked(Question::Protocols) {
@@ -139,9 +147,8 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     let mut verdict = None;
     if asked(Question::Memory) {
         line(format!("\nmemory over {} recipients", thousands(args.memory_recipients)));
-        let consumers = args.consumers.iter().copied().max().unwrap_or(1);
-        verdict =
-            Some(memory::run(&services, &flowcast, (consumers, args.memory_recipients), &mut figures).await?);
+        let size = (most_consumers, args.memory_recipients);
+        verdict = Some(memory::run(&services, &flowcast, size, &mut figures).await?);
     }
     line(format!("\n{machine}"));
     if asked(Question::Pipeline) || asked(Question::Ceilings) {
@@ -149,7 +156,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     }
     line("");
     figures.print();
-    if let Some(verdict) = verdict {
+    for verdict in verdict {
         line(format!("\n{verdict}"));
     }
     Ok(())

@@ -5,11 +5,14 @@
 //! its `Debug`.
 
 mod ability;
+mod calling_code;
 mod compile;
 mod consent;
+mod currency;
 mod deadline;
 mod definition;
 mod flow;
+mod forecast;
 mod gcra;
 mod hours;
 mod id;
@@ -17,6 +20,7 @@ mod judge;
 mod message;
 mod msisdn;
 mod number_plan;
+mod prices;
 mod provider;
 mod rate;
 mod receipt;
@@ -38,17 +42,21 @@ mod written;
 mod zone;
 
 pub use ability::LIPACHAT_REFERENCE;
+pub use calling_code::{CallingCode, UnknownCallingCode};
 pub use compile::CompileError;
 pub use consent::{Consent, ConsentWords, OPT_IN_WORDS, OPT_OUT_WORDS};
+pub use currency::{Currency, UnknownCurrency};
 pub use deadline::{Deadline, DeadlineError};
 pub use definition::{AssumedWindow, Definition, DefinitionError, Policy};
 pub use flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
+pub use forecast::Forecast;
 pub use gcra::Lease;
 pub use hours::{HoursError, Opening, SendingHours};
 pub use id::{CampaignId, ClaimId, SenderId, Seq};
 pub use judge::{Attempt, Outcome, Reason, Refusals, Stop, judge};
 pub use message::{CompiledMessage, Message, Window};
 pub use msisdn::{Country, Msisdn, MsisdnError};
+pub use prices::{CostEstimate, CountryCost, PriceList, PriceListError};
 pub use provider::{Provider, UnknownProvider};
 pub use rate::{Rate, RateError};
 pub use receipt::{FollowUp, ReceiptStatus};

@@ -6,13 +6,17 @@ use std::str::FromStr;
 use std::sync::LazyLock;
 
 use jiff::tz::TimeZone;
+use phonenumber::metadata::DATABASE;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::calling_code::CallingCode;
 use crate::msisdn::Msisdn;
 
 /// ISO 3166-1 alpha-2 and the name of a zone, a pair a line; a country has as many lines as zones.
 const COUNTRIES: &str = include_str!("../data/zones.tsv");
+
+static ZONES: LazyLock<HashMap<&str, Vec<Zone>>> = LazyLock::new(zones_by_country);
 
 /// A time zone of the IANA database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +30,16 @@ pub struct ZoneError(String);
 impl Zone {
     /// The zones of the country of a number, in which a person who has it may live. Empty where the number tells none.
     pub fn of_country(recipient: Msisdn) -> &'static [Self] {
-        static ZONES: LazyLock<HashMap<&str, Vec<Zone>>> = LazyLock::new(zones_by_country);
         let number = phonenumber::parse(None, format!("+{}", recipient.digits())).ok();
         let country = number.and_then(|number| number.country().id());
         country.and_then(|country| ZONES.get(country.as_ref())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The zones of the main country of a calling code: of 1 those of the United States.
+    pub fn of_calling_code(code: CallingCode) -> &'static [Self] {
+        let regions = u16::try_from(code.0).ok().and_then(|code| DATABASE.by_code(&code));
+        let main = regions.and_then(|regions| regions.first().copied());
+        main.and_then(|region| ZONES.get(region.id())).map_or(&[], Vec::as_slice)
     }
 
     /// The rules of the zone.
@@ -112,8 +122,11 @@ mod tests {
         ] {
             let found = Zone::of_country(Msisdn::from_digits(digits).unwrap());
             assert_eq!((found.len(), found[0].to_string().as_str()), (zones, first));
+            let of_code = Zone::of_calling_code(Msisdn::from_digits(digits).unwrap().calling_code());
+            assert_eq!(of_code, found);
         }
         // Satellite telephones are of no country.
         assert!(Zone::of_country(Msisdn::from_digits(881_612_345_678).unwrap()).is_empty());
+        assert!(Zone::of_calling_code(CallingCode(881)).is_empty());
     }
 }

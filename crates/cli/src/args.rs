@@ -12,6 +12,7 @@ use store::DailyCap;
 
 use crate::campaign_args::CampaignCommand;
 use crate::list_args::SuppressionCommand;
+use crate::prices::SenderPrices;
 use crate::webhook_args::WebhookArgs;
 
 /// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
@@ -124,6 +125,8 @@ pub(crate) enum SenderCommand {
         #[arg(long)]
         new_webhook_path: bool,
     },
+    /// Show what a sender's messages cost, or take a new price list; running campaigns keep the prices of their start
+    Prices(SenderPrices),
     /// Print the address to be pasted at the provider, and how its posts are known; it is a secret
     Webhook { name: String },
     /// Stop a sender; everyone waiting keeps waiting

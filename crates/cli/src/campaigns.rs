@@ -7,9 +7,10 @@ use store::{RetryClass, Settled, StopCause, Store, Who};
 
 use crate::campaign_args::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::exit::Refused;
+use crate::outlook::Outlook;
 use crate::output::{line, table, thousands};
 use crate::settings::Settings;
-use crate::{erasures, exports, imports, launch, progress, reports};
+use crate::{erasures, exports, imports, launch, outlook, progress, reports};
 
 const OPERATOR: &str = "operator";
 
@@ -122,11 +123,11 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a campaign that could not be sent to everybody as written.
+/// Refuses a campaign that could not be sent to everybody as written, or to nobody at all before its deadline.
 pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let campaign = store.campaign(id).await?;
-    let provider = store.sender(&campaign.definition.sender).await?.provider;
-    campaign.definition.check_for(provider)?;
+    let sender = store.sender(&campaign.definition.sender).await?;
+    campaign.definition.check_for(sender.provider)?;
     let message = campaign.definition.compile().map_err(|error| Refused(error.to_string()))?;
     if campaign.recipients == 0 {
         let says = format!(
@@ -137,7 +138,8 @@ pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let needed: Vec<&str> = message.variables().iter().map(String::as_str).collect();
     let lacking = store.rows_lacking(id, &needed).await?;
     if lacking.is_empty() {
-        return Ok(());
+        let forecast = Outlook::of(store, &campaign, &sender).await?.forecast;
+        return outlook::refuse_too_late(id, &forecast);
     }
     let each: Vec<String> = lacking
         .into_iter()

@@ -1,15 +1,15 @@
 //! `flowcast campaign check`: what would happen if the campaign were started now, and whether it can be.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use campaign::{CampaignId, CompiledMessage, Definition, Message, Rate, RenderError, Variables, Window};
+use campaign::{CampaignId, CompiledMessage, Message, RenderError, Variables, Window};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{CampaignReport, SenderRow, Store};
 
 use crate::campaigns;
 use crate::exit::Refused;
+use crate::outlook::{self, Cost, Outlook};
 use crate::output::{line, thousands};
 
 /// How many messages are shown filled in.
@@ -32,10 +32,16 @@ struct Launch {
     rejected: i64,
     /// Who would be sent to.
     recipients: i64,
-    /// How long that takes at the rate, if there is one, and when it would be done.
+    /// When the first message leaves; how long all take at the rate, if there is one, inside the sending hours, and when they
+    /// would be done.
+    begins_at: Option<Timestamp>,
     seconds: Option<u64>,
     finished_at: Option<Timestamp>,
+    /// When nobody is sent to any more, and about how many would not be by then.
     deadline_at: Option<Timestamp>,
+    too_late: i64,
+    /// What it costs; null where the sender has no prices.
+    cost: Option<Cost>,
     samples: Vec<Sample>,
 }
 
@@ -87,10 +93,7 @@ async fn look(store: &Store, id: CampaignId) -> anyhow::Result<Launch> {
         Err(_) => Filled::default(),
     };
     let suppressed_since = store.suppressed_recipients(id).await?;
-    let (now, pending) = (Timestamp::now(), report.pending);
-    let time = duration(pending, &sender, &campaign.definition);
-    let finished_at = time.and_then(|time| now.checked_add(time).ok());
-    let deadline_at = campaign.definition.policy.deadline.map(|deadline| deadline.at(now));
+    let outlook = Outlook::of(store, &campaign, &sender).await?;
     let mut warnings = Vec::new();
     if suppressed_since > 0 {
         let n = thousands(suppressed_since);
@@ -99,19 +102,21 @@ async fn look(store: &Store, id: CampaignId) -> anyhow::Result<Launch> {
     warnings.extend(filled.faults.iter().map(|(fault, (n, first))| {
         format!("{} recipients cannot be sent to (the first: {first}): {fault}", thousands(*n))
     }));
-    warnings.extend(late(finished_at, deadline_at));
-    warnings.extend(capped(pending, &sender));
+    if problem.is_none() {
+        warnings.extend(outlook::late(&outlook.forecast));
+    }
+    warnings.extend(capped(report.pending, &sender));
     if !sender.is_open {
         warnings.push(format!("sender {} is stopped; everybody waits until it is opened", sender.name));
     }
-    Ok(launch(&report, problem, warnings, (time, finished_at, deadline_at), filled.samples))
+    Ok(launch(&report, problem, warnings, outlook, filled.samples))
 }
 
 fn launch(
     report: &CampaignReport,
     problem: Option<String>,
     warnings: Vec<String>,
-    (time, finished_at, deadline_at): (Option<Duration>, Option<Timestamp>, Option<Timestamp>),
+    Outlook { forecast, cost }: Outlook,
     samples: Vec<Sample>,
 ) -> Launch {
     Launch {
@@ -125,9 +130,12 @@ fn launch(
         excluded: report.excluded,
         rejected: report.rejected,
         recipients: report.pending,
-        seconds: time.map(|time| time.as_secs()),
-        finished_at,
-        deadline_at,
+        begins_at: forecast.begins_at,
+        seconds: forecast.time.map(|time| time.as_secs()),
+        finished_at: forecast.ends_at,
+        deadline_at: forecast.last_at,
+        too_late: forecast.too_late,
+        cost,
         samples,
     }
 }
@@ -183,19 +191,6 @@ impl Sample {
     }
 }
 
-/// How long it takes at the slower of the two rates, if nothing else is sent meanwhile.
-fn duration(recipients: i64, sender: &SenderRow, definition: &Definition) -> Option<Duration> {
-    let recipients = u32::try_from(recipients).ok()?;
-    let rates: [Option<Rate>; 2] = [sender.rate, definition.policy.rate];
-    rates.into_iter().flatten().map(|rate| rate.time_of(recipients)).max()
-}
-
-fn late(finished_at: Option<Timestamp>, deadline_at: Option<Timestamp>) -> Option<String> {
-    let (finished_at, deadline_at) = (finished_at?, deadline_at?);
-    (finished_at > deadline_at)
-        .then(|| "the deadline comes before the end: whoever still waits then is not sent to".to_owned())
-}
-
 /// Says over how many days a daily cap spreads the campaign.
 fn capped(recipients: i64, sender: &SenderRow) -> Option<String> {
     let cap = sender.daily_cap.as_ref()?;
@@ -220,9 +215,9 @@ fn tell(launch: &Launch) {
         line(format!("- {:>12}  {what}", thousands(n)));
     }
     line(format!("= {:>12}  recipients", thousands(*recipients)));
-    if let (Some(seconds), Some(at)) = (launch.seconds, launch.finished_at) {
-        let time = humantime::format_duration(Duration::from_secs(seconds));
-        line(format!("at its rate it takes {time}, until {}", at.strftime("%Y-%m-%d %H:%M UTC")));
+    outlook::tell_time(launch.begins_at, launch.seconds, launch.finished_at);
+    if let Some(cost) = &launch.cost {
+        cost.tell();
     }
     for sample in &launch.samples {
         line(format!("\nrecipient {} gets:", sample.seq));

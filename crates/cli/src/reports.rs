@@ -73,6 +73,25 @@ pub(crate) fn tell(report: &CampaignReport) {
         line(format!("  {seconds:>12.1}  seconds from the first request to the last outcome"));
         line(format!("  {rate:>12.0}  requests a second"));
     }
+    tell_costs(report);
+}
+
+/// What it cost, as far as that is known.
+fn tell_costs(report: &CampaignReport) {
+    let Some(currency) = &report.currency else { return };
+    for (cost, what) in
+        [(report.cost_estimated, "estimated"), (report.cost_billed, "billed, as far as receipts tell")]
+    {
+        if let Some(cost) = cost {
+            line(format!("  {:>12}  {currency} {what}", cost.to_string()));
+        }
+    }
+    if report.unpriced > 0 {
+        line(format!(
+            "  {:>12}  accepted recipients of countries without a price",
+            thousands(report.unpriced)
+        ));
+    }
 }
 
 /// Says where the counts of reports differ from a full count: nowhere.

@@ -6,6 +6,7 @@ use store::{NewSender, SenderRow, StopCause, Store, WebhookChange};
 use crate::args::{SenderAdd, SenderCommand};
 use crate::exit::Refused;
 use crate::output::{line, table, thousands};
+use crate::prices;
 use crate::settings::Settings;
 use crate::trial;
 
@@ -17,6 +18,7 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
         SenderCommand::Add(add) => self::add(&store, settings, add).await,
         SenderCommand::List => list(&store).await,
         SenderCommand::Show { name } => show(&store, &name).await,
+        SenderCommand::Prices(args) => prices::run(&store, args).await,
         SenderCommand::Webhook { name } => webhook(&store, settings, &name).await,
         SenderCommand::Set { name, limits, webhook, new_webhook_path } => {
             let sender = store.sender(&name).await?;

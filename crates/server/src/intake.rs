@@ -1,7 +1,7 @@
 //! From what a provider's post says to the rows that are stored.
 
 use bytes::Bytes;
-use campaign::{Consent, ReferenceKey, SenderId, Stop};
+use campaign::{Consent, ReferenceKey, Refusal, SenderId, Stop};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use store::{About, AnswerRow, ConsentRow, InboundRow, Ingest, NoticeRow, RawBody, ReceiptRow};
@@ -77,9 +77,9 @@ impl Intake<'_> {
     }
 
     fn receipt(&mut self, receipt: Receipt) {
-        let Receipt { message, to, status, at, failure } = receipt;
+        let Receipt { message, to, status, at, failure, billable } = receipt;
         let about = self.about(message);
-        let mut row = ReceiptRow { about, status, at, code: None, follow_up: None };
+        let mut row = ReceiptRow { about, status, at, code: None, words: None, follow_up: None, billable };
         if let Some(failure) = failure {
             if let Some(stop) = failure.stop {
                 let campaign = row.about.recipient.map(|(campaign, _)| campaign);
@@ -91,7 +91,9 @@ impl Intake<'_> {
                 let inbound = InboundRow { sender: self.sender.id, from, at };
                 self.consent(inbound, Consent::OptedOut, true);
             }
-            (row.code, row.follow_up) = (Some(failure.refusal.code.into_owned()), Some(follow_up));
+            let Refusal { code, text } = failure.refusal;
+            (row.code, row.words) = (Some(code.into_owned()), Some(text.into_owned()));
+            row.follow_up = Some(follow_up);
         }
         self.post.rows.receipts.push(row);
     }
@@ -110,7 +112,8 @@ impl Intake<'_> {
         if about.recipient.is_some() || (form.is_some() && about.message_id.is_some()) {
             let status = campaign::ReceiptStatus::Delivered;
             let about = About { message_id: about.message_id.clone(), ..about.clone() };
-            self.post.rows.receipts.push(ReceiptRow { about, status, at, code: None, follow_up: None });
+            let (code, words, follow_up, billable) = (None, None, None, None);
+            self.post.rows.receipts.push(ReceiptRow { about, status, at, code, words, follow_up, billable });
         }
         if let Some(answer) = form {
             // Without an id of its own, an answer is known by what it says.

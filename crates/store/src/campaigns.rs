@@ -119,14 +119,15 @@ impl Store {
     }
 
     /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends. The first start fixes the
-    /// deadline. Returns the sending hours now or next, if it has some.
+    /// deadline and the prices. Returns the sending hours now or next, if it has some.
     pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<Option<Opening>, Error> {
         let statement = "
             with started as (
                 update campaign
                 set state = 'running', epoch = epoch + 1, started_at = coalesce(started_at, now()),
                     deadline_at = coalesce(deadline_at, least($7, $3, now() + $4 * interval '1 millisecond')),
-                    opens_at = $5, closes_at = $6
+                    opens_at = $5, closes_at = $6, price_list_id = coalesce(price_list_id, (
+                        select max(l.id) from price_list l where l.sender_id = campaign.sender_id))
                 where id = $1 and state in ('draft', 'paused')
                     and coalesce(coalesce(deadline_at, $3) > clock_timestamp(), true)
                 returning id

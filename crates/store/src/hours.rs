@@ -8,6 +8,11 @@ use crate::connection::Store;
 use crate::error::Error;
 
 impl Store {
+    /// The time of the database, by which deadlines and hours hold.
+    pub async fn now(&self) -> Result<Timestamp, Error> {
+        Ok(self.client().await?.query_one("select clock_timestamp()", &[]).await?.get(0))
+    }
+
     /// Campaigns not ended whose sending hours are over, with the hours now or next.
     pub async fn campaigns_out_of_hours(&self) -> Result<Vec<(CampaignId, Option<Opening>)>, Error> {
         let select = "

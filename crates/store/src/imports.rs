@@ -4,9 +4,10 @@
 //! built, and the table becomes a part of `recipient`, at the end of the same transaction. Later lists are added with the
 //! indexes in place.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 
-use campaign::{CampaignId, CampaignState, Msisdn, SenderId, Variables};
+use campaign::{CallingCode, CampaignId, CampaignState, Msisdn, SenderId, Variables};
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -26,6 +27,8 @@ pub struct Import {
     is_first: bool,
     next_seq: i32,
     imported: i32,
+    /// Of them, how many have each calling code.
+    by_country: BTreeMap<CallingCode, i64>,
 }
 
 /// Where a list comes from.
@@ -105,7 +108,15 @@ impl Store {
             client.execute("select create_recipients($1)", &[&campaign.0]).await?;
         }
         let sender = SenderId(sender);
-        Ok(Import { client, campaign, sender, is_first, next_seq: imported + 1, imported: 0 })
+        Ok(Import {
+            client,
+            campaign,
+            sender,
+            is_first,
+            next_seq: imported + 1,
+            imported: 0,
+            by_country: BTreeMap::new(),
+        })
     }
 }
 
@@ -158,17 +169,19 @@ impl Import {
         mut batches: tokio::sync::mpsc::Receiver<Vec<(Msisdn, Variables)>>,
     ) -> Result<(), Error> {
         let table = table(self.campaign);
-        let copy = format!("copy {table} (campaign_id, msisdn, seq, variables) from stdin binary");
+        let copy =
+            format!("copy {table} (campaign_id, msisdn, calling_code, seq, variables) from stdin binary");
         let sink: CopyInSink<bytes::Bytes> = self.client.copy_in(&copy).await?;
-        let types = [Type::INT8, Type::INT8, Type::INT4, Type::JSONB];
+        let types = [Type::INT8, Type::INT8, Type::INT2, Type::INT4, Type::JSONB];
         let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
         while let Some(batch) = batches.recv().await {
             for (msisdn, variables) in batch {
                 let digits = i64::try_from(msisdn.digits()).map_err(Error::unreadable)?;
-                writer
-                    .as_mut()
-                    .write(&[&self.campaign.0, &digits, &self.next_seq, &Json(&variables)])
-                    .await?;
+                let country = msisdn.calling_code();
+                let row: [&(dyn ToSql + Sync); 5] =
+                    [&self.campaign.0, &digits, &country.0, &self.next_seq, &Json(&variables)];
+                writer.as_mut().write(&row).await?;
+                *self.by_country.entry(country).or_default() += 1;
                 self.imported += 1;
                 self.next_seq = self.next_seq.checked_add(1).ok_or_else(|| {
                     Error::Invalid("a campaign holds at most 2,147,483,646 recipients; split the list".into())
@@ -209,9 +222,7 @@ impl Import {
         for batch in rejections {
             self.keep_rejections(import, &batch).await?;
         }
-        // A list copied into its partition passes by the triggers that count.
-        let count = "insert into tally_delta (campaign_id, kind, n) values ($1, 'pending', $2)";
-        self.client.execute(count, &[&self.campaign.0, &i64::from(self.imported)]).await?;
+        self.count().await?;
         let update = "update campaign set recipients = $2 where id = $1";
         self.client.execute(update, &[&self.campaign.0, &(self.next_seq - 1)]).await?;
         if self.is_first {
@@ -221,6 +232,18 @@ impl Import {
         // What the planner knows of a table just filled would otherwise be nothing.
         self.client.batch_execute(&format!("analyze {}", table(self.campaign))).await?;
         Ok(ImportCounts { uploaded, imported: self.imported, left_out })
+    }
+
+    /// A list copied into its partition passes by the triggers that count.
+    async fn count(&self) -> Result<(), Error> {
+        let insert = "
+            insert into tally_delta (campaign_id, kind, calling_code, n)
+            select $1::bigint, 'pending', null::smallint, $2::bigint
+            union all select $1::bigint, 'recipient', * from unnest($3::smallint[], $4::bigint[])";
+        let (countries, n): (Vec<i16>, Vec<i64>) =
+            self.by_country.iter().map(|(code, n)| (code.0, *n)).unzip();
+        self.client.execute(insert, &[&self.campaign.0, &i64::from(self.imported), &countries, &n]).await?;
+        Ok(())
     }
 
     async fn keep_rejections(&self, import: i64, batch: &[Rejection]) -> Result<(), Error> {

@@ -74,8 +74,12 @@ pub struct ReceiptRow {
     pub at: Option<Timestamp>,
     /// The provider's code of a failure.
     pub code: Option<String>,
+    /// What the code means.
+    pub words: Option<String>,
     /// What is done about a failure.
     pub follow_up: Option<FollowUp>,
+    /// Whether the message is billed, if it was said.
+    pub billable: Option<bool>,
 }
 
 /// A completed form.

@@ -27,6 +27,7 @@ mod ingest;
 mod orphans;
 mod outcomes;
 mod permits;
+mod prices;
 mod receipts;
 mod reports;
 mod retention;

@@ -26,8 +26,21 @@ const MOST: i64 = 1_000;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Event {
-    Receipt { status: String, at: Option<Timestamp>, code: Option<String>, follow_up: Option<String> },
-    Answer { at: Option<Timestamp>, inbound_id: String, answer: Value },
+    Receipt {
+        status: String,
+        at: Option<Timestamp>,
+        code: Option<String>,
+        #[serde(default)]
+        words: Option<String>,
+        follow_up: Option<String>,
+        #[serde(default)]
+        billable: Option<bool>,
+    },
+    Answer {
+        at: Option<Timestamp>,
+        inbound_id: String,
+        answer: Value,
+    },
 }
 
 /// Finds whose the campaigns are that references of a batch lead to, and the recipients that ids without a reference lead to.
@@ -110,7 +123,9 @@ impl Event {
             status: receipt.status.word().to_owned(),
             at: receipt.at,
             code: receipt.code.clone(),
+            words: receipt.words.clone(),
             follow_up: receipt.follow_up.map(|follow_up| follow_up.word().to_owned()),
+            billable: receipt.billable,
         }
     }
 
@@ -121,13 +136,17 @@ impl Event {
     /// Puts it back where it came from. What has no time of its own happened when it came.
     fn put_back(self, about: About, came_at: Timestamp, batch: &mut Ingest) -> Result<(), Error> {
         match self {
-            Self::Receipt { status, at, code, follow_up } => batch.receipts.push(ReceiptRow {
-                about,
-                status: status.parse().map_err(Error::unreadable)?,
-                at: at.or(Some(came_at)),
-                code,
-                follow_up: follow_up.map(|word| word.parse().map_err(Error::unreadable)).transpose()?,
-            }),
+            Self::Receipt { status, at, code, words, follow_up, billable } => {
+                batch.receipts.push(ReceiptRow {
+                    about,
+                    status: status.parse().map_err(Error::unreadable)?,
+                    at: at.or(Some(came_at)),
+                    code,
+                    words,
+                    follow_up: follow_up.map(|word| word.parse().map_err(Error::unreadable)).transpose()?,
+                    billable,
+                });
+            }
             Self::Answer { at, inbound_id, answer } => {
                 batch.answers.push(AnswerRow { about, at: at.or(Some(came_at)), inbound_id, answer });
             }

@@ -3,7 +3,7 @@
 //! A later stage says that the earlier ones were passed, so what was read was delivered and sent. Every column only ever goes
 //! back to an earlier time, which is why order and doubles do not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, Seq};
 use deadpool_postgres::Transaction;
@@ -17,16 +17,16 @@ use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
 /// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes.
 const STATEMENT: &str = "
 with told as (
-    select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id
-    from unnest($2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
-        as t (sender_id, seq, status, at, code, follow_up, message_id)
+    select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
+    from unnest($2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
+        $9::bool[]) as t (sender_id, seq, status, at, code, follow_up, message_id, billable)
 ), merged as (
     select seq, min(at) filter (where status in ('sent', 'delivered', 'read')) as sent_at,
         min(at) filter (where status in ('delivered', 'read')) as delivered_at,
         min(at) filter (where status = 'read') as read_at, min(at) filter (where status = 'failed') as failed_at,
         (array_agg(code order by at, code) filter (where status = 'failed'))[1] as code,
         (array_agg(follow_up order by at, code) filter (where status = 'failed'))[1] as follow_up,
-        min(message_id) as message_id, min(sender_id) as sender_id
+        min(message_id) as message_id, min(sender_id) as sender_id, bool_or(billable) as billable
     from told group by seq
 ), noted as (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
@@ -38,8 +38,11 @@ with told as (
     on conflict do nothing
 ), stored as (
     insert into receipt as r (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up,
-        provider_message_id)
-    select $1, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id from merged order by seq
+        provider_message_id, billable, calling_code)
+    select $1, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
+        case when billable is not null then (
+            select p.calling_code from recipient p where p.campaign_id = $1 and p.seq = m.seq) end
+    from merged m order by m.seq
     on conflict (campaign_id, seq) do update
     set sent_at = least(r.sent_at, excluded.sent_at), delivered_at = least(r.delivered_at, excluded.delivered_at),
         read_at = least(r.read_at, excluded.read_at), failed_at = least(r.failed_at, excluded.failed_at),
@@ -47,13 +50,15 @@ with told as (
             then excluded.code else r.code end,
         follow_up = case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
             then excluded.follow_up else r.follow_up end,
-        provider_message_id = least(r.provider_message_id, excluded.provider_message_id)
-    where (r.sent_at, r.delivered_at, r.read_at, r.failed_at, r.code, r.provider_message_id) is distinct from (
+        provider_message_id = least(r.provider_message_id, excluded.provider_message_id),
+        billable = greatest(r.billable, excluded.billable), calling_code = coalesce(r.calling_code, excluded.calling_code)
+    where (r.sent_at, r.delivered_at, r.read_at, r.failed_at, r.code, r.provider_message_id, r.billable)
+        is distinct from (
         least(r.sent_at, excluded.sent_at), least(r.delivered_at, excluded.delivered_at),
         least(r.read_at, excluded.read_at), least(r.failed_at, excluded.failed_at),
         case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
             then excluded.code else r.code end,
-        least(r.provider_message_id, excluded.provider_message_id))
+        least(r.provider_message_id, excluded.provider_message_id), greatest(r.billable, excluded.billable))
 ), early as (
     select p.seq, p.state from recipient p
     where p.campaign_id = $1 and p.seq = any($3) and p.state in ('pending', 'sending', 'unknown', 'retry')
@@ -85,9 +90,34 @@ pub(crate) async fn store(
     let codes: Vec<Option<String>> = told().map(code).collect();
     let follow_ups: Vec<Option<&str>> = told().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
     let ids: Vec<Option<&str>> = told().map(|receipt| receipt.about.message_id.as_deref()).collect();
-    let parameters: [&(dyn ToSql + Sync); 8] =
-        [&campaign.0, &senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids];
+    let billable: Vec<Option<bool>> = told().map(|receipt| receipt.billable).collect();
+    let parameters: [&(dyn ToSql + Sync); 9] =
+        [&campaign.0, &senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable];
+    words(tx, told()).await?;
     Ok(tx.query_one(&tx.prepare_cached(STATEMENT).await?, &parameters).await?.get(0))
+}
+
+/// Keeps what the codes of failures mean; most posts have none.
+async fn words(tx: &Transaction<'_>, receipts: impl Iterator<Item = &ReceiptRow>) -> Result<(), Error> {
+    let upsert = "
+        insert into failure_code as w (provider, code, words)
+        select s.provider, k.code, min(k.words)
+        from unnest($1::bigint[], $2::text[], $3::text[]) as k (sender_id, code, words) join sender s on s.id = k.sender_id
+        group by 1, 2 order by 1, 2
+        on conflict (provider, code) do update set words = excluded.words where w.words <> excluded.words";
+    let known: BTreeSet<(i64, &str, &str)> = receipts
+        .filter_map(|receipt| {
+            Some((receipt.about.sender.0, receipt.code.as_deref()?, receipt.words.as_deref()?))
+        })
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let senders: Vec<i64> = known.iter().map(|(sender, ..)| *sender).collect();
+    let codes: Vec<&str> = known.iter().map(|(_, code, _)| *code).collect();
+    let words: Vec<&str> = known.iter().map(|(.., words)| *words).collect();
+    tx.execute(&tx.prepare_cached(upsert).await?, &[&senders, &codes, &words]).await?;
+    Ok(())
 }
 
 /// Finds out who stopped us or had enough, by what was said of their messages.

@@ -2,6 +2,7 @@
 
 use campaign::CampaignId;
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::campaigns::missing;
@@ -42,6 +43,12 @@ pub struct CampaignReport {
     pub undelivered: i64,
     pub answers: i64,
     pub answered: i64,
+    pub billable: i64,
+    pub not_billable: i64,
+    pub currency: Option<String>,
+    pub cost_estimated: Option<Decimal>,
+    pub cost_billed: Option<Decimal>,
+    pub unpriced: i64,
     /// The difference column of `report.conservation`: always 0.
     pub difference: i64,
 }
@@ -126,6 +133,12 @@ impl Store {
                 undelivered: row.get("undelivered"),
                 answers: row.get("answers"),
                 answered: row.get("answered"),
+                billable: row.get("billable"),
+                not_billable: row.get("not_billable"),
+                currency: row.get("currency"),
+                cost_estimated: row.get("cost_estimated"),
+                cost_billed: row.get("cost_billed"),
+                unpriced: row.get("unpriced"),
                 difference: row.get("difference"),
             })
             .collect())

@@ -69,6 +69,8 @@ pub struct Receipt {
     pub at: Option<Timestamp>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
+    /// Whether it is billed, if that is said.
+    pub billable: Option<bool>,
 }
 
 /// Why a message was not delivered after all, by the provider's table of errors.

@@ -28,7 +28,7 @@ async fn a_list_that_was_exported_can_be_imported_again_and_holds_no_formula() {
     );
     assert_eq!(world.count(&same).await, 2);
     let csv = world.ok(&["campaign", "report", &again, "--format", "csv"]).await;
-    assert!(csv.lines().next().unwrap().ends_with("answered,difference"), "{csv}");
+    assert!(csv.lines().next().unwrap().ends_with("unpriced,difference"), "{csv}");
     assert!(world.ok(&["check-counts"]).await.starts_with("every count"));
     world.close().await;
 }

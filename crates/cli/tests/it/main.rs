@@ -4,6 +4,7 @@
 mod asleep;
 mod audit;
 mod campaigns;
+mod costs;
 mod exports;
 mod gate;
 mod hours;

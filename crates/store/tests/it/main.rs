@@ -3,6 +3,8 @@
 
 mod claims;
 mod consents;
+mod costs;
+mod countries;
 mod dead_letters;
 mod documents;
 mod endings;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, Resolution};
 use serde_json::json;
-use store::{AnswerRow, Claimed, Ingest};
+use store::{AnswerRow, Claimed, Ingest, ReceiptRow};
 use tokio_postgres::NoTls;
 
-use crate::world::{NOON, World, accepted, reason};
+use crate::world::{NOON, World, abroad, accepted, reason};
 
 const RECIPIENTS: i32 = 200;
 
@@ -25,7 +25,9 @@ async fn after_every_step_of_a_random_run_the_views_agree_with_the_tables() {
     // Compiling the statements would take longer than they run.
     run.world.look.batch_execute("set jit = off").await.unwrap();
     for _ in 0..2 {
-        let campaign = run.world.campaign(RECIPIENTS as u32).await;
+        let campaign = run.world.draft(0).await;
+        run.world.import_numbers(campaign, (0..RECIPIENTS as u32).map(abroad)).await;
+        run.world.store.start_campaign(campaign, "test").await.unwrap();
         for _ in 0..40 {
             run.step(campaign).await;
             run.agrees(seed).await;
@@ -95,7 +97,9 @@ impl Run {
             let seq = self.random.i32(1..=RECIPIENTS);
             let statuses =
                 [ReceiptStatus::Sent, ReceiptStatus::Delivered, ReceiptStatus::Read, ReceiptStatus::Failed];
-            heard.receipts.push(self.world.receipt(campaign, seq, statuses[self.random.usize(..4)]));
+            let billable = [None, Some(true), Some(false)][self.random.usize(..3)];
+            let receipt = self.world.receipt(campaign, seq, statuses[self.random.usize(..4)]);
+            heard.receipts.push(ReceiptRow { billable, ..receipt });
             heard.answers.push(answer(&self.world, campaign, seq, &format!("in{}", self.random.u8(..2))));
         }
         heard
@@ -114,6 +118,15 @@ impl Run {
              where (c.attempts, c.delivered, c.read, c.undelivered, c.answers) is distinct from (
                 coalesce(t.sent, 0), coalesce(t.delivered, 0), coalesce(t.read, 0), coalesce(t.undelivered, 0),
                 coalesce(t.answers, 0))",
+            // So are the sums over the countries.
+            "select count(*) from report.campaign c left join (
+                select campaign_id, sum(recipients) as recipients, sum(accepted) as accepted, sum(failed) as failed,
+                    sum(unknown) as unknown, sum(skipped) as skipped, sum(expired) as expired,
+                    sum(cancelled) as cancelled, sum(waiting) as waiting
+                from report.country group by campaign_id) t using (campaign_id)
+             where (c.recipients, c.accepted, c.failed, c.unknown, c.skipped, c.expired, c.cancelled,
+                c.pending + c.sending + c.retry) is distinct from (t.recipients, t.accepted, t.failed, t.unknown, t.skipped,
+                t.expired, t.cancelled, t.waiting)",
             "select count(*) from report.campaign c
              where c.attempts <> (select count(*) from report.attempt a where a.campaign_id = c.campaign_id)
                 or c.first_sent_at is distinct from (select min(sent_at) from attempt a where a.campaign_id = c.campaign_id)

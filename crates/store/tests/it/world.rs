@@ -76,9 +76,13 @@ impl World {
     }
 
     pub(crate) async fn import(&self, id: CampaignId, numbers: std::ops::Range<u32>) {
+        self.import_numbers(id, numbers.map(msisdn)).await;
+    }
+
+    pub(crate) async fn import_numbers(&self, id: CampaignId, numbers: impl IntoIterator<Item = Msisdn>) {
         let mut import = self.store.begin_import(id).await.unwrap();
         let (rows, stored) = tokio::sync::mpsc::channel(1);
-        let batch = numbers.map(|n| (msisdn(n), variables())).collect();
+        let batch = numbers.into_iter().map(|number| (number, variables())).collect();
         let send = async move { rows.send(batch).await.unwrap() };
         let (copied, ()) = tokio::join!(import.copy(stored), send);
         copied.unwrap();
@@ -137,7 +141,9 @@ impl World {
             status,
             at: Some(NOON.parse::<Timestamp>().unwrap() + after),
             code: (status == ReceiptStatus::Failed).then(|| "131026".to_owned()),
+            words: (status == ReceiptStatus::Failed).then(|| "not on WhatsApp".to_owned()),
             follow_up: (status == ReceiptStatus::Failed).then_some(FollowUp::NotDelivered),
+            billable: None,
         }
     }
 
@@ -186,6 +192,12 @@ pub(crate) fn origin() -> ListOrigin {
 
 pub(crate) fn msisdn(n: u32) -> Msisdn {
     Msisdn::from_digits(254_712_000_000 + u64::from(n)).unwrap()
+}
+
+/// Numbers of a country by turns: Kenya, Tanzania, the United States and Germany.
+pub(crate) fn abroad(n: u32) -> Msisdn {
+    let base = [254_712_000_000, 255_712_000_000, 12_125_000_000, 491_512_000_000][n as usize % 4];
+    Msisdn::from_digits(base + u64::from(n)).unwrap()
 }
 
 pub(crate) fn variables() -> Variables {

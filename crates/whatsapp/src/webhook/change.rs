@@ -91,7 +91,19 @@ fn read_status(status: &Value, known: Option<Reference>, reader: &mut Reader<'_>
         status: word,
         at,
         failure,
+        billable: billable(status),
     }));
+}
+
+/// What a status says of billing. Meta announces that `billable` goes; then the type of pricing says it.
+fn billable(status: &Value) -> Option<bool> {
+    let pricing = status.get("pricing")?;
+    let by_type = || match text(pricing, "type")? {
+        "regular" => Some(true),
+        "free_customer_service" | "free_entry_point" => Some(false),
+        _ => None,
+    };
+    pricing.get("billable").and_then(Value::as_bool).or_else(by_type)
 }
 
 fn read_message(message: &Value, known: Option<Reference>, reader: &mut Reader<'_>) {

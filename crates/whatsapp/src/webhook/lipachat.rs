@@ -50,7 +50,14 @@ fn read_status(status: &Value, reader: &mut Reader<'_>) {
     }
     let words = text(status, "statusDesc").unwrap_or_default();
     let failure = (word == ReceiptStatus::Failed).then(|| reader.failure(None, words));
-    reader.event(Event::Receipt(Receipt { message, to: None, status: word, at: None, failure }));
+    reader.event(Event::Receipt(Receipt {
+        message,
+        to: None,
+        status: word,
+        at: None,
+        failure,
+        billable: None,
+    }));
 }
 
 fn read_message(item: &Value, reader: &mut Reader<'_>) {

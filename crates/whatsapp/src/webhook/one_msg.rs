@@ -47,7 +47,14 @@ fn read_ack(ack: &Value, reader: &mut Reader<'_>) {
     let failure = (status == ReceiptStatus::Failed).then(|| reader.failure(ack.pointer("/error/code"), ""));
     let message = MessageRef { reference: None, id: Some(id) };
     let at = value::time(ack.get("time"));
-    reader.event(Event::Receipt(Receipt { message, to: number(ack, "chatId"), status, at, failure }));
+    reader.event(Event::Receipt(Receipt {
+        message,
+        to: number(ack, "chatId"),
+        status,
+        at,
+        failure,
+        billable: None,
+    }));
 }
 
 fn read_message(message: &Value, reader: &mut Reader<'_>) {

@@ -60,6 +60,34 @@ fn of_meta(field: &str, value: &Value) -> Value {
 }
 
 #[test]
+fn what_a_status_says_of_billing_is_read_and_nothing_is_guessed() {
+    for (pricing, expected) in [
+        (json!({"billable": true, "pricing_model": "PMP", "category": "marketing"}), Some(true)),
+        (json!({"billable": false, "type": "regular"}), Some(false)),
+        (json!({"pricing_model": "PMP", "type": "regular", "category": "marketing"}), Some(true)),
+        (json!({"type": "free_customer_service"}), Some(false)),
+        (json!({"type": "free_entry_point"}), Some(false)),
+        (json!({"type": "something_new", "category": "service"}), None),
+        (json!({"billable": "yes"}), None),
+        (json!("free"), None),
+        (json!(null), None),
+    ] {
+        let status = json!({"id": "wamid.1", "status": "sent", "pricing": pricing});
+        let value = json!({"metadata": {}, "statuses": [status]});
+        let of_kaleyra = json!({"meta_object": {"field": "messages", "value": value}});
+        for (provider, body) in [
+            (Provider::Meta, of_meta("messages", &value)),
+            (Provider::OneMsg, of_meta("messages", &value)),
+            (Provider::Kaleyra, of_kaleyra),
+        ] {
+            let reading = reading(provider, &body);
+            let [Event::Receipt(receipt)] = reading.events.as_slice() else { panic!("{reading:?}") };
+            assert_eq!(receipt.billable, expected, "{provider} {pricing}");
+        }
+    }
+}
+
+#[test]
 fn metas_statuses_are_read_and_unknown_ones_break_nothing() {
     let value = json!({"metadata": {"phone_number_id": "1065"}, "statuses": [
         {"id": "wamid.1", "status": "sent", "timestamp": "1749416383", "recipient_id": "16505551234",
