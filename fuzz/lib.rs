@@ -27,11 +27,22 @@ pub fn read(provider: Provider, data: &[u8]) {
                 assert!(receipt.message.reference.is_some() || receipt.message.id.is_some(), "of no message");
             }
             Event::Inbound(inbound) => {
-                let form = inbound.form.map(|form| form.to_string()).unwrap_or_default();
-                assert!(!form.contains("\\u0000"), "a form with NUL");
+                assert!(!inbound.form.is_some_and(|form| has_nul(&form)), "a form with NUL");
             }
             Event::Notice(notice) => assert!(!notice.name.contains('\0') && !notice.status.contains('\0')),
             Event::Preference(_) => {}
         }
+    }
+}
+
+/// Whether a text or a name in it has a NUL, which `jsonb` does not take.
+fn has_nul(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::String(text) => text.contains('\0'),
+        serde_json::Value::Array(all) => all.iter().any(has_nul),
+        serde_json::Value::Object(all) => {
+            all.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+        }
+        _ => false,
     }
 }
