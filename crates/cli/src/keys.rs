@@ -14,6 +14,11 @@ pub(crate) fn resolve_secret(reference: &str) -> Result<SecretString, String> {
     find("webhook secret", reference)
 }
 
+/// Finds what uploads of lists must show.
+pub(crate) fn resolve_upload_key(reference: &str) -> Result<SecretString, String> {
+    find("upload key", reference).map_err(|says| format!("[server] upload_key: {says}"))
+}
+
 fn find(what: &str, reference: &str) -> Result<SecretString, String> {
     let found = match reference.split_once(':') {
         Some(("env", name)) => std::env::var(name).map_err(|_| {

@@ -48,7 +48,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let args = Args::parse();
     logging::start(&args);
-    let done = runtime(&args.command).map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(args)));
+    let done =
+        runtime(&args.command).map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(args)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),

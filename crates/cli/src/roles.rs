@@ -61,8 +61,11 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
 pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
     let config = settings.server()?;
     let listen = config.listen;
+    let upload_key =
+        config.upload_key.as_deref().map(keys::resolve_upload_key).transpose().map_err(Refused)?;
     let setup = server::Setup {
         config,
+        upload_key,
         overrides: settings.http()?.overrides,
         secrets: Arc::new(keys::resolve_secret),
     };

@@ -38,6 +38,13 @@ pub struct Config {
     /// How long bodies are kept as they came, in whole days; 0 keeps none. Default a week.
     #[serde(with = "humantime_serde")]
     pub keep_bodies: Duration,
+    /// Where the key is found that uploads of lists show: `env:NAME` or `file:PATH`. Without it there are no uploads.
+    pub upload_key: Option<String>,
+    /// The longest list that may be uploaded, in bytes. Default 512 MiB.
+    pub max_upload_bytes: u64,
+    /// How long a list may take to arrive. Default 10 min.
+    #[serde(with = "humantime_serde")]
+    pub upload_timeout: Duration,
     /// How long requests under way may take to end when told to stop. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
@@ -61,6 +68,9 @@ impl Default for Config {
             committers: 2,
             bad_requests: 30,
             keep_bodies: Duration::from_hours(7 * 24),
+            upload_key: None,
+            max_upload_bytes: 512 * 1024 * 1024,
+            upload_timeout: Duration::from_mins(10),
             drain: Duration::from_secs(15),
         }
     }

@@ -1,4 +1,4 @@
-//! What providers post to us: webhooks over HTTP.
+//! What is posted to us over HTTP: webhooks of the providers, and lists of recipients.
 //!
 //! ```text
 //! request ─▶ hook (who is it, is it signed) ─▶ intake (what does it say) ─▶ queue ─▶ committer ─▶ 200
@@ -12,6 +12,8 @@
 //!   owner.
 //! - A body is trusted when its path is known, its address is one of the sender's, and its signature or password is right. Paths
 //!   and passwords are compared by their hash, signatures in constant time.
+//! - A list is imported whole or not at all, and only for whoever shows the key; without a key in the settings there is no such
+//!   address.
 
 mod address;
 mod committer;
@@ -23,6 +25,9 @@ mod run;
 mod senders;
 mod stops;
 mod upkeep;
+mod upload_answer;
+mod upload_query;
+mod uploads;
 
 pub use config::Config;
 pub use run::{Server, Setup};

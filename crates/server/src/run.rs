@@ -13,6 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use secrecy::SecretString;
 use store::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, Semaphore, mpsc};
@@ -27,6 +28,7 @@ use crate::hook::{self, Desk};
 use crate::limit::BadRequests;
 use crate::senders::Secrets;
 use crate::upkeep::Upkeep;
+use crate::uploads::{self, Uploads};
 
 /// After a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -39,6 +41,8 @@ pub struct Setup {
     pub overrides: Overrides,
     /// Finds secrets.
     pub secrets: Arc<Secrets>,
+    /// What uploads of lists must show; without it there are none.
+    pub upload_key: Option<SecretString>,
 }
 
 /// A server that listens.
@@ -78,13 +82,15 @@ impl Server {
             room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
             config: config.clone(),
         };
+        let uploads = Uploads::new(store.clone(), config.clone(), setup.upload_key.as_ref());
         let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)) };
         let committers: JoinSet<()> = (0..config.committers).map(|_| committer.clone().run()).collect();
         drop(committer);
         let stop_upkeep = CancellationToken::new();
         let upkeep = tokio::spawn(upkeep.run(stop_upkeep.clone()));
         // The router holds the only end of the queue: when the last connection is gone, the committers end.
-        listen(listener, hook::router(Arc::new(desk)), &config, shutdown).await;
+        let router = hook::router(Arc::new(desk)).merge(uploads::router(Arc::new(uploads)));
+        listen(listener, router, &config, shutdown).await;
         if tokio::time::timeout(config.drain, committers.join_all()).await.is_err() {
             tracing::warn!(
                 "posts that were not committed in time are given up; their providers will post again"

@@ -5,6 +5,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::connection::written_for;
 use crate::error::Error;
 use crate::ingest::AnswerRow;
 
@@ -12,11 +13,11 @@ use crate::ingest::AnswerRow;
 /// filled in when there is (`told.rs`).
 const STATEMENT: &str = "
 insert into flow_answer (campaign_id, seq, answered_at, asked_at, inbound_id, answer)
-select $1, a.seq, at.at, (
+select :campaign, a.seq, at.at, (
         select min(t.sent_at) from attempt t
-        where t.campaign_id = $1 and t.seq = a.seq and t.outcome in ('accepted', 'unknown')),
+        where t.campaign_id = :campaign and t.seq = a.seq and t.outcome in ('accepted', 'unknown')),
     a.inbound_id, a.answer
-from unnest($2::int[], $3::timestamptz[], $4::text[], $5::jsonb[]) as a (seq, at, inbound_id, answer),
+from unnest($1::int[], $2::timestamptz[], $3::text[], $4::jsonb[]) as a (seq, at, inbound_id, answer),
     lateral (select least(coalesce(a.at, now()), now()) as at) at
 order by a.seq, a.inbound_id
 on conflict do nothing";
@@ -34,6 +35,7 @@ pub(crate) async fn store(
     let times: Vec<Option<Timestamp>> = answers.iter().map(|(_, answer)| answer.at).collect();
     let ids: Vec<&str> = answers.iter().map(|(_, answer)| answer.inbound_id.as_str()).collect();
     let texts: Vec<&Value> = answers.iter().map(|(_, answer)| &answer.answer).collect();
-    tx.execute(&tx.prepare_cached(STATEMENT).await?, &[&campaign.0, &seqs, &times, &ids, &texts]).await?;
+    let prepared = tx.prepare_cached(&written_for(campaign, STATEMENT)).await?;
+    tx.execute(&prepared, &[&seqs, &times, &ids, &texts]).await?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
-use crate::connection::{self, Store};
+use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::permits::{Leased, LeasedAt, MAX_AHEAD, REFUSAL_FROM, permit_steps, read_wait, refusal};
 
@@ -178,7 +178,7 @@ impl Store {
     ) -> Result<Claimed, Error> {
         static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(statement);
         let client = self.client().await?;
-        let prepared = connection::prepared_for(&client, &STATEMENT, campaign).await?;
+        let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
         let asked = Instant::now();

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::ExposeSecret;
 use tokio::time::Instant;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::clock::DatabaseClock;
@@ -70,7 +70,11 @@ impl Store {
 
     /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()` only.
     pub(crate) async fn client(&self) -> Result<Object, Error> {
-        Ok(self.pool.get().await?)
+        let client = self.pool.get().await?;
+        if client.statement_cache.size() > MOST_PREPARED {
+            client.statement_cache.clear();
+        }
+        Ok(client)
     }
 
     /// Measures how the database clock stands to this process's, by questions that cost nothing. Without it the first
@@ -137,17 +141,10 @@ fn tls() -> Result<MakeRustlsConnect, Error> {
     Ok(MakeRustlsConnect::new(client))
 }
 
-/// Prepares a statement about one campaign, whose id stands in it for `:campaign`.
+/// A statement about one campaign, whose id stands in it for `:campaign`, ready to be prepared.
 ///
 /// With the id as a parameter a kept plan would open and lock the partitions of all campaigns, and so the statement would be
 /// planned anew each time, which takes longer than it runs. Written in, the plan finds its partition and is kept.
-pub(crate) async fn prepared_for(
-    client: &Object,
-    statement: &str,
-    CampaignId(id): CampaignId,
-) -> Result<Statement, Error> {
-    if client.statement_cache.size() > MOST_PREPARED {
-        client.statement_cache.clear();
-    }
-    Ok(client.prepare_cached(&statement.replace(":campaign", &format!("{id}::bigint"))).await?)
+pub(crate) fn written_for(CampaignId(id): CampaignId, statement: &str) -> String {
+    statement.replace(":campaign", &format!("{id}::bigint"))
 }

@@ -12,7 +12,7 @@ use campaign::{CampaignId, ClaimId, Outcome, Reason, SenderId, Seq};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::{self, Store};
+use crate::connection::{Store, written_for};
 use crate::error::Error;
 
 /// What became of one claimed recipient.
@@ -132,7 +132,7 @@ impl Store {
         }
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         let client = self.client().await?;
-        let prepared = connection::prepared_for(&client, STATEMENT, campaign).await?;
+        let prepared = client.prepare_cached(&written_for(campaign, STATEMENT)).await?;
         let parameters: [&(dyn ToSql + Sync); 14] = [
             &columns.claim_id,
             &columns.seq,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
-use crate::connection::{self, Store};
+use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::senders::rate_of;
 
@@ -128,7 +128,7 @@ impl Store {
             )
         });
         let client = self.client().await?;
-        let prepared = connection::prepared_for(&client, &STATEMENT, campaign).await?;
+        let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let asked = Instant::now();
         let Some(row) = client.query_opt(&prepared, &[&i64::from(n), &sender.0]).await? else {
             return Ok(Leased::Held);

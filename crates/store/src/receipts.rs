@@ -10,7 +10,7 @@ use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::Store;
+use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
 
@@ -18,8 +18,8 @@ use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
 const STATEMENT: &str = "
 with told as (
     select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
-    from unnest($2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::text[], $8::text[],
-        $9::bool[]) as t (sender_id, seq, status, at, code, follow_up, message_id, billable)
+    from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+        $8::bool[]) as t (sender_id, seq, status, at, code, follow_up, message_id, billable)
 ), merged as (
     select seq, min(at) filter (where status in ('sent', 'delivered', 'read')) as sent_at,
         min(at) filter (where status in ('delivered', 'read')) as delivered_at,
@@ -30,18 +30,18 @@ with told as (
     from told group by seq
 ), noted as (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
-    select m.sender_id, message_hash(m.message_id), $1, m.seq, m.message_id
+    select m.sender_id, message_hash(m.message_id), :campaign, m.seq, m.message_id
     from merged m
     where m.message_id is not null and not exists (
-        select from receipt r where r.campaign_id = $1 and r.seq = m.seq and r.provider_message_id = m.message_id)
+        select from receipt r where r.campaign_id = :campaign and r.seq = m.seq and r.provider_message_id = m.message_id)
     order by 1, 2
     on conflict do nothing
 ), stored as (
     insert into receipt as r (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up,
         provider_message_id, billable, calling_code)
-    select $1, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
+    select :campaign, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
         case when billable is not null then (
-            select p.calling_code from recipient p where p.campaign_id = $1 and p.seq = m.seq) end
+            select p.calling_code from recipient p where p.campaign_id = :campaign and p.seq = m.seq) end
     from merged m order by m.seq
     on conflict (campaign_id, seq) do update
     set sent_at = least(r.sent_at, excluded.sent_at), delivered_at = least(r.delivered_at, excluded.delivered_at),
@@ -61,9 +61,9 @@ with told as (
         least(r.provider_message_id, excluded.provider_message_id), greatest(r.billable, excluded.billable))
 ), early as (
     select p.seq, p.state from recipient p
-    where p.campaign_id = $1 and p.seq = any($3) and p.state in ('pending', 'sending', 'unknown', 'retry')
+    where p.campaign_id = :campaign and p.seq = any($2) and p.state in ('pending', 'sending', 'unknown', 'retry')
 ), to_settle as (
-    insert into receipt_to_settle (campaign_id, seq) select $1, seq from early order by seq
+    insert into receipt_to_settle (campaign_id, seq) select :campaign, seq from early order by seq
     on conflict do nothing
 )
 select exists (select from early where state in ('unknown', 'retry'))";
@@ -91,10 +91,10 @@ pub(crate) async fn store(
     let follow_ups: Vec<Option<&str>> = told().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
     let ids: Vec<Option<&str>> = told().map(|receipt| receipt.about.message_id.as_deref()).collect();
     let billable: Vec<Option<bool>> = told().map(|receipt| receipt.billable).collect();
-    let parameters: [&(dyn ToSql + Sync); 9] =
-        [&campaign.0, &senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable];
+    let parameters: [&(dyn ToSql + Sync); 8] =
+        [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable];
     words(tx, told()).await?;
-    Ok(tx.query_one(&tx.prepare_cached(STATEMENT).await?, &parameters).await?.get(0))
+    Ok(tx.query_one(&tx.prepare_cached(&written_for(campaign, STATEMENT)).await?, &parameters).await?.get(0))
 }
 
 /// Keeps what the codes of failures mean; most posts have none.

@@ -20,4 +20,5 @@ mod rates;
 mod receipts;
 mod receiving;
 mod unknown;
+mod uploads;
 mod world;

@@ -1,0 +1,104 @@
+//! Lists that are posted to `flowcast server`.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use simulator::Config;
+
+use crate::receiving::{Receiving, request};
+use crate::world::World;
+
+const KEY: &str = "upload-key-7702";
+const LIST: &str = "Tel;first_name\n0712 000 001;Name1\n0712000001;Twice\n12;Short\n0712000002;=2+3\n";
+
+/// Posts a list with these headers besides; status and body of the answer.
+async fn post(at: SocketAddr, to: &str, headers: &[(&str, &str)], list: &[u8]) -> (u16, String) {
+    request(at, ("POST", to), headers, list).await.unwrap()
+}
+
+fn key() -> (&'static str, &'static str) {
+    ("authorization", "Bearer upload-key-7702")
+}
+
+async fn taking_uploads(name: &str, settings: &[(&str, &str)]) -> (World, Receiving) {
+    let mut world = World::new(name, "none", Config::default()).await;
+    let switched_on = [("FLOWCAST_SERVER_UPLOAD_KEY", "env:TEST_UPLOAD_KEY"), ("TEST_UPLOAD_KEY", KEY)];
+    let receiving = Receiving::start(&mut world, &[&switched_on, settings].concat()).await;
+    (world, receiving)
+}
+
+#[tokio::test]
+async fn an_uploaded_list_is_imported_as_the_command_does_and_explains_itself() {
+    let (world, receiving) = taking_uploads("upload", &[]).await;
+    let id = world.draft(0).await;
+    let to = format!("/campaigns/{id}/lists?name=Sept.csv&default_country=KE&number_column=Tel");
+    let (status, body) = post(receiving.at, &to, &[key()], LIST.as_bytes()).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let counts =
+        ["uploaded", "imported", "duplicates", "rejected"].map(|name| answer[name].as_i64().unwrap());
+    assert_eq!(counts, [4, 2, 1, 1]);
+    assert_eq!(answer["form"], "CSV, divided by semicolon, UTF-8");
+    assert_eq!(answer["reasons"][0]["reason"], "number_too_short");
+    assert_eq!(
+        answer["first_rejected"],
+        json!([{ "line": 4, "column": null, "number": "12", "reason": "number_too_short" }])
+    );
+    let source = "select count(*) from report.import where source = 'Sept.csv' and imported = 2";
+    assert_eq!(world.count(source).await, 1);
+
+    let (status, body) = post(receiving.at, &to, &[key()], LIST.as_bytes()).await;
+    assert!(status == 409 && body.contains("again=true"), "{status} {body}");
+    let again = format!("{to}&again=true");
+    let (status, list) = post(receiving.at, &again, &[key(), ("accept", "text/csv")], LIST.as_bytes()).await;
+    assert_eq!(status, 200);
+    for row in ["254712000001;Name1", "'=2+3", "12;Short;"] {
+        assert!(list.contains(row) || list.replace(',', ";").contains(row), "{list}");
+    }
+    assert_eq!(world.count("select count(*) from recipient").await, 2);
+    assert_eq!(world.count("select sum(difference)::bigint from report.conservation").await, 0);
+    assert!(!world.logs().contains(KEY));
+    assert!(receiving.server.stop().await.success());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_upload_that_is_refused_leaves_nothing_behind() {
+    let (world, receiving) =
+        taking_uploads("upload_refused", &[("FLOWCAST_SERVER_MAX_UPLOAD_BYTES", "1000")]).await;
+    let id = world.draft(0).await;
+    let to = format!("/campaigns/{id}/lists");
+    let long = "phone,first_name\n".to_owned() + &"254712000001,Name\n".repeat(100);
+    for (to, headers, list, expected, says) in [
+        (to.clone(), vec![], LIST, 401, "Bearer KEY"),
+        (to.clone(), vec![("authorization", "Bearer guess")], LIST, 401, "Bearer KEY"),
+        (format!("{to}?force=1"), vec![key()], LIST, 400, "'force' is not known"),
+        ("/campaigns/4711/lists".into(), vec![key()], LIST, 404, "no campaign"),
+        (to.clone(), vec![key()], "first_name\nName1\n", 422, "nothing was imported"),
+        (to.clone(), vec![key()], "", 422, "nothing was imported"),
+        (to.clone(), vec![key()], &long, 413, "longer than 1000 bytes"),
+    ] {
+        let (status, body) = post(receiving.at, &to, &headers, list.as_bytes()).await;
+        assert!(status == expected && body.contains(says), "{to}: {status} {body}");
+    }
+    assert_eq!(world.count("select count(*) from recipient").await, 0);
+    assert_eq!(world.count("select count(*) from import").await, 0);
+    assert!(receiving.server.stop().await.success());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn without_a_key_in_the_settings_nobody_uploads() {
+    let mut world = World::new("upload_off", "none", Config::default()).await;
+    let receiving = Receiving::start(&mut world, &[]).await;
+    let (status, body) = post(receiving.at, "/campaigns/1/lists", &[key()], LIST.as_bytes()).await;
+    assert!(status == 404 && body.contains("upload_key"), "{status} {body}");
+    assert!(receiving.server.stop().await.success());
+    let mut wrong = world.command(&["server"]);
+    wrong.env("FLOWCAST_SERVER_UPLOAD_KEY", "env:NO_SUCH_KEY");
+    let said = wrong.output().await.unwrap();
+    assert!(!said.status.success());
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(said.contains("[server] upload_key") && said.contains("NO_SUCH_KEY"), "{said}");
+    world.close().await;
+}

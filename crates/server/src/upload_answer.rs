@@ -1,0 +1,81 @@
+//! What an upload is answered with.
+
+use campaign::CampaignId;
+use producer::{ImportReport, Reason};
+use serde::Serialize;
+
+/// What became of the rows of a list.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    campaign_id: i64,
+    /// What the list was written in, as it was found out.
+    form: String,
+    #[serde(flatten)]
+    counts: Counts,
+    /// How many rows each reason refused.
+    reasons: Vec<Refused>,
+    /// The first refused rows; all of them are in `report.import_rejection`.
+    first_rejected: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    uploaded: i32,
+    imported: i32,
+    duplicates: i32,
+    suppressed: i32,
+    excluded: i32,
+    rejected: i32,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    reason: &'static str,
+    words: &'static str,
+    rows: i32,
+}
+
+#[derive(Serialize)]
+struct Row {
+    line: i64,
+    column: Option<String>,
+    number: String,
+    reason: &'static str,
+}
+
+impl Answer {
+    pub(crate) fn of(CampaignId(campaign_id): CampaignId, form: String, report: &ImportReport) -> Self {
+        let (counts, left_out) = (report.counts, report.counts.left_out);
+        let counts = Counts {
+            uploaded: counts.uploaded,
+            imported: counts.imported,
+            duplicates: left_out.duplicates,
+            suppressed: left_out.suppressed,
+            excluded: left_out.excluded,
+            rejected: left_out.rejected,
+        };
+        let refused = |(reason, rows): (&Reason, &i32)| Refused {
+            reason: reason.word(),
+            words: reason.sentence(),
+            rows: *rows,
+        };
+        let rows = report.rejected.first.iter().map(|row| Row {
+            line: row.line.into(),
+            column: row.column.clone(),
+            number: row.cell.clone(),
+            reason: row.reason,
+        });
+        Self {
+            campaign_id,
+            form,
+            counts,
+            reasons: report.rejected.reasons.iter().map(refused).collect(),
+            first_rejected: rows.collect(),
+        }
+    }
+
+    /// The counts alone, as JSON in one line.
+    pub(crate) fn counts(&self) -> String {
+        serde_json::to_string(&self.counts).unwrap_or_default()
+    }
+}

@@ -1,0 +1,233 @@
+//! Lists that are posted: the key is asked, the list is put into a file, imported as the command does it, and answered with what
+//! became of its rows, or with the list itself and its errors.
+//!
+//! The import is one transaction, so whoever hangs up in the middle has imported nothing.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use campaign::CampaignId;
+use futures::StreamExt;
+use producer::{ImportOptions, ImportReport, List, ListOptions, Progress};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use store::Store;
+use subtle::ConstantTimeEq;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::io::ReaderStream;
+
+use crate::address;
+use crate::config::Config;
+use crate::limit::BadRequests;
+use crate::upload_answer::Answer;
+use crate::upload_query::UploadQuery;
+
+/// Lists that are taken in at once; each import holds a connection of its own.
+const AT_ONCE: usize = 2;
+
+/// What uploads are taken in with.
+pub(crate) struct Uploads {
+    store: Store,
+    config: Config,
+    /// The hash of the key that uploads must show; without one there are none.
+    key: Option<[u8; 32]>,
+    bad: BadRequests,
+    places: Semaphore,
+}
+
+/// Why an upload is not taken, by the status and a sentence for the person.
+type Refusal = (StatusCode, String);
+
+impl Uploads {
+    pub(crate) fn new(store: Store, config: Config, key: Option<&SecretString>) -> Self {
+        let key = key.map(|key| Sha256::digest(key.expose_secret()).into());
+        let bad = BadRequests::new(config.bad_requests);
+        Self { store, config, key, bad, places: Semaphore::new(AT_ONCE) }
+    }
+}
+
+/// The address there is.
+pub(crate) fn router(uploads: Arc<Uploads>) -> Router {
+    Router::new().route("/campaigns/{id}/lists", post(take_in)).with_state(uploads)
+}
+
+async fn take_in(
+    State(uploads): State<Arc<Uploads>>,
+    Extension(peer): Extension<SocketAddr>,
+    Path(id): Path<i64>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let address = address::of(peer.ip(), &head.headers, &uploads.config.trusted_proxies);
+    let wants_list = head.headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == b"text/csv");
+    let taken = async {
+        uploads.check_key(address, &head.headers)?;
+        let query = UploadQuery::parse(head.uri.query().unwrap_or_default())
+            .map_err(|says| (StatusCode::BAD_REQUEST, says))?;
+        uploads.import(CampaignId(id), query, body, wants_list).await
+    };
+    taken.await.unwrap_or_else(|(status, error)| {
+        tracing::warn!(campaign.id = id, status = status.as_u16(), "an upload was refused");
+        (status, Json(serde_json::json!({ "error": error }))).into_response()
+    })
+}
+
+impl Uploads {
+    fn check_key(&self, address: IpAddr, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(key) = &self.key else {
+            let says = "uploads are not switched on here; see [server] upload_key";
+            return Err((StatusCode::NOT_FOUND, says.into()));
+        };
+        let now = Instant::now();
+        if self.bad.is_over(address, now) {
+            return Err((StatusCode::TOO_MANY_REQUESTS, "too many wrong keys; wait a minute".into()));
+        }
+        let shown =
+            headers.get(header::AUTHORIZATION).and_then(|shown| shown.as_bytes().strip_prefix(b"Bearer "));
+        let is_right = shown.is_some_and(|shown| bool::from(Sha256::digest(shown).as_slice().ct_eq(key)));
+        if is_right {
+            return Ok(());
+        }
+        self.bad.note(address, now);
+        Err((
+            StatusCode::UNAUTHORIZED,
+            "the key is missing or wrong; send it as 'Authorization: Bearer KEY'".into(),
+        ))
+    }
+
+    async fn import(
+        &self,
+        id: CampaignId,
+        query: UploadQuery,
+        body: Body,
+        wants_list: bool,
+    ) -> Result<Response, Refusal> {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "other lists are being imported; try again soon".into(),
+            ));
+        };
+        let definition = self.store.campaign(id).await.map_err(refused_by_store)?.definition;
+        let message = definition.compile().map_err(|error| (StatusCode::CONFLICT, error.to_string()))?;
+        let folder = TempDir::new().map_err(|error| no_file(&error))?;
+        let path = folder.path().join(&query.name);
+        let spooled = tokio::time::timeout(self.config.upload_timeout, self.spool(body, &path)).await;
+        spooled
+            .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the list did not arrive in time".to_owned()))??;
+        let errors = wants_list.then(|| folder.path().join("flowcast-errors.csv"));
+        let options = ImportOptions {
+            default_country: query.default_country,
+            number_column: query.number_column,
+            needed: message.variables().clone(),
+            defaults: definition.defaults,
+            exclude: query.exclude,
+            again: query.again,
+            errors: errors.clone(),
+        };
+        let (form, report) = self
+            .import_file(id, path, ListOptions { sheet: query.sheet, encoding: query.encoding }, options)
+            .await?;
+        tracing::info!(
+            campaign.id = %id, rows = report.counts.uploaded, imported = report.counts.imported,
+            "a list was uploaded to campaign {id}"
+        );
+        let answer = Answer::of(id, form, &report);
+        match errors {
+            Some(errors) => with_errors(&answer, &errors).await,
+            None => Ok(Json(answer).into_response()),
+        }
+    }
+
+    async fn import_file(
+        &self,
+        id: CampaignId,
+        path: PathBuf,
+        list: ListOptions,
+        options: ImportOptions,
+    ) -> Result<(String, ImportReport), Refusal> {
+        let opened = tokio::task::spawn_blocking(move || List::open(&path, &list)).await;
+        let list = opened.map_err(broken)?.map_err(refused_by_list)?;
+        let form = list.to_string();
+        let report = producer::import(&self.store, id, list, options, Arc::new(Progress::default())).await;
+        Ok((form, report.map_err(refused_by_list)?))
+    }
+
+    /// Puts the list into a file; memory does not grow with it.
+    async fn spool(&self, body: Body, path: &FilePath) -> Result<(), Refusal> {
+        let mut file = tokio::fs::File::create_new(path).await.map_err(|error| no_file(&error))?;
+        let (mut chunks, mut bytes) = (body.into_data_stream(), 0_u64);
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| (StatusCode::BAD_REQUEST, "the list broke off".to_owned()))?;
+            bytes += chunk.len() as u64;
+            if bytes > self.config.max_upload_bytes {
+                let says =
+                    format!("the list is longer than {} bytes; divide it", self.config.max_upload_bytes);
+                return Err((StatusCode::PAYLOAD_TOO_LARGE, says));
+            }
+            file.write_all(&chunk).await.map_err(|error| no_file(&error))?;
+        }
+        file.flush().await.map_err(|error| no_file(&error))
+    }
+}
+
+/// The list with its errors, and the counts in a header.
+async fn with_errors(answer: &Answer, errors: &FilePath) -> Result<Response, Refusal> {
+    let file = tokio::fs::File::open(errors).await.map_err(|error| no_file(&error))?;
+    let counts = HeaderValue::try_from(answer.counts()).map_err(broken)?;
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    let headers =
+        [(header::CONTENT_TYPE, kind), (header::HeaderName::from_static("flowcast-import"), counts)];
+    Ok((headers, Body::from_stream(ReaderStream::new(file))).into_response())
+}
+
+fn refused_by_list(error: producer::Error) -> Refusal {
+    match error {
+        producer::Error::Store(error) => refused_by_store(error),
+        producer::Error::BadList(says) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, format!("{says}; nothing was imported"))
+        }
+        other => broken(other),
+    }
+}
+
+fn refused_by_store(error: store::Error) -> Refusal {
+    match error {
+        store::Error::NotFound(_) => (StatusCode::NOT_FOUND, error.to_string()),
+        store::Error::Known(_) => {
+            (StatusCode::CONFLICT, format!("{error}; nothing was imported; again=true imports it again"))
+        }
+        store::Error::Conflict(_) => (StatusCode::CONFLICT, error.to_string()),
+        error if error.is_transient() => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "an upload cannot be taken in now: {error}"
+            );
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again soon".into())
+        }
+        other => broken(other),
+    }
+}
+
+fn no_file(error: &std::io::Error) -> Refusal {
+    tracing::error!(error = error as &dyn std::error::Error, "an upload cannot be kept: {error}");
+    (
+        StatusCode::INSUFFICIENT_STORAGE,
+        "the list cannot be kept on the server's disk; tell its operator".into(),
+    )
+}
+
+fn broken(error: impl std::error::Error + 'static) -> Refusal {
+    tracing::error!(error = &error as &dyn std::error::Error, "an upload failed");
+    (StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says why".into())
+}
