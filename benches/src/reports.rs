@@ -20,7 +20,7 @@ use crate::output::{line, number};
 use crate::services::Services;
 use crate::stand::Stand;
 
-/// From one look at the whole dashboard to the next.
+/// From one look at everything to the next: as fifteen of the dashboards of deploy/grafana ask, which look every 30 s.
 const REFRESH: Duration = Duration::from_secs(2);
 const SLICE: Duration = Duration::from_secs(4);
 /// What is read: every total, the errors, the waits, a page of recipients and the answers.

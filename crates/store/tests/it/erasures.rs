@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Consent, FollowUp, ReceiptStatus};
+use campaign::{CampaignId, Consent, FollowUp, PriceList, ReceiptStatus};
 use serde_json::json;
 use store::{AnswerRow, ConsentRow, Error, InboundRow, Ingest, LeftOut, RawBody, Rejection};
 use uuid::Uuid;
@@ -135,10 +135,13 @@ async fn retention_erases_whoever_was_in_a_campaign_that_ended_long_ago_and_keep
 #[tokio::test]
 async fn an_archived_campaign_has_no_tables_and_keeps_its_counts() {
     let world = World::new("archive", None).await;
+    let prices = PriceList::parse("calling_code,price\n254,0.5\n", "KES".parse().unwrap()).unwrap();
+    world.store.set_prices(world.sender, &prices).await.unwrap();
     let (old, other) = (everything(&world).await, world.campaign(3).await);
     assert!(matches!(world.store.archive_campaign(old).await.unwrap_err(), Error::Conflict(_)));
     assert!(world.store.finish_if_done(old).await.unwrap());
     let before = world.store.report(old).await.unwrap();
+    assert!(before.cost_estimated.is_some_and(|cost| !cost.is_zero()), "{before:?}");
     world.store.archive_campaign(old).await.unwrap();
     world.store.archive_campaign(old).await.unwrap();
     let tables = format!("select count(*) from pg_class where relname like '%\\_c{old}' and relkind = 'r'");
