@@ -1,9 +1,15 @@
 //! The simulator's ledger, over its admin API. Requests are so few that a connection each is enough.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+/// How often the ledger is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What the simulator was sent so far.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -31,6 +37,18 @@ impl Ledger {
     pub(crate) async fn summary(&self) -> anyhow::Result<Summary> {
         let body = self.ask("GET", "summary").await?;
         serde_json::from_str(&body).context("reading the simulator's ledger")
+    }
+
+    /// Waits until so many messages were accepted, and gives how many were; looks every few milliseconds.
+    pub(crate) async fn wait_for(&self, accepted: u32, patience: Duration) -> anyhow::Result<u32> {
+        let began = Instant::now();
+        loop {
+            let now = self.summary().await?.accepted;
+            if now >= accepted || began.elapsed() > patience {
+                return Ok(now);
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Begins an empty ledger.

@@ -4,16 +4,24 @@
 //! machine, so that its CPU can be told apart. A run that does not hold its promises is an error, never a number.
 
 mod ceilings;
+mod contestant;
+mod envelope;
 mod figures;
 mod flowcast;
+mod group;
 mod import;
+mod jobs;
 mod ledger;
 mod list;
 mod machine;
 mod memory;
 mod output;
+mod own_pass;
+mod peer_pass;
+mod peers;
 mod pipeline;
 mod protocols;
+mod prototype;
 mod receipts;
 mod services;
 mod stand;
@@ -25,6 +33,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::contestant::Contestant;
 use crate::figures::Figures;
 use crate::flowcast::Flowcast;
 use crate::output::{line, thousands};
@@ -52,6 +61,9 @@ struct Args {
     /// Rows of the import question; a workbook has a tenth of them
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
     import_rows: u32,
+    /// Who is compared by the peers question
+    #[arg(long, value_enum, value_delimiter = ',')]
+    peers: Vec<Contestant>,
     /// The flowcast to measure; without it the one of this source, built for release first
     #[arg(long, value_name = "FILE")]
     flowcast: Option<PathBuf>,
@@ -72,6 +84,8 @@ enum Question {
     Memory,
     /// What HTTP/2 would change
     Protocols,
+    /// The same job done by Flowcast, by a prototype without its promises, and by what people use instead
+    Peers,
 }
 
 #[tokio::main]
@@ -99,6 +113,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
 async fn measure(args: Args) -> anyhow::Result<()> {
     if let Some(folder) = std::env::var_os(protocols::CHILD) {
         return protocols::measure(folder.as_ref(), args.recipients).await;
+    }
+    if std::env::var_os(prototype::CHILD).is_some() {
+        return prototype::run().await;
     }
     let asked = |question| args.questions.is_empty() || args.questions.contains(&question);
     let flowcast = match &args.flowcast {
@@ -137,6 +154,10 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         }
     }
     let mut verdict = None;
+    if asked(Question::Peers) {
+        let contestants = (args.peers.as_slice(), args.recipients);
+        verdict = Some(peers::run((&services, &flowcast), contestants, args.runs, &mut figures).await?);
+    }
     if asked(Question::Memory) {
         line(format!("\nmemory over {} recipients", thousands(args.memory_recipients)));
         let consumers = args.consumers.iter().copied().max().unwrap_or(1);
