@@ -67,8 +67,10 @@ impl Jobs {
     pub(crate) async fn queued(&self) -> anyhow::Result<u32> {
         let channel = self.broker.create_channel().await?;
         let look = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
-        let queue =
-            channel.queue_declare(self.queue.as_str().into(), look, Default::default()).await?.message_count();
+        let queue = channel
+            .queue_declare(self.queue.as_str().into(), look, Default::default())
+            .await?
+            .message_count();
         channel.close(200, "done".into()).await?;
         Ok(queue)
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::flowcast::Flowcast;
 use crate::list;
-use crate::peer_pass::{Killed, Timed};
+use crate::peer_pass::{Killed, Timed, WARM_UP};
 use crate::services::Services;
 use crate::stand::{Stand, difference};
 
@@ -19,26 +19,21 @@ const STUCK_AFTER: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Sends to `all` recipients, and checks ledger and report.
-pub(crate) async fn timed(
-    (services, flowcast): (&Services, &Flowcast),
-    all: u32,
-) -> anyhow::Result<Timed> {
+pub(crate) async fn timed((services, flowcast): (&Services, &Flowcast), all: u32) -> anyhow::Result<Timed> {
     let (mut stand, id) = started((services, flowcast), all).await?;
-    stand.ledger.wait_for(1, STUCK_AFTER).await?;
+    let warm = stand.ledger.wait_for(all / WARM_UP, STUCK_AFTER).await?;
     let (before, began) = (stand.cpu()?, Instant::now());
     let committed = stand.wait_until_sent(id, all).await?;
     let after = stand.cpu()?;
     stand.check(id, all).await?;
     stand.stop().await?;
-    let per_second = f64::from(all) / (committed - began).as_secs_f64();
-    Ok(Timed { per_second, cpu: difference(&before, &after) })
+    let jobs = all.saturating_sub(warm);
+    let per_second = f64::from(jobs) / (committed - began).as_secs_f64();
+    Ok(Timed { per_second, cpu: difference(&before, &after), jobs })
 }
 
 /// Sends to `all` recipients, kills the consumer when half of them are sent to, and starts another.
-pub(crate) async fn killed(
-    (services, flowcast): (&Services, &Flowcast),
-    all: u32,
-) -> anyhow::Result<Killed> {
+pub(crate) async fn killed((services, flowcast): (&Services, &Flowcast), all: u32) -> anyhow::Result<Killed> {
     let (mut stand, id) = started((services, flowcast), all).await?;
     stand.ledger.wait_for(all / 2, STUCK_AFTER).await?;
     stand.kill_consumer().await?;

@@ -1,7 +1,7 @@
 //! One pass of a peer or of the prototype through the fair job: undisturbed and timed, or with one `kill -9` half-way.
 //!
-//! The rows and the full queue are there before it starts. The clock runs from the provider's first request, so that nobody's
-//! start-up counts, to the last outcome committed; that everything was acknowledged is seen when it has stopped.
+//! The rows and the full queue are there before it starts. The clock runs from the first tenth, so that nobody's start-up and
+//! warming up counts, to the last outcome committed; that everything was acknowledged is seen when it has stopped.
 
 use std::time::Duration;
 
@@ -21,13 +21,17 @@ use crate::stand::{ACCOUNT, Cpu, KEY, Stand, difference};
 const STUCK_AFTER: Duration = Duration::from_secs(40);
 /// How long Postgres may take to end the statements of a killed client.
 const SETTLED_AFTER: Duration = Duration::from_millis(500);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// The part of the jobs that is done before the clock runs.
+pub(crate) const WARM_UP: u32 = 10;
 
 /// What a pass that ran undisturbed took.
 pub(crate) struct Timed {
     pub(crate) per_second: f64,
-    /// Of each process for the whole pass, the contestant's first.
+    /// CPU time of each process, the contestant's first.
     pub(crate) cpu: Vec<Cpu>,
+    /// The jobs it is for.
+    pub(crate) jobs: u32,
 }
 
 /// What a pass with a `kill -9` half-way came to.
@@ -59,7 +63,7 @@ pub(crate) async fn timed(
     all: u32,
 ) -> anyhow::Result<Timed> {
     let mut pass = Pass::start((services, flowcast), contestant, all).await?;
-    pass.wait_for(1).await?;
+    let warm = pass.wait_for(all / WARM_UP).await?;
     let (before, began) = (pass.cpu()?, Instant::now());
     pass.wait_for(all).await?;
     let left = pass.wait_for_records(STUCK_AFTER).await?;
@@ -69,7 +73,9 @@ pub(crate) async fn timed(
     stand.ledger.check(all).await?;
     anyhow::ensure!(queued == 0, "{queued} messages were not acknowledged");
     stand.stop().await?;
-    Ok(Timed { per_second: f64::from(all) / took.as_secs_f64(), cpu: difference(&before, &after) })
+    let jobs = all - warm;
+    let per_second = f64::from(jobs) / took.as_secs_f64();
+    Ok(Timed { per_second, cpu: difference(&before, &after), jobs })
 }
 
 /// Lets it do `all` jobs, kills it when half of them are done, and starts it again.
@@ -79,7 +85,8 @@ pub(crate) async fn killed(
     all: u32,
 ) -> anyhow::Result<Killed> {
     let mut pass = Pass::start((services, flowcast), contestant, all).await?;
-    pass.wait_for(all / 2).await?;
+    let accepted = pass.wait_for(all / 2).await?;
+    line(format!("  killed after {accepted}"));
     pass.group.kill().await?;
     sleep(SETTLED_AFTER).await;
     let open = pass.jobs.claimed().await?;
@@ -108,8 +115,8 @@ impl Pass {
         Ok(Self { stand, jobs, contestant, group, all })
     }
 
-    /// Waits until the provider has accepted so many messages.
-    async fn wait_for(&mut self, wanted: u32) -> anyhow::Result<()> {
+    /// Waits until the provider has accepted so many messages, and gives how many it has then.
+    async fn wait_for(&mut self, wanted: u32) -> anyhow::Result<u32> {
         let mut accepted = 0;
         while accepted < wanted {
             let now = self.stand.ledger.wait_for(wanted.min(accepted + 1_000), STUCK_AFTER).await?;
@@ -119,7 +126,7 @@ impl Pass {
             accepted = now;
             self.group.is_alive()?;
         }
-        Ok(())
+        Ok(accepted)
     }
 
     /// Waits until every outcome is committed, and gives how many are not when nothing moves any more.

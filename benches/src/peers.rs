@@ -37,7 +37,7 @@ pub(crate) async fn run(
                 Contestant::Flowcast => Box::pin(own_pass::timed(measured, jobs)).await?,
                 peer => Box::pin(peer_pass::timed(measured, *peer, jobs)).await?,
             };
-            add(figures, *contestant, jobs, &timed);
+            add(figures, *contestant, &timed);
             if run == 1 {
                 let killed = match contestant {
                     Contestant::Flowcast => Box::pin(own_pass::killed(measured, jobs)).await?,
@@ -55,11 +55,11 @@ fn title(contestant: Contestant) -> String {
     format!("{}: jobs", contestant.name())
 }
 
-fn add(figures: &mut Figures, contestant: Contestant, jobs: u32, timed: &Timed) {
+fn add(figures: &mut Figures, contestant: Contestant, timed: &Timed) {
     figures.add_ceiling(title(contestant), timed.per_second);
     let mut costs = Vec::new();
     for (name, cpu) in &timed.cpu {
-        let micros = cpu.as_secs_f64() * 1e6 / f64::from(jobs);
+        let micros = cpu.as_secs_f64() * 1e6 / f64::from(timed.jobs);
         let who = if name == contestant.name() { "own" } else { name };
         figures.add(format!("{}: {who}", contestant.name()), CPU_MICROS, micros);
         costs.push(format!("{who} {} µs", number(micros)));

@@ -32,7 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const CLAIM: &str = "update jobs set state = 'sending', claimed_at = clock_timestamp()
     where id = any($1) and state <> 'accepted' returning id, msisdn, first_name";
-const RECORD: &str = "update jobs set state = 'accepted', provider_message_id = o.message, recorded_at = clock_timestamp()
+const RECORD: &str =
+    "update jobs set state = 'accepted', provider_message_id = o.message, recorded_at = clock_timestamp()
     from unnest($1::integer[], $2::text[]) as o (id, message) where jobs.id = o.id";
 /// Without it the planner scans the list for a batch.
 const BY_KEY: &str = "set enable_seqscan = off; set jit = off";
