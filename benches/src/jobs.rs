@@ -5,6 +5,7 @@ use broker::Topology;
 use devstack::Scope;
 use futures::future::try_join_all;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties};
 use tokio_postgres::NoTls;
 
@@ -46,8 +47,12 @@ impl Jobs {
         let queue = Topology::new(scope.queue_prefix()).sender_queue(SENDER).as_str().to_owned();
         scope.track_queue(&queue);
         let (queues, exchanges) = envelope.company(&queue);
-        queues.into_iter().for_each(|name| scope.track_queue(name));
-        exchanges.into_iter().for_each(|name| scope.track_exchange(name));
+        for name in queues {
+            scope.track_queue(name);
+        }
+        for name in exchanges {
+            scope.track_exchange(name);
+        }
         let jobs = Self { queue, database, broker };
         jobs.publish(envelope, all).await.context("filling the queue")?;
         Ok(jobs)
@@ -68,7 +73,7 @@ impl Jobs {
         let channel = self.broker.create_channel().await?;
         let look = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
         let queue = channel
-            .queue_declare(self.queue.as_str().into(), look, Default::default())
+            .queue_declare(self.queue.as_str().into(), look, FieldTable::default())
             .await?
             .message_count();
         channel.close(200, "done".into()).await?;

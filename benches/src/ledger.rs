@@ -20,6 +20,8 @@ pub(crate) struct Summary {
     pub(crate) accepted: u32,
     /// Recipients they were for.
     pub(crate) distinct_recipients: u32,
+    /// When the last request arrived, in microseconds since the simulator's start.
+    pub(crate) last_arrival_us: Option<u64>,
 }
 
 /// The ledger of the simulator at one address, `host:port`.
@@ -35,7 +37,7 @@ impl Ledger {
 
     /// The sums.
     pub(crate) async fn summary(&self) -> anyhow::Result<Summary> {
-        let body = self.ask("GET", "summary").await?;
+        let body = self.ask("GET", "summary", "").await?;
         serde_json::from_str(&body).context("reading the simulator's ledger")
     }
 
@@ -51,15 +53,27 @@ impl Ledger {
         }
     }
 
+    /// When each request arrived, in microseconds since the simulator's start, in order.
+    pub(crate) async fn arrivals(&self) -> anyhow::Result<Vec<u64>> {
+        let body = self.ask("GET", "arrivals", "").await?;
+        serde_json::from_str(&body).context("reading the simulator's arrivals")
+    }
+
+    /// Has every answer take so long.
+    pub(crate) async fn set_latency(&self, latency: Duration) -> anyhow::Result<()> {
+        let body = format!(r#"{{"fixed":"{}ms"}}"#, latency.as_millis());
+        self.ask("PUT", "latency", &body).await.map(drop)
+    }
+
     /// Begins an empty ledger.
     pub(crate) async fn reset(&self) -> anyhow::Result<()> {
-        self.ask("POST", "reset").await.map(drop)
+        self.ask("POST", "reset", "").await.map(drop)
     }
 
     /// Everybody was sent to exactly once, or an error that says what was found instead.
     pub(crate) async fn check(&self, recipients: u32) -> anyhow::Result<()> {
         let found = self.summary().await?;
-        let Summary { requests, accepted, distinct_recipients } = found;
+        let Summary { requests, accepted, distinct_recipients, .. } = found;
         anyhow::ensure!(
             requests == recipients && accepted == recipients && distinct_recipients == recipients,
             "the ledger does not hold each of {recipients} recipients exactly once: {found:?}"
@@ -67,12 +81,12 @@ impl Ledger {
         Ok(())
     }
 
-    async fn ask(&self, method: &str, what: &str) -> anyhow::Result<String> {
+    async fn ask(&self, method: &str, what: &str, body: &str) -> anyhow::Result<String> {
         let asked = async {
             let mut stream = TcpStream::connect(&self.address).await?;
-            let Self { address } = self;
+            let (Self { address }, length) = (self, body.len());
             let request = format!(
-                "{method} /_admin/{what} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                "{method} /_admin/{what} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
             );
             stream.write_all(request.as_bytes()).await?;
             let mut answer = String::new();

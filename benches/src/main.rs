@@ -9,9 +9,12 @@ mod envelope;
 mod figures;
 mod flowcast;
 mod group;
+mod idle;
 mod import;
 mod jobs;
+mod latency;
 mod ledger;
+mod limiter;
 mod list;
 mod machine;
 mod memory;
@@ -23,6 +26,7 @@ mod pipeline;
 mod protocols;
 mod prototype;
 mod receipts;
+mod recovery;
 mod services;
 mod stand;
 mod usage;
@@ -84,6 +88,14 @@ enum Question {
     Memory,
     /// What HTTP/2 would change
     Protocols,
+    /// What a slow provider changes, and how workers add up
+    Latency,
+    /// How long the full rate takes to come back after a kill
+    Recovery,
+    /// What each role takes with nothing to do
+    Idle,
+    /// How much of a rate is used, and whether it is exceeded
+    Limiter,
     /// The same job done by Flowcast, by a prototype without its promises, and by what people use instead
     Peers,
 }
@@ -117,7 +129,6 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     if std::env::var_os(prototype::CHILD).is_some() {
         return prototype::run().await;
     }
-    let asked = |question| args.questions.is_empty() || args.questions.contains(&question);
     let flowcast = match &args.flowcast {
         Some(path) => Flowcast::at(path)?,
         None => Flowcast::build().await?,
@@ -128,44 +139,23 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     let mut figures = Figures::default();
     // The questions take turns, so that a busy minute of the machine does not fall on one of them alone.
     for run in 1..=args.runs {
-        if asked(Question::Pipeline) {
-            for consumers in &args.consumers {
-                line(format!("\nrun {run} of {}: pipeline, consumers: {consumers}", args.runs));
-                pipeline::run(&services, &flowcast, (*consumers, args.recipients), &mut figures).await?;
-            }
-        }
-        if asked(Question::Import) {
-            line(format!("\nrun {run} of {}: import", args.runs));
-            import::run(&services, &flowcast, args.import_rows, &mut figures).await?;
-        }
-        if asked(Question::Ceilings) {
-            line(format!("\nrun {run} of {}: ceilings", args.runs));
-            ceilings::run(&services, &flowcast, args.recipients, &mut figures).await?;
-        }
-        if asked(Question::Receipts) {
-            line(format!("\nrun {run} of {}: receipts", args.runs));
-            receipts::run(&services, &flowcast, args.recipients, &mut figures).await?;
-        }
-    }
-    for run in 1..=args.runs {
-        if asked(Question::Protocols) {
-            line(format!("\nrun {run} of {}: protocols", args.runs));
-            protocols::run(args.recipients, &mut figures).await?;
-        }
+        line(format!("\nrun {run} of {}", args.runs));
+        Box::pin(take_turns(&args, (&services, &flowcast), &mut figures)).await?;
     }
     let mut verdict = None;
-    if asked(Question::Peers) {
+    if args.asks(Question::Peers) {
         let contestants = (args.peers.as_slice(), args.recipients);
         verdict = Some(peers::run((&services, &flowcast), contestants, args.runs, &mut figures).await?);
     }
-    if asked(Question::Memory) {
+    if args.asks(Question::Memory) {
         line(format!("\nmemory over {} recipients", thousands(args.memory_recipients)));
         let consumers = args.consumers.iter().copied().max().unwrap_or(1);
-        verdict =
-            Some(memory::run(&services, &flowcast, (consumers, args.memory_recipients), &mut figures).await?);
+        let flat =
+            memory::run(&services, &flowcast, (consumers, args.memory_recipients), &mut figures).await?;
+        verdict = Some(verdict.map_or(flat.clone(), |said: String| format!("{said}\n\n{flat}")));
     }
     line(format!("\n{machine}"));
-    if asked(Question::Pipeline) || asked(Question::Ceilings) {
+    if args.asks(Question::Pipeline) || args.asks(Question::Ceilings) {
         line(format!("{} runs of {} recipients", args.runs, thousands(args.recipients)));
     }
     line("");
@@ -174,4 +164,57 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         line(format!("\n{verdict}"));
     }
     Ok(())
+}
+
+/// Each question that is asked every time, once.
+async fn take_turns(
+    args: &Args,
+    (services, flowcast): (&Services, &Flowcast),
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    if args.asks(Question::Pipeline) {
+        for consumers in &args.consumers {
+            line(format!("pipeline, consumers: {consumers}"));
+            pipeline::run(services, flowcast, (*consumers, args.recipients), figures).await?;
+        }
+    }
+    if args.asks(Question::Import) {
+        line("import");
+        import::run(services, flowcast, args.import_rows, figures).await?;
+    }
+    if args.asks(Question::Ceilings) {
+        line("ceilings");
+        ceilings::run(services, flowcast, args.recipients, figures).await?;
+    }
+    if args.asks(Question::Receipts) {
+        line("receipts");
+        receipts::run(services, flowcast, args.recipients, figures).await?;
+    }
+    if args.asks(Question::Protocols) {
+        line("protocols");
+        protocols::run(args.recipients, figures).await?;
+    }
+    if args.asks(Question::Latency) {
+        line("latency");
+        Box::pin(latency::run((services, flowcast), args.recipients, figures)).await?;
+    }
+    if args.asks(Question::Recovery) {
+        line("recovery");
+        recovery::run((services, flowcast), figures).await?;
+    }
+    if args.asks(Question::Idle) {
+        line("idle");
+        idle::run((services, flowcast), figures).await?;
+    }
+    if args.asks(Question::Limiter) {
+        line("limiter");
+        limiter::run((services, flowcast), figures).await?;
+    }
+    Ok(())
+}
+
+impl Args {
+    fn asks(&self, question: Question) -> bool {
+        self.questions.is_empty() || self.questions.contains(&question)
+    }
 }

@@ -19,8 +19,8 @@ use crate::stand::{ACCOUNT, Cpu, KEY, Stand, difference};
 
 /// What a contestant may take for its start, and for its next job.
 const STUCK_AFTER: Duration = Duration::from_secs(40);
-/// How long Postgres may take to end the statements of a killed client.
-const SETTLED_AFTER: Duration = Duration::from_millis(500);
+/// How long Postgres may take to end the statements of a killed client, and a contestant to send its last acknowledgements.
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The part of the jobs that is done before the clock runs.
 pub(crate) const WARM_UP: u32 = 10;
@@ -150,8 +150,9 @@ impl Pass {
         Ok(std::iter::once(own).chain(self.stand.cpu()?).collect())
     }
 
-    /// Stops the contestant in good order, and tells how many messages are in the queue then.
+    /// Lets the contestant acknowledge, stops it in good order, and tells how many messages are in the queue then.
     async fn stop(self) -> anyhow::Result<(Stand, u32)> {
+        sleep(SETTLED_AFTER).await;
         self.group.stop().await?;
         let queued = self.jobs.queued().await.context("looking at the queue")?;
         self.jobs.close().await?;

@@ -67,7 +67,9 @@ async function deliver(job) {
 const connection = await amqp.connect(AMQP_URL);
 const channel = await connection.createChannel();
 await channel.prefetch(CONCURRENCY);
-await channel.consume(PEER_QUEUE, async (incoming) => {
+const underWay = new Set();
+
+async function take(incoming) {
   try {
     await deliver(Number(incoming.content.toString()));
     channel.ack(incoming);
@@ -75,9 +77,16 @@ await channel.consume(PEER_QUEUE, async (incoming) => {
     console.error(error.message);
     channel.nack(incoming);
   }
+}
+
+const { consumerTag } = await channel.consume(PEER_QUEUE, (incoming) => {
+  const taken = take(incoming).finally(() => underWay.delete(taken));
+  underWay.add(taken);
 });
 
 process.once("SIGTERM", async () => {
+  await channel.cancel(consumerTag);
+  await Promise.all(underWay);
   await channel.close();
   await connection.close();
   await Promise.all([database.end(), http.close()]);
