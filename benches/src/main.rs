@@ -139,7 +139,9 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     let mut figures = Figures::default();
     // The questions take turns, so that a busy minute of the machine does not fall on one of them alone.
     for run in 1..=args.runs {
-        line(format!("\nrun {run} of {}", args.runs));
+        if !args.asks_only_once() {
+            line(format!("\nrun {run} of {}", args.runs));
+        }
         Box::pin(take_turns(&args, (&services, &flowcast), &mut figures)).await?;
     }
     let mut verdict = None;
@@ -214,6 +216,12 @@ async fn take_turns(
 }
 
 impl Args {
+    /// Whether only such questions are asked as count their runs themselves.
+    fn asks_only_once(&self) -> bool {
+        let counts_itself = |question: &Question| matches!(question, Question::Peers | Question::Memory);
+        !self.questions.is_empty() && self.questions.iter().all(counts_itself)
+    }
+
     fn asks(&self, question: Question) -> bool {
         self.questions.is_empty() || self.questions.contains(&question)
     }

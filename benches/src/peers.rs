@@ -5,6 +5,8 @@
 //! the provider's id (committed), and acknowledges. The order changes with every run. Each pass is checked by the ledger; a
 //! second pass of each, in the first run, has one `kill -9` half-way.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 
 use crate::contestant::Contestant;
@@ -68,6 +70,9 @@ fn add(figures: &mut Figures, contestant: Contestant, timed: &Timed) {
         figures.add(format!("{}: {who}", contestant.name()), CPU_MICROS, micros);
         costs.push(format!("{who} {} µs", number(micros)));
     }
+    let all: Duration = timed.cpu.iter().map(|(_, cpu)| *cpu).sum();
+    let all = all.as_secs_f64() * 1e6 / f64::from(timed.jobs);
+    figures.add(format!("{}: all processes", contestant.name()), CPU_MICROS, all);
     line(format!("  {}/s, CPU each: {}", number(timed.per_second), costs.join(", ")));
 }
 
