@@ -1,15 +1,20 @@
 //! Who is compared: Flowcast, the batch prototype, and what people would use instead.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::ValueEnum;
 use tokio::process::Command;
 
 use crate::envelope::Envelope;
+use crate::output::line;
 use crate::prototype;
 
 /// Jobs that each peer has under way at once, however it divides them.
 const CONCURRENCY: u32 = 64;
+
+/// What the installation leaves, in the folder of the peers.
+const INSTALLED: [&str; 3] = [".venv/bin/celery", "node/node_modules", "apalis/target/release/peer-apalis"];
 
 /// Whoever does the fair job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,6 +70,11 @@ impl Contestant {
         }
     }
 
+    /// Whether it has to be installed.
+    pub(crate) const fn is_peer(self) -> bool {
+        !matches!(self, Self::Flowcast | Self::Prototype)
+    }
+
     /// What starts it; Flowcast has roles instead.
     pub(crate) fn command(self) -> anyhow::Result<Command> {
         let folder = match self {
@@ -79,9 +89,23 @@ impl Contestant {
             Self::Dramatiq => "dramatiq",
             Self::Celery => "celery",
         };
-        let mut command =
-            Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(folder).join("run"));
+        let mut command = Command::new(peers().join(folder).join("run"));
         command.env("PEER_CONCURRENCY", CONCURRENCY.to_string());
         Ok(command)
     }
+}
+
+/// Installs the peers from their registries, unless they are.
+pub(crate) async fn install() -> anyhow::Result<()> {
+    if INSTALLED.iter().all(|what| peers().join(what).exists()) {
+        return Ok(());
+    }
+    line("installing the peers");
+    let installed = Command::new(peers().join("install")).status().await.context("installing the peers")?;
+    anyhow::ensure!(installed.success(), "the peers cannot be installed");
+    Ok(())
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
 }

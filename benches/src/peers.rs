@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::contestant::Contestant;
+use crate::contestant::{self, Contestant};
 use crate::figures::{CPU_MICROS, Figures};
 use crate::flowcast::Flowcast;
 use crate::output::{line, number};
@@ -29,6 +29,9 @@ pub(crate) async fn run(
 ) -> anyhow::Result<String> {
     let mut contestants =
         if chosen.is_empty() { Contestant::value_variants().to_vec() } else { chosen.to_vec() };
+    if contestants.iter().any(|contestant| contestant.is_peer()) {
+        contestant::install().await?;
+    }
     figures.pipeline_is(title(Contestant::Flowcast));
     let mut promises = Vec::new();
     for run in 1..=runs {
