@@ -61,8 +61,8 @@ async fn main() -> Result<(), BoxDynError> {
 
 /// Opens channel and consumer before the worker begins.
 ///
-/// apalis-amqp 1.0.0 copies its channel into the layer that acknowledges before the worker has opened one, and every
-/// acknowledgement then fails as not connected. Opened here, the copy has it.
+/// apalis-amqp 1.0.0, by its source, copies its channel into the layer that acknowledges before the worker has opened one, and
+/// an acknowledgement without a channel fails as not connected. Opened here, the copy has it.
 async fn subscribe(backend: &mut AmqpBackend<i32>) -> Result<(), BoxDynError> {
     let worker = WorkerContext::new("peer");
     // Each step that is done says it is ready: the queue, the consumer, then both.
