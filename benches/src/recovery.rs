@@ -1,7 +1,7 @@
 //! How long the full rate takes to come back after a `kill -9` of the worker, of RabbitMQ, and of Postgres, each started again
 //! at once.
 //!
-//! One worker sends at a rate. Back is the moment from which on every second holds nine tenths of the rate.
+//! One worker sends at a rate. Back is the moment after the stall from which on three seconds hold nine tenths of the rate each.
 
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ const RATE: &str = "1000/s,burst=20";
 const A_SECOND: u64 = 1_000_000;
 /// What every second has to hold for the rate to be back.
 const FULL: usize = 900;
+/// For how many seconds it has to hold.
+const HOLDS: u64 = 3;
 /// Sent before the kill, and how long it is watched after it.
 const BEFORE: u32 = 5_000;
 const WATCHED: Duration = Duration::from_secs(40);
@@ -73,16 +75,19 @@ async fn kill((services, flowcast): (&Services, &Flowcast), victim: Victim) -> a
     Ok(back_after(&arrivals, killed_us, killed_us + watched))
 }
 
-/// Seconds from the kill to the moment from which on every second is full.
+/// Seconds from the kill to the first moment, after the stall it made, from which on the seconds are full; with no stall none.
 #[expect(clippy::cast_precision_loss, reason = "some seconds, in microseconds")]
 fn back_after(arrivals: &[u64], killed_us: u64, until_us: u64) -> f64 {
-    let in_second = |from: u64| {
+    let is_full = |from: u64| {
         let first = arrivals.partition_point(|at| *at < from);
-        arrivals.partition_point(|at| *at < from + A_SECOND) - first
+        arrivals.partition_point(|at| *at < from + A_SECOND) - first >= FULL
     };
-    let starts = (killed_us..until_us.saturating_sub(A_SECOND)).step_by(STEP);
-    let last_bad = starts.filter(|from| in_second(*from) < FULL).last();
-    last_bad.map_or(0.0, |from| (from + u64::try_from(STEP).unwrap_or(0) - killed_us) as f64 / 1e6)
+    let mut moments = (killed_us..until_us).step_by(STEP);
+    if moments.find(|from| !is_full(*from)).is_none() {
+        return 0.0;
+    }
+    let back = moments.find(|from| (0..HOLDS).all(|second| is_full(from + second * A_SECOND)));
+    (back.unwrap_or(until_us) - killed_us) as f64 / 1e6
 }
 
 #[cfg(test)]
@@ -90,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_back_where_every_later_second_is_full() {
+    fn the_rate_is_back_where_the_seconds_after_the_stall_are_full() {
         let steady = |from: u64, to: u64| (from..to).step_by(1_000);
         let gap: Vec<u64> = steady(0, 10 * A_SECOND).chain(steady(13 * A_SECOND, 50 * A_SECOND)).collect();
         let seconds = back_after(&gap, 10 * A_SECOND, 40 * A_SECOND);
