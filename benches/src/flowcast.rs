@@ -171,6 +171,11 @@ impl Role {
         lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join("\n")
     }
 
+    /// Kills it as `kill -9` does.
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
     /// Tells it to stop and waits until it has.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.pid).context("a process number that is none")?;

@@ -1,9 +1,15 @@
 //! The simulator's ledger, over its admin API. Requests are so few that a connection each is enough.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+/// How often the ledger is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// What the simulator was sent so far.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -14,6 +20,8 @@ pub(crate) struct Summary {
     pub(crate) accepted: u32,
     /// Recipients they were for.
     pub(crate) distinct_recipients: u32,
+    /// When the last request arrived, in microseconds since the simulator's start.
+    pub(crate) last_arrival_us: Option<u64>,
 }
 
 /// The ledger of the simulator at one address, `host:port`.
@@ -29,19 +37,43 @@ impl Ledger {
 
     /// The sums.
     pub(crate) async fn summary(&self) -> anyhow::Result<Summary> {
-        let body = self.ask("GET", "summary").await?;
+        let body = self.ask("GET", "summary", "").await?;
         serde_json::from_str(&body).context("reading the simulator's ledger")
+    }
+
+    /// Waits until so many messages were accepted, and gives how many were; looks every few milliseconds.
+    pub(crate) async fn wait_for(&self, accepted: u32, patience: Duration) -> anyhow::Result<u32> {
+        let began = Instant::now();
+        loop {
+            let now = self.summary().await?.accepted;
+            if now >= accepted || began.elapsed() > patience {
+                return Ok(now);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// When each request arrived, in microseconds since the simulator's start, in order.
+    pub(crate) async fn arrivals(&self) -> anyhow::Result<Vec<u64>> {
+        let body = self.ask("GET", "arrivals", "").await?;
+        serde_json::from_str(&body).context("reading the simulator's arrivals")
+    }
+
+    /// Has every answer take so long.
+    pub(crate) async fn set_latency(&self, latency: Duration) -> anyhow::Result<()> {
+        let body = format!(r#"{{"fixed":"{}ms"}}"#, latency.as_millis());
+        self.ask("PUT", "latency", &body).await.map(drop)
     }
 
     /// Begins an empty ledger.
     pub(crate) async fn reset(&self) -> anyhow::Result<()> {
-        self.ask("POST", "reset").await.map(drop)
+        self.ask("POST", "reset", "").await.map(drop)
     }
 
     /// Everybody was sent to exactly once, or an error that says what was found instead.
     pub(crate) async fn check(&self, recipients: u32) -> anyhow::Result<()> {
         let found = self.summary().await?;
-        let Summary { requests, accepted, distinct_recipients } = found;
+        let Summary { requests, accepted, distinct_recipients, .. } = found;
         anyhow::ensure!(
             requests == recipients && accepted == recipients && distinct_recipients == recipients,
             "the ledger does not hold each of {recipients} recipients exactly once: {found:?}"
@@ -49,12 +81,12 @@ impl Ledger {
         Ok(())
     }
 
-    async fn ask(&self, method: &str, what: &str) -> anyhow::Result<String> {
+    async fn ask(&self, method: &str, what: &str, body: &str) -> anyhow::Result<String> {
         let asked = async {
             let mut stream = TcpStream::connect(&self.address).await?;
-            let Self { address } = self;
+            let (Self { address }, length) = (self, body.len());
             let request = format!(
-                "{method} /_admin/{what} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                "{method} /_admin/{what} HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
             );
             stream.write_all(request.as_bytes()).await?;
             let mut answer = String::new();

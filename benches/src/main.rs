@@ -4,17 +4,30 @@
 //! machine, so that its CPU can be told apart. A run that does not hold its promises is an error, never a number.
 
 mod ceilings;
+mod contestant;
+mod envelope;
+mod feed;
 mod figures;
 mod flowcast;
+mod group;
+mod idle;
 mod import;
+mod jobs;
+mod latency;
 mod ledger;
+mod limiter;
 mod list;
 mod machine;
 mod memory;
 mod output;
+mod own_pass;
+mod peer_pass;
+mod peers;
 mod pipeline;
 mod protocols;
+mod prototype;
 mod receipts;
+mod recovery;
 mod reports;
 mod services;
 mod stand;
@@ -26,6 +39,7 @@ use std::process::ExitCode;
 use clap::{Parser, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::contestant::Contestant;
 use crate::figures::Figures;
 use crate::flowcast::Flowcast;
 use crate::output::{line, thousands};
@@ -53,6 +67,9 @@ struct Args {
     /// Rows of the import question; a workbook has a tenth of them
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
     import_rows: u32,
+    /// Who is compared by the peers question
+    #[arg(long, value_enum, value_delimiter = ',')]
+    peers: Vec<Contestant>,
     /// The flowcast to measure; without it the one of this source, built for release first
     #[arg(long, value_name = "FILE")]
     flowcast: Option<PathBuf>,
@@ -69,12 +86,24 @@ enum Question {
     Ceilings,
     /// How many receipts a server takes in, and how long an answer takes
     Receipts,
+    /// How many confirmed ids a producer publishes
+    Feed,
     /// What reading the reports costs those who send
     Reports,
     /// Whether memory stays flat over a long list
     Memory,
     /// What HTTP/2 would change
     Protocols,
+    /// What a slow provider changes, and how workers add up
+    Latency,
+    /// How long the full rate takes to come back after a kill
+    Recovery,
+    /// What each role takes with nothing to do
+    Idle,
+    /// How much of a rate is used, and whether it is exceeded
+    Limiter,
+    /// The same job done by Flowcast, by a prototype without its promises, and by what people use instead
+    Peers,
 }
 
 #[tokio::main]
@@ -103,8 +132,9 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     if let Some(folder) = std::env::var_os(protocols::CHILD) {
         return protocols::measure(folder.as_ref(), args.recipients).await;
     }
-    let most_consumers = args.consumers.iter().copied().max().unwrap_or(1);
-    let asked = |question| args.questions.is_empty() || args.questions.contains(&question);
+    if std::env::var_os(prototype::CHILD).is_some() {
+        return prototype::run().await;
+    }
     let flowcast = match &args.flowcast {
         Some(path) => Flowcast::at(path)?,
         None => Flowcast::build().await?,
@@ -115,49 +145,101 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     let mut figures = Figures::default();
     // The questions take turns, so that a busy minute of the machine does not fall on one of them alone.
     for run in 1..=args.runs {
-        if asked(Question::Pipeline) {
-            for consumers in &args.consumers {
-                line(format!("\nrun {run} of {}: pipeline, consumers: {consumers}", args.runs));
-                pipeline::run(&services, &flowcast, (*consumers, args.recipients), &mut figures).await?;
-            }
+        if !args.asks_only_once() {
+            line(format!("\nrun {run} of {}", args.runs));
         }
-        if asked(Question::Import) {
-            line(format!("\nrun {run} of {}: import", args.runs));
-            import::run(&services, &flowcast, args.import_rows, &mut figures).await?;
-        }
-        if asked(Question::Ceilings) {
-            line(format!("\nrun {run} of {}: ceilings", args.runs));
-            ceilings::run(&services, &flowcast, args.recipients, &mut figures).await?;
-        }
-        if asked(Question::Receipts) {
-            line(format!("\nrun {run} of {}: receipts", args.runs));
-            receipts::run(&services, &flowcast, args.recipients, &mut figures).await?;
-        }
-        if asked(Question::Reports) {
-            line(format!("\nrun {run} of {}: reports", args.runs));
-            reports::run(&services, &flowcast, (most_consumers, args.recipients), &mut figures).await?;
-        }
-    }
-    for run in 1..=args.runs {
-        if asked(Question::Protocols) {
-            line(format!("\nrun {run} of {}: protocols", args.runs));
-            protocols::run(args.recipients, &mut figures).await?;
-        }
+        Box::pin(take_turns(&args, (&services, &flowcast), &mut figures)).await?;
     }
     let mut verdict = None;
-    if asked(Question::Memory) {
+    if args.asks(Question::Peers) {
+        let contestants = (args.peers.as_slice(), args.recipients);
+        verdict = Some(peers::run((&services, &flowcast), contestants, args.runs, &mut figures).await?);
+    }
+    if args.asks(Question::Memory) {
         line(format!("\nmemory over {} recipients", thousands(args.memory_recipients)));
-        let size = (most_consumers, args.memory_recipients);
-        verdict = Some(memory::run(&services, &flowcast, size, &mut figures).await?);
+        let size = (args.most_consumers(), args.memory_recipients);
+        let flat = memory::run(&services, &flowcast, size, &mut figures).await?;
+        verdict = Some(verdict.map_or(flat.clone(), |said: String| format!("{said}\n\n{flat}")));
     }
     line(format!("\n{machine}"));
-    if asked(Question::Pipeline) || asked(Question::Ceilings) {
+    if args.asks(Question::Pipeline) || args.asks(Question::Ceilings) {
         line(format!("{} runs of {} recipients", args.runs, thousands(args.recipients)));
     }
     line("");
     figures.print();
-    for verdict in verdict {
+    if let Some(verdict) = verdict {
         line(format!("\n{verdict}"));
     }
     Ok(())
+}
+
+/// Each question that is asked every time, once.
+async fn take_turns(
+    args: &Args,
+    (services, flowcast): (&Services, &Flowcast),
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    if args.asks(Question::Pipeline) {
+        for consumers in &args.consumers {
+            line(format!("pipeline, consumers: {consumers}"));
+            pipeline::run(services, flowcast, (*consumers, args.recipients), figures).await?;
+        }
+    }
+    if args.asks(Question::Import) {
+        line("import");
+        import::run(services, flowcast, args.import_rows, figures).await?;
+    }
+    if args.asks(Question::Ceilings) {
+        line("ceilings");
+        ceilings::run(services, flowcast, args.recipients, figures).await?;
+    }
+    if args.asks(Question::Receipts) {
+        line("receipts");
+        receipts::run(services, flowcast, args.recipients, figures).await?;
+    }
+    if args.asks(Question::Feed) {
+        line("feed");
+        feed::run((services, flowcast), args.recipients, figures).await?;
+    }
+    if args.asks(Question::Reports) {
+        line("reports");
+        reports::run(services, flowcast, (args.most_consumers(), args.recipients), figures).await?;
+    }
+    if args.asks(Question::Protocols) {
+        line("protocols");
+        protocols::run(args.recipients, figures).await?;
+    }
+    if args.asks(Question::Latency) {
+        line("latency");
+        Box::pin(latency::run((services, flowcast), args.recipients, figures)).await?;
+    }
+    if args.asks(Question::Recovery) {
+        line("recovery");
+        recovery::run((services, flowcast), figures).await?;
+    }
+    if args.asks(Question::Idle) {
+        line("idle");
+        idle::run((services, flowcast), figures).await?;
+    }
+    if args.asks(Question::Limiter) {
+        line("limiter");
+        limiter::run((services, flowcast), figures).await?;
+    }
+    Ok(())
+}
+
+impl Args {
+    fn most_consumers(&self) -> u32 {
+        self.consumers.iter().copied().max().unwrap_or(1)
+    }
+
+    /// Whether only such questions are asked as count their runs themselves.
+    fn asks_only_once(&self) -> bool {
+        let counts_itself = |question: &Question| matches!(question, Question::Peers | Question::Memory);
+        !self.questions.is_empty() && self.questions.iter().all(counts_itself)
+    }
+
+    fn asks(&self, question: Question) -> bool {
+        self.questions.is_empty() || self.questions.contains(&question)
+    }
 }

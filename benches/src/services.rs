@@ -34,6 +34,18 @@ impl Services {
         Ok(self.stack.scope(name).await?)
     }
 
+    /// Kills RabbitMQ as `kill -9` does, and starts it again.
+    pub(crate) async fn restart_rabbitmq(&self) -> anyhow::Result<()> {
+        self.stack.rabbitmq().kill().await?;
+        Ok(self.stack.rabbitmq().start().await?)
+    }
+
+    /// Kills Postgres as `kill -9` does, and starts it again.
+    pub(crate) async fn restart_postgres(&self) -> anyhow::Result<()> {
+        self.stack.postgres().kill().await?;
+        Ok(self.stack.postgres().start().await?)
+    }
+
     /// Versions, without the addresses, which are others each time.
     pub(crate) fn describe(&self) -> String {
         let described = self.stack.describe();

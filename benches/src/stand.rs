@@ -56,6 +56,15 @@ pub(crate) type Cpu = (String, Duration);
 impl Stand {
     /// Starts the simulator, and makes a database with one sender without a rate.
     pub(crate) async fn without_roles(services: &Services, flowcast: &Flowcast) -> anyhow::Result<Self> {
+        Self::of_provider(services, flowcast, Provider::Kaleyra).await
+    }
+
+    /// The same with this provider.
+    pub(crate) async fn of_provider(
+        services: &Services,
+        flowcast: &Flowcast,
+        provider: Provider,
+    ) -> anyhow::Result<Self> {
         let scope = services.scope("bench").await?;
         let folder = tempfile::tempdir()?;
         let environment = vec![
@@ -69,9 +78,9 @@ impl Stand {
         let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
         // Another executable than the one of this source may have other tables.
         store.check_schema().await?;
-        let (simulator, address) = start_simulator(flowcast, &surroundings).await?;
+        let (simulator, address) = start_simulator(flowcast, &surroundings, provider).await?;
         let base_url = format!("http://{address}");
-        let sender = add_sender(&store, &base_url).await?;
+        let sender = add_sender(&store, &base_url, provider).await?;
         let topology = Topology::new(scope.queue_prefix());
         scope.track_queue(topology.sender_queue(sender.0).as_str());
         // The exchange of the dead letters bears the name of their queue.
@@ -97,7 +106,12 @@ impl Stand {
         flowcast: &Flowcast,
         consumers: u32,
     ) -> anyhow::Result<Self> {
-        let mut stand = Self::without_roles(services, flowcast).await?;
+        Self::without_roles(services, flowcast).await?.with_roles(flowcast, consumers).await
+    }
+
+    /// Starts a producer and the consumers on this stand, and sends a first campaign through them.
+    pub(crate) async fn with_roles(self, flowcast: &Flowcast, consumers: u32) -> anyhow::Result<Self> {
+        let mut stand = self;
         stand.producer = Some(flowcast.start("producer", &["producer"], &stand.surroundings)?);
         stand.consumers = (1..=consumers)
             .map(|n| flowcast.start(format!("consumer {n}"), &["consumer"], &stand.surroundings))
@@ -110,6 +124,27 @@ impl Stand {
         stand.check(id, WARM_UP).await?;
         stand.ledger.reset().await?;
         Ok(stand)
+    }
+
+    /// The same without those who send.
+    pub(crate) async fn without_consumers(mut self) -> anyhow::Result<Self> {
+        for consumer in self.consumers.drain(..) {
+            consumer.stop().await?;
+        }
+        Ok(self)
+    }
+
+    /// Kills the last consumer as `kill -9` does.
+    pub(crate) async fn kill_consumer(&mut self) -> anyhow::Result<()> {
+        let consumer = self.consumers.pop().context("no consumer is there")?;
+        consumer.kill().await
+    }
+
+    /// Starts one more consumer.
+    pub(crate) fn add_consumer(&mut self, flowcast: &Flowcast) -> anyhow::Result<()> {
+        let name = format!("consumer {}", self.consumers.len() + 1);
+        self.consumers.push(flowcast.start(name, &["consumer"], &self.surroundings)?);
+        Ok(())
     }
 
     /// A new draft.
@@ -235,10 +270,10 @@ impl Stand {
 }
 
 /// A sender without a rate.
-async fn add_sender(store: &Store, base_url: &str) -> anyhow::Result<SenderId> {
+async fn add_sender(store: &Store, base_url: &str, provider: Provider) -> anyhow::Result<SenderId> {
     let sender = NewSender {
         name: SENDER.into(),
-        provider: Provider::Kaleyra,
+        provider,
         base_url: base_url.to_owned(),
         account: Some(ACCOUNT.into()),
         number: NUMBER.into(),
@@ -257,8 +292,13 @@ pub(crate) fn difference(before: &[Cpu], after: &[Cpu]) -> Vec<Cpu> {
 }
 
 /// The simulator and where it listens, `host:port`, which it says in its first line.
-async fn start_simulator(flowcast: &Flowcast, surroundings: &Surroundings) -> anyhow::Result<(Role, String)> {
-    let mut role = flowcast.start("simulator", &["simulator", "--listen", "127.0.0.1:0"], surroundings)?;
+async fn start_simulator(
+    flowcast: &Flowcast,
+    surroundings: &Surroundings,
+    provider: Provider,
+) -> anyhow::Result<(Role, String)> {
+    let arguments = ["simulator", "--listen", "127.0.0.1:0", "--provider", provider.word()];
+    let mut role = flowcast.start("simulator", &arguments, surroundings)?;
     let output = role.output().context("the simulator has no output")?;
     let said = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
     let address = said.split_once("http://").and_then(|(_, rest)| rest.split([';', ' ', '/']).next());

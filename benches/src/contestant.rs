@@ -1,0 +1,111 @@
+//! Who is compared: Flowcast, the batch prototype, and what people would use instead.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tokio::process::Command;
+
+use crate::envelope::Envelope;
+use crate::output::line;
+use crate::prototype;
+
+/// Jobs that each peer has under way at once, however it divides them.
+const CONCURRENCY: u32 = 64;
+
+/// What the installation leaves, in the folder of the peers.
+const INSTALLED: [&str; 3] = [".venv/bin/celery", "node/node_modules", "apalis/target/release/peer-apalis"];
+
+/// Whoever does the fair job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Contestant {
+    Flowcast,
+    Prototype,
+    Apalis,
+    Node,
+    AioPika,
+    Dramatiq,
+    Celery,
+}
+
+impl Contestant {
+    /// What the table calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Flowcast => "Flowcast",
+            Self::Prototype => "batch prototype",
+            Self::Apalis => "apalis",
+            Self::Node => "Node",
+            Self::AioPika => "aio-pika",
+            Self::Dramatiq => "Dramatiq",
+            Self::Celery => "Celery",
+        }
+    }
+
+    /// How many jobs it gets, so that each works for some seconds.
+    pub(crate) const fn jobs(self) -> u32 {
+        match self {
+            Self::Flowcast | Self::Prototype => 60_000,
+            Self::Apalis | Self::Node => 20_000,
+            Self::AioPika => 10_000,
+            Self::Dramatiq => 5_000,
+            Self::Celery => 4_000,
+        }
+    }
+
+    /// How its messages look.
+    pub(crate) const fn envelope(self) -> Envelope {
+        match self {
+            Self::Flowcast | Self::Prototype | Self::Apalis | Self::Node | Self::AioPika => Envelope::Plain,
+            Self::Dramatiq => Envelope::Dramatiq,
+            Self::Celery => Envelope::Celery,
+        }
+    }
+
+    /// What becomes of a claim whose worker died, as its code says.
+    pub(crate) const fn promise(self) -> &'static str {
+        match self {
+            Self::Flowcast => "never sent again: unknown",
+            _ => "sent again",
+        }
+    }
+
+    /// Whether it has to be installed.
+    pub(crate) const fn is_peer(self) -> bool {
+        !matches!(self, Self::Flowcast | Self::Prototype)
+    }
+
+    /// What starts it; Flowcast has roles instead.
+    pub(crate) fn command(self) -> anyhow::Result<Command> {
+        let folder = match self {
+            Self::Flowcast | Self::Prototype => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.env(prototype::CHILD, "1");
+                return Ok(command);
+            }
+            Self::Apalis => "apalis",
+            Self::Node => "node",
+            Self::AioPika => "aio_pika",
+            Self::Dramatiq => "dramatiq",
+            Self::Celery => "celery",
+        };
+        let mut command = Command::new(peers().join(folder).join("run"));
+        command.env("PEER_CONCURRENCY", CONCURRENCY.to_string());
+        Ok(command)
+    }
+}
+
+/// Installs the peers from their registries, unless they are.
+pub(crate) async fn install() -> anyhow::Result<()> {
+    if INSTALLED.iter().all(|what| peers().join(what).exists()) {
+        return Ok(());
+    }
+    line("installing the peers");
+    let installed = Command::new(peers().join("install")).status().await.context("installing the peers")?;
+    anyhow::ensure!(installed.success(), "the peers cannot be installed");
+    Ok(())
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}

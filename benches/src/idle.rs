@@ -1,0 +1,45 @@
+//! What each role takes of a core when there is nothing to do.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::figures::Figures;
+use crate::flowcast::{Flowcast, Surroundings};
+use crate::output::{line, number};
+use crate::services::Services;
+use crate::stand::{Cpu, Stand, difference};
+
+/// How long the last work may echo, and how long nothing is watched then.
+const SETTLE: Duration = Duration::from_secs(5);
+const WATCHED: Duration = Duration::from_secs(30);
+/// The unit: hundredths of one core.
+const OF_A_CORE: &str = "% of a core";
+
+/// Watches producer, consumer, server, and the services beside them.
+pub(crate) async fn run(
+    (services, flowcast): (&Services, &Flowcast),
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let stand = Stand::start(services, flowcast, 1).await?;
+    let at = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let Surroundings { folder, environment } = &stand.surroundings;
+    let mut environment = environment.clone();
+    environment.push(("FLOWCAST_SERVER_LISTEN", at.to_string()));
+    let surroundings = Surroundings { folder: folder.clone(), environment };
+    let server = flowcast.start("server", &["server"], &surroundings)?;
+    sleep(SETTLE).await;
+    let cpu = || -> anyhow::Result<Vec<Cpu>> {
+        Ok(stand.cpu()?.into_iter().chain([("server".to_owned(), server.cpu()?)]).collect())
+    };
+    let (before, began) = (cpu()?, Instant::now());
+    sleep(WATCHED).await;
+    let took = began.elapsed().as_secs_f64();
+    for (name, cpu) in difference(&before, &cpu()?) {
+        let share = cpu.as_secs_f64() / took * 100.0;
+        line(format!("  {name}: {} {OF_A_CORE}", number(share)));
+        figures.add(format!("idle: {name}"), OF_A_CORE, share);
+    }
+    server.stop().await?;
+    stand.stop().await
+}

@@ -1,0 +1,86 @@
+//! What a slow provider changes: how fast one worker is then, whether it holds a rate, and how several workers add up.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, Rate};
+use tokio::time::Instant;
+
+use crate::figures::{Figures, PER_SECOND};
+use crate::flowcast::Flowcast;
+use crate::list;
+use crate::output::{line, number};
+use crate::services::Services;
+use crate::stand::Stand;
+
+const LATENCIES_MS: [u64; 3] = [0, 50, 200];
+/// The latency at which workers are added, and how many.
+const SCALED_MS: u64 = 50;
+const WORKERS: [u32; 3] = [2, 4, 8];
+/// How long a measurement should take at least, at the most that the requests under way allow.
+const SECONDS: u32 = 5;
+/// The rate that one worker has to hold at the longest latency.
+const RATE: &str = "1000/s,burst=20";
+const RATE_FOR: u32 = 10_000;
+/// The unit of how well workers add up: 1 is as fast as that many single workers.
+const SHARE: &str = "× linear";
+
+/// Measures one worker at each latency, one with a rate, and more of them.
+pub(crate) async fn run(
+    measured: (&Services, &Flowcast),
+    recipients: u32,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let mut single = f64::NAN;
+    for latency in LATENCIES_MS {
+        let speed = speed(measured, (1, latency), recipients, None).await?;
+        add(figures, &format!("1 worker at {latency} ms"), speed);
+        if latency == SCALED_MS {
+            single = speed;
+        }
+        if Some(&latency) == LATENCIES_MS.last() {
+            let speed = self::speed(measured, (1, latency), RATE_FOR, Some(RATE.parse()?)).await?;
+            add(figures, &format!("1 worker at {latency} ms and 1,000/s"), speed);
+        }
+    }
+    for workers in WORKERS {
+        let speed = speed(measured, (workers, SCALED_MS), recipients, None).await?;
+        let title = format!("{workers} workers at {SCALED_MS} ms");
+        add(figures, &title, speed);
+        figures.add(title, SHARE, speed / single / f64::from(workers));
+    }
+    Ok(())
+}
+
+fn add(figures: &mut Figures, title: &str, speed: f64) {
+    figures.add(title, PER_SECOND, speed);
+    line(format!("  {title}: {}/s", number(speed)));
+}
+
+/// Recipients a second, from the first tenth to the last commit.
+async fn speed(
+    (services, flowcast): (&Services, &Flowcast),
+    (workers, latency_ms): (u32, u64),
+    recipients: u32,
+    rate: Option<Rate>,
+) -> anyhow::Result<f64> {
+    let mut stand = Stand::start(services, flowcast, workers).await?;
+    stand.ledger.set_latency(Duration::from_millis(latency_ms)).await?;
+    stand.store.set_rate(stand.sender, rate).await?;
+    let all = recipients.min(SECONDS * 8_000);
+    let id = imported(&stand, flowcast, all).await?;
+    stand.start_campaign(flowcast, id).await?;
+    let warm = stand.ledger.wait_for(all / 10, Duration::from_mins(1)).await?;
+    let began = Instant::now();
+    let committed = stand.wait_until_sent(id, all).await?;
+    stand.check(id, all).await?;
+    stand.stop().await?;
+    Ok(f64::from(all.saturating_sub(warm)) / (committed - began).as_secs_f64())
+}
+
+/// A campaign with its list.
+pub(crate) async fn imported(stand: &Stand, flowcast: &Flowcast, all: u32) -> anyhow::Result<CampaignId> {
+    let id = stand.campaign().await?;
+    let list = stand.list(list::MEASURED..list::MEASURED + all)?.display().to_string();
+    flowcast.run(&["campaign", "import", &id.to_string(), &list], &stand.surroundings, drop).await?;
+    Ok(id)
+}
