@@ -50,10 +50,14 @@ create trigger tally_deleted after delete on receipt referencing old table as ro
 create function billing_kind(billable boolean, delivered_at timestamptz) returns text language sql immutable parallel safe
     return case when not billable then 'not_billable' when delivered_at is not null and billable then 'billable' end;
 
--- Apart from tally_receipts: most receipts say nothing of billing, or what was known.
+-- Apart from tally_receipts, and first of all a look whether anything was said: many providers say nothing of billing.
 create function tally_billing() returns trigger language plpgsql as $$
 begin
     if TG_OP = 'UPDATE' then
+        if not exists (select from rows_now where billable is not null)
+            and not exists (select from rows_before where billable is not null) then
+            return null;
+        end if;
         insert into tally_delta (campaign_id, kind, calling_code, n)
         select campaign_id, kind, calling_code, sum(n)
         from (
@@ -65,6 +69,9 @@ begin
         where kind is not null and calling_code is not null
         group by campaign_id, kind, calling_code having sum(n) <> 0;
     elsif TG_OP = 'INSERT' then
+        if not exists (select from rows_now where billable is not null) then
+            return null;
+        end if;
         insert into tally_delta (campaign_id, kind, calling_code, n)
         select campaign_id, billing_kind(billable, delivered_at), calling_code, count(*) from rows_now
         where billing_kind(billable, delivered_at) is not null and calling_code is not null group by 1, 2, 3;

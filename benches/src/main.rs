@@ -140,9 +140,8 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         None => Flowcast::build().await?,
     };
     let services = Services::start().await?;
-    let machine = machine::describe(&services);
+    let (machine, mut figures) = (machine::describe(&services), Figures::default());
     line(&machine);
-    let mut figures = Figures::default();
     // The questions take turns, so that a busy minute of the machine does not fall on one of them alone.
     for run in 1..=args.runs {
         if !args.asks_only_once() {

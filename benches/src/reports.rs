@@ -61,6 +61,8 @@ pub(crate) async fn run(
     let reader = tokio::spawn(read(stand.scope.database_url().to_owned(), id, reading));
     stand.start_campaign(flowcast, id).await?;
     let slices = take_turns(&stand, recipients, &reads).await?;
+    // A reader that is told to read goes on even when nobody tells any more.
+    reads.send_replace(false);
     drop(reads);
     let refresh = stopped(reader).await?;
     stand.wait_until_sent(id, recipients).await?;
