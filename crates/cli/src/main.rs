@@ -40,11 +40,6 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::{Args, Command, RetentionCommand};
 use crate::settings::Settings;
 
-/// A consumer makes and frees some dozens of small buffers a message; with the C library's allocator that was a fifth of its
-/// time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let args = Args::parse();
     logging::start(&args);
