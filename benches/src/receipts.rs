@@ -22,7 +22,7 @@ use crate::stand::Stand;
 use crate::usage;
 
 /// Connections of the provider.
-const CONNECTIONS: u32 = 256;
+const CONNECTIONS: usize = 256;
 /// The goal, and the half of it at which the answer is timed.
 const HALF_OF_GOAL: u32 = 5_000;
 const STATUSES: [&str; 3] = ["sent", "delivered", "read"];
@@ -148,15 +148,20 @@ impl Provider {
         numbers: std::ops::Range<u32>,
         rate: Option<u32>,
     ) -> anyhow::Result<Vec<Duration>> {
+        // The clock runs when all connections stand: one that waits for its handshake would be told as a late answer.
+        let mut streams = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let stream = TcpStream::connect(self.at).await?;
+            stream.set_nodelay(true)?;
+            streams.push(stream);
+        }
         let begun = Instant::now();
         let mut connections = JoinSet::new();
-        for first in 0..CONNECTIONS {
+        for (first, mut stream) in streams.into_iter().enumerate() {
             let (this, numbers) = (Arc::clone(self), numbers.clone());
             connections.spawn(async move {
-                let mut stream = TcpStream::connect(this.at).await?;
-                stream.set_nodelay(true)?;
                 let mut latencies = Vec::new();
-                for number in numbers.skip(usize::try_from(first)?).step_by(usize::try_from(CONNECTIONS)?) {
+                for number in numbers.skip(first).step_by(CONNECTIONS) {
                     let post = this.post(number);
                     let mut due = Instant::now();
                     if let Some(rate) = rate {
