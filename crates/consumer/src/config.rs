@@ -20,7 +20,7 @@ pub struct Config {
     pub senders: Vec<String>,
     /// Most requests under way at once for one sender. Default 400.
     pub in_flight: u16,
-    /// Most recipients claimed at once. Default 100.
+    /// Most recipients claimed at once. Default 200.
     pub batch: u16,
     /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
@@ -35,7 +35,7 @@ impl Default for Config {
         Self {
             senders: Vec::new(),
             in_flight: 400,
-            batch: 100,
+            batch: 200,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),
         }

@@ -31,7 +31,7 @@ pub struct Config {
     pub queue: usize,
     /// Most bytes of posts that are being read or wait for their commit. Default 64 MiB.
     pub queue_bytes: usize,
-    /// How many commits are under way at once. Default 2.
+    /// How many commits are under way at once. Default 1: more make smaller batches, which cost the database more.
     pub committers: usize,
     /// How many bad requests of one address are looked at in a minute; further ones are answered 429. Default 30.
     pub bad_requests: u32,
@@ -65,7 +65,7 @@ impl Default for Config {
             connections: 2048,
             queue: 4096,
             queue_bytes: 64 * 1024 * 1024,
-            committers: 2,
+            committers: 1,
             bad_requests: 30,
             keep_bodies: Duration::from_hours(7 * 24),
             upload_key: None,
