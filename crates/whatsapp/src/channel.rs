@@ -63,11 +63,16 @@ impl Channel {
     /// the outcome unknown.
     pub async fn send(&self, outgoing: &Outgoing<'_>) -> Answer {
         let began = Instant::now();
-        let (http_status, verdict) = match self.adapter().body(&self.route, outgoing) {
+        let (http_status, verdict) = match self.body(outgoing) {
             Ok(body) => self.post(outgoing.message, body).await,
             Err(refusal) => (None, unsendable(outgoing.message, refusal)),
         };
         Answer { verdict, http_status, latency: began.elapsed() }
+    }
+
+    /// The body of the request; a refusal for a message that the provider cannot send.
+    pub fn body(&self, outgoing: &Outgoing<'_>) -> Result<Vec<u8>, Refusal> {
+        self.adapter().body(&self.route, outgoing)
     }
 
     async fn post(&self, message: &Message, body: Vec<u8>) -> (Option<u16>, Verdict) {
@@ -83,7 +88,7 @@ impl Channel {
     /// The request as text, for a person's eyes: the key is masked, number and texts of the recipient are not. A
     /// refusal for a message that the provider cannot send.
     pub fn dry_run(&self, outgoing: &Outgoing<'_>) -> Result<String, Refusal> {
-        let body = self.adapter().body(&self.route, outgoing)?;
+        let body = self.body(outgoing)?;
         let mut url = self.route.url(outgoing.message).clone();
         // All that ever stands in a query is a key.
         let query = url.query_pairs().map(|(name, _)| format!("{name}={MASK}")).collect::<Vec<_>>().join("&");
