@@ -11,7 +11,7 @@ pub struct Config {
     /// How long a producer that died keeps its senders from the others. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// Pause between two rounds while something is published. Default 20 ms.
+    /// Pause between two rounds while something is published. Default 5 ms.
     #[serde(with = "humantime_serde")]
     pub busy_pause: Duration,
     /// Pause between two rounds while there is nothing to publish. Default 200 ms.
@@ -31,7 +31,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(10),
-            busy_pause: Duration::from_millis(20),
+            busy_pause: Duration::from_millis(5),
             idle_pause: Duration::from_millis(200),
             stalled_after: Duration::from_secs(15),
             probe_pauses: [1, 5, 15].map(|minutes| Duration::from_mins(minutes).into()).to_vec(),
