@@ -166,9 +166,7 @@ impl Role {
 
     /// The end of its log.
     pub(crate) fn last_words(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines.get(lines.len().saturating_sub(5)..).unwrap_or_default().join("\n")
+        last_lines(&self.log, 5)
     }
 
     /// Kills it as `kill -9` does.
@@ -186,4 +184,11 @@ impl Role {
         anyhow::ensure!(status.success(), "{} ended with {status}:\n{}", self.name, self.last_words());
         Ok(())
     }
+}
+
+/// The end of a log.
+pub(crate) fn last_lines(log: &Path, most: usize) -> String {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines.get(lines.len().saturating_sub(most)..).unwrap_or_default().join("\n")
 }

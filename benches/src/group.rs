@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+use crate::flowcast::last_lines;
 use crate::usage;
 
 /// What a group may take to end in good order.
@@ -56,9 +57,7 @@ impl Group {
 
     /// The end of its log.
     pub(crate) fn last_words(&self) -> String {
-        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = log.lines().collect();
-        lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")
+        last_lines(&self.log, 12)
     }
 
     /// Kills all of it at once, as `kill -9` does.

@@ -56,8 +56,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     let mut stand = Stand::start(services, flowcast, consumers).await?;
     let id = stand.campaign().await?;
-    let list = stand.list(list::MEASURED..list::MEASURED + recipients)?.display().to_string();
-    flowcast.run(&["campaign", "import", &id.to_string(), &list], &stand.surroundings, drop).await?;
+    let list = stand.list(list::MEASURED..list::MEASURED + recipients)?;
+    stand.import(flowcast, id, &list).await?;
     stand.store.set_rate(stand.sender, Some(RATE.parse()?)).await?;
     let (reads, reading) = watch::channel(false);
     let reader = tokio::spawn(read(stand.scope.database_url().to_owned(), id, reading));

@@ -5,7 +5,7 @@ use url::form_urlencoded;
 
 /// The name of a list that was given none.
 const UNNAMED: &str = "upload";
-/// The longest name that is kept.
+/// The longest name that is kept, in bytes; file systems take 255.
 const LONGEST_NAME: usize = 200;
 
 /// The options of `campaign import`, by the same names.
@@ -56,7 +56,8 @@ impl UploadQuery {
 /// The last part of a path, without anything that a file system or a terminal would take amiss.
 fn file_name(written: &str) -> String {
     let last = written.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
+    clean.truncate(clean.floor_char_boundary(LONGEST_NAME));
     if clean.chars().all(|c| c == '.' || c.is_whitespace()) { UNNAMED.into() } else { clean }
 }
 
@@ -97,5 +98,6 @@ mod tests {
             assert_eq!(file_name(written), name);
         }
         assert_eq!(file_name(&"x".repeat(1000)).len(), 200);
+        assert_eq!(file_name(&"€".repeat(1000)).len(), 198);
     }
 }

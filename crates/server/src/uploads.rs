@@ -69,7 +69,7 @@ async fn take_in(
 ) -> Response {
     let (head, body) = request.into_parts();
     let address = address::of(peer.ip(), &head.headers, &uploads.config.trusted_proxies);
-    let wants_list = head.headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes() == b"text/csv");
+    let wants_list = wants_list(&head.headers);
     let taken = async {
         uploads.check_key(address, &head.headers)?;
         let query = UploadQuery::parse(head.uri.query().unwrap_or_default())
@@ -125,7 +125,7 @@ impl Uploads {
         let spooled = tokio::time::timeout(self.config.upload_timeout, self.spool(body, &path)).await;
         spooled
             .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the list did not arrive in time".to_owned()))??;
-        let errors = wants_list.then(|| folder.path().join("flowcast-errors.csv"));
+        let errors = wants_list.then(|| folder.path().join("errors.csv"));
         let options = ImportOptions {
             default_country: query.default_country,
             number_column: query.number_column,
@@ -181,6 +181,12 @@ impl Uploads {
     }
 }
 
+/// Whether the list is to be given back, and not only its counts.
+fn wants_list(headers: &HeaderMap) -> bool {
+    let kinds = headers.get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok()).unwrap_or_default();
+    kinds.split([',', ';']).any(|kind| kind.trim().eq_ignore_ascii_case("text/csv"))
+}
+
 /// The list with its errors, and the counts in a header.
 async fn with_errors(answer: &Answer, errors: &FilePath) -> Result<Response, Refusal> {
     let file = tokio::fs::File::open(errors).await.map_err(|error| no_file(&error))?;
@@ -196,6 +202,12 @@ fn refused_by_list(error: producer::Error) -> Refusal {
         producer::Error::Store(error) => refused_by_store(error),
         producer::Error::BadList(says) => {
             (StatusCode::UNPROCESSABLE_ENTITY, format!("{says}; nothing was imported"))
+        }
+        producer::Error::NotGivenBack { source, .. } => {
+            no_file(&source);
+            let says =
+                "the list was imported, but cannot be given back; the reasons are in report.import_rejection";
+            (StatusCode::INSUFFICIENT_STORAGE, says.into())
         }
         other => broken(other),
     }
