@@ -171,7 +171,7 @@ end $$;
 select create_receipt_partitions(id) from campaign;
 
 -- Makes the partitions of the coming days, and drops those of bodies older than so many days. One at a time.
-create function keep_webhook_days(days integer) returns void language plpgsql as $$
+create function keep_webhook_days(days integer) returns void language plpgsql set client_min_messages = warning as $$
 declare
     today date := (clock_timestamp() at time zone 'utc')::date;
     old record;
