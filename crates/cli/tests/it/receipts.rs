@@ -321,7 +321,8 @@ async fn what_holds_for_everybody_closes_its_gate_unless_it_is_old() {
     // One committer does what follows from a post before it takes the next one in.
     let (world, receiving, key) = of_meta("back_stops", 2, &[("FLOWCAST_SERVER_COMMITTERS", "1")]).await;
     world.ok(&["campaign", "start", "1"]).await;
-    let now = world.count("select extract(epoch from now())::bigint").await;
+    // Providers write whole seconds, those that have passed.
+    let now = world.count("select floor(extract(epoch from now()))::bigint").await;
     let unpaid = |at: i64| {
         let reference = key.seal(CampaignId(1), Seq(1)).to_string();
         let status = json!({"id": "wamid.1", "status": "failed", "timestamp": at.to_string(),
