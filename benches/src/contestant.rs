@@ -20,6 +20,8 @@ const INSTALLED: [&str; 3] = [".venv/bin/celery", "node/node_modules", "apalis/t
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Contestant {
     Flowcast,
+    /// The same, with its producer publishing the messages while they are sent.
+    FlowcastFed,
     Prototype,
     Apalis,
     Node,
@@ -33,6 +35,7 @@ impl Contestant {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Flowcast => "Flowcast",
+            Self::FlowcastFed => "Flowcast, feeding meanwhile",
             Self::Prototype => "batch prototype",
             Self::Apalis => "apalis",
             Self::Node => "Node",
@@ -45,7 +48,7 @@ impl Contestant {
     /// How many jobs it gets, so that each works for some seconds.
     pub(crate) const fn jobs(self) -> u32 {
         match self {
-            Self::Flowcast | Self::Prototype => 60_000,
+            Self::Flowcast | Self::FlowcastFed | Self::Prototype => 60_000,
             Self::Apalis | Self::Node => 20_000,
             Self::AioPika => 10_000,
             Self::Dramatiq => 5_000,
@@ -56,7 +59,12 @@ impl Contestant {
     /// How its messages look.
     pub(crate) const fn envelope(self) -> Envelope {
         match self {
-            Self::Flowcast | Self::Prototype | Self::Apalis | Self::Node | Self::AioPika => Envelope::Plain,
+            Self::Flowcast
+            | Self::FlowcastFed
+            | Self::Prototype
+            | Self::Apalis
+            | Self::Node
+            | Self::AioPika => Envelope::Plain,
             Self::Dramatiq => Envelope::Dramatiq,
             Self::Celery => Envelope::Celery,
         }
@@ -65,20 +73,25 @@ impl Contestant {
     /// What becomes of a claim whose worker died, as its code says.
     pub(crate) const fn promise(self) -> &'static str {
         match self {
-            Self::Flowcast => "never sent again: unknown",
+            own if own.is_own() => "never sent again: unknown",
             _ => "sent again",
         }
     }
 
     /// Whether it has to be installed.
     pub(crate) const fn is_peer(self) -> bool {
-        !matches!(self, Self::Flowcast | Self::Prototype)
+        !matches!(self, Self::Prototype) && !self.is_own()
+    }
+
+    /// Whether it is Flowcast itself.
+    pub(crate) const fn is_own(self) -> bool {
+        matches!(self, Self::Flowcast | Self::FlowcastFed)
     }
 
     /// What starts it; Flowcast has roles instead.
     pub(crate) fn command(self) -> anyhow::Result<Command> {
         let folder = match self {
-            Self::Flowcast | Self::Prototype => {
+            Self::Flowcast | Self::FlowcastFed | Self::Prototype => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.env(prototype::CHILD, "1");
                 return Ok(command);

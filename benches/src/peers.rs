@@ -39,7 +39,7 @@ pub(crate) async fn run(
             let jobs = contestant.jobs().min(most);
             line(format!("\nrun {run} of {runs}: {}, {} jobs", contestant.name(), number(jobs.into())));
             let timed = match contestant {
-                Contestant::Flowcast => Box::pin(own_pass::timed(measured, jobs)).await,
+                own if own.is_own() => Box::pin(own_pass::timed(measured, *own, jobs)).await,
                 peer => Box::pin(peer_pass::timed(measured, *peer, jobs)).await,
             };
             match timed {
@@ -49,7 +49,7 @@ pub(crate) async fn run(
             }
             if run == 1 {
                 let killed = match contestant {
-                    Contestant::Flowcast => Box::pin(own_pass::killed(measured, jobs)).await?,
+                    own if own.is_own() => Box::pin(own_pass::killed(measured, *own, jobs)).await?,
                     peer => Box::pin(peer_pass::killed(measured, *peer, jobs)).await?,
                 };
                 promises.push(add_killed(figures, *contestant, killed));

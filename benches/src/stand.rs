@@ -112,10 +112,10 @@ impl Stand {
     /// Starts a producer and the consumers on this stand, and sends a first campaign through them.
     pub(crate) async fn with_roles(self, flowcast: &Flowcast, consumers: u32) -> anyhow::Result<Self> {
         let mut stand = self;
-        stand.producer = Some(flowcast.start("producer", &["producer"], &stand.surroundings)?);
-        stand.consumers = (1..=consumers)
-            .map(|n| flowcast.start(format!("consumer {n}"), &["consumer"], &stand.surroundings))
-            .collect::<anyhow::Result<_>>()?;
+        stand.add_producer(flowcast)?;
+        for _ in 0..consumers {
+            stand.add_consumer(flowcast)?;
+        }
         let id = stand.campaign().await?;
         let list = stand.list(0..WARM_UP)?;
         stand.import(flowcast, id, &list).await?;
@@ -138,6 +138,12 @@ impl Stand {
     pub(crate) async fn kill_consumer(&mut self) -> anyhow::Result<()> {
         let consumer = self.consumers.pop().context("no consumer is there")?;
         consumer.kill().await
+    }
+
+    /// Starts the producer.
+    pub(crate) fn add_producer(&mut self, flowcast: &Flowcast) -> anyhow::Result<()> {
+        self.producer = Some(flowcast.start("producer", &["producer"], &self.surroundings)?);
+        Ok(())
     }
 
     /// Starts one more consumer.
