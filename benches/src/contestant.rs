@@ -48,7 +48,7 @@ impl Contestant {
     /// How many jobs it gets, so that each works for some seconds.
     pub(crate) const fn jobs(self) -> u32 {
         match self {
-            Self::Flowcast | Self::FlowcastFed | Self::Prototype => 60_000,
+            Self::Flowcast | Self::FlowcastFed | Self::Prototype => 120_000,
             Self::Apalis | Self::Node => 20_000,
             Self::AioPika => 10_000,
             Self::Dramatiq => 5_000,

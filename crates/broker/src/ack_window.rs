@@ -1,8 +1,9 @@
 //! Which deliveries of a channel to acknowledge, and how: a pure bookkeeper of delivery tags.
 //!
 //! Deliveries finish out of order. Acknowledging the longest finished beginning with one `multiple` frame is
-//! about twice as fast as one by one, but one slow delivery must not hold back the others, so what has waited
-//! [`PATIENCE`] behind it is acknowledged singly. Time is an argument.
+//! about twice as fast as one by one, but one slow delivery must not hold back the others: what has waited
+//! [`PATIENCE`] behind it, or is too many by then for the prefetch to bring new ones, is acknowledged singly. Time is
+//! an argument.
 //!
 //! Invariants (held by a property test): every finished tag is settled exactly once, as it was finished, and never
 //! before; a `multiple` frame covers no unfinished and no otherwise settled tag that the broker still knows.
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use crate::Settlement;
 
 /// How long a finished delivery waits behind an unfinished one.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A frame to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +42,7 @@ enum Slot {
 }
 
 /// The delivery tags of one channel, from the first one that is not settled to the last one delivered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AckWindow {
     /// Every tag up to this one is settled.
     floor: u64,
@@ -53,9 +54,23 @@ pub(crate) struct AckWindow {
     finished: VecDeque<(Instant, u64)>,
     /// Frames for tags that were not finished as `Done`.
     refusals: Vec<Frame>,
+    /// How many finished tags may wait at once.
+    most_waiting: usize,
 }
 
 impl AckWindow {
+    /// The window of a new channel; what waits takes up a quarter of its prefetch at most.
+    pub(crate) fn new(prefetch: u16) -> Self {
+        Self {
+            floor: 0,
+            slots: VecDeque::new(),
+            open: 0,
+            finished: VecDeque::new(),
+            refusals: Vec::new(),
+            most_waiting: usize::from(prefetch / 4),
+        }
+    }
+
     /// A delivery has arrived; false, and not taken, if it is not the next one: tags come from 1 without a gap.
     #[must_use = "after a gap every tag would be taken for another"]
     pub(crate) fn deliver(&mut self, tag: u64) -> bool {
@@ -114,9 +129,12 @@ impl AckWindow {
         last.map(|tag| if count == 1 { Frame::Ack(tag) } else { Frame::AckUpTo(tag) })
     }
 
-    /// Adds what has waited long enough behind an unfinished delivery.
+    /// Adds what has waited long enough behind an unfinished delivery, and the first of those that are too many.
     fn overdue(&mut self, now: Instant, frames: &mut Vec<Frame>) {
-        while let Some((_, tag)) = self.finished.pop_front_if(|(finished, _)| *finished + PATIENCE <= now) {
+        loop {
+            let too_many = self.finished.len() > self.most_waiting;
+            let due = |(finished, _): &mut (Instant, u64)| too_many || *finished + PATIENCE <= now;
+            let Some((_, tag)) = self.finished.pop_front_if(due) else { return };
             if let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Done) {
                 *slot = Slot::Settled;
                 frames.push(Frame::Ack(tag));
@@ -136,8 +154,11 @@ mod tests {
 
     use super::*;
 
+    /// Three may wait.
+    const PREFETCH: u16 = 12;
+
     fn window(tags: u64) -> (AckWindow, Instant) {
-        let mut window = AckWindow::default();
+        let mut window = AckWindow::new(PREFETCH);
         assert!((1..=tags).all(|tag| window.deliver(tag)));
         (window, Instant::now())
     }
@@ -168,6 +189,21 @@ mod tests {
         assert_eq!(window.frames(now + PATIENCE), [Frame::AckUpTo(4)]);
         assert_eq!(window.next_due(), None);
         assert!(window.is_finished());
+    }
+
+    #[test]
+    fn those_that_wait_behind_a_straggler_leave_room_for_new_ones() {
+        let (mut window, now) = window(8);
+        for tag in [2, 4, 3] {
+            window.finish(tag, Settlement::Done, now);
+        }
+        assert_eq!(window.frames(now), []);
+        for tag in [7, 8] {
+            window.finish(tag, Settlement::Done, now);
+        }
+        assert_eq!(window.frames(now), [Frame::Ack(2), Frame::Ack(4)]);
+        window.finish(1, Settlement::Done, now);
+        assert_eq!(window.frames(now), [Frame::AckUpTo(3)]);
     }
 
     #[test]
@@ -237,7 +273,7 @@ mod tests {
         prop_oneof![
             4 => Just(Step::Deliver),
             5 => (any::<prop::sample::Index>(), settlement).prop_map(|(index, settlement)| Step::Finish(index, settlement)),
-            1 => (0_u64..80).prop_map(Step::Wait),
+            1 => (0_u64..800).prop_map(Step::Wait),
             2 => Just(Step::Send),
         ]
     }

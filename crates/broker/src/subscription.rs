@@ -79,7 +79,15 @@ impl Subscription {
         let consumer = link.within("start consuming", consume).await?;
         let consumer_tag = consumer.tag();
         let arrivals = Box::pin(consumer.ready_chunks(CHUNK));
-        Ok(Self { arrivals, consumer_tag, channel, link, window: AckWindow::default(), generation, inbox })
+        Ok(Self {
+            arrivals,
+            consumer_tag,
+            channel,
+            link,
+            window: AckWindow::new(prefetch),
+            generation,
+            inbox,
+        })
     }
 
     /// Receives and settles until told otherwise; an error means that the subscription is lost.

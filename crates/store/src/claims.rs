@@ -128,6 +128,7 @@ with before as materialized (
 ), no_longer_due as (
     delete from due d using looked_at l left join batch on true
     where d.campaign_id = :campaign and d.seq = l.seq and (batch.id is not null or l.barred is not null)
+        and exists (select from due where campaign_id = :campaign)
 )
 select {}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
@@ -151,7 +152,7 @@ fn skip_steps() -> String {
 looked_at as materialized (
     select d.seq, d.attempts, w.window_state, w.quiet_ms, coalesce(
             (select case s.reason when 'operator' then 'suppressed' else 'opted_out' end
-             from suppression s where s.msisdn = d.msisdn and (s.sender_id = $2 or s.sender_id is null) limit 1),
+             from suppression s where s.msisdn = d.msisdn and coalesce(s.sender_id, $2) = $2 limit 1),
             case when w.window_state = 'closed' and (select needs_window from before) then 'window_closed' end) as barred
     from due_now d left join lateral (
         select case when h.last_inbound_at > clock_timestamp() - {WINDOW} then 'open'

@@ -45,7 +45,7 @@ with o as (
         $8::bigint[], $9::timestamptz[], $10::int[], $11::smallint[], $12::text[])
     as o (claim_id, seq, outcome, state, given_back, reason_code, reason_text, due_in_ms, sent_at, latency_us,
         http_status, provider_message_id)
-), gone as (
+), gone as materialized (
     select state = 'cancelled' as yes from campaign where id = :campaign
 ), recorded as (
     update recipient r
