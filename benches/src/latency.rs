@@ -13,11 +13,15 @@ use crate::services::Services;
 use crate::stand::Stand;
 
 const LATENCIES_MS: [u64; 3] = [0, 50, 200];
-/// The latency at which workers are added, and how many.
+/// The latency at which workers are added, and how many. One with its defaults would fill a small machine: these have few
+/// requests under way, so that what is measured is whether they hinder each other.
 const SCALED_MS: u64 = 50;
-const WORKERS: [u32; 3] = [2, 4, 8];
-/// How long a measurement should take at least, at the most that the requests under way allow.
-const SECONDS: u32 = 5;
+const WORKERS: [u32; 4] = [1, 2, 4, 8];
+const FEW: [(&str, &str); 2] = [("FLOWCAST_CONSUMER_IN_FLIGHT", "32"), ("FLOWCAST_CONSUMER_BATCH", "16")];
+/// What one of those gets to send to; more get more.
+const FEW_RECIPIENTS: u32 = 3_000;
+/// Most recipients of one measurement: five seconds at the most that the requests under way allow.
+const MOST: u32 = 40_000;
 /// The rate that one worker has to hold at the longest latency.
 const RATE: &str = "1000/s,burst=20";
 const RATE_FOR: u32 = 10_000;
@@ -30,22 +34,22 @@ pub(crate) async fn run(
     recipients: u32,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let mut single = f64::NAN;
     for latency in LATENCIES_MS {
-        let speed = speed(measured, (1, latency), recipients, None).await?;
+        let speed = speed(measured, (1, latency), recipients.min(MOST), &[], None).await?;
         add(figures, &format!("1 worker at {latency} ms"), speed);
-        if latency == SCALED_MS {
+    }
+    if let Some(latency) = LATENCIES_MS.last() {
+        let speed = speed(measured, (1, *latency), RATE_FOR, &[], Some(RATE.parse()?)).await?;
+        add(figures, &format!("1 worker at {latency} ms and 1,000/s"), speed);
+    }
+    let mut single = f64::NAN;
+    for workers in WORKERS {
+        let speed = speed(measured, (workers, SCALED_MS), FEW_RECIPIENTS * workers, &FEW, None).await?;
+        let title = format!("workers with 32 requests under way at {SCALED_MS} ms: {workers}");
+        add(figures, &title, speed);
+        if workers == 1 {
             single = speed;
         }
-        if Some(&latency) == LATENCIES_MS.last() {
-            let speed = self::speed(measured, (1, latency), RATE_FOR, Some(RATE.parse()?)).await?;
-            add(figures, &format!("1 worker at {latency} ms and 1,000/s"), speed);
-        }
-    }
-    for workers in WORKERS {
-        let speed = speed(measured, (workers, SCALED_MS), recipients, None).await?;
-        let title = format!("{workers} workers at {SCALED_MS} ms");
-        add(figures, &title, speed);
         figures.add(title, SHARE, speed / single / f64::from(workers));
     }
     Ok(())
@@ -60,13 +64,16 @@ fn add(figures: &mut Figures, title: &str, speed: f64) {
 async fn speed(
     (services, flowcast): (&Services, &Flowcast),
     (workers, latency_ms): (u32, u64),
-    recipients: u32,
+    all: u32,
+    settings: &[(&'static str, &str)],
     rate: Option<Rate>,
 ) -> anyhow::Result<f64> {
-    let mut stand = Stand::start(services, flowcast, workers).await?;
+    let mut stand = Stand::without_roles(services, flowcast).await?;
+    let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    stand.surroundings.environment.extend(settings);
+    let mut stand = stand.with_roles(flowcast, workers).await?;
     stand.ledger.set_latency(Duration::from_millis(latency_ms)).await?;
     stand.store.set_rate(stand.sender, rate).await?;
-    let all = recipients.min(SECONDS * 8_000);
     let id = imported(&stand, flowcast, all).await?;
     stand.start_campaign(flowcast, id).await?;
     let warm = stand.ledger.wait_for(all / 10, Duration::from_mins(1)).await?;

@@ -19,26 +19,50 @@ use crate::lane::Lane;
 
 /// Meta's pair limit: one message to the same recipient in six seconds; a sender has it whoever its provider is.
 const PAIR_PAUSE: Duration = Duration::from_secs(6);
-/// After so many recipients those of long ago are forgotten.
-const PAIRS_KEPT: usize = 100_000;
 
 /// Paces the departures of one sender in this process.
 pub(crate) struct Pace {
     limiter: Mutex<Option<(Rate, Arc<DefaultDirectRateLimiter>)>>,
     pairs: DefaultKeyedRateLimiter<Msisdn>,
+    sweeps: Sweeps,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         let quota = Quota::with_period(PAIR_PAUSE).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
-        Self { limiter: Mutex::default(), pairs: RateLimiter::keyed(quota) }
+        Self {
+            limiter: Mutex::default(),
+            pairs: RateLimiter::keyed(quota),
+            sweeps: Sweeps::new(Instant::now()),
+        }
+    }
+}
+
+/// When recipients of long ago are forgotten. Looking for them goes through everybody, so it is done once in a while,
+/// whatever their number: a fast sender has more of them than any number one would choose.
+struct Sweeps {
+    next: Mutex<Instant>,
+}
+
+impl Sweeps {
+    fn new(now: Instant) -> Self {
+        Self { next: Mutex::new(now + PAIR_PAUSE) }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = now >= *next;
+        if is_due {
+            *next = now + PAIR_PAUSE;
+        }
+        is_due
     }
 }
 
 impl Pace {
     /// How long this recipient must be left alone, if somebody wrote to them moments ago.
     pub(crate) fn pair_pause(&self, recipient: Msisdn) -> Option<Duration> {
-        if self.pairs.len() > PAIRS_KEPT {
+        if self.sweeps.is_due(Instant::now()) {
             self.pairs.retain_recent();
         }
         let refused = self.pairs.check_key(&recipient).err()?;
@@ -127,5 +151,20 @@ impl Queue {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recipients_of_long_ago_are_looked_for_once_in_a_pause() {
+        let start = Instant::now();
+        let sweeps = Sweeps::new(start);
+        let asked: Vec<bool> =
+            (0..30).map(|second| sweeps.is_due(start + Duration::from_secs(second))).collect();
+        let due: Vec<usize> = (0..30).filter(|second| asked[*second]).collect();
+        assert_eq!(due, [6, 12, 18, 24]);
     }
 }
