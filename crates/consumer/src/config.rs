@@ -18,7 +18,7 @@ pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send +
 pub struct Config {
     /// The senders it works for, by name; empty means all of them.
     pub senders: Vec<String>,
-    /// Most requests under way at once for one sender. Default 400.
+    /// Most requests under way at once for one sender; what a worker that dies leaves unknown at most. Default 600.
     pub in_flight: u16,
     /// Most recipients claimed at once. Default 200.
     pub batch: u16,
@@ -34,7 +34,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
-            in_flight: 400,
+            in_flight: 600,
             batch: 200,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),

@@ -109,7 +109,8 @@ impl Worker {
                 known.insert(sender.id);
                 let broker = self.setup.broker.clone();
                 let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
-                let consumer = Consumer::start(broker, queue, prefetch(&sender), &self.shutdown);
+                let consumer =
+                    Consumer::start(broker, queue, prefetch(&sender, &self.setup.config), &self.shutdown);
                 lanes.spawn(work(parts, consumer));
             }
             Err(reason) => {
@@ -144,10 +145,12 @@ impl Worker {
     }
 }
 
-/// Two seconds of the rate, between what keeps a worker busy and what the broker handles well.
-fn prefetch(sender: &SenderRow) -> u16 {
-    let wanted = sender.rate.map_or(1000.0, |rate| (rate.per_second() * 2.0).clamp(50.0, 1000.0));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 50 and 1000")]
+/// Two seconds of the rate, at least 50 messages, and at most 1,000 or twice as many as may be under way: while one half is
+/// being sent, the other waits to be claimed in whole batches.
+fn prefetch(sender: &SenderRow, config: &Config) -> u16 {
+    let most = f64::from(config.in_flight.saturating_mul(2).max(1_000));
+    let wanted = sender.rate.map_or(most, |rate| (rate.per_second() * 2.0).clamp(50.0, most));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 50 and 65535")]
     let wanted = wanted as u16;
     wanted
 }

@@ -1,8 +1,9 @@
-//! Claiming a batch of recipients: one statement that is one transaction and one round trip.
+//! Claiming a batch of recipients: one statement, in one transaction and one round trip with the turn it takes before.
 //!
 //! It locks the rows that are still due, takes permits for exactly that many, and only then marks them as being sent.
 //! Refused means nothing was claimed. The permits come last of what can be refused, and the gate's row lock is held over
-//! the update and the commit only. Rows are locked in the order of their places, and only rows that wait are
+//! the update and the commit only. The answer is one row, with the recipients in arrays: what is the same for all of them is
+//! worked out and sent once. Rows are locked in the order of their places, and only rows that wait are
 //! locked, so a claim can block another claim or a cancellation for a moment but never deadlock with a recording.
 //!
 //! Before anything is counted, those who must not be written to become `skipped`: who is suppressed for the sender or for all, and
@@ -16,7 +17,7 @@ use campaign::{CampaignId, ClaimId, Msisdn, SenderId, Seq, Variables, Window};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{FromSql, Json, ToSql};
 use uuid::Uuid;
 
 use crate::connection::{Store, written_for};
@@ -91,6 +92,10 @@ pub struct ClaimedRow {
 /// WhatsApp's window, less the time from a claim to the departure.
 const WINDOW: &str = "interval '23 hours 59 minutes'";
 
+/// The claims of a sender's workers take turns before they look: one that waited for the gate's row would be evaluated a
+/// second time by Postgres, with all that it looks up. Nothing depends on it but time; what holds is the row's lock.
+const TURN: &str = "select pg_advisory_xact_lock(hashtextextended('claims of a sender', $1))";
+
 fn statement() -> String {
     format!(
         "
@@ -119,34 +124,38 @@ with before as materialized (
     insert into claim (campaign_id, sender_id, worker, seqs, lease_until)
     select :campaign, $2, $3, (select array_agg(seq) from allowed), clock_timestamp() + $4 * interval '1 millisecond'
     from permit returning id, claimed_at
-), claimed as (
+), marked as (
     update recipient r
-    set state = 'sending', claim_id = batch.id, attempts = r.attempts + 1, changed_at = batch.claimed_at
-    from allowed, batch
-    where r.campaign_id = :campaign and r.seq = allowed.seq
-    returning r.seq, r.msisdn, r.variables, r.attempts, allowed.window_state, allowed.quiet_ms
+    set state = case when l.barred is null then 'sending' else 'skipped' end,
+        claim_id = case when l.barred is null then batch.id else r.claim_id end,
+        attempts = r.attempts + (l.barred is null)::int, reason_code = coalesce(l.barred, r.reason_code),
+        changed_at = coalesce(batch.claimed_at, clock_timestamp())
+    from looked_at l left join batch on true
+    where r.campaign_id = :campaign and r.seq = l.seq and (l.barred is not null or batch.id is not null)
+    returning r.seq, r.msisdn, r.variables, r.attempts, l.window_state, l.quiet_ms, l.barred
 ), no_longer_due as (
-    delete from due d using looked_at l left join batch on true
-    where d.campaign_id = :campaign and d.seq = l.seq and (batch.id is not null or l.barred is not null)
-        and exists (select from due where campaign_id = :campaign)
+    delete from due d using marked m
+    where d.campaign_id = :campaign and d.seq = m.seq and exists (select from due where campaign_id = :campaign)
+), claimed as (
+    select array_agg(seq) as seqs, array_agg(msisdn) as msisdns, array_agg(variables) as variables,
+        array_agg(attempts) as attempts, array_agg(window_state) as windows, array_agg(quiet_ms) as quiet_ms
+    from marked where barred is null
 )
 select {}, before.has_room, c.epoch as campaign_epoch,
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
     (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms,
     (select n from wanted) as n_due, exists (select from looked_at where barred is not null) as has_skipped,
-    not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, r.seq, r.msisdn, r.variables,
-    r.attempts, r.window_state, r.quiet_ms
-from {REFUSAL_FROM} cross join before left join permit p on true left join batch b on true left join claimed r on true
-where g.sender_id = $2 and c.id = :campaign
-order by r.seq",
-        skip_steps(),
+    not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, claimed.*
+from {REFUSAL_FROM} cross join before cross join claimed left join permit p on true left join batch b on true
+where g.sender_id = $2 and c.id = :campaign",
+        look_steps(),
         permit_steps(),
         refusal()
     )
 }
 
-/// The steps from `due_now` to `allowed`: who must not be written to is skipped, with the reason.
-fn skip_steps() -> String {
+/// The steps from `due_now` to `allowed`: who must not be written to is `barred`, with the reason.
+fn look_steps() -> String {
     format!(
         "
 looked_at as materialized (
@@ -160,11 +169,8 @@ looked_at as materialized (
             (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms
         from conversation h where h.sender_id = $2 and h.msisdn = d.msisdn limit 1
     ) w on true
-), skipped as (
-    update recipient r set state = 'skipped', reason_code = l.barred, changed_at = clock_timestamp()
-    from looked_at l where r.campaign_id = :campaign and r.seq = l.seq and l.barred is not null
 ), allowed as (
-    select seq, attempts, window_state, quiet_ms from looked_at where barred is null"
+    select seq, attempts from looked_at where barred is null"
     )
 }
 
@@ -182,15 +188,28 @@ impl Store {
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
+        let take_turn = client.prepare_cached(TURN).await?;
+        let of_sender: [&(dyn ToSql + Sync); 1] = [&sender.0];
+        let wanted: [&(dyn ToSql + Sync); 4] = [&seqs, &sender.0, &worker, &lease_ms];
         let asked = Instant::now();
-        let rows = client.query(&prepared, &[&seqs, &sender.0, &worker, &lease_ms]).await?;
-        let Some(first) = rows.first() else {
+        // All four are written at once and answered in this order: one round trip.
+        let (begun, in_turn, answer, committed) = tokio::join!(
+            client.batch_execute("begin"),
+            client.execute(&take_turn, &of_sender),
+            client.query_opt(&prepared, &wanted),
+            client.batch_execute("commit"),
+        );
+        begun?;
+        in_turn?;
+        let answer = answer?;
+        committed?;
+        let Some(answer) = answer else {
             // The campaign or the sender was deleted: the message is stale.
             return Ok(Claimed::Refused(Refused::NothingDue));
         };
-        match first.get::<_, Option<i64>>("claim_id") {
-            Some(id) => Ok(Claimed::Granted(self.read_claim(ClaimId(id), (first, &rows), asked)?)),
-            None => Ok(Claimed::Refused(read_refusal(first))),
+        match answer.get::<_, Option<i64>>("claim_id") {
+            Some(id) => Ok(Claimed::Granted(self.read_claim(ClaimId(id), &answer, asked)?)),
+            None => Ok(Claimed::Refused(read_refusal(&answer))),
         }
     }
 }
@@ -210,43 +229,71 @@ fn read_refusal(row: &Row) -> Refused {
 }
 
 impl Store {
-    fn read_claim(&self, id: ClaimId, (first, rows): (&Row, &[Row]), asked: Instant) -> Result<Claim, Error> {
+    fn read_claim(&self, id: ClaimId, answer: &Row, asked: Instant) -> Result<Claim, Error> {
         let until = |column| {
-            let left: Option<i64> = first.get(column);
+            let left: Option<i64> = answer.get(column);
             left.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
         };
+        let rows = read_rows(answer)?;
         Ok(Claim {
             id,
-            at: first.get::<_, Timestamp>("permitted_at").min(first.get("starts_at")),
-            slots: self.read_lease(first, u32::try_from(rows.len()).unwrap_or(u32::MAX), asked),
-            gate_epoch: first.get("epoch"),
-            is_probe: first.get("is_probe"),
-            campaign_epoch: first.get("campaign_epoch"),
+            at: answer.get::<_, Timestamp>("permitted_at").min(answer.get("starts_at")),
+            slots: self.read_lease(answer, u32::try_from(rows.len()).unwrap_or(u32::MAX), asked),
+            gate_epoch: answer.get("epoch"),
+            is_probe: answer.get("is_probe"),
+            campaign_epoch: answer.get("campaign_epoch"),
             time_left: until("time_left_ms"),
             open_for: until("open_for_ms"),
-            may_be_cut: first.get("may_be_cut"),
-            rows: rows.iter().map(read_row).collect::<Result<_, Error>>()?,
+            may_be_cut: answer.get("may_be_cut"),
+            rows,
         })
     }
 }
 
-fn read_row(row: &Row) -> Result<ClaimedRow, Error> {
-    let digits = u64::try_from(row.get::<_, i64>("msisdn")).map_err(Error::unreadable)?;
-    Ok(ClaimedRow {
-        seq: Seq(row.get("seq")),
-        msisdn: Msisdn::from_digits(digits)
-            .ok_or_else(|| Error::unreadable("a number of no E.164 length"))?,
-        variables: row.try_get::<_, Json<Variables>>("variables").map_err(Error::unreadable)?.0,
-        attempt: u16::try_from(row.get::<_, i16>("attempts")).unwrap_or(1),
-        window: match row.get("window_state") {
-            Some("open") => Window::Open,
-            Some("closed") => Window::Closed,
-            _ => Window::Unheard,
-        },
-        quiet_for: row
-            .get::<_, Option<i64>>("quiet_ms")
-            .and_then(|ms| u64::try_from(ms).ok())
-            .filter(|ms| *ms > 0)
-            .map(Duration::from_millis),
-    })
+/// The recipients of an answer, in the order of their places.
+fn read_rows(answer: &Row) -> Result<Vec<ClaimedRow>, Error> {
+    let seqs: Vec<i32> = read(answer, "seqs")?;
+    let msisdns: Vec<i64> = read(answer, "msisdns")?;
+    let variables: Vec<Json<Variables>> = read(answer, "variables")?;
+    let attempts: Vec<i16> = read(answer, "attempts")?;
+    let windows: Vec<Option<&str>> = read(answer, "windows")?;
+    let pauses: Vec<Option<i64>> = read(answer, "quiet_ms")?;
+    let people = seqs.into_iter().zip(msisdns).zip(variables);
+    let circumstances = attempts.into_iter().zip(windows).zip(pauses);
+    let mut rows = people
+        .zip(circumstances)
+        .map(|(((seq, msisdn), Json(variables)), ((attempt, window), quiet_ms))| {
+            Ok(ClaimedRow {
+                seq: Seq(seq),
+                msisdn: read_msisdn(msisdn)?,
+                variables,
+                attempt: u16::try_from(attempt).unwrap_or(1),
+                window: read_window(window),
+                quiet_for: read_pause(quiet_ms),
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    rows.sort_unstable_by_key(|row| row.seq);
+    Ok(rows)
+}
+
+fn read<'a, T: FromSql<'a>>(answer: &'a Row, column: &str) -> Result<T, Error> {
+    answer.try_get(column).map_err(Error::unreadable)
+}
+
+fn read_msisdn(digits: i64) -> Result<Msisdn, Error> {
+    let digits = u64::try_from(digits).map_err(Error::unreadable)?;
+    Msisdn::from_digits(digits).ok_or_else(|| Error::unreadable("a number of no E.164 length"))
+}
+
+fn read_window(state: Option<&str>) -> Window {
+    match state {
+        Some("open") => Window::Open,
+        Some("closed") => Window::Closed,
+        _ => Window::Unheard,
+    }
+}
+
+fn read_pause(ms: Option<i64>) -> Option<Duration> {
+    ms.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0).map(Duration::from_millis)
 }

@@ -68,7 +68,8 @@ impl Store {
         Ok(Self { pool, own, clock: Arc::default() })
     }
 
-    /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()` only.
+    /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()`, or writes
+    /// their end together with their beginning.
     pub(crate) async fn client(&self) -> Result<Object, Error> {
         let client = self.pool.get().await?;
         if client.statement_cache.size() > MOST_PREPARED {

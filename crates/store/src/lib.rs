@@ -20,6 +20,7 @@ mod erasures;
 mod error;
 mod exports;
 mod feed;
+mod finals;
 mod holds;
 mod hours;
 mod imports;

@@ -4,6 +4,8 @@
 //! somebody else settled meanwhile; its request is still on record, as late. One thing it may still say of a recipient
 //! that was to be sent to again and is not claimed yet: that the provider took it after all.
 //!
+//! Batches whose outcomes are all final take a shorter way (`finals.rs`); who is left over there comes here.
+//!
 //! The receipts of 1msg name a message by the provider's id only, so there that id is noted too (`sent_message`).
 
 use std::time::Duration;
@@ -14,6 +16,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::connection::{Store, written_for};
 use crate::error::Error;
+use crate::finals::Finals;
 
 /// What became of one claimed recipient.
 #[derive(Clone, Debug)]
@@ -37,6 +40,18 @@ pub struct Recorded {
     pub latency: Duration,
     /// The answer's status, if there was an answer.
     pub http_status: Option<u16>,
+}
+
+impl Recorded {
+    /// The latency as it is stored.
+    pub(crate) fn latency_us(&self) -> i32 {
+        i32::try_from(self.latency.as_micros()).unwrap_or(i32::MAX)
+    }
+
+    /// The status as it is stored.
+    pub(crate) fn status(&self) -> Option<i16> {
+        self.http_status.and_then(|status| i16::try_from(status).ok())
+    }
 }
 
 const STATEMENT: &str = "
@@ -126,11 +141,28 @@ impl Store {
         outcomes: &[RecordedOutcome],
         closed: &[ClaimId],
     ) -> Result<u64, Error> {
+        let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
+        let Some(finals) = Finals::of(outcomes) else {
+            return self.record_any((sender, campaign), outcomes, &closed).await;
+        };
+        let recorded = self.record_finals((sender, campaign), &finals, &closed).await?;
+        if usize::try_from(recorded) == Ok(outcomes.len()) {
+            return Ok(recorded);
+        }
+        Ok(recorded + self.record_any((sender, campaign), outcomes, &closed).await?)
+    }
+
+    /// Whatever they are; what is recorded already stays as it is.
+    async fn record_any(
+        &self,
+        (sender, campaign): (SenderId, CampaignId),
+        outcomes: &[RecordedOutcome],
+        closed: &[i64],
+    ) -> Result<u64, Error> {
         let mut columns = Columns::default();
         for outcome in outcomes {
             columns.push(outcome);
         }
-        let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, STATEMENT)).await?;
         let parameters: [&(dyn ToSql + Sync); 14] = [
@@ -207,10 +239,8 @@ impl<'a> Columns<'a> {
         self.due_in_ms
             .push(meaning.due_in.map(|due_in| i64::try_from(due_in.as_millis()).unwrap_or(i64::MAX)));
         self.sent_at.push(request.map(|request| request.sent_at));
-        self.latency_us
-            .push(request.map(|request| i32::try_from(request.latency.as_micros()).unwrap_or(i32::MAX)));
-        self.http_status
-            .push(request.and_then(|request| request.http_status.and_then(|s| i16::try_from(s).ok())));
+        self.latency_us.push(request.map(Recorded::latency_us));
+        self.http_status.push(request.and_then(Recorded::status));
         self.provider_message_id.push(meaning.provider_message_id);
     }
 }

@@ -58,6 +58,23 @@ async fn what_a_dead_worker_held_becomes_unknown_until_its_own_answer_comes() {
 }
 
 #[tokio::test]
+async fn final_outcomes_of_a_claim_that_is_unknown_in_part_are_all_recorded_once() {
+    let world = World::new("record_in_part", None).await;
+    let campaign = world.campaign(3).await;
+    let claim = world.granted(campaign, 1..=3).await;
+    let unknown = "
+        with unknown as (update recipient set state = 'unknown' where seq = 2 returning campaign_id, seq)
+        insert into unsettled (campaign_id, seq) select * from unknown";
+    world.look.execute(unknown, &[]).await.unwrap();
+    assert_eq!(world.record(campaign, &claim, &accepted()).await, 3);
+    assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 3);
+    assert_eq!(world.count("select count(*) from attempt where not late").await, 3);
+    assert_eq!(world.count("select count(*) from attempt").await, 3);
+    assert_eq!(world.count("select count(*) from unsettled").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_campaign_keeps_nobody_waiting() {
     let world = World::new("record_cancel", None).await;
     let campaign = world.campaign(20).await;
