@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use broker::{Consumer, Topology};
-use campaign::SenderId;
+use campaign::{Rate, SenderId};
 use store::{SenderRow, Store};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -109,8 +109,8 @@ impl Worker {
                 known.insert(sender.id);
                 let broker = self.setup.broker.clone();
                 let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
-                let consumer =
-                    Consumer::start(broker, queue, prefetch(&sender, &self.setup.config), &self.shutdown);
+                let ahead = prefetch(sender.rate, self.setup.config.in_flight);
+                let consumer = Consumer::start(broker, queue, ahead, &self.shutdown);
                 lanes.spawn(work(parts, consumer));
             }
             Err(reason) => {
@@ -147,10 +147,26 @@ impl Worker {
 
 /// Two seconds of the rate, at least 50 messages, and at most 1,000 or twice as many as may be under way: while one half is
 /// being sent, the other waits to be claimed in whole batches.
-fn prefetch(sender: &SenderRow, config: &Config) -> u16 {
-    let most = f64::from(config.in_flight.saturating_mul(2).max(1_000));
-    let wanted = sender.rate.map_or(most, |rate| (rate.per_second() * 2.0).clamp(50.0, most));
+fn prefetch(rate: Option<Rate>, in_flight: u16) -> u16 {
+    let most = f64::from(in_flight.saturating_mul(2).max(1_000));
+    let wanted = rate.map_or(most, |rate| (rate.per_second() * 2.0).clamp(50.0, most));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 50 and 65535")]
     let wanted = wanted as u16;
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_is_read_ahead_for_two_seconds_and_for_whole_batches_at_most() {
+        let ahead = |rate: &str, in_flight| prefetch(Some(rate.parse().unwrap()), in_flight);
+        assert_eq!(ahead("20/s", 600), 50);
+        assert_eq!(ahead("80/s", 600), 160);
+        assert_eq!(ahead("5000/s", 600), 1_200);
+        assert_eq!(prefetch(None, 600), 1_200);
+        assert_eq!(prefetch(None, 30), 1_000);
+        assert_eq!(prefetch(None, u16::MAX), u16::MAX);
+    }
 }
