@@ -1,15 +1,14 @@
 //! Recording outcomes that end a recipient's way, accepted or failed: what nearly all are.
 //!
-//! The statement of `outcomes.rs` without what only the others need, which costs Postgres a fifth less. It records over
-//! those alone who are still being sent to by that claim; whoever the lease has left unknown meanwhile, or was settled by
-//! somebody else, is left to the statement that knows of them.
+//! The statement of `outcomes.rs` without what only the others need: less work for Postgres (docs/BENCHMARKS.md). It
+//! records over those alone who are still being sent to by that claim; whoever the lease has left unknown meanwhile, or
+//! was settled by somebody else, is left to the statement that knows of them.
 
-use campaign::{CampaignId, Outcome, Reason, SenderId};
-use jiff::Timestamp;
+use campaign::{CampaignId, Outcome, SenderId};
 
 use crate::connection::{Store, written_for};
 use crate::error::Error;
-use crate::outcomes::{Recorded, RecordedOutcome};
+use crate::outcomes::{Columns, RecordedOutcome};
 
 const STATEMENT: &str = "
 with o as (
@@ -37,55 +36,18 @@ with o as (
 )
 select count(*) from recorded";
 
-/// Final outcomes with their requests, a column each.
-#[derive(Default)]
-pub(crate) struct Finals<'a> {
-    claim_id: Vec<i64>,
-    seq: Vec<i32>,
-    outcome: Vec<&'static str>,
-    reason_code: Vec<Option<&'a str>>,
-    reason_text: Vec<Option<&'a str>>,
-    sent_at: Vec<Timestamp>,
-    latency_us: Vec<i32>,
-    http_status: Vec<Option<i16>>,
-    provider_message_id: Vec<Option<&'a str>>,
-}
-
-impl<'a> Finals<'a> {
-    /// These outcomes, if all of them are final and belong to a request.
-    pub(crate) fn of(outcomes: &'a [RecordedOutcome]) -> Option<Self> {
-        let mut finals = Self::default();
-        for recorded in outcomes {
-            let (outcome, message_id, reason): (_, _, Option<&Reason>) = match &recorded.outcome {
-                Outcome::Accepted { provider_message_id } => ("accepted", Some(&**provider_message_id), None),
-                Outcome::Failed { reason } => ("failed", None, Some(reason)),
-                _ => return None,
-            };
-            let request = recorded.request.as_ref()?;
-            finals.claim_id.push(recorded.claim.0);
-            finals.seq.push(recorded.seq.0);
-            finals.outcome.push(outcome);
-            finals.reason_code.push(reason.map(|reason| reason.code.as_ref()));
-            finals.reason_text.push(reason.map(|reason| reason.text.as_ref()));
-            finals.push_request(request);
-            finals.provider_message_id.push(message_id);
-        }
-        Some(finals)
-    }
-
-    fn push_request(&mut self, request: &Recorded) {
-        self.sent_at.push(request.sent_at);
-        self.latency_us.push(request.latency_us());
-        self.http_status.push(request.status());
-    }
+/// Whether all of these are final and belong to a request.
+pub(crate) fn are_final(outcomes: &[RecordedOutcome]) -> bool {
+    let is_final = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. } | Outcome::Failed { .. });
+    outcomes.iter().all(|recorded| recorded.request.is_some() && is_final(&recorded.outcome))
 }
 
 impl Store {
-    /// Records these and closes these claims. Returns how many it recorded: the others need another look.
+    /// Records these, which are final, and closes these claims. Returns how many it recorded: the others need another look.
     pub(crate) async fn record_finals(
         &self,
         (sender, campaign): (SenderId, CampaignId),
-        finals: &Finals<'_>,
+        finals: &Columns<'_>,
         closed: &[i64],
     ) -> Result<u64, Error> {
         let client = self.client().await?;

@@ -16,7 +16,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::connection::{Store, written_for};
 use crate::error::Error;
-use crate::finals::Finals;
+use crate::finals::are_final;
 
 /// What became of one claimed recipient.
 #[derive(Clone, Debug)]
@@ -40,18 +40,6 @@ pub struct Recorded {
     pub latency: Duration,
     /// The answer's status, if there was an answer.
     pub http_status: Option<u16>,
-}
-
-impl Recorded {
-    /// The latency as it is stored.
-    pub(crate) fn latency_us(&self) -> i32 {
-        i32::try_from(self.latency.as_micros()).unwrap_or(i32::MAX)
-    }
-
-    /// The status as it is stored.
-    pub(crate) fn status(&self) -> Option<i16> {
-        self.http_status.and_then(|status| i16::try_from(status).ok())
-    }
 }
 
 const STATEMENT: &str = "
@@ -115,19 +103,19 @@ select count(*) from recorded";
 
 /// The outcomes of one call, a column each.
 #[derive(Default)]
-struct Columns<'a> {
-    claim_id: Vec<i64>,
-    seq: Vec<i32>,
-    outcome: Vec<&'static str>,
+pub(crate) struct Columns<'a> {
+    pub(crate) claim_id: Vec<i64>,
+    pub(crate) seq: Vec<i32>,
+    pub(crate) outcome: Vec<&'static str>,
     state: Vec<&'static str>,
     given_back: Vec<bool>,
-    reason_code: Vec<Option<&'a str>>,
-    reason_text: Vec<Option<&'a str>>,
+    pub(crate) reason_code: Vec<Option<&'a str>>,
+    pub(crate) reason_text: Vec<Option<&'a str>>,
     due_in_ms: Vec<Option<i64>>,
-    sent_at: Vec<Option<Timestamp>>,
-    latency_us: Vec<Option<i32>>,
-    http_status: Vec<Option<i16>>,
-    provider_message_id: Vec<Option<&'a str>>,
+    pub(crate) sent_at: Vec<Option<Timestamp>>,
+    pub(crate) latency_us: Vec<Option<i32>>,
+    pub(crate) http_status: Vec<Option<i16>>,
+    pub(crate) provider_message_id: Vec<Option<&'a str>>,
 }
 
 impl Store {
@@ -142,27 +130,24 @@ impl Store {
         closed: &[ClaimId],
     ) -> Result<u64, Error> {
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
-        let Some(finals) = Finals::of(outcomes) else {
-            return self.record_any((sender, campaign), outcomes, &closed).await;
-        };
-        let recorded = self.record_finals((sender, campaign), &finals, &closed).await?;
+        let columns = Columns::of(outcomes);
+        if !are_final(outcomes) {
+            return self.record_any((sender, campaign), &columns, &closed).await;
+        }
+        let recorded = self.record_finals((sender, campaign), &columns, &closed).await?;
         if usize::try_from(recorded) == Ok(outcomes.len()) {
             return Ok(recorded);
         }
-        Ok(recorded + self.record_any((sender, campaign), outcomes, &closed).await?)
+        Ok(recorded + self.record_any((sender, campaign), &columns, &closed).await?)
     }
 
     /// Whatever they are; what is recorded already stays as it is.
     async fn record_any(
         &self,
         (sender, campaign): (SenderId, CampaignId),
-        outcomes: &[RecordedOutcome],
+        columns: &Columns<'_>,
         closed: &[i64],
     ) -> Result<u64, Error> {
-        let mut columns = Columns::default();
-        for outcome in outcomes {
-            columns.push(outcome);
-        }
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, STATEMENT)).await?;
         let parameters: [&(dyn ToSql + Sync); 14] = [
@@ -226,6 +211,14 @@ fn meaning(outcome: &Outcome) -> Meaning<'_> {
 }
 
 impl<'a> Columns<'a> {
+    fn of(outcomes: &'a [RecordedOutcome]) -> Self {
+        let mut columns = Self::default();
+        for outcome in outcomes {
+            columns.push(outcome);
+        }
+        columns
+    }
+
     fn push(&mut self, recorded: &'a RecordedOutcome) {
         let meaning = meaning(&recorded.outcome);
         let request = recorded.request.as_ref();
@@ -239,8 +232,10 @@ impl<'a> Columns<'a> {
         self.due_in_ms
             .push(meaning.due_in.map(|due_in| i64::try_from(due_in.as_millis()).unwrap_or(i64::MAX)));
         self.sent_at.push(request.map(|request| request.sent_at));
-        self.latency_us.push(request.map(Recorded::latency_us));
-        self.http_status.push(request.and_then(Recorded::status));
+        self.latency_us
+            .push(request.map(|request| i32::try_from(request.latency.as_micros()).unwrap_or(i32::MAX)));
+        self.http_status
+            .push(request.and_then(|request| request.http_status.and_then(|s| i16::try_from(s).ok())));
         self.provider_message_id.push(meaning.provider_message_id);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Duration;
 
 use crate::audit::Audit;
 use crate::receiving::{Receiving, all_told, request, signature};
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 const HTTP: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n";
 const FLOW: &str = "name = \"t\"\nsender = \"ke-main\"\n[flow]\nbody = \"Hi {{ first_name }}\"\ncta = \"Open\"\nflow_id = \"1\"\nscreen = \"W\"\n[policy]\nassume_window = \"open\"\n";
@@ -201,12 +201,12 @@ async fn at_overload_the_answer_is_503_and_nothing_accepted_is_lost() {
     });
     let refused = async {
         let enough = "select n >= 300 from webhook_count where kind = 'overload'";
-        loop {
-            match world.look.query_opt(enough, &[]).await.unwrap() {
-                Some(row) if row.get(0) => break,
-                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        let are_enough = async {
+            while !world.look.query_opt(enough, &[]).await.unwrap().is_some_and(|row| row.get(0)) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-        }
+        };
+        tokio::time::timeout(PATIENCE, are_enough).await.expect("fewer than 300 were refused");
         world.look.batch_execute("commit").await.unwrap();
     };
     let (answers, ()) = tokio::join!(join_all(posts), refused);

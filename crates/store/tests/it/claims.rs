@@ -8,6 +8,9 @@ use store::{Claim, Claimed, DailyCap, Refused, StopCause};
 
 use crate::world::{LEASE, World, accepted, by_operator, reason};
 
+/// How long something may take that takes a moment.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 #[tokio::test]
 async fn a_row_is_claimed_once_however_many_ask_for_it() {
     let world = World::new("claim_once", None).await;
@@ -23,6 +26,31 @@ async fn a_row_is_claimed_once_however_many_ask_for_it() {
     assert_eq!(claimed.len(), 400);
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>().len(), 400);
     assert_eq!(world.refused(campaign, 1..=400).await, Refused::NothingDue);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn claims_of_a_sender_take_turns_before_they_look() {
+    let world = World::new("turns", None).await;
+    let campaign = world.campaign(1).await;
+    let turn = "begin; select pg_advisory_xact_lock(hashtextextended('claims of a sender', id)) from sender";
+    world.look.batch_execute(turn).await.unwrap();
+    let let_it = async {
+        let waits = "
+            select count(*) from pg_locks l join pg_database d on d.oid = l.database
+            where d.datname = current_database() and l.locktype = 'advisory' and not l.granted";
+        let waiting = async {
+            while world.count(waits).await == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("no claim waits for its turn");
+        // What happens while it waits is seen: it looks afterwards.
+        world.look.execute("update sender_gate set is_open = false", &[]).await.unwrap();
+        world.look.batch_execute("commit").await.unwrap();
+    };
+    let (refused, ()) = tokio::join!(world.refused(campaign, 1..=1), let_it);
+    assert_eq!(refused, Refused::Held);
     world.close().await;
 }
 
