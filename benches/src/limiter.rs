@@ -3,6 +3,7 @@
 //! The arrivals are stamped by the simulator as they come in; every sliding window is looked at. What comes too early in a
 //! window is above rate × window + burst; `make faults` asks the same with kills and clocks that are wrong.
 
+use std::fmt;
 use std::time::Duration;
 
 use campaign::{Provider, Rate};
@@ -29,11 +30,11 @@ pub(crate) async fn run(measured: (&Services, &Flowcast), figures: &mut Figures)
         let rate: Rate = rate.parse()?;
         for workers in WORKERS {
             let arrivals = Box::pin(arrivals(measured, workers, rate)).await?;
-            let (used, excess) = (used(&arrivals, rate), excess(&arrivals, rate));
+            let (used, fullest) = (used(&arrivals, rate), fullest(&arrivals, rate));
             let title = format!("{}/s, workers: {workers}", number(rate.per_second()));
-            line(format!("  {title}: {used:.2} % used, {excess:.2} % above in the fullest window"));
+            line(format!("  {title}: {used:.2} % used; the fullest window: {fullest}"));
             figures.add(&title, USED, used);
-            figures.add(&title, EXCESS, excess);
+            figures.add(&title, EXCESS, fullest.excess());
         }
     }
     Ok(())
@@ -65,19 +66,51 @@ fn used(arrivals: &[u64], rate: Rate) -> f64 {
     arrivals.len() as f64 / possible.max(1.0) * 100.0
 }
 
-/// The most that any window holds above rate × window + burst, in hundredths of that; none is 0.
-#[expect(clippy::cast_precision_loss, reason = "some seconds, in microseconds")]
-fn excess(arrivals: &[u64], rate: Rate) -> f64 {
+/// The window that holds the most above rate × window + burst, or comes nearest to it.
+#[derive(Clone, Copy, Debug)]
+struct Fullest {
+    window: Duration,
+    /// After the first request.
+    at: Duration,
+    held: usize,
+    allowed: f64,
+}
+
+impl Fullest {
+    /// What it holds, as a part of what it may hold.
+    #[expect(clippy::cast_precision_loss, reason = "some thousand requests")]
+    fn share(&self) -> f64 {
+        self.held as f64 / self.allowed
+    }
+
+    /// What it holds too many, in hundredths of what it may hold; none is 0.
+    fn excess(&self) -> f64 {
+        (self.share() - 1.0).max(0.0) * 100.0
+    }
+}
+
+impl fmt::Display for Fullest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { window, at, held, allowed } = self;
+        write!(f, "{held} of {allowed} in {window:?}, {:.3} s after the first", at.as_secs_f64())
+    }
+}
+
+fn fullest(arrivals: &[u64], rate: Rate) -> Fullest {
     let in_window = |window: Duration| {
         let micros = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
-        let held = arrivals
-            .iter()
-            .enumerate()
-            .map(|(index, from)| arrivals.partition_point(|at| *at < from.saturating_add(micros)) - index);
+        let held = arrivals.iter().enumerate().map(|(index, from)| {
+            (arrivals.partition_point(|at| *at < from.saturating_add(micros)) - index, index)
+        });
+        let (held, index) = held.max_by_key(|(held, _)| *held).unwrap_or_default();
+        let at = arrivals.get(index).map_or(0, |at| at - arrivals[0]);
         let allowed = rate.per_second() * window.as_secs_f64() + f64::from(rate.burst());
-        (held.max().unwrap_or(0) as f64 / allowed - 1.0).max(0.0) * 100.0
+        Fullest { window, at: Duration::from_micros(at), held, allowed }
     };
-    WINDOWS.into_iter().map(in_window).fold(0.0, f64::max)
+    let [first, others @ ..] = WINDOWS.map(in_window);
+    others
+        .into_iter()
+        .fold(first, |fullest, other| if other.share() > fullest.share() { other } else { fullest })
 }
 
 #[cfg(test)]
@@ -89,8 +122,12 @@ mod tests {
         let rate: Rate = "100/s".parse().unwrap();
         let steady: Vec<u64> = (0..3_000).map(|n| n * 10_000).collect();
         assert!(used(&steady, rate) > 99.0);
-        assert!(excess(&steady, rate) < 0.001);
+        assert!(fullest(&steady, rate).excess() < 0.001);
         let fast: Vec<u64> = (0..3_000).map(|n| n * 5_000).collect();
-        assert!(excess(&fast, rate) > 90.0);
+        assert!(fullest(&fast, rate).excess() > 90.0);
+        let crowded: Vec<u64> = (0..300).map(|n| n * 10_000).chain((0..15).map(|n| 3_000_000 + n)).collect();
+        let fullest = fullest(&crowded, rate);
+        assert_eq!((fullest.held, fullest.window), (24, Duration::from_millis(100)));
+        assert_eq!(fullest.at, Duration::from_millis(2_910));
     }
 }

@@ -35,10 +35,16 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use store::Store;
+use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command, RetentionCommand};
 use crate::settings::Settings;
+
+/// Allocating and freeing is a tenth of a consumer's time; this is how it is cheapest, in the least memory
+/// (docs/BENCHMARKS.md). Its settings are compiled in: `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -2,8 +2,8 @@
 //!
 //! A lease's slots keep workers apart. A request that wakes up later than its slot allows does not leave in it: it takes
 //! the next slot of its batch, and when there is none left, a new one from the database. So requests that a stall woke
-//! up together do not leave together. `governor` counts the same once more for the whole process, over all leases, and
-//! keeps the pause that WhatsApp wants between two messages to one recipient.
+//! up together do not leave together. `governor` counts the same once more for the whole process, over all leases, spaces
+//! out those that a stall made late, and keeps the pause that WhatsApp wants between two messages to one recipient.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,9 +20,12 @@ use crate::lane::Lane;
 /// Meta's pair limit: one message to the same recipient in six seconds; a sender has it whoever its provider is.
 const PAIR_PAUSE: Duration = Duration::from_secs(6);
 
+/// How long the shortest wait takes at most, as timers go by the millisecond: what comes up meanwhile may leave at once.
+const SHORTEST_WAIT: Duration = Duration::from_millis(2);
+
 /// Paces the departures of one sender in this process.
 pub(crate) struct Pace {
-    limiter: Mutex<Option<(Rate, Arc<DefaultDirectRateLimiter>)>>,
+    limits: Mutex<Option<Arc<Limits>>>,
     pairs: DefaultKeyedRateLimiter<Msisdn>,
     sweeps: Sweeps,
 }
@@ -31,7 +34,7 @@ impl Default for Pace {
     fn default() -> Self {
         let quota = Quota::with_period(PAIR_PAUSE).unwrap_or(Quota::per_minute(NonZeroU32::MIN));
         Self {
-            limiter: Mutex::default(),
+            limits: Mutex::default(),
             pairs: RateLimiter::keyed(quota),
             sweeps: Sweeps::new(Instant::now()),
         }
@@ -71,26 +74,56 @@ impl Pace {
 
     /// How long to wait because too many left this process just now; `None` takes a permit.
     fn too_many(&self, rate: Option<Rate>) -> Option<Duration> {
-        let refused = self.limiter(rate?)?.check().err()?;
+        let limits = self.limits(rate?)?;
+        let refused = limits.spacing.check().and_then(|()| limits.rate.check()).err()?;
         Some(refused.wait_time_from(DefaultClock::default().now()))
     }
 
-    /// The limiter of this rate; a changed rate makes a new one.
-    fn limiter(&self, rate: Rate) -> Option<Arc<DefaultDirectRateLimiter>> {
-        let mut limiter = self.limiter.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, limiter)) = &*limiter
-            && *known == rate
-        {
-            return Some(Arc::clone(limiter));
+    /// The limits of this rate; a changed rate makes new ones.
+    fn limits(&self, rate: Rate) -> Option<Arc<Limits>> {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        if limits.as_ref().is_none_or(|known| known.of != rate) {
+            *limits = Limits::of(rate).map(Arc::new);
         }
-        // Two leases may meet within their lateness; more than that never leaves together.
-        let together = NonZeroU32::new(rate.permits_in(rate.lateness()).saturating_add(rate.burst()))?;
-        // The database clock and ours do not run alike; at the very same rate the slower one would fall behind for ever.
-        let quota = Quota::with_period((rate.per() / rate.permits()).mul_f64(0.98))?;
-        let made = Arc::new(RateLimiter::direct(quota.allow_burst(together)));
-        *limiter = Some((rate, Arc::clone(&made)));
-        Some(made)
+        limits.clone()
     }
+}
+
+/// What leaves this process by itself, whatever its leases say.
+struct Limits {
+    of: Rate,
+    /// See [`at_most`].
+    rate: DefaultDirectRateLimiter,
+    /// See [`spaced`].
+    spacing: DefaultDirectRateLimiter,
+}
+
+impl Limits {
+    fn of(rate: Rate) -> Option<Self> {
+        Some(Self {
+            of: rate,
+            rate: RateLimiter::direct(at_most(rate)?),
+            spacing: RateLimiter::direct(spaced(rate)?),
+        })
+    }
+}
+
+/// The rate, and what two leases may hold that meet within their lateness; more than that never leaves together.
+fn at_most(rate: Rate) -> Option<Quota> {
+    let together = NonZeroU32::new(rate.permits_in(rate.lateness()).saturating_add(rate.burst()))?;
+    // The database clock and ours do not run alike; at the very same rate the slower one would fall behind for ever.
+    Some(Quota::with_period(slot(rate).mul_f64(0.98))?.allow_burst(together))
+}
+
+/// Twice the rate. What a stall made late leaves one after the other: if it left at once and there were another stall right
+/// then, between the look at the clock and the wire, all of it would come too late.
+fn spaced(rate: Rate) -> Option<Quota> {
+    let at_once = NonZeroU32::new(rate.permits_in(SHORTEST_WAIT * 2).saturating_add(1))?;
+    Some(Quota::with_period(slot(rate) / 2)?.allow_burst(at_once))
+}
+
+fn slot(rate: Rate) -> Duration {
+    rate.per() / rate.permits()
 }
 
 /// The departures of one claim, in their order.
@@ -156,7 +189,35 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use governor::clock::FakeRelativeClock;
+
     use super::*;
+
+    #[test]
+    fn what_a_stall_made_late_is_spaced_out_at_twice_the_rate() {
+        let left_by = |rate: &str, ms: u64| {
+            let clock = FakeRelativeClock::default();
+            let limiter =
+                RateLimiter::direct_with_clock(spaced(rate.parse().unwrap()).unwrap(), clock.clone());
+            let mut left = 0;
+            for at in 0..=ms {
+                left += (0..100).filter(|_| limiter.check().is_ok()).count();
+                if at < ms {
+                    clock.advance(Duration::from_millis(1));
+                }
+            }
+            left
+        };
+        assert_eq!([left_by("1000/s,burst=20", 0), left_by("1000/s,burst=20", 10)], [5, 25]);
+        assert_eq!([left_by("80/s", 0), left_by("80/s", 12), left_by("80/s", 13)], [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_is_late_does_not_leave_together_although_the_burst_would_hold_it() {
+        let (pace, rate) = (Pace::default(), Some("20/s,burst=20".parse().unwrap()));
+        let left = (0..39).filter(|_| pace.too_many(rate).is_none()).count();
+        assert!((1..10).contains(&left), "{left}");
+    }
 
     #[test]
     fn recipients_of_long_ago_are_looked_for_once_in_a_pause() {
