@@ -5,7 +5,8 @@
 FROM rust:1-bookworm AS manifests
 WORKDIR /src
 COPY . .
-RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './.cargo/*' ! -path '*/src/lib.rs' ! -path '*/src/main.rs' -delete \
+RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './.cargo/*' \
+        ! -path '*/src/lib.rs' ! -path '*/src/main.rs' -delete \
  && find . -type d -empty -delete \
  && for source in $(find . -name '*.rs'); do echo 'fn main() {}' > $source; done
 
