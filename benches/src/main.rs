@@ -70,6 +70,9 @@ struct Args {
     /// Who is compared by the peers question
     #[arg(long, value_enum, value_delimiter = ',')]
     peers: Vec<Contestant>,
+    /// Let the peers question kill nobody; a run of Flowcast is a minute shorter then
+    #[arg(long)]
+    without_kills: bool,
     /// The flowcast to measure; without it the one of this source, built for release first
     #[arg(long, value_name = "FILE")]
     flowcast: Option<PathBuf>,
@@ -152,7 +155,8 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     let mut verdict = None;
     if args.asks(Question::Peers) {
         let contestants = (args.peers.as_slice(), args.recipients);
-        verdict = Some(peers::run((&services, &flowcast), contestants, args.runs, &mut figures).await?);
+        let passes = (args.runs, !args.without_kills);
+        verdict = Some(peers::run((&services, &flowcast), contestants, passes, &mut figures).await?);
     }
     if args.asks(Question::Memory) {
         line(format!("\nmemory over {} recipients", thousands(args.memory_recipients)));

@@ -20,11 +20,11 @@ use crate::{own_pass, peer_pass};
 /// The unit of what a kill leaves behind.
 const JOBS: &str = "jobs";
 
-/// Lets every contestant do the job `runs` times, and gives what each promises.
+/// Lets every contestant do the job `runs` times, and once with a kill, and gives what each promises.
 pub(crate) async fn run(
     measured: (&Services, &Flowcast),
     (chosen, most): (&[Contestant], u32),
-    runs: u32,
+    (runs, with_kills): (u32, bool),
     figures: &mut Figures,
 ) -> anyhow::Result<String> {
     let mut contestants =
@@ -47,7 +47,7 @@ pub(crate) async fn run(
                 // The others are measured all the same.
                 Err(error) => line(format!("  no figure: {error:#}")),
             }
-            if run == 1 {
+            if run == 1 && with_kills {
                 let killed = match contestant {
                     own if own.is_own() => Box::pin(own_pass::killed(measured, *own, jobs)).await?,
                     peer => Box::pin(peer_pass::killed(measured, *peer, jobs)).await?,

@@ -66,11 +66,11 @@ impl Rate {
         u32::try_from(permits).unwrap_or(u32::MAX).max(1)
     }
 
-    /// How long after its slot a request may still leave: half a slot, and a slot more for each further one of the burst.
-    /// Less than a whole slot never lets a request more into a window than its slots rounded up, and so the other half
-    /// is left for what happens on the way.
+    /// How long after its slot a request may still leave: half a slot, and three quarters of one more for each further one
+    /// of the burst. Less than a whole slot never lets a request more into a window than its slots rounded up; so the other
+    /// half, and the last quarter of the burst, are left for what happens between the look at the clock and the wire.
     pub fn lateness(self) -> Duration {
-        (self.time_of(self.burst - 1) + self.time_of(1).mul_f64(0.5)).max(LATENESS)
+        (self.time_of(self.burst - 1).mul_f64(0.75) + self.time_of(1).mul_f64(0.5)).max(LATENESS)
     }
 
     /// The number of the first slot that is not before this time, when slot 0 is at zero.

@@ -52,7 +52,7 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
         http: settings.http()?,
         keys: Arc::new(keys::resolve),
     };
-    let store = open(settings).await?;
+    let store = connect(store::Config { keeps_plans: true, ..settings.postgres()? }).await?;
     consumer::run(setup, store, shutdown::on_signal()?).await?;
     Ok(())
 }
@@ -130,7 +130,11 @@ fn webhook(url: String, rates: Option<&Path>, secret: Option<&str>) -> anyhow::R
 
 /// Postgres, with tables of this version.
 async fn open(settings: &Settings) -> anyhow::Result<Store> {
-    let store = Store::connect(&settings.postgres()?).await?;
+    connect(settings.postgres()?).await
+}
+
+async fn connect(config: store::Config) -> anyhow::Result<Store> {
+    let store = Store::connect(&config).await?;
     store.check_schema().await?;
     Ok(store)
 }

@@ -1,9 +1,11 @@
 //! Claiming a batch of recipients: one statement, in one transaction and one round trip with the turn it takes before.
 //!
+//! Those who are pending, nearly all, are claimed a shorter way (`pending.rs`); who is left over there comes here.
+//!
 //! It locks the rows that are still due, takes permits for exactly that many, and only then marks them as being sent.
 //! Refused means nothing was claimed. The permits come last of what can be refused, and the gate's row lock is held over
 //! the update and the commit only. The answer is one row, with the recipients in arrays: what is the same for all of them is
-//! worked out and sent once. Rows are locked in the order of their places, and only rows that wait are
+//! worked out and sent once. Rows are locked in the order of their places in the table, and only rows that wait are
 //! locked, so a claim can block another claim or a cancellation for a moment but never deadlock with a recording.
 //!
 //! Before anything is counted, those who must not be written to become `skipped`: who is suppressed for the sender or for all, and
@@ -11,86 +13,23 @@
 //! refused. Each costs two look-ups by key. The joins are lateral with a limit, so that each recipient is looked up by key
 //! whatever the planner thinks of the tables.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Msisdn, SenderId, Seq, Variables, Window};
-use jiff::Timestamp;
+use campaign::{CampaignId, SenderId, Seq};
+use deadpool_postgres::Object;
 use tokio::time::Instant;
-use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Json, ToSql};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
+use crate::claimed::{Claim, Claimed, OF_CAMPAIGN, Refused, read_refusal};
 use crate::connection::{Store, written_for};
 use crate::error::Error;
-use crate::permits::{Leased, LeasedAt, MAX_AHEAD, REFUSAL_FROM, permit_steps, read_wait, refusal};
-
-/// What became of the wish to claim a batch.
-#[derive(Debug)]
-#[must_use]
-pub enum Claimed {
-    /// These rows are ours until the lease ends.
-    Granted(Claim),
-    /// Nothing was claimed.
-    Refused(Refused),
-}
-
-/// Why nothing was claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// None of the rows is due: done, claimed by another worker, or not there. The messages were stale.
-    NothingDue,
-    /// The campaign or the sender is stopped; the feed brings the rows back when it is open again.
-    Held,
-    /// The rate is used up for now; ask again after this time.
-    Wait(Duration),
-    /// The rate has become lower: ask for as many at most.
-    TooMany(u32),
-}
-
-/// A claimed batch.
-#[derive(Debug)]
-pub struct Claim {
-    /// Its id, the fence of every recording.
-    pub id: ClaimId,
-    /// When it was claimed, by the database clock; the slots are counted from then.
-    pub at: Timestamp,
-    /// The departure slots of its rows.
-    pub slots: LeasedAt,
-    /// The opening of the sender's gate it was claimed in.
-    pub gate_epoch: i64,
-    /// Whether it is the one request that may pass a closed gate, to see whether it can be opened.
-    pub is_probe: bool,
-    /// The opening of the campaign it was claimed in.
-    pub campaign_epoch: i64,
-    /// Until the campaign's deadline, if it has one.
-    pub time_left: Option<Duration>,
-    /// Until the sending hours end, if it has some.
-    pub open_for: Option<Duration>,
-    /// Whether some that were due may have been left out: a daily cap or a probe takes no more.
-    pub may_be_cut: bool,
-    /// The rows, in the order of their places.
-    pub rows: Vec<ClaimedRow>,
-}
-
-/// One claimed recipient.
-#[derive(Debug)]
-pub struct ClaimedRow {
-    /// Its place.
-    pub seq: Seq,
-    /// Whom to send to.
-    pub msisdn: Msisdn,
-    /// What to fill in.
-    pub variables: Variables,
-    /// The number of this attempt, from 1.
-    pub attempt: u16,
-    /// Their 24-hour window at the sender.
-    pub window: Window,
-    /// How long the provider would withhold anything but an answer from them, because they had enough for now.
-    pub quiet_for: Option<Duration>,
-}
+use crate::permits::{MAX_AHEAD, REFUSAL_FROM, permit_steps, refusal};
 
 /// WhatsApp's window, less the time from a claim to the departure.
-const WINDOW: &str = "interval '23 hours 59 minutes'";
+pub(crate) const WINDOW: &str = "interval '23 hours 59 minutes'";
 
 /// The claims of a sender's workers take turns before they look: one that waited for the gate's row would be evaluated a
 /// second time by Postgres, with all that it looks up. Nothing depends on it but time; what holds is the row's lock.
@@ -115,7 +54,7 @@ with before as materialized (
         and (state = 'pending' or (state = 'retry' and exists (
             select from due d where d.campaign_id = :campaign and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
         and (select open and has_room from before)
-    order by seq limit (select at_most from before)
+    order by ctid limit (select at_most from before)
     for update
 ), {}
 ), wanted as (
@@ -138,12 +77,11 @@ with before as materialized (
     where d.campaign_id = :campaign and d.seq = m.seq and exists (select from due where campaign_id = :campaign)
 ), claimed as (
     select array_agg(seq) as seqs, array_agg(msisdn) as msisdns, array_agg(variables) as variables,
-        array_agg(attempts) as attempts, array_agg(window_state) as windows, array_agg(quiet_ms) as quiet_ms
-    from marked where barred is null
+        array_agg(attempts) as attempts, array_agg(msisdn) filter (where is_known) as known,
+        array_agg(window_state) filter (where is_known) as windows, array_agg(quiet_ms) filter (where is_known) as pauses
+    from (select *, num_nonnulls(window_state, quiet_ms) > 0 as is_known from marked where barred is null) m
 )
-select {}, before.has_room, c.epoch as campaign_epoch,
-    (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
-    (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms,
+select {}, before.has_room, {OF_CAMPAIGN},
     (select n from wanted) as n_due, exists (select from looked_at where barred is not null) as has_skipped,
     not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, claimed.*
 from {REFUSAL_FROM} cross join before cross join claimed left join permit p on true left join batch b on true
@@ -183,117 +121,64 @@ impl Store {
         seqs: &[Seq],
         (worker, lease): (Uuid, Duration),
     ) -> Result<Claimed, Error> {
-        static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(statement);
-        let client = self.client().await?;
-        let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
+        let wish = Wish { sender, campaign, seqs, worker, lease_ms };
+        match self.claim_pending(&wish).await? {
+            Some(claimed) => Ok(claimed),
+            None => self.claim_any(&wish).await,
+        }
+    }
+
+    /// Whatever they are.
+    async fn claim_any(&self, wish: &Wish) -> Result<Claimed, Error> {
+        static STATEMENT: LazyLock<String> = LazyLock::new(statement);
+        let client = self.client().await?;
+        let prepared = client.prepare_cached(&written_for(wish.campaign, &STATEMENT)).await?;
+        let (asked, answer) = wish.ask(&client, &prepared).await?;
+        let Some(answer) = answer else {
+            // The campaign or the sender was deleted: the message is stale.
+            return Ok(Claimed::Refused(Refused::NothingDue));
+        };
+        if answer.get::<_, Option<i64>>("claim_id").is_none() {
+            return Ok(Claimed::Refused(read_refusal(&answer)));
+        }
+        let claim = self.read_claim(&answer, asked)?;
+        Ok(Claimed::Granted(Claim { may_be_cut: answer.get("may_be_cut"), ..claim }))
+    }
+}
+
+/// Whom a worker wants to claim.
+pub(crate) struct Wish {
+    pub(crate) sender: SenderId,
+    pub(crate) campaign: CampaignId,
+    pub(crate) seqs: Vec<i32>,
+    worker: Uuid,
+    lease_ms: f64,
+}
+
+impl Wish {
+    /// Takes the sender's turn and asks with this statement, in one transaction: all four are written at once and answered
+    /// in this order, so it is one round trip. With the answer comes when it was asked for.
+    pub(crate) async fn ask(
+        &self,
+        client: &Object,
+        statement: &Statement,
+    ) -> Result<(Instant, Option<Row>), tokio_postgres::Error> {
         let take_turn = client.prepare_cached(TURN).await?;
-        let of_sender: [&(dyn ToSql + Sync); 1] = [&sender.0];
-        let wanted: [&(dyn ToSql + Sync); 4] = [&seqs, &sender.0, &worker, &lease_ms];
+        let of_sender: [&(dyn ToSql + Sync); 1] = [&self.sender.0];
+        let wanted: [&(dyn ToSql + Sync); 4] = [&self.seqs, &self.sender.0, &self.worker, &self.lease_ms];
         let asked = Instant::now();
-        // All four are written at once and answered in this order: one round trip.
         let (begun, in_turn, answer, committed) = tokio::join!(
             client.batch_execute("begin"),
             client.execute(&take_turn, &of_sender),
-            client.query_opt(&prepared, &wanted),
+            client.query_opt(statement, &wanted),
             client.batch_execute("commit"),
         );
         begun?;
         in_turn?;
         let answer = answer?;
         committed?;
-        let Some(answer) = answer else {
-            // The campaign or the sender was deleted: the message is stale.
-            return Ok(Claimed::Refused(Refused::NothingDue));
-        };
-        match answer.get::<_, Option<i64>>("claim_id") {
-            Some(id) => Ok(Claimed::Granted(self.read_claim(ClaimId(id), &answer, asked)?)),
-            None => Ok(Claimed::Refused(read_refusal(&answer))),
-        }
+        Ok((asked, answer))
     }
-}
-
-fn read_refusal(row: &Row) -> Refused {
-    if !row.get::<_, bool>("open") {
-        return Refused::Held;
-    }
-    // All that was looked at may have been skipped while others were left out.
-    let may_have_more = row.get("has_skipped") && row.get("may_be_cut");
-    match read_wait(row) {
-        Leased::TooMany(at_most) => Refused::TooMany(at_most),
-        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") && !may_have_more => Refused::NothingDue,
-        Leased::Wait(wait) => Refused::Wait(wait),
-        Leased::Granted(_) | Leased::Held => Refused::NothingDue,
-    }
-}
-
-impl Store {
-    fn read_claim(&self, id: ClaimId, answer: &Row, asked: Instant) -> Result<Claim, Error> {
-        let until = |column| {
-            let left: Option<i64> = answer.get(column);
-            left.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
-        };
-        let rows = read_rows(answer)?;
-        Ok(Claim {
-            id,
-            at: answer.get::<_, Timestamp>("permitted_at").min(answer.get("starts_at")),
-            slots: self.read_lease(answer, u32::try_from(rows.len()).unwrap_or(u32::MAX), asked),
-            gate_epoch: answer.get("epoch"),
-            is_probe: answer.get("is_probe"),
-            campaign_epoch: answer.get("campaign_epoch"),
-            time_left: until("time_left_ms"),
-            open_for: until("open_for_ms"),
-            may_be_cut: answer.get("may_be_cut"),
-            rows,
-        })
-    }
-}
-
-/// The recipients of an answer, in the order of their places.
-fn read_rows(answer: &Row) -> Result<Vec<ClaimedRow>, Error> {
-    let seqs: Vec<i32> = read(answer, "seqs")?;
-    let msisdns: Vec<i64> = read(answer, "msisdns")?;
-    let variables: Vec<Json<Variables>> = read(answer, "variables")?;
-    let attempts: Vec<i16> = read(answer, "attempts")?;
-    let windows: Vec<Option<&str>> = read(answer, "windows")?;
-    let pauses: Vec<Option<i64>> = read(answer, "quiet_ms")?;
-    let people = seqs.into_iter().zip(msisdns).zip(variables);
-    let circumstances = attempts.into_iter().zip(windows).zip(pauses);
-    let mut rows = people
-        .zip(circumstances)
-        .map(|(((seq, msisdn), Json(variables)), ((attempt, window), quiet_ms))| {
-            Ok(ClaimedRow {
-                seq: Seq(seq),
-                msisdn: read_msisdn(msisdn)?,
-                variables,
-                attempt: u16::try_from(attempt).unwrap_or(1),
-                window: read_window(window),
-                quiet_for: read_pause(quiet_ms),
-            })
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
-    rows.sort_unstable_by_key(|row| row.seq);
-    Ok(rows)
-}
-
-fn read<'a, T: FromSql<'a>>(answer: &'a Row, column: &str) -> Result<T, Error> {
-    answer.try_get(column).map_err(Error::unreadable)
-}
-
-fn read_msisdn(digits: i64) -> Result<Msisdn, Error> {
-    let digits = u64::try_from(digits).map_err(Error::unreadable)?;
-    Msisdn::from_digits(digits).ok_or_else(|| Error::unreadable("a number of no E.164 length"))
-}
-
-fn read_window(state: Option<&str>) -> Window {
-    match state {
-        Some("open") => Window::Open,
-        Some("closed") => Window::Closed,
-        _ => Window::Unheard,
-    }
-}
-
-fn read_pause(ms: Option<i64>) -> Option<Duration> {
-    ms.and_then(|ms| u64::try_from(ms).ok()).filter(|ms| *ms > 0).map(Duration::from_millis)
 }

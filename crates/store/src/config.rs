@@ -20,12 +20,22 @@ pub struct Config {
     /// Longest a statement may run; imports are not bound by it. Default 10 s.
     #[serde(default = "ten_seconds", with = "humantime_serde")]
     pub statement_timeout: Duration,
+    /// Whether Postgres plans each statement once a connection: for a process that asks few different ones, of rows it names.
+    /// Not a setting: who runs the process knows.
+    #[serde(skip)]
+    pub keeps_plans: bool,
 }
 
 impl Config {
     /// The defaults with this address.
     pub fn new(url: SecretString) -> Self {
-        Self { url, connections: six(), wait: five_seconds(), statement_timeout: ten_seconds() }
+        Self {
+            url,
+            connections: six(),
+            wait: five_seconds(),
+            statement_timeout: ten_seconds(),
+            keeps_plans: false,
+        }
     }
 }
 

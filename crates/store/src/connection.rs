@@ -52,8 +52,10 @@ impl Store {
         let own = Arc::new(Connector { postgres: postgres.clone(), tls: tls.clone(), wait: config.wait });
         // Our statements look up some hundred rows by key; in a list of some ten thousand the planner would rather read all
         // of it.
+        // For a handful of rows Postgres would rather plan anew each time, which takes longer than all the rest.
+        let plans = if config.keeps_plans { " -c plan_cache_mode=force_generic_plan" } else { "" };
         postgres.options(format!(
-            "-c jit=off -c statement_timeout={} -c enable_seqscan=off",
+            "-c jit=off -c statement_timeout={} -c enable_seqscan=off{plans}",
             config.statement_timeout.as_millis()
         ));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -142,10 +144,13 @@ fn tls() -> Result<MakeRustlsConnect, Error> {
     Ok(MakeRustlsConnect::new(client))
 }
 
-/// A statement about one campaign, whose id stands in it for `:campaign`, ready to be prepared.
+/// A statement about one campaign, whose id stands in it for `:campaign`, ready to be prepared; in `recipient_c:campaign` it
+/// names the campaign's own table.
 ///
 /// With the id as a parameter a kept plan would open and lock the partitions of all campaigns, and so the statement would be
 /// planned anew each time, which takes longer than it runs. Written in, the plan finds its partition and is kept.
 pub(crate) fn written_for(CampaignId(id): CampaignId, statement: &str) -> String {
-    statement.replace(":campaign", &format!("{id}::bigint"))
+    let id = id.to_string();
+    // The name of its own tables comes first: what is left stands for a value.
+    statement.replace("_c:campaign", &format!("_c{id}")).replace(":campaign", &format!("{id}::bigint"))
 }

@@ -1,6 +1,6 @@
 //! Ending campaigns: those cancelled before their time and those whose deadline has passed.
 //!
-//! In steps, so that no lock is held long. Rows being sent are left to their worker; what it gives back is listed as due,
+//! In steps, so that no lock is held long. Rows are locked in the order of their places in the table, as claims lock them. Rows being sent are left to their worker; what it gives back is listed as due,
 //! and taken by the next call, or by [`Store::end_stragglers`] when the campaign had ended in that instant.
 
 use campaign::{CampaignId, CampaignState, RecipientState};
@@ -15,7 +15,7 @@ with rest as (
     select seq from recipient where campaign_id = $1 and seq > $2 order by seq limit 10000
 ), open as (
     select r.seq from recipient r join rest using (seq)
-    where r.campaign_id = $1 and r.state in ('pending', 'retry') order by r.seq for update of r
+    where r.campaign_id = $1 and r.state in ('pending', 'retry') order by r.ctid for update of r
 ), gone as (
     delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
 ), done as (
@@ -33,7 +33,7 @@ with open as (
     select r.seq from recipient r
     where r.campaign_id = $1 and r.state in ('pending', 'retry')
         and r.seq = any(array(select seq from due where campaign_id = $1 limit 10000))
-    order by r.seq for update
+    order by r.ctid for update
 ), gone as (
     delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
 )

@@ -79,6 +79,11 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
+/// Whether a statement failed because a table of its campaign is not there: nobody was imported yet, or it is archived.
+pub(crate) fn is_without_table(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::UNDEFINED_TABLE)
+}
+
 /// Connection trouble (08), resources (53), interventions (57, with statement time-outs), system errors (58),
 /// serialization failures and deadlocks (40), lock not available (55P03).
 fn is_transient(state: &SqlState) -> bool {

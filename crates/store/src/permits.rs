@@ -21,7 +21,7 @@ pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
 
 /// The time of the rate that a worker takes at once, and the longest that it is given: a slow rate is not hoarded.
 const LEASED: Duration = Duration::from_millis(100);
-const LONGEST: &str = "interval '250 milliseconds'";
+pub(crate) const LONGEST: &str = "interval '250 milliseconds'";
 
 /// What became of the wish for slots of recipients that are claimed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,9 +164,12 @@ pub(crate) fn read_wait(row: &Row) -> Leased {
     if let (true, Some(rate)) = (row.get("is_too_long"), rate) {
         return Leased::TooMany(leased_at(rate));
     }
-    let wait = u64::try_from(row.get::<_, i64>("wait_us")).unwrap_or(0);
-    // Another worker took the permits between the look and the lock: look again soon.
-    Leased::Wait(Duration::from_micros(wait).max(Duration::from_millis(1)))
+    Leased::Wait(wait_for(row.get("wait_us")))
+}
+
+/// How long to wait. When another worker took the permits between the look and the lock, none is left: look again soon.
+pub(crate) fn wait_for(wait_us: i64) -> Duration {
+    Duration::from_micros(u64::try_from(wait_us).unwrap_or(0)).max(Duration::from_millis(1))
 }
 
 /// How many permits of this rate a worker takes at once: a tenth of a second of it, so that no worker hoards it.

@@ -1,4 +1,5 @@
-//! Counts kept as the work goes: triggers add what each statement changes, in the same transaction, and this folds it.
+//! Counts kept as the work goes: triggers add what each statement changes, in the same transaction, and this folds it. The
+//! two statements that write past them (`pending.rs`, `finals.rs`) add it themselves.
 //!
 //! The sum of what is folded and what is not is exact at every moment, so folding late, twice or from several processes at
 //! once changes no report (docs/adr/0011).

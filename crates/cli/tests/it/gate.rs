@@ -5,7 +5,7 @@ use std::time::Duration;
 use simulator::{Config, Effect, Fault, Latency, Scope};
 use tokio::time::{Instant, sleep_until};
 
-use crate::rates::{Arrivals, HEAD, departures};
+use crate::rates::{Arrivals, HEAD, RULE, departures};
 use crate::world::{PATIENCE, World};
 
 const LATER: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ async fn the_rate_holds_in_every_window_while_a_worker_is_killed() {
     victim.kill().await;
     world.until("select count(*) from recipient where state in ('pending', 'retry')", 0).await;
     let departures = Arrivals::new("40/s".parse().unwrap(), departures(&world).await);
-    println!("{HEAD}\n{}", departures.row("2"));
+    println!("{HEAD}\n{RULE}\n{}", departures.row("2"));
     assert_eq!(departures.too_full(), Vec::<String>::new());
     assert!(departures.used() > 0.5, "{}", departures.used());
     world.close().await;
@@ -60,7 +60,7 @@ async fn a_rate_that_is_lowered_while_sending_is_felt_by_everybody_within_a_seco
     }
     let after = after().await;
     let after = Arrivals::new("20/s".parse().unwrap(), after);
-    println!("{HEAD}\n{}", after.row("2"));
+    println!("{HEAD}\n{RULE}\n{}", after.row("2"));
     assert_eq!(after.too_full(), Vec::<String>::new());
     assert!(after.used() > 0.5, "{}", after.used());
     world.close().await;

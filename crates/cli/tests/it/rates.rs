@@ -26,7 +26,9 @@ pub(crate) struct Arrivals {
 }
 
 /// The head of the table that [`Arrivals::row`] fills.
-pub(crate) const HEAD: &str = "| rate | workers | arrivals | seconds | used | most in 100 ms (allowed) | in 1 s (allowed) | in 10 s (allowed) |\n|---|---|---|---|---|---|---|---|";
+pub(crate) const HEAD: &str = "| rate | workers | arrivals | seconds | used | most in 100 ms (allowed) | in 1 s (allowed) | in 10 s (allowed) | longest gap |";
+/// The line below it.
+pub(crate) const RULE: &str = "|---|---|---|---|---|---|---|---|---|";
 
 impl Arrivals {
     /// In ascending order, of a sender with this rate.
@@ -56,6 +58,13 @@ impl Arrivals {
         (most, allowed + usize::try_from(self.rate.burst()).unwrap())
     }
 
+    /// The longest time without an arrival, and when it began, counted from the first.
+    fn longest_gap(&self) -> String {
+        let gaps = self.arrivals_us.windows(2).map(|pair| (pair[1] - pair[0], pair[0] - self.arrivals_us[0]));
+        let (gap, at) = gaps.max().unwrap_or_default();
+        format!("{:.0?} at {:.1?}", Duration::from_micros(gap), Duration::from_micros(at))
+    }
+
     /// A line of the table.
     pub(crate) fn row(&self, workers: &str) -> String {
         let windows = WINDOWS.map(|window| {
@@ -63,12 +72,13 @@ impl Arrivals {
             format!("{most} ({allowed})")
         });
         format!(
-            "| {} | {workers} | {} | {:.1} | {:.2} % | {} |",
+            "| {} | {workers} | {} | {:.1} | {:.2} % | {} | {} |",
             self.rate,
             self.arrivals_us.len(),
             self.seconds(),
             self.used() * 100.0,
-            windows.join(" | ")
+            windows.join(" | "),
+            self.longest_gap()
         )
     }
 

@@ -12,6 +12,7 @@ mod erasures;
 mod feeds;
 mod imports;
 mod outcomes;
+mod pending;
 mod receipts;
 mod reports;
 mod retries;

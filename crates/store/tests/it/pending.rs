@@ -1,0 +1,91 @@
+//! The short way of a claim: what it leaves to the other one, and that it gives back all it did when it gets no permits.
+
+use std::time::Duration;
+
+use campaign::{Outcome, Seq};
+use store::{Claimed, Refused};
+
+use crate::world::{LEASE, World, reason};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const WAITS_FOR_THE_GATE: &str = "
+    select count(*) from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like '%plain as materialized%'";
+
+/// Changes the sender's gate between a claim's look and its permits, and gives what became of the claim.
+async fn claim_while(world: &World, campaign: campaign::CampaignId, change: &str) -> Claimed {
+    world.look.batch_execute(&format!("begin; {change}")).await.unwrap();
+    let let_it = async {
+        let waiting = async {
+            while world.count(WAITS_FOR_THE_GATE).await == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "no claim waits for the gate");
+        world.look.batch_execute("commit").await.unwrap();
+    };
+    let (claimed, ()) = tokio::join!(world.claim(campaign, 1..=5), let_it);
+    claimed
+}
+
+async fn is_untouched(world: &World, campaign: campaign::CampaignId) {
+    assert_eq!(world.row(campaign, 1).await, ("pending".into(), 0, None));
+    assert_eq!(world.count("select count(*) from claim").await, 0);
+    assert_eq!(world.store.check_tallies().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_gate_that_closes_between_the_look_and_the_permits_gives_everything_back() {
+    let world = World::new("pending_closed", Some("1000/s")).await;
+    let campaign = world.campaign(5).await;
+    let claimed = claim_while(&world, campaign, "update sender_gate set is_open = false").await;
+    assert!(matches!(claimed, Claimed::Refused(Refused::Held)), "{claimed:?}");
+    is_untouched(&world, campaign).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn permits_that_are_taken_between_the_look_and_the_lock_are_waited_for() {
+    let world = World::new("pending_taken", Some("1000/s")).await;
+    let campaign = world.campaign(5).await;
+    let take = "update sender_gate set tat = clock_timestamp() + interval '1 minute'";
+    let claimed = claim_while(&world, campaign, take).await;
+    assert!(
+        matches!(claimed, Claimed::Refused(Refused::Wait(time)) if time > Duration::from_secs(50)),
+        "{claimed:?}"
+    );
+    is_untouched(&world, campaign).await;
+    let claimed = world.claim(campaign, 1..=5).await;
+    assert!(matches!(claimed, Claimed::Refused(Refused::Wait(_))), "{claimed:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn those_who_are_due_again_are_claimed_after_those_who_are_pending() {
+    let world = World::new("pending_and_due", Some("1000/s")).await;
+    let campaign = world.campaign(4).await;
+    let first = world.granted(campaign, 1..=2).await;
+    let retry = Outcome::Retry { after: Duration::ZERO, counted: true, reason: reason("WA500") };
+    world.record(campaign, &first, &retry).await;
+    let pending = world.granted(campaign, 1..=4).await;
+    let of = |claim: &store::Claim| claim.rows.iter().map(|row| (row.seq.0, row.attempt)).collect::<Vec<_>>();
+    assert_eq!((of(&pending), pending.may_be_cut), (vec![(3, 1), (4, 1)], true));
+    let rest = world.granted(campaign, 1..=2).await;
+    assert_eq!((of(&rest), rest.may_be_cut), (vec![(1, 2), (2, 2)], false));
+    assert_eq!(world.count("select count(*) from due").await, 0);
+    assert_eq!(world.store.check_tallies().await.unwrap(), []);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_message_of_a_campaign_without_a_list_is_stale() {
+    let world = World::new("pending_no_list", None).await;
+    let campaign = world.campaign(1).await;
+    world.look.execute("update campaign set state = 'finished'", &[]).await.unwrap();
+    world.store.archive_campaign(campaign).await.unwrap();
+    world.look.execute("update campaign set state = 'running'", &[]).await.unwrap();
+    let ours = (uuid::Uuid::nil(), LEASE);
+    let claimed = world.store.claim(world.sender, campaign, &[Seq(1)], ours).await.unwrap();
+    assert!(matches!(claimed, Claimed::Refused(Refused::NothingDue)), "{claimed:?}");
+    world.close().await;
+}
