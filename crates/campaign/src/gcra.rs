@@ -115,6 +115,25 @@ mod tests {
         }
 
         #[test]
+        fn a_second_stall_on_the_way_to_the_wire_of_a_quarter_of_the_burst_still_lets_no_window_hold_more(
+            permits in 100..2_000u32,
+            burst in 10..40u32,
+            window in 1_000..500_000u64,
+        ) {
+            let rate = Rate::new(permits, Duration::from_secs(1), burst).unwrap();
+            let way = micros(rate.time_of(burst - 1)) / 4;
+            // The first request wakes up as late as it may, and what has left by the end of the way arrives there together.
+            let mut stalls = vec![0; 1_200];
+            stalls[0] = micros(rate.lateness());
+            let end_of_way = stalls[0] + way;
+            let left = departures(Lease::new(Duration::ZERO, Some(rate), 1_200), &stalls);
+            let arrived = left.into_iter().map(|at| at.max(end_of_way));
+            let inside = arrived.filter(|at| *at < end_of_way + window).count() as u64;
+            let allowed = (u64::from(permits) * window).div_ceil(1_000_000) + u64::from(burst);
+            prop_assert!(inside <= allowed, "{inside} in {window} µs, allowed {allowed}");
+        }
+
+        #[test]
         fn a_worker_that_is_on_time_uses_every_slot(permits in 1..5_000u32, first in 0..200_000u64, n in 1..200u32) {
             let rate = Rate::new(permits, Duration::from_secs(1), 1).unwrap();
             let lease = Lease::new(Duration::from_micros(first), Some(rate), n);
