@@ -82,7 +82,8 @@ fn back_after(arrivals: &[u64], killed_us: u64, until_us: u64) -> f64 {
         let first = arrivals.partition_point(|at| *at < from);
         arrivals.partition_point(|at| *at < from + A_SECOND) - first >= FULL
     };
-    let mut moments = (killed_us..until_us).step_by(STEP);
+    // Of a second that is not over yet nobody can say that it is not full.
+    let mut moments = (killed_us..until_us.saturating_sub(A_SECOND)).step_by(STEP);
     if moments.find(|from| !is_full(*from)).is_none() {
         return 0.0;
     }
@@ -102,5 +103,7 @@ mod tests {
         assert!((2.8..3.0).contains(&seconds), "{seconds}");
         let none: Vec<u64> = steady(0, 50 * A_SECOND).collect();
         assert!(back_after(&none, 10 * A_SECOND, 40 * A_SECOND) < 0.001);
+        let until_the_end: Vec<u64> = none.iter().copied().filter(|at| *at < 40 * A_SECOND).collect();
+        assert!(back_after(&until_the_end, 10 * A_SECOND, 40 * A_SECOND) < 0.001);
     }
 }
