@@ -1,7 +1,7 @@
 //! Ending campaigns: those cancelled before their time and those whose deadline has passed.
 //!
-//! In steps, so that no lock is held long. Rows are locked in the order of their places in the table, as claims lock them. Rows being sent are left to their worker; what it gives back is listed as due,
-//! and taken by the next call, or by [`Store::end_stragglers`] when the campaign had ended in that instant.
+//! In steps, so that no lock is held long. Rows are locked in the order of their places in the table, as claims lock them.
+//! Rows being sent are left to their worker; what it gives back is listed as due, and taken by the next call, or by [`Store::end_stragglers`] when the campaign had ended in that instant.
 
 use campaign::{CampaignId, CampaignState, RecipientState};
 

@@ -7,7 +7,8 @@
 //! that ends the transaction. Whoever it leaves, and whatever is not plain, is left to the statement that knows of them.
 //!
 //! It writes to the campaign's own table, past the triggers that count, and counts itself: all it changes were pending. Rows
-//! are locked in the order of their places in the table, as by all who lock those who wait.
+//! are locked in the order of their places in the table, as by all who lock those who wait, but for those it makes `skipped`:
+//! beside a cancellation of that very moment Postgres may have to end one of the two, which is asked again.
 
 use std::sync::LazyLock;
 
