@@ -2,13 +2,13 @@
 //!
 //! Plain is a gate that is open, without a daily cap, not slowed down by its provider, and of a campaign without a rate of
 //! its own. The statement is that of `claims.rs` without what only the others need: less work for Postgres
-//! (docs/BENCHMARKS.md). It reads who of those asked for is pending, makes `skipped` who must not be written to, marks the
-//! others where it found them and takes permits for exactly that many. If it gets none it gives everything back, by an error
-//! that ends the transaction. Whoever it leaves, and whatever is not plain, is left to the statement that knows of them.
+//! (docs/BENCHMARKS.md). It reads who of those asked for is pending, marks them where it found them, as `skipped` who must not
+//! be written to and as `sending` the others, and takes permits for exactly as many as these. If it gets none it gives
+//! everything back, by an error that ends the transaction. Whoever it leaves, and whatever is not plain, is left to the
+//! statement that knows of them.
 //!
 //! It writes to the campaign's own table, past the triggers that count, and counts itself: all it changes were pending. Rows
-//! are locked in the order of their places in the table, as by all who lock those who wait, but for those it makes `skipped`:
-//! beside a cancellation of that very moment Postgres may have to end one of the two, which is asked again.
+//! are locked in the order of their places in the table, as by all who lock those who wait.
 
 use std::sync::LazyLock;
 
@@ -27,6 +27,29 @@ const GIVEN_BACK: &str = "FC001";
 /// A gate that asks for nothing but permits of its rate.
 const PLAIN: &str = "(g.is_open and g.daily_cap is null and pace_now(g.pace, g.slowed_at) >= 1)";
 
+/// The steps from `changed` to `left_out`: everybody is marked, in the order of their places.
+const MARK_STEPS: &str = "
+changed as (
+    update recipient_c:campaign r
+    set state = case when r.msisdn in (select msisdn from barred) then 'skipped' else 'sending' end,
+        claim_id = case when r.msisdn in (select msisdn from barred) then r.claim_id
+            else (select claim_id from plain) end,
+        attempts = r.attempts + (r.msisdn not in (select msisdn from barred))::int,
+        reason_code = case when r.msisdn in (select msisdn from barred)
+            then (select jsonb_object_agg(msisdn, reason) from barred) ->> r.msisdn::text else r.reason_code end,
+        changed_at = clock_timestamp()
+    where r.state = 'pending' and r.ctid = any(array(select place from listed))
+    returning r.seq, r.msisdn, r.variables, r.attempts, r.state, r.calling_code
+), claimed as (
+    select count(*) as n, count(*) filter (where attempts = 1) as n_first, array_agg(seq) as seqs,
+        array_agg(msisdn) as msisdns, array_agg(variables) as variables, array_agg(attempts) as attempts
+    from changed where state = 'sending'
+), skipped as (
+    select calling_code, count(*) as n from changed
+    where state = 'skipped' and exists (select from barred) group by calling_code
+), left_out as (
+    select coalesce(sum(n), 0)::bigint as n_skipped from skipped";
+
 fn statement() -> String {
     format!(
         "
@@ -38,21 +61,7 @@ with plain as materialized (
     where g.sender_id = $2 and c.id = :campaign and {PLAIN}
         and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
         and not exists (select from campaign_gate where campaign_id = :campaign)
-), {}, skipped as (
-    update recipient_c:campaign r set state = 'skipped', reason_code = b.reason, changed_at = clock_timestamp()
-    from barred b where r.campaign_id = :campaign and r.msisdn = b.msisdn and r.state = 'pending'
-    returning r.seq, r.calling_code
-), marked as (
-    update recipient_c:campaign r
-    set state = 'sending', claim_id = (select claim_id from plain), attempts = r.attempts + 1,
-        changed_at = clock_timestamp()
-    where r.state = 'pending'
-        and r.ctid = any(array(select place from listed where msisdn not in (select msisdn from barred)))
-    returning r.seq, r.msisdn, r.variables, r.attempts
-), claimed as (
-    select count(*) as n, count(*) filter (where attempts = 1) as n_first, array_agg(seq) as seqs,
-        array_agg(msisdn) as msisdns, array_agg(variables) as variables, array_agg(attempts) as attempts
-    from marked
+), {}, {MARK_STEPS}
 ), permit as (
     update sender_gate g
     set tat = greatest(g.tat, clock_timestamp()) + time_of(n, g.permits, g.per_us), day = day_now(g.day_zone),
@@ -69,16 +78,14 @@ with plain as materialized (
     from permit, plain, claimed
 ), no_longer_due as (
     delete from due where campaign_id = :campaign and exists (select from due where campaign_id = :campaign)
-        and seq = any(array(select seq from marked union all select seq from skipped))
-), left_out as (
-    select count(*) as n_skipped from skipped
+        and seq = any(array(select seq from changed))
 ), counted as (
     insert into tally_delta (campaign_id, kind, calling_code, n)
     select :campaign, 'sending', null::smallint, n from claimed where n > 0
     union all
     select :campaign, 'pending', null, -n - n_skipped from claimed, left_out where n + n_skipped > 0
     union all
-    select :campaign, 'skipped', calling_code, count(*) from skipped group by calling_code
+    select :campaign, 'skipped', calling_code, n from skipped
 )
 select plain.*, permit.*, claimed.*, acquaintances.*, n_skipped,
     case when n > 0 and permit.epoch is null then give_back_claim() end

@@ -8,21 +8,22 @@ use store::{Claimed, Refused};
 use crate::world::{LEASE, World, reason};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-const WAITS_FOR_THE_GATE: &str = "
+/// Whether a claim waits for a lock.
+const WAITS: &str = "
     select count(*) from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock' and query like '%plain as materialized%'";
 
-/// Changes the sender's gate between a claim's look and its permits, and gives what became of the claim.
-async fn claim_while(world: &World, campaign: campaign::CampaignId, change: &str) -> Claimed {
-    world.look.batch_execute(&format!("begin; {change}")).await.unwrap();
+/// Does `first` in a transaction, which the claim must wait for, and `then`, and gives what became of the claim.
+async fn claim_while(world: &World, campaign: campaign::CampaignId, first: &str, then: &str) -> Claimed {
+    world.look.batch_execute(&format!("begin; {first}")).await.unwrap();
     let let_it = async {
         let waiting = async {
-            while world.count(WAITS_FOR_THE_GATE).await == 0 {
+            while world.count(WAITS).await == 0 {
                 tokio::task::yield_now().await;
             }
         };
-        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "no claim waits for the gate");
-        world.look.batch_execute("commit").await.unwrap();
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "no claim waits");
+        world.look.batch_execute(&format!("{then}; commit")).await.unwrap();
     };
     let (claimed, ()) = tokio::join!(world.claim(campaign, 1..=5), let_it);
     claimed
@@ -38,7 +39,7 @@ async fn is_untouched(world: &World, campaign: campaign::CampaignId) {
 async fn a_gate_that_closes_between_the_look_and_the_permits_gives_everything_back() {
     let world = World::new("pending_closed", Some("1000/s")).await;
     let campaign = world.campaign(5).await;
-    let claimed = claim_while(&world, campaign, "update sender_gate set is_open = false").await;
+    let claimed = claim_while(&world, campaign, "update sender_gate set is_open = false", "").await;
     assert!(matches!(claimed, Claimed::Refused(Refused::Held)), "{claimed:?}");
     is_untouched(&world, campaign).await;
     world.close().await;
@@ -49,7 +50,7 @@ async fn permits_that_are_taken_between_the_look_and_the_lock_are_waited_for() {
     let world = World::new("pending_taken", Some("1000/s")).await;
     let campaign = world.campaign(5).await;
     let take = "update sender_gate set tat = clock_timestamp() + interval '1 minute'";
-    let claimed = claim_while(&world, campaign, take).await;
+    let claimed = claim_while(&world, campaign, take, "").await;
     assert!(
         matches!(claimed, Claimed::Refused(Refused::Wait(time)) if time > Duration::from_secs(50)),
         "{claimed:?}"
@@ -57,6 +58,28 @@ async fn permits_that_are_taken_between_the_look_and_the_lock_are_waited_for() {
     is_untouched(&world, campaign).await;
     let claimed = world.claim(campaign, 1..=5).await;
     assert!(matches!(claimed, Claimed::Refused(Refused::Wait(_))), "{claimed:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn rows_are_locked_in_their_order_also_where_some_must_not_be_written_to() {
+    let world = World::new("pending_order", None).await;
+    let campaign = world.campaign(3).await;
+    world
+        .look
+        .execute(
+            "insert into suppression (msisdn, reason) select msisdn, 'operator' from recipient where seq = 2",
+            &[],
+        )
+        .await
+        .unwrap();
+    // As a cancellation of the same moment does.
+    let lock = |seq: i32| format!("select from recipient where seq = {seq} for update nowait");
+    let claimed = claim_while(&world, campaign, &lock(2), &lock(3)).await;
+    let Claimed::Granted(claim) = claimed else { panic!("{claimed:?}") };
+    assert_eq!(claim.rows.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!(world.row(campaign, 2).await, ("skipped".into(), 0, Some("suppressed".into())));
+    assert_eq!(world.store.check_tallies().await.unwrap(), []);
     world.close().await;
 }
 
