@@ -77,9 +77,9 @@ impl Compiler {
         Self { section, parsed, variables: BTreeSet::new() }
     }
 
-    /// The parsed texts, and every variable they name.
-    pub(crate) fn finish(self) -> (Texts, BTreeSet<String>) {
-        (Texts { section: self.section, parsed: self.parsed }, self.variables)
+    /// The parsed texts.
+    pub(crate) fn finish(self) -> Texts {
+        Texts { section: self.section, parsed: self.parsed, named: self.variables }
     }
 
     pub(crate) fn wrong(&self, field: &str, reason: impl Into<String>) -> CompileError {

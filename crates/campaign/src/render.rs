@@ -75,10 +75,10 @@ impl CompiledFlow {
         let cta = compiler.required("cta", &template.cta, CTA_LIMIT)?;
         let flow = compiler.flow_name(template)?;
         let action = compiler.action(template)?;
-        let (texts, all) = compiler.finish();
+        let texts = compiler.finish();
         let (mode, variables) = (template.mode, BTreeSet::new());
         let mut compiled = Self { texts, header, body, footer, cta, flow, action, mode, variables };
-        compiled.variables = Texts::needed(&all, |variables| compiled.render(variables).map(drop));
+        compiled.variables = compiled.texts.needed(|variables| compiled.render(variables).map(drop));
         Ok(compiled)
     }
 
@@ -89,7 +89,7 @@ impl CompiledFlow {
 
     /// Fills in the message for one recipient.
     pub(crate) fn render(&self, variables: &Variables) -> Result<FlowMessage, RenderError> {
-        let variables = &Texts::context(variables);
+        let variables = &self.texts.context(variables);
         let text = |text: &Text| self.texts.text(text, variables);
         let header = self.header.as_ref().map(text).transpose()?;
         let body = text(&self.body)?;

@@ -52,9 +52,9 @@ impl CompiledTemplate {
             body: Vec::new(),
             button: written.button.as_ref().map(|button| FlowButton { index: button.index, data: None }),
         };
-        let (texts, all) = compiler.finish();
+        let texts = compiler.finish();
         let mut compiled = Self { texts, fixed, header, body, data, variables: BTreeSet::new() };
-        compiled.variables = Texts::needed(&all, |variables| compiled.render(variables).map(drop));
+        compiled.variables = compiled.texts.needed(|variables| compiled.render(variables).map(drop));
         Ok(compiled)
     }
 
@@ -65,7 +65,7 @@ impl CompiledTemplate {
 
     /// Fills in the message for one recipient.
     pub(crate) fn render(&self, variables: &Variables) -> Result<TemplateMessage, RenderError> {
-        let variables = &Texts::context(variables);
+        let variables = &self.texts.context(variables);
         let text = |text: &Text| self.texts.text(text, variables);
         let mut message = self.fixed.clone();
         message.header = self.header.as_ref().map(text).transpose()?;

@@ -17,22 +17,21 @@ pub(crate) struct Texts {
     /// The section of the campaign file.
     pub(crate) section: &'static str,
     pub(crate) parsed: Environment<'static>,
+    /// Every variable they name.
+    pub(crate) named: BTreeSet<String>,
 }
 
 impl Texts {
-    /// The variables as the template engine sees them: an empty cell is as missing as no cell.
-    pub(crate) fn context(variables: &Variables) -> minijinja::Value {
-        let filled = variables.0.iter().filter(|(_, cell)| !cell.trim().is_empty());
-        minijinja::Value::from(
-            filled.map(|(name, cell)| (name.clone(), cell.clone())).collect::<BTreeMap<_, _>>(),
-        )
+    /// The variables that the texts name, as the template engine sees them: an empty cell is as missing as no cell.
+    pub(crate) fn context(&self, variables: &Variables) -> minijinja::Value {
+        let filled = |name: &String| variables.get(name).filter(|cell| !cell.trim().is_empty());
+        let named = self.named.iter().filter_map(|name| Some((name.clone(), filled(name)?.to_owned())));
+        minijinja::Value::from(named.collect::<BTreeMap<_, _>>())
     }
 
     /// Those variables without which nobody can be sent to; one with a default, or asked about by `if`, is optional.
-    pub(crate) fn needed(
-        all: &BTreeSet<String>,
-        render: impl Fn(&Variables) -> Result<(), RenderError>,
-    ) -> BTreeSet<String> {
+    pub(crate) fn needed(&self, render: impl Fn(&Variables) -> Result<(), RenderError>) -> BTreeSet<String> {
+        let all = &self.named;
         let without = |variable: &String| -> Variables {
             all.iter().filter(|other| *other != variable).map(|other| (other.as_str(), "1")).collect()
         };
