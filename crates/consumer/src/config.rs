@@ -18,9 +18,12 @@ pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send +
 pub struct Config {
     /// The senders it works for, by name; empty means all of them.
     pub senders: Vec<String>,
-    /// Most requests under way at once for one sender; what a worker that dies leaves unknown at most. Default 600.
+    /// Most recipients under way at once for one sender, from the claim to the record; what a worker that dies leaves
+    /// unknown at most. Default 1,200.
     pub in_flight: u16,
-    /// Most recipients claimed at once. Default 200.
+    /// Most requests under way at once for one sender, each on a connection of its own. Default 600.
+    pub requests: u16,
+    /// Most recipients claimed at once; never more than `in_flight`. Default 400.
     pub batch: u16,
     /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
@@ -34,8 +37,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
-            in_flight: 600,
-            batch: 200,
+            in_flight: 1_200,
+            requests: 600,
+            batch: 400,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),
         }
@@ -45,13 +49,8 @@ impl Default for Config {
 impl Config {
     /// Tells what makes no sense, given the longest a request may take.
     pub fn check(&self, request_timeout: Duration) -> Result<(), String> {
-        if self.in_flight == 0 || self.batch == 0 {
-            return Err("consumer.in_flight and consumer.batch must be 1 or more".into());
-        }
-        if self.batch > self.in_flight {
-            return Err(
-                "consumer.batch is larger than consumer.in_flight; a batch could never be sent".into()
-            );
+        if self.in_flight == 0 || self.requests == 0 || self.batch == 0 {
+            return Err("consumer.in_flight, consumer.requests and consumer.batch must be 1 or more".into());
         }
         let longest = request_timeout + RECORDING;
         if self.lease < longest * 2 {
@@ -60,5 +59,10 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// Most recipients of one claim.
+    pub(crate) fn most_claimed(&self) -> u16 {
+        self.batch.min(self.in_flight)
     }
 }

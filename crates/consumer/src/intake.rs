@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker::Consumer;
 use store::SenderRow;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -13,11 +13,12 @@ use crate::config::RECORDING;
 use crate::lane::{Lane, Parts};
 use crate::pipeline::handle;
 use crate::recorder::Recorder;
+use crate::room::Rooms;
 
 /// Works for one sender until the lane is told to stop, then drains.
 pub(crate) async fn work(parts: Parts, consumer: Consumer) {
     let SenderRow { id, name, .. } = parts.sender.clone();
-    let (finished, to_record) = mpsc::channel(usize::from(parts.config.in_flight) * 4);
+    let (finished, to_record) = mpsc::channel(usize::from(parts.config.in_flight));
     let give_up = CancellationToken::new();
     let recorder = Recorder {
         store: parts.store.clone(),
@@ -35,20 +36,19 @@ pub(crate) async fn work(parts: Parts, consumer: Consumer) {
 
 /// Takes deliveries as they come and starts a pipeline for each batch, as long as there is room.
 async fn take_in(lane: &Arc<Lane>, mut consumer: Consumer) -> (Consumer, JoinSet<()>) {
-    let room = Arc::new(Semaphore::new(usize::from(lane.config.in_flight)));
+    let rooms = Rooms::new(lane.config.in_flight, lane.config.requests);
     let mut running = JoinSet::new();
     let mut deliveries = Vec::new();
-    while consumer.recv_many(&mut deliveries, lane.claim_size()).await > 0 {
+    while consumer.recv_many(&mut deliveries, rooms.at_once(lane.claim_size())).await > 0 {
         let Sorted { batches, poison } = sort(deliveries.drain(..));
         for (receipt, error) in poison {
             lane.bury(receipt, &error);
         }
         for batch in batches {
-            let wanted = u32::try_from(batch.tasks.len()).unwrap_or(1).min(u32::from(lane.config.in_flight));
-            let Ok(permits) = Arc::clone(&room).acquire_many_owned(wanted).await else { continue };
+            let Some(room) = rooms.take(batch.tasks.len()).await else { continue };
             let lane = Arc::clone(lane);
             running.spawn(async move {
-                handle(&lane, batch, permits).await;
+                handle(&lane, batch, room).await;
             });
         }
         while let Some(ended) = running.try_join_next() {

@@ -77,7 +77,7 @@ impl Lane {
             campaigns: Campaigns::default(),
             turn: Mutex::default(),
             door: Mutex::default(),
-            claim_size: AtomicUsize::new(claim_size(sender.rate, config.batch)),
+            claim_size: AtomicUsize::new(claim_size(sender.rate, config.most_claimed())),
             sender: sender.id,
             config,
             request_timeout,
@@ -118,7 +118,7 @@ impl Lane {
             let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()));
             match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
                 Ok(Claimed::Granted(claim)) => {
-                    let size = claim_size(claim.slots.lease.rate(), self.config.batch);
+                    let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
                     self.claim_size.store(size, Ordering::Relaxed);
                     return Ok(batch.part(claim, &seqs));
                 }

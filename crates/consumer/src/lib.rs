@@ -13,6 +13,7 @@ mod lane;
 mod pace;
 mod pipeline;
 mod recorder;
+mod room;
 mod run;
 mod waiting;
 

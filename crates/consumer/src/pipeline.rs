@@ -8,8 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use whatsapp::Outgoing;
 
 use crate::batch::{Batch, Part};
@@ -17,6 +16,7 @@ use crate::campaigns::Campaign;
 use crate::lane::{Lane, Unclaimed};
 use crate::pace::{Departure, Departures};
 use crate::recorder::Finished;
+use crate::room::Room;
 
 const DEADLINE: Refusal = Refusal::new("deadline", "the campaign's deadline passed before the message left");
 const HOURS_OVER: Refusal =
@@ -33,9 +33,12 @@ const MISSED: Refusal =
 const PAIR_LIMIT: Refusal =
     Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 
+/// How long a claim's requests are waited for before more of them are let leave.
+const PATIENCE: Duration = Duration::from_millis(2);
+
 /// Takes one batch all the way: look up, claim, send, judge, hand over to the recorder, which acknowledges after its
 /// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then.
-pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: OwnedSemaphorePermit) {
+pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room) {
     let campaign = match lane.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
         Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
@@ -50,24 +53,29 @@ pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: OwnedSemapho
 }
 
 /// Sends to everyone who was claimed, each in its slot, and hands the outcomes over as they come.
-async fn send(
-    lane: &Lane,
-    campaign: &Campaign,
-    (id, part): (CampaignId, Part),
-    room: &mut OwnedSemaphorePermit,
-) {
+async fn send(lane: &Lane, campaign: &Campaign, (id, part): (CampaignId, Part), room: &mut Room) {
     let Part { claim, mut receipts } = part;
     if let Some(claim) = claim {
         failpoint::pass(Place::AfterClaim);
         let departures = Departures::of(&claim);
         let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
-        let mut sends: FuturesUnordered<_> =
-            claim.rows.iter().map(|row| deliver(lane, campaign, claimed, row)).collect();
-        while let Some(outcome) = sends.next().await {
-            let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
-            let room = room.split(1);
-            let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len(), room };
-            lane.hand_over(finished).await;
+        let mut rows = claim.rows.iter().map(|row| deliver(lane, campaign, claimed, row));
+        let mut sends = FuturesUnordered::new();
+        let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
+        no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            sends.extend(rows.by_ref().take(room.requests().saturating_sub(sends.len())));
+            tokio::select! {
+                biased;
+                Some(outcome) = sends.next() => {
+                    let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
+                    let place = room.answered();
+                    let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len(), place };
+                    lane.hand_over(finished).await;
+                }
+                _ = no_answer.tick(), if rows.len() > 0 => room.widen(),
+                else => break,
+            }
         }
     }
     // What is left was not due: done, held by another worker, or stale.

@@ -1,13 +1,14 @@
 //! Recording outcomes in batches, and settling the messages after the commit. The order is visible here and nowhere
 //! else: record, commit, acknowledge.
 //!
-//! There is no timer: while one batch is being committed the next one gathers.
+//! There is no timer: while one batch is being committed the next one gathers, and what finishes in the same moment comes too.
 
 use std::collections::{BTreeMap, HashMap};
 
 use broker::{Receipt, Settlement, Settler};
 use campaign::{CampaignId, ClaimId, SenderId};
 use failpoint::Place;
+use futures::FutureExt;
 use store::{RecordedOutcome, Store};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +30,7 @@ pub(crate) struct Finished {
     /// How many recipients its claim holds.
     pub(crate) claim_size: usize,
     /// Its place among those under way, given up when it is recorded: what a worker that dies leaves open is bounded.
-    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Records what lanes push to it.
@@ -47,6 +48,7 @@ impl Recorder {
         let mut open_claims = HashMap::new();
         let mut batch = Vec::with_capacity(MOST);
         while finished.recv_many(&mut batch, MOST).await > 0 {
+            gather(&mut finished, &mut batch).await;
             let mut campaigns: BTreeMap<CampaignId, Vec<Finished>> = BTreeMap::new();
             for finished in batch.drain(..) {
                 campaigns.entry(finished.campaign).or_default().push(finished);
@@ -64,15 +66,15 @@ impl Recorder {
         open_claims: &mut HashMap<ClaimId, usize>,
     ) {
         let closed = closed_by(&finished, open_claims);
-        let (mut outcomes, mut receipts, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
-        for Finished { outcome, receipts: its, room, .. } in finished {
+        let (mut outcomes, mut receipts, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        for Finished { outcome, receipts: its, place, .. } in finished {
             outcomes.push(outcome);
             receipts.extend(its);
-            rooms.push(room);
+            places.push(place);
         }
         let settlement = self.commit(campaign, &outcomes, &closed).await;
         failpoint::pass(Place::AfterRecord);
-        drop(rooms);
+        drop(places);
         self.settler.settle_many(receipts.into_iter().map(|receipt| (receipt, settlement)).collect());
     }
 
@@ -129,6 +131,18 @@ impl Recorder {
     }
 }
 
+/// Lets those come too that are about to finish: as long as each turn of the runtime brings some, up to a full commit. A
+/// turn that has nothing to do is over at once, so nobody waits for anybody who is not there.
+async fn gather<T>(finished: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
+    while batch.len() < MOST {
+        tokio::task::yield_now().await;
+        let more = finished.recv_many(batch, MOST - batch.len()).now_or_never();
+        if more.is_none_or(|n| n == 0) {
+            return;
+        }
+    }
+}
+
 /// The claims whose last outcome is among these.
 fn closed_by(finished: &[Finished], open_claims: &mut HashMap<ClaimId, usize>) -> Vec<ClaimId> {
     let mut closed = Vec::new();
@@ -141,4 +155,35 @@ fn closed_by(finished: &[Finished], open_claims: &mut HashMap<ClaimId, usize>) -
         }
     }
     closed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_finishes_turn_by_turn_is_recorded_together_and_nobody_is_waited_for() {
+        let (done, mut finished) = mpsc::channel(MOST);
+        tokio::spawn(async move {
+            for n in 0..10 {
+                done.send(n).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            std::future::pending::<()>().await;
+        });
+        let mut batch = vec![-1];
+        gather(&mut finished, &mut batch).await;
+        assert_eq!(batch, (-1..10).collect::<Vec<_>>());
+        gather(&mut finished, &mut batch).await;
+        assert_eq!(batch.len(), 11);
+    }
+
+    #[tokio::test]
+    async fn no_more_than_one_commit_takes_is_gathered() {
+        let (done, mut finished) = mpsc::channel(2 * MOST);
+        (0..2 * MOST).for_each(|n| done.try_send(n).unwrap());
+        let mut batch = Vec::new();
+        gather(&mut finished, &mut batch).await;
+        assert_eq!(batch.len(), MOST);
+    }
 }

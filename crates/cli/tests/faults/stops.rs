@@ -13,9 +13,9 @@ const WORKERS: u64 = 8;
 /// Accepted before the balance is used up.
 const BALANCE: u64 = 7_000;
 /// Most requests of one worker under way, as examples/flowcast.toml has it.
-const IN_FLIGHT: u64 = 400;
+const REQUESTS: u64 = 600;
 /// Requests that may be under way when the stop is committed.
-const BOUND: u64 = WORKERS * IN_FLIGHT;
+const BOUND: u64 = WORKERS * REQUESTS;
 /// The least that RabbitMQ takes; it looks once a minute.
 const CONSUMER_TIMEOUT: Duration = Duration::from_secs(61);
 

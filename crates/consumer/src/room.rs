@@ -1,0 +1,129 @@
+//! How many recipients and requests a lane has under way at once.
+//!
+//! A recipient has a place among those under way from before the claim until the record is committed, which bounds what a
+//! worker that dies leaves unknown. A request has a place among the lane's requests until it is answered, which bounds the
+//! connections and their memory. A claim begins with a few of these places and takes more while it waits for answers: a
+//! provider that answers at once gets its requests over a few warm connections, a slow one over as many as it needs.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many requests a claim begins with, and how many more are let leave each time it has waited.
+const STEP: u16 = 32;
+
+/// The places of a lane.
+pub(crate) struct Rooms {
+    under_way: Arc<Semaphore>,
+    requests: Arc<Semaphore>,
+    in_flight: u16,
+    step: u16,
+}
+
+/// The places of a batch.
+pub(crate) struct Room {
+    under_way: OwnedSemaphorePermit,
+    requests: OwnedSemaphorePermit,
+}
+
+impl Rooms {
+    /// Room for as many recipients under way, and as many requests.
+    pub(crate) fn new(in_flight: u16, requests: u16) -> Self {
+        let places = |n: u16| Arc::new(Semaphore::new(usize::from(n)));
+        Self { under_way: places(in_flight), requests: places(requests), in_flight, step: requests.min(STEP) }
+    }
+
+    /// How many recipients to take in next, of so many at most: as many as there are places for, or a quarter of all places.
+    /// A batch that waited for more would leave them empty meanwhile.
+    pub(crate) fn at_once(&self, at_most: usize) -> usize {
+        let quarter = usize::from(self.in_flight / 4).max(1);
+        at_most.min(self.under_way.available_permits().max(quarter))
+    }
+
+    /// Waits for the places of so many recipients, not more than there are places, and of their first requests.
+    pub(crate) async fn take(&self, recipients: usize) -> Option<Room> {
+        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX).min(self.in_flight.into());
+        let under_way = Arc::clone(&self.under_way).acquire_many_owned(recipients).await.ok()?;
+        let first = recipients.min(self.step.into());
+        let requests = Arc::clone(&self.requests).acquire_many_owned(first).await.ok()?;
+        Some(Room { under_way, requests })
+    }
+}
+
+impl Room {
+    /// How many requests may be under way now.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.num_permits()
+    }
+
+    /// Takes places for some more requests, or for as many as there are.
+    pub(crate) fn widen(&mut self) {
+        let all = Arc::clone(self.requests.semaphore());
+        let more = u32::try_from(all.available_permits()).unwrap_or(u32::MAX).min(STEP.into());
+        if let Ok(more) = all.try_acquire_many_owned(more) {
+            self.requests.merge(more);
+        }
+    }
+
+    /// One recipient is answered: gives its place among those under way to whoever records it. A place for a request is given
+    /// up when nobody is left who needs it.
+    pub(crate) fn answered(&mut self) -> Option<OwnedSemaphorePermit> {
+        let place = self.under_way.split(1);
+        let spare = self.requests.num_permits().saturating_sub(self.under_way.num_permits());
+        drop(self.requests.split(spare));
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn room(rooms: &Rooms, recipients: usize) -> Room {
+        rooms.take(recipients).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_claim_begins_with_a_few_requests_and_takes_more_up_to_all_there_are() {
+        let rooms = Rooms::new(400, 100);
+        let (mut first, mut second) = (room(&rooms, 200).await, room(&rooms, 200).await);
+        assert_eq!((first.requests(), second.requests()), (32, 32));
+        first.widen();
+        assert_eq!(first.requests(), 64);
+        second.widen();
+        assert_eq!(second.requests(), 36);
+        second.widen();
+        assert_eq!(second.requests(), 36);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_answered_leaves_its_place_to_the_next_of_its_claim() {
+        let rooms = Rooms::new(100, 50);
+        let mut room = room(&rooms, 40).await;
+        for left in (0..40).rev() {
+            assert!(room.answered().is_some());
+            assert_eq!(room.requests(), 32.min(left));
+        }
+        assert_eq!(rooms.requests.available_permits(), 50);
+    }
+
+    #[tokio::test]
+    async fn a_recipient_keeps_its_place_until_it_is_recorded() {
+        let rooms = Rooms::new(8, 50);
+        assert_eq!(rooms.at_once(400), 8);
+        let mut room = room(&rooms, 5).await;
+        assert_eq!(rooms.at_once(400), 3);
+        let place = room.answered();
+        assert_eq!(rooms.at_once(400), 3);
+        drop(place);
+        assert_eq!(rooms.at_once(400), 4);
+        assert_eq!(rooms.at_once(2), 2);
+    }
+
+    #[tokio::test]
+    async fn where_there_is_little_room_a_quarter_of_it_is_waited_for() {
+        let rooms = Rooms::new(8, 1);
+        let _all_others = room(&rooms, 8).await;
+        assert_eq!(rooms.at_once(400), 2);
+    }
+}
