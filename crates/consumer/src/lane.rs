@@ -19,6 +19,7 @@ use crate::config::{Config, RECORDING};
 use crate::gate::Gate;
 use crate::pace::Pace;
 use crate::recorder::Finished;
+use crate::room::{Room, STEP};
 use crate::waiting::Waiting;
 
 /// Everything the pipeline needs for one sender.
@@ -109,9 +110,17 @@ impl Lane {
 
     /// Claims the first of the batch, as many as the rates allow at once, waiting for its turn; nothing is claimed while
     /// it waits. What was asked for and not granted is no longer in the batch, and not due.
-    pub(crate) async fn claim(&self, campaign: &Campaign, batch: &mut Batch) -> Result<Part, Unclaimed> {
+    pub(crate) async fn claim(
+        &self,
+        campaign: &Campaign,
+        batch: &mut Batch,
+        room: &mut Room,
+    ) -> Result<Part, Unclaimed> {
         let ours = (self.worker, self.config.lease);
         let _door = self.door.lock().await;
+        let (size, most) =
+            (self.claim_size().min(campaign.claim_size()), usize::from(self.config.most_claimed()));
+        room.begin(if size < most { size } else { STEP }).await;
         let _turn = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "claiming");
         while !self.shutdown.is_cancelled() {

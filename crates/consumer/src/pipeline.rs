@@ -34,7 +34,7 @@ const PAIR_LIMIT: Refusal =
     Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 
 /// How long a claim's requests are waited for before more of them are let leave.
-const PATIENCE: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Takes one batch all the way: look up, claim, send, judge, hand over to the recorder, which acknowledges after its
 /// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then.
@@ -45,7 +45,7 @@ pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room) {
     };
     while !batch.tasks.is_empty() {
         failpoint::pass(Place::BeforeClaim);
-        match lane.claim(&campaign, &mut batch).await {
+        match lane.claim(&campaign, &mut batch, &mut room).await {
             Ok(part) => send(lane, &campaign, (batch.campaign, part), &mut room).await,
             Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
         }
@@ -78,6 +78,7 @@ async fn send(lane: &Lane, campaign: &Campaign, (id, part): (CampaignId, Part), 
             }
         }
     }
+    room.end();
     // What is left was not due: done, held by another worker, or stale.
     lane.settle(receipts.into_values().flatten(), Unclaimed::Stale);
 }

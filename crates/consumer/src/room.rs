@@ -2,35 +2,37 @@
 //!
 //! A recipient has a place among those under way from before the claim until the record is committed, which bounds what a
 //! worker that dies leaves unknown. A request has a place among the lane's requests until it is answered, which bounds the
-//! connections and their memory. A claim begins with a few of these places and takes more while it waits for answers: a
-//! provider that answers at once gets its requests over a few warm connections, a slow one over as many as it needs.
+//! connections and their memory. What a rate spaces out has all of these places before the claim, so that no slot passes
+//! unused. Without one a claim begins with a few and takes more while it waits for answers: a provider that answers at once
+//! gets its requests over a few warm connections, a slow one over as many as it needs.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many requests a claim begins with, and how many more are let leave each time it has waited.
-const STEP: u16 = 32;
+/// How many requests a claim without a rate begins with, and how many more are let leave each time it has waited.
+pub(crate) const STEP: usize = 32;
 
 /// The places of a lane.
 pub(crate) struct Rooms {
     under_way: Arc<Semaphore>,
     requests: Arc<Semaphore>,
     in_flight: u16,
-    step: u16,
+    most_requests: u16,
 }
 
 /// The places of a batch.
 pub(crate) struct Room {
     under_way: OwnedSemaphorePermit,
     requests: OwnedSemaphorePermit,
+    most_requests: u16,
 }
 
 impl Rooms {
     /// Room for as many recipients under way, and as many requests.
-    pub(crate) fn new(in_flight: u16, requests: u16) -> Self {
+    pub(crate) fn new(in_flight: u16, most_requests: u16) -> Self {
         let places = |n: u16| Arc::new(Semaphore::new(usize::from(n)));
-        Self { under_way: places(in_flight), requests: places(requests), in_flight, step: requests.min(STEP) }
+        Self { under_way: places(in_flight), requests: places(most_requests), in_flight, most_requests }
     }
 
     /// How many recipients to take in next, of so many at most: as many as there are places for, or a quarter of all places.
@@ -40,17 +42,25 @@ impl Rooms {
         at_most.min(self.under_way.available_permits().max(quarter))
     }
 
-    /// Waits for the places of so many recipients, not more than there are places, and of their first requests.
+    /// Waits for the places of so many recipients, not more than there are places. Of a request they have none yet.
     pub(crate) async fn take(&self, recipients: usize) -> Option<Room> {
-        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX).min(self.in_flight.into());
-        let under_way = Arc::clone(&self.under_way).acquire_many_owned(recipients).await.ok()?;
-        let first = recipients.min(self.step.into());
-        let requests = Arc::clone(&self.requests).acquire_many_owned(first).await.ok()?;
-        Some(Room { under_way, requests })
+        let wanted = count(recipients.min(self.in_flight.into()));
+        let under_way = Arc::clone(&self.under_way).acquire_many_owned(wanted).await.ok()?;
+        let requests = Arc::clone(&self.requests).try_acquire_many_owned(0).ok()?;
+        Some(Room { under_way, requests, most_requests: self.most_requests })
     }
 }
 
 impl Room {
+    /// Waits for places for the first so many requests, not more than there are places or recipients.
+    pub(crate) async fn begin(&mut self, first: usize) {
+        let wanted = count(first.min(self.under_way.num_permits()).min(self.most_requests.into()));
+        let all = Arc::clone(self.requests.semaphore());
+        if let Ok(first) = all.acquire_many_owned(wanted).await {
+            self.requests.merge(first);
+        }
+    }
+
     /// How many requests may be under way now.
     pub(crate) fn requests(&self) -> usize {
         self.requests.num_permits()
@@ -59,7 +69,7 @@ impl Room {
     /// Takes places for some more requests, or for as many as there are.
     pub(crate) fn widen(&mut self) {
         let all = Arc::clone(self.requests.semaphore());
-        let more = u32::try_from(all.available_permits()).unwrap_or(u32::MAX).min(STEP.into());
+        let more = count(all.available_permits().min(STEP));
         if let Ok(more) = all.try_acquire_many_owned(more) {
             self.requests.merge(more);
         }
@@ -73,6 +83,15 @@ impl Room {
         drop(self.requests.split(spare));
         place
     }
+
+    /// Gives up what is left of the places for requests.
+    pub(crate) fn end(&mut self) {
+        drop(self.requests.split(self.requests.num_permits()));
+    }
+}
+
+fn count(places: usize) -> u32 {
+    u32::try_from(places).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -80,7 +99,10 @@ mod tests {
     use super::*;
 
     async fn room(rooms: &Rooms, recipients: usize) -> Room {
-        rooms.take(recipients).await.unwrap()
+        let mut room = rooms.take(recipients).await.unwrap();
+        assert_eq!(room.requests(), 0);
+        room.begin(STEP).await;
+        room
     }
 
     #[tokio::test]
@@ -94,6 +116,32 @@ mod tests {
         assert_eq!(second.requests(), 36);
         second.widen();
         assert_eq!(second.requests(), 36);
+        first.end();
+        assert_eq!(rooms.requests.available_permits(), 64);
+    }
+
+    #[tokio::test]
+    async fn recipients_who_are_not_claimed_yet_take_no_place_from_requests() {
+        let rooms = Rooms::new(100, 50);
+        let _waiting = (rooms.take(30).await.unwrap(), rooms.take(30).await.unwrap());
+        let mut claimed = room(&rooms, 40).await;
+        claimed.widen();
+        assert_eq!(claimed.requests(), 50);
+    }
+
+    #[tokio::test]
+    async fn at_a_rate_all_requests_of_a_claim_have_their_places_before_it() {
+        let rooms = Rooms::new(400, 100);
+        let mut claimed = rooms.take(80).await.unwrap();
+        claimed.begin(70).await;
+        assert_eq!(claimed.requests(), 70);
+        claimed.end();
+        claimed.begin(400).await;
+        assert_eq!(claimed.requests(), 80);
+        claimed.end();
+        let mut all = rooms.take(300).await.unwrap();
+        all.begin(400).await;
+        assert_eq!(all.requests(), 100);
     }
 
     #[tokio::test]
