@@ -19,11 +19,11 @@ pub struct Config {
     /// The senders it works for, by name; empty means all of them.
     pub senders: Vec<String>,
     /// Most recipients under way at once for one sender, from the claim to the record; what a worker that dies leaves
-    /// unknown at most. Default 1,200.
+    /// unknown at most. Default 900.
     pub in_flight: u16,
     /// Most requests under way at once for one sender, each on a connection of its own. Default 600.
     pub requests: u16,
-    /// Most recipients claimed at once; never more than `in_flight`. Default 400.
+    /// Most recipients claimed at once; never more than `in_flight`. Default 300.
     pub batch: u16,
     /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
@@ -37,9 +37,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
-            in_flight: 1_200,
+            in_flight: 900,
             requests: 600,
-            batch: 400,
+            batch: 300,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),
         }
