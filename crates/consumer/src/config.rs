@@ -21,7 +21,7 @@ pub struct Config {
     /// Most recipients under way at once for one sender, from the claim to the record; what a worker that dies leaves
     /// unknown at most. Default 900.
     pub in_flight: u16,
-    /// Most requests under way at once for one sender, each on a connection of its own. Default 600.
+    /// Most requests under way at once for one sender, each on a connection of its own. Default 400.
     pub requests: u16,
     /// Most recipients claimed at once; never more than `in_flight`. Default 300.
     pub batch: u16,
@@ -38,7 +38,7 @@ impl Default for Config {
         Self {
             senders: Vec::new(),
             in_flight: 900,
-            requests: 600,
+            requests: 400,
             batch: 300,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),

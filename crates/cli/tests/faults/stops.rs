@@ -13,7 +13,7 @@ const WORKERS: u64 = 8;
 /// Accepted before the balance is used up.
 const BALANCE: u64 = 7_000;
 /// Most requests of one worker under way, as examples/flowcast.toml has it.
-const REQUESTS: u64 = 600;
+const REQUESTS: u64 = 400;
 /// Requests that may be under way when the stop is committed.
 const BOUND: u64 = WORKERS * REQUESTS;
 /// The least that RabbitMQ takes; it looks once a minute.
