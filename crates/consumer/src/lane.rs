@@ -118,9 +118,7 @@ impl Lane {
     ) -> Result<Part, Unclaimed> {
         let ours = (self.worker, self.config.lease);
         let _door = self.door.lock().await;
-        let (size, most) =
-            (self.claim_size().min(campaign.claim_size()), usize::from(self.config.most_claimed()));
-        room.begin(if size < most { size } else { STEP }).await;
+        room.begin(self.first_requests(campaign)).await;
         let _turn = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "claiming");
         while !self.shutdown.is_cancelled() {
@@ -142,6 +140,13 @@ impl Lane {
             }
         }
         Err(Unclaimed::Stopping)
+    }
+
+    /// How many requests have their places before a claim: all of them where a rate makes claims smaller than they might be,
+    /// since its slots do not wait, and a few where none does.
+    fn first_requests(&self, campaign: &Campaign) -> usize {
+        let size = self.claim_size().min(campaign.claim_size());
+        if size < usize::from(self.config.most_claimed()) { size } else { STEP }
     }
 
     /// Slots for recipients that were claimed and lost theirs, `wanted` of them or fewer; `None` when there will be none.

@@ -182,7 +182,7 @@ mod tests {
     async fn no_more_than_one_commit_takes_is_gathered() {
         let (done, mut finished) = mpsc::channel(2 * MOST);
         (0..2 * MOST).for_each(|n| done.try_send(n).unwrap());
-        let mut batch = Vec::new();
+        let mut batch = vec![0];
         gather(&mut finished, &mut batch).await;
         assert_eq!(batch.len(), MOST);
     }
