@@ -1,6 +1,6 @@
 //! `flowcast check-config`: the configuration, Postgres and RabbitMQ, and everything that is wrong at once.
 
-use broker::{Publisher, Topology};
+use broker::{Publisher, State, Topology};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -42,13 +42,21 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     Err(Refused(wrong.join("\nflowcast: ")).into())
 }
 
-/// Tells whether RabbitMQ answers.
+/// Tells whether RabbitMQ answers. One attempt to connect is enough: who waits here is a person.
 async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
     let topology = Topology::new(&config.prefix);
     let closing = CancellationToken::new();
     let (publisher, publishing) = Publisher::start(config, closing.clone());
-    let answer = publisher.depth(&topology.dead_queue()).await;
+    let mut state = publisher.state();
+    let queue = topology.dead_queue();
+    let answer = tokio::select! {
+        answer = publisher.depth(&queue) => answer.map(drop).map_err(anyhow::Error::new),
+        // The publisher itself goes on trying.
+        _ = state.wait_for(|state| *state == State::Down) => {
+            Err(anyhow::anyhow!("RabbitMQ cannot be reached; look whether it runs and whether AMQP_URL is right"))
+        }
+    };
     closing.cancel();
     publishing.await?;
-    answer.map(drop).map_err(anyhow::Error::new)
+    answer
 }
