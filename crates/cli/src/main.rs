@@ -49,25 +49,14 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 fn main() -> ExitCode {
     let args = Args::parse();
     logging::start(&args);
-    let done =
-        runtime(&args.command).map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(args)));
-    match done {
+    match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
     }
 }
 
-/// A consumer works on one thread: it waits more than it works, there are several of them, and handing messages from thread to
-/// thread cost a sixth of its time (docs/BENCHMARKS.md).
-fn runtime(command: &Command) -> std::io::Result<Runtime> {
-    let mut builder = match command {
-        Command::Consumer => Builder::new_current_thread(),
-        _ => Builder::new_multi_thread(),
-    };
-    builder.enable_all().build()
-}
-
-async fn run(args: Args) -> anyhow::Result<()> {
+/// Reads the configuration and runs the command on the threads it is to have.
+fn start(args: Args) -> anyhow::Result<()> {
     if let Command::Completions { shell } = args.command {
         let mut script = Vec::new();
         clap_complete::generate(shell, &mut Args::command(), "flowcast", &mut script);
@@ -76,7 +65,30 @@ async fn run(args: Args) -> anyhow::Result<()> {
     }
     failpoint::check().map_err(exit::Refused)?;
     let settings = Settings::load(args.config.as_deref(), std::env::vars())?;
-    match args.command {
+    runtime(&args.command, &settings)?.block_on(run(args.command, settings))
+}
+
+/// A consumer has the threads its section asks for, as far as there are cores. On one it hands nothing from thread to thread.
+fn runtime(command: &Command, settings: &Settings) -> anyhow::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = match command {
+        Command::Consumer => match cores.min(settings.consumer()?.threads.into()) {
+            1 => Builder::new_current_thread(),
+            threads => on(threads),
+        },
+        _ => Builder::new_multi_thread(),
+    };
+    Ok(builder.enable_all().build()?)
+}
+
+fn on(threads: usize) -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(threads);
+    builder
+}
+
+async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
+    match command {
         Command::Migrate => roles::migrate(&settings).await,
         Command::CheckConfig => check::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,

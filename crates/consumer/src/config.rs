@@ -18,12 +18,14 @@ pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send +
 pub struct Config {
     /// The senders it works for, by name; empty means all of them.
     pub senders: Vec<String>,
+    /// Threads that the process works on, as far as the machine has cores. Default 2.
+    pub threads: u16,
     /// Most recipients under way at once for one sender, from the claim to the record; what a worker that dies leaves
-    /// unknown at most. Default 900.
+    /// unknown at most. Default 1,200.
     pub in_flight: u16,
-    /// Most requests under way at once for one sender, each on a connection of its own. Default 400.
+    /// Most requests under way at once for one sender, each on a connection of its own. Default 300.
     pub requests: u16,
-    /// Most recipients claimed at once; never more than `in_flight`. Default 300.
+    /// Most recipients claimed at once; never more than `in_flight`. Default 400.
     pub batch: u16,
     /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
@@ -37,9 +39,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
-            in_flight: 900,
-            requests: 400,
-            batch: 300,
+            threads: 2,
+            in_flight: 1200,
+            requests: 300,
+            batch: 400,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),
         }
@@ -49,8 +52,8 @@ impl Default for Config {
 impl Config {
     /// Tells what makes no sense, given the longest a request may take.
     pub fn check(&self, request_timeout: Duration) -> Result<(), String> {
-        if self.in_flight == 0 || self.requests == 0 || self.batch == 0 {
-            return Err("consumer.in_flight, consumer.requests and consumer.batch must be 1 or more".into());
+        if [self.threads, self.in_flight, self.requests, self.batch].contains(&0) {
+            return Err("consumer.threads, in_flight, requests and batch must be 1 or more".into());
         }
         let longest = request_timeout + RECORDING;
         if self.lease < longest * 2 {

@@ -1,8 +1,10 @@
 //! Working for one sender: taking deliveries in as long as there is room, and draining when told to stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use broker::Consumer;
+use broker::{Consumer, Delivery};
+use futures::FutureExt;
 use store::SenderRow;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -10,10 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Sorted, sort};
 use crate::config::RECORDING;
-use crate::lane::{Lane, Parts};
+use crate::lane::{Door, Lane, Parts};
 use crate::pipeline::handle;
 use crate::recorder::Recorder;
-use crate::room::Rooms;
+use crate::room::{Room, Rooms};
+
+/// How long a small claim waits for more recipients while others are under way. Postgres takes half a millisecond for a claim
+/// however small; with several workers beside a producer claims of forty became claims of two hundred (docs/BENCHMARKS.md).
+const LINGER: Duration = Duration::from_millis(20);
 
 /// Works for one sender until the lane is told to stop, then drains.
 pub(crate) async fn work(parts: Parts, consumer: Consumer) {
@@ -39,16 +45,17 @@ async fn take_in(lane: &Arc<Lane>, mut consumer: Consumer) -> (Consumer, JoinSet
     let rooms = Rooms::new(lane.config.in_flight, lane.config.requests);
     let mut running = JoinSet::new();
     let mut deliveries = Vec::new();
-    while consumer.recv_many(&mut deliveries, rooms.at_once(lane.claim_size())).await > 0 {
+    while let Some((mut room, door)) = gather(lane, &rooms, &mut consumer, &mut deliveries).await {
+        let mut door = Some(door);
         let Sorted { batches, poison } = sort(deliveries.drain(..));
         for (receipt, error) in poison {
             lane.bury(receipt, &error);
         }
         for batch in batches {
-            let Some(room) = rooms.take(batch.tasks.len()).await else { continue };
-            let lane = Arc::clone(lane);
+            let Some(room) = room.split(batch.tasks.len()) else { continue };
+            let (lane, door) = (Arc::clone(lane), door.take());
             running.spawn(async move {
-                handle(&lane, batch, room).await;
+                handle(&lane, batch, room, door).await;
             });
         }
         while let Some(ended) = running.try_join_next() {
@@ -56,6 +63,31 @@ async fn take_in(lane: &Arc<Lane>, mut consumer: Consumer) -> (Consumer, JoinSet
         }
     }
     (consumer, running)
+}
+
+/// Waits for deliveries, for their places and for the end of the claim before, and takes what has arrived by then. Where
+/// that is little and others are under way, it waits a moment for more. `None` when the lane is told to stop.
+async fn gather(
+    lane: &Lane,
+    rooms: &Rooms,
+    consumer: &mut Consumer,
+    deliveries: &mut Vec<Delivery>,
+) -> Option<(Room, Door)> {
+    let most = lane.claim_size();
+    if consumer.recv_many(deliveries, rooms.at_once(most)).await == 0 {
+        return None;
+    }
+    let mut room = rooms.take(deliveries.len()).await?;
+    if lane.would_rather_claim_more_than(deliveries.len()) && rooms.hold_others_than(&room) {
+        lane.pause(LINGER).await;
+    }
+    let door = lane.door().await;
+    let more = rooms.add(&mut room, most.saturating_sub(deliveries.len()));
+    if more > 0 {
+        // Nothing more has arrived if it is not there at once.
+        consumer.recv_many(deliveries, more).now_or_never();
+    }
+    Some((room, door))
 }
 
 /// Lets what is under way end within the budget, records it, acknowledges it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use broker::{Receipt, Settlement, Settler};
 use campaign::{CampaignId, Rate, ReferenceKey, SenderId};
 use store::{Claim, Claimed, Leased, LeasedAt, Refused, SenderRow, Store, leased_at};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -40,7 +40,7 @@ pub(crate) struct Lane {
     /// One question for permits at a time: the next waits here, not in the database.
     turn: Mutex<()>,
     /// At most one claim waits for its turn, so that those who lost their slots come before all further claims.
-    door: Mutex<()>,
+    door: Arc<Mutex<()>>,
     /// See [`Lane::claim_size`].
     claim_size: AtomicUsize,
 }
@@ -55,6 +55,9 @@ pub(crate) enum Unclaimed {
     /// The database refuses it for good.
     Refused,
 }
+
+/// The right to claim next.
+pub(crate) type Door = OwnedMutexGuard<()>;
 
 /// What a lane is made of.
 pub(crate) struct Parts {
@@ -77,7 +80,7 @@ impl Lane {
             pace: Pace::default(),
             campaigns: Campaigns::default(),
             turn: Mutex::default(),
-            door: Mutex::default(),
+            door: Arc::default(),
             claim_size: AtomicUsize::new(claim_size(sender.rate, config.most_claimed())),
             sender: sender.id,
             config,
@@ -97,6 +100,11 @@ impl Lane {
         self.claim_size.load(Ordering::Relaxed)
     }
 
+    /// Whether a claim of so many is small for what it costs. Never at a rate: its slots do not wait.
+    pub(crate) fn would_rather_claim_more_than(&self, recipients: usize) -> bool {
+        is_small(recipients, self.claim_size(), self.config.most_claimed())
+    }
+
     /// The compiled campaign.
     pub(crate) async fn campaign(&self, id: CampaignId) -> Result<Arc<Campaign>, Unclaimed> {
         let mut waiting = Waiting::new(&self.shutdown, "reading a campaign");
@@ -108,6 +116,11 @@ impl Lane {
         }
     }
 
+    /// Waits until no other claim waits or is being answered.
+    pub(crate) async fn door(&self) -> Door {
+        Arc::clone(&self.door).lock_owned().await
+    }
+
     /// Claims the first of the batch, as many as the rates allow at once, waiting for its turn; nothing is claimed while
     /// it waits. What was asked for and not granted is no longer in the batch, and not due.
     pub(crate) async fn claim(
@@ -115,9 +128,9 @@ impl Lane {
         campaign: &Campaign,
         batch: &mut Batch,
         room: &mut Room,
+        _door: Door,
     ) -> Result<Part, Unclaimed> {
         let ours = (self.worker, self.config.lease);
-        let _door = self.door.lock().await;
         room.begin(self.first_requests(campaign)).await;
         let _turn = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "claiming");
@@ -214,8 +227,27 @@ impl Lane {
     }
 }
 
+/// Less than half of what a claim takes, where no rate makes claims smaller.
+fn is_small(recipients: usize, claim_size: usize, most: u16) -> bool {
+    claim_size == usize::from(most) && recipients < claim_size / 2
+}
+
 /// What one lease may hold at this rate; all that fits where there is no limit.
 fn claim_size(rate: Option<Rate>, batch: u16) -> usize {
     let most = usize::from(batch);
     rate.map_or(most, |rate| usize::try_from(leased_at(rate)).unwrap_or(most).min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_small_below_half_of_what_it_may_take_and_never_at_a_rate() {
+        assert!(is_small(149, 300, 300));
+        assert!(!is_small(150, 300, 300));
+        assert!(!is_small(0, 1, 1));
+        let at_a_rate = claim_size(Some("80/s".parse().unwrap()), 300);
+        assert!((1..300).contains(&at_a_rate) && !is_small(1, at_a_rate, 300));
+    }
 }

@@ -13,7 +13,7 @@ use whatsapp::Outgoing;
 
 use crate::batch::{Batch, Part};
 use crate::campaigns::Campaign;
-use crate::lane::{Lane, Unclaimed};
+use crate::lane::{Door, Lane, Unclaimed};
 use crate::pace::{Departure, Departures};
 use crate::recorder::Finished;
 use crate::room::Room;
@@ -37,15 +37,20 @@ const PAIR_LIMIT: Refusal =
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Takes one batch all the way: look up, claim, send, judge, hand over to the recorder, which acknowledges after its
-/// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then.
-pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room) {
+/// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then. The first
+/// claim has the door already, where its batch was gathered before it; others wait for theirs.
+pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room, mut door: Option<Door>) {
     let campaign = match lane.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
         Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
     };
     while !batch.tasks.is_empty() {
+        let door = match door.take() {
+            Some(door) => door,
+            None => lane.door().await,
+        };
         failpoint::pass(Place::BeforeClaim);
-        match lane.claim(&campaign, &mut batch, &mut room).await {
+        match lane.claim(&campaign, &mut batch, &mut room, door).await {
             Ok(part) => send(lane, &campaign, (batch.campaign, part), &mut room).await,
             Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
         }

@@ -49,9 +49,29 @@ impl Rooms {
         let requests = Arc::clone(&self.requests).try_acquire_many_owned(0).ok()?;
         Some(Room { under_way, requests, most_requests: self.most_requests })
     }
+
+    /// Adds the places of so many more recipients, or of as many as there are places for now. Says how many.
+    pub(crate) fn add(&self, room: &mut Room, recipients: usize) -> usize {
+        let more = recipients.min(self.under_way.available_permits());
+        let Ok(places) = Arc::clone(&self.under_way).try_acquire_many_owned(count(more)) else { return 0 };
+        room.under_way.merge(places);
+        more
+    }
+
+    /// Whether recipients of other batches are under way.
+    pub(crate) fn hold_others_than(&self, room: &Room) -> bool {
+        self.under_way.available_permits() + room.under_way.num_permits() < self.in_flight.into()
+    }
 }
 
 impl Room {
+    /// The places of so many of its recipients, for a batch of their own.
+    pub(crate) fn split(&mut self, recipients: usize) -> Option<Self> {
+        let recipients = recipients.min(self.under_way.num_permits());
+        let under_way = self.under_way.split(recipients)?;
+        Some(Self { under_way, requests: self.requests.split(0)?, most_requests: self.most_requests })
+    }
+
     /// Waits for places for the first so many requests, not more than there are places or recipients.
     pub(crate) async fn begin(&mut self, first: usize) {
         let wanted = count(first.min(self.under_way.num_permits()).min(self.most_requests.into()));
@@ -166,6 +186,22 @@ mod tests {
         drop(place);
         assert_eq!(rooms.at_once(400), 4);
         assert_eq!(rooms.at_once(2), 2);
+    }
+
+    #[tokio::test]
+    async fn a_batch_takes_more_as_far_as_there_is_room_and_is_split_by_campaign() {
+        let rooms = Rooms::new(100, 50);
+        let mut room = rooms.take(30).await.unwrap();
+        assert!(!rooms.hold_others_than(&room));
+        assert_eq!(rooms.add(&mut room, 10), 10);
+        let others = rooms.take(50).await.unwrap();
+        assert!(rooms.hold_others_than(&room));
+        assert_eq!(rooms.add(&mut room, 30), 10);
+        let (mut first, second) = (room.split(20).unwrap(), room.split(400).unwrap());
+        first.begin(STEP).await;
+        assert_eq!((first.requests(), second.requests()), (20, 0));
+        drop((room, first, others));
+        assert_eq!(rooms.under_way.available_permits(), 70);
     }
 
     #[tokio::test]

@@ -131,7 +131,8 @@ async fn a_rolling_restart_leaves_nobody_unknown() {
 #[tokio::test]
 async fn what_a_killed_worker_held_becomes_unknown_and_nobody_is_sent_to_twice() {
     let mut world = World::new("killed", "none", slow(Duration::from_millis(100))).await;
-    let settings = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[consumer]\nlease = \"14s\"\n";
+    let settings =
+        "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[consumer]\nlease = \"14s\"\nin_flight = 256\n";
     world.file("flowcast.toml", settings);
     let id = world.draft(2_000).await;
     let _producer = world.start("producer");
@@ -145,7 +146,7 @@ async fn what_a_killed_worker_held_becomes_unknown_and_nobody_is_sent_to_twice()
     let unknown = world
         .count("select count(*) from recipient where state = 'unknown' and reason_code = 'worker_died'")
         .await;
-    assert!(unknown <= 512, "a worker holds at most its requests in flight, not {unknown}");
+    assert!(unknown <= 256, "a worker holds at most what it has under way, not {unknown}");
     assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 2_000 - unknown);
     world.close().await;
 }
