@@ -72,7 +72,7 @@ fn start(args: Args) -> anyhow::Result<()> {
 fn runtime(command: &Command, settings: &Settings) -> anyhow::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = match command {
-        Command::Consumer => match cores.min(settings.consumer()?.threads.into()) {
+        Command::Consumer => match settings.consumer()?.threads_on(cores) {
             1 => Builder::new_current_thread(),
             threads => on(threads),
         },

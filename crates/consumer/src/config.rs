@@ -64,8 +64,40 @@ impl Config {
         Ok(())
     }
 
+    /// How many threads that is on a machine with so many cores.
+    pub fn threads_on(&self, cores: usize) -> usize {
+        cores.clamp(1, self.threads.max(1).into())
+    }
+
     /// Most recipients of one claim.
     pub(crate) fn most_claimed(&self) -> u16 {
         self.batch.min(self.in_flight)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_threads_than_cores_and_one_at_least() {
+        let on = |threads, cores| Config { threads, ..Config::default() }.threads_on(cores);
+        assert_eq!([on(2, 8), on(2, 2), on(2, 1), on(1, 8), on(2, 0)], [2, 2, 1, 1, 1]);
+    }
+
+    #[test]
+    fn nothing_that_is_counted_may_be_none() {
+        let all = Config::default();
+        let timeout = Duration::from_secs(10);
+        assert_eq!(all.check(timeout), Ok(()));
+        for none in [
+            Config { threads: 0, ..all.clone() },
+            Config { in_flight: 0, ..all.clone() },
+            Config { requests: 0, ..all.clone() },
+            Config { batch: 0, ..all.clone() },
+        ] {
+            let says = none.check(timeout).unwrap_err();
+            assert_eq!(says, "consumer.threads, in_flight, requests and batch must be 1 or more");
+        }
     }
 }
