@@ -40,7 +40,7 @@ impl Default for Config {
         Self {
             senders: Vec::new(),
             threads: 2,
-            in_flight: 1200,
+            in_flight: 1_200,
             requests: 300,
             batch: 400,
             lease: Duration::from_mins(1),

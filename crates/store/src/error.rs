@@ -2,11 +2,6 @@
 
 use tokio_postgres::error::SqlState;
 
-/// Nothing more was heard of a statement.
-const LOST: &str = "the connection was lost";
-/// No connection could be made.
-const UNREACHED: &str = "it cannot be reached; look whether it runs and whether DATABASE_URL is right";
-
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -63,7 +58,7 @@ impl Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(state) = error.code() else {
-            return Self::Unavailable { reason: LOST, source: error.into() };
+            return Self::Unavailable { reason: "the connection was lost", source: error.into() };
         };
         match state {
             &SqlState::UNDEFINED_TABLE
@@ -110,11 +105,14 @@ impl From<deadpool_postgres::PoolError> for Error {
     fn from(error: deadpool_postgres::PoolError) -> Self {
         use deadpool_postgres::PoolError;
         match error {
+            PoolError::Backend(error) if error.code().is_none() => Self::Unavailable {
+                reason: "it cannot be reached; look whether it runs and whether DATABASE_URL is right",
+                source: error.into(),
+            },
             PoolError::Backend(error) => match Self::from(error) {
                 Self::Refused { source, .. } => {
                     Self::Unavailable { reason: "it refused the connection", source: source.into() }
                 }
-                Self::Unavailable { reason: LOST, source } => Self::Unavailable { reason: UNREACHED, source },
                 other => other,
             },
             PoolError::Timeout(_) => Self::Unavailable {

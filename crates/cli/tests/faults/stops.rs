@@ -12,12 +12,13 @@ const RECIPIENTS: u32 = 20_000;
 const WORKERS: u64 = 8;
 /// Accepted before the balance is used up.
 const BALANCE: u64 = 7_000;
-/// Most requests of one worker under way, as examples/flowcast.toml has it.
-const REQUESTS: u64 = 400;
-/// Requests that may be under way when the stop is committed.
-const BOUND: u64 = WORKERS * REQUESTS;
 /// The least that RabbitMQ takes; it looks once a minute.
 const CONSUMER_TIMEOUT: Duration = Duration::from_secs(61);
+
+/// Requests that may be under way when the stop is committed.
+fn bound() -> u64 {
+    WORKERS * u64::from(consumer::Config::default().requests)
+}
 
 /// Eight workers whose sender has just been stopped in the middle of a campaign.
 struct Herd {
@@ -57,7 +58,7 @@ impl Herd {
     /// After a top-up everybody is sent to, once, by itself.
     async fn goes_on(self) -> String {
         let Self { world, id, workers, late_requests, .. } = self;
-        assert!(late_requests <= BOUND);
+        assert!(late_requests <= bound());
         world.provider.controls().set_balance(None);
         world.finished(&id).await;
         world.each_exactly_once(&id, RECIPIENTS.into()).await;
@@ -66,7 +67,8 @@ impl Herd {
         drop(workers);
         world.close().await;
         format!(
-            "{late_requests} requests after the first E110 (at most {BOUND} were under way); each of {RECIPIENTS} accepted once"
+            "{late_requests} requests after the first E110 (at most {} were under way); each of {RECIPIENTS} accepted once",
+            bound()
         )
     }
 }
