@@ -8,6 +8,7 @@ mod countries;
 mod dead_letters;
 mod documents;
 mod endings;
+mod equivalence;
 mod erasures;
 mod feeds;
 mod imports;
