@@ -444,12 +444,13 @@ from (
             when 'hours' then 'outside the sending hours of the campaign, or before its beginning'
             when 'queue_blocked' then 'RabbitMQ has a resource alarm and takes no messages; free memory or disk there'
             when 'queue_away' then 'the producer cannot reach RabbitMQ; what is in its queue is still sent, nothing is lost'
+            when 'feed_failed' then 'the producer cannot feed this sender; its log says why, and it tries again every few seconds'
             when 'no_worker' then 'no consumer is running for this sender; start one with flowcast consumer'
             when 'throttled' then 'the sender is slower for a while: the provider asked for it, or it was opened again'
             when 'rate' then 'being sent at the rate of the sender or the campaign'
             else 'being sent' end,
         case reason when 'no_producer' then nullif(lease_until, 'epoch') when 'no_worker' then seen_at
-            when 'queue_blocked' then trouble_since when 'queue_away' then trouble_since
+            when 'queue_blocked' then trouble_since when 'queue_away' then trouble_since when 'feed_failed' then trouble_since
             when 'throttled' then slowed_at else started_at end,
         case when reason = 'hours' then opens_at when reason in ('rate', 'throttled') then
             now() + recipients * per_us / permits * interval '1 microsecond' end,

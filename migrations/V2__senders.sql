@@ -54,8 +54,9 @@ create table sender_feed (
     sender_id bigint primary key references sender on delete cascade,
     producer uuid,
     lease_until timestamptz not null default 'epoch',
-    -- What keeps the producer from feeding, and since when: RabbitMQ takes no messages, or cannot be reached.
-    trouble text check (trouble in ('queue_blocked', 'queue_away')),
+    -- What keeps the producer from feeding, and since when: RabbitMQ takes no messages or cannot be reached, or the feed of
+    -- this sender alone failed.
+    trouble text check (trouble in ('queue_blocked', 'queue_away', 'feed_failed')),
     trouble_since timestamptz,
     check (num_nulls(trouble, trouble_since) in (0, 2))
 ) with (fillfactor = 10);

@@ -30,6 +30,7 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let (config, broker, alerts) = (settings.producer()?, settings.broker()?, settings.alerts()?);
     let client = whatsapp::Client::new(&settings.http()?)?;
     let store = open(settings).await?;
+    let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
     let shutdown = shutdown::on_signal()?;
     let topology = Topology::new(&broker.prefix);
     // The publisher outlives the feed, so that what is being published when the signal comes is confirmed.
@@ -37,7 +38,7 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let draining = tokio::spawn(producer::drain(broker.clone(), store.clone(), shutdown.clone()));
     let (publisher, publishing) = Publisher::start(broker, closing.clone());
     let telling = tokio::spawn(alerts::run(alerts, store.clone(), client, shutdown.clone()));
-    producer::run(config, store, publisher, topology, shutdown).await;
+    producer::run(producer::Setup { config, store, maintenance, publisher, topology }, shutdown).await;
     telling.await.context("telling alerts")?;
     draining.await.context("draining dead letters")?;
     closing.cancel();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -36,6 +37,29 @@ pub(crate) async fn delete(url: &Url, queues: Vec<String>, exchanges: Vec<String
         outcome = delete_exchange(&connection, exchange).await.and(outcome);
     }
     close(&connection).await.and(outcome)
+}
+
+/// A queue that only this connection may use: everybody else is refused (`RESOURCE_LOCKED`). Gone when it is dropped.
+pub struct LockedQueue(Connection);
+
+impl LockedQueue {
+    /// Unlocks the queue, which is deleted by that.
+    pub async fn unlock(self) -> Result<(), Error> {
+        close(&self.0).await
+    }
+}
+
+/// Declares an exclusive queue.
+pub(crate) async fn lock_queue(url: &Url, queue: &str) -> Result<LockedQueue, Error> {
+    let connection = connect(url).await?;
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    patiently("declare a queue", async {
+        let channel = connection.create_channel().await?;
+        channel.queue_declare(queue.into(), exclusive, FieldTable::default()).await?;
+        channel.close(200, "done".into()).await
+    })
+    .await?;
+    Ok(LockedQueue(connection))
 }
 
 /// Each deletion has a channel of its own, because a refusal closes the channel; and it closes the channel before the

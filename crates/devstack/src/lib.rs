@@ -47,6 +47,7 @@ mod service;
 mod stack;
 mod watchdog;
 
+pub use amqp::LockedQueue;
 pub use discovery::Places;
 pub use error::Error;
 pub use postgres::Postgres;

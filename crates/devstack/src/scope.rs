@@ -10,6 +10,7 @@ use tokio::runtime;
 use url::Url;
 use uuid::Uuid;
 
+use crate::amqp::LockedQueue;
 use crate::{Error, Stack, amqp, database};
 
 const NAME_LENGTH: usize = 24;
@@ -53,6 +54,11 @@ impl Scope {
         if let Some(remains) = self.remains().as_mut() {
             remains.queues.push(name.into());
         }
+    }
+
+    /// Makes a queue of this name that nobody can use until the lock is dropped.
+    pub async fn lock_queue(&self, name: &str) -> Result<LockedQueue, Error> {
+        amqp::lock_queue(&self.amqp_url, name).await
     }
 
     /// Has this exchange deleted at the end.

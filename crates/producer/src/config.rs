@@ -17,7 +17,8 @@ pub struct Config {
     /// Pause between two rounds while there is nothing to publish. Default 200 ms.
     #[serde(with = "humantime_serde")]
     pub idle_pause: Duration,
-    /// How long the queue is empty and somebody pending before messages count as lost. Default 15 s.
+    /// How long recipients of a campaign are pending, with none of its messages in the queue or with a worker, before its
+    /// messages count as lost. Doubled each time that publishing them again changes nothing. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub stalled_after: Duration,
     /// When a sender that stopped for low balance or a daily limit is probed with one message: pauses from the stop to

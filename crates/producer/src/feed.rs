@@ -1,4 +1,8 @@
-//! Feeding one sender: what to publish next, and how far everybody came.
+//! Feeding one sender: which recipients to publish next, and how far each campaign came.
+//!
+//! A message is lost when it is in no queue and no worker holds it, and its recipient is still `pending`. The queue is
+//! first in, first out, so once as many messages were published after a campaign's last one as the queue holds, none of the
+//! campaign's messages is in the queue any more ([`Memory::may_hold_messages_of`]).
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,17 +26,49 @@ const STRIDE: usize = 2_000;
 /// How often the low-water mark of a campaign is moved.
 const LOW_WATER_EVERY: Duration = Duration::from_millis(400);
 
-/// What is remembered of each running campaign between two rounds. Losing it costs nothing.
+/// Most doublings of `stalled_after` for a campaign whose low-water mark does not move although it was rewound.
+const MOST_DOUBLINGS: u32 = 6;
+
+/// What is remembered of a sender's queue and its running campaigns between two rounds. Losing it costs nothing.
 #[derive(Default)]
 pub(crate) struct Memory {
+    is_declared: bool,
+    /// Messages put into the queue so far: those found in it at first, and those published since.
+    published: u64,
     campaigns: HashMap<CampaignId, Mark>,
 }
 
-/// When a campaign's low-water mark was looked at, and since when it stands.
+/// When a campaign's low-water mark was looked at, and since when it has not moved.
 struct Mark {
     looked_at: Instant,
     low_water: i32,
     moved_at: Instant,
+    /// Rewinds since the mark moved last.
+    rewinds: u32,
+    /// [`Memory::published`] after the campaign's last message.
+    last_message: u64,
+}
+
+impl Memory {
+    /// Counts messages that are in the queue now.
+    fn note_published(&mut self, tasks: &[SendTask]) {
+        self.published += tasks.len() as u64;
+        for task in tasks {
+            if let Some(mark) = self.campaigns.get_mut(&task.campaign) {
+                mark.last_message = self.published;
+            }
+        }
+    }
+
+    /// After a failed publishing: how many of its messages are in the queue is not known, so no campaign counts as consumed.
+    fn forget_order(&mut self) {
+        self.campaigns.values_mut().for_each(|mark| mark.last_message = self.published);
+    }
+
+    /// Whether a queue with `depth` ready messages may hold one of the campaign whose mark this is.
+    fn may_hold_messages_of(&self, mark: &Mark, depth: usize) -> bool {
+        depth as u64 > self.published - mark.last_message
+    }
 }
 
 /// One sender's feed.
@@ -47,24 +83,63 @@ pub(crate) struct Feed<'a> {
 impl Feed<'_> {
     /// Tops up the queue and moves the low-water marks. Returns whether there was anything to publish.
     pub(crate) async fn round(&self, memory: &mut Memory) -> Result<bool, Error> {
+        if !memory.is_declared {
+            self.declare().await?;
+            memory.is_declared = true;
+        }
         if self.sender.campaigns.is_empty() {
             return Ok(false);
         }
         if !self.sender.is_open {
-            return self.probe().await;
+            return self.probe(memory).await;
         }
         let depth = usize::try_from(self.publisher.depth(&self.queue).await?).unwrap_or(usize::MAX);
+        self.remember_campaigns(depth, memory);
         let room = room(self.sender.per_second, depth);
-        let due = self.publish_due(room).await?;
-        let fresh = self.publish_fresh(room - due).await?;
+        let due = self.publish_due(room, memory).await?;
+        let fresh = self.publish_fresh(room - due, memory).await?;
         for campaign in &self.sender.campaigns {
             self.look_at_low_water(campaign, depth, memory).await?;
         }
         Ok(due + fresh > 0)
     }
 
+    /// Declares the queue. One that exists with other arguments is used as it is, as consumers do.
+    async fn declare(&self) -> Result<(), Error> {
+        match self.publisher.declare(&self.queue).await {
+            Err(error @ broker::Error::Mismatch { .. }) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error, sender.id = %self.sender.sender,
+                    "the queue of sender {} is used as it is: {error}", self.sender.sender
+                );
+                Ok(())
+            }
+            declared => Ok(declared?),
+        }
+    }
+
+    /// Begins to remember campaigns that are new here. Any message found in the queue may be one of theirs.
+    fn remember_campaigns(&self, depth: usize, memory: &mut Memory) {
+        if memory.published == 0 {
+            memory.published = depth as u64;
+        }
+        memory
+            .campaigns
+            .retain(|id, _| self.sender.campaigns.iter().any(|campaign| campaign.campaign == *id));
+        let now = Instant::now();
+        for campaign in &self.sender.campaigns {
+            memory.campaigns.entry(campaign.campaign).or_insert(Mark {
+                looked_at: now - LOW_WATER_EVERY,
+                low_water: campaign.low_water,
+                moved_at: now,
+                rewinds: 0,
+                last_message: memory.published,
+            });
+        }
+    }
+
     /// Publishes one recipient of a stopped sender when it is time to probe.
-    async fn probe(&self) -> Result<bool, Error> {
+    async fn probe(&self, memory: &mut Memory) -> Result<bool, Error> {
         let mut armed = false;
         for (probing, pauses) in
             [(Probing::Patient, &self.config.probe_pauses), (Probing::Eager, &self.config.outage_pauses)]
@@ -78,55 +153,71 @@ impl Feed<'_> {
         tracing::info!(sender.id = %self.sender.sender, "probing sender {}", self.sender.sender);
         let due = self.store.take_due(self.sender.sender, 1).await?;
         if !due.is_empty() {
-            self.publish(due.into_iter()).await?;
+            self.publish(&due, memory).await?;
             return Ok(true);
         }
         for campaign in self.sender.campaigns.iter().filter(|campaign| campaign.may_send) {
-            let waiting = (campaign.low_water - 1, campaign.recipients);
-            let first = self.store.pending_between(campaign.campaign, waiting, 1).await?;
-            if let Some(seq) = first.first() {
-                self.publish(std::iter::once(SendTask { campaign: campaign.campaign, seq: *seq })).await?;
+            if let Some(seq) = self.first_pending(campaign).await? {
+                self.publish(&[SendTask { campaign: campaign.campaign, seq }], memory).await?;
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    async fn publish_due(&self, room: usize) -> Result<usize, Error> {
+    async fn first_pending(&self, campaign: &FeedState) -> Result<Option<Seq>, Error> {
+        let mut after = campaign.low_water - 1;
+        while after < campaign.recipients {
+            let pending =
+                self.store.pending_between(campaign.campaign, (after, campaign.recipients), 1).await?;
+            if let Some(first) = pending.seqs.first() {
+                return Ok(Some(*first));
+            }
+            after = pending.looked_to;
+        }
+        Ok(None)
+    }
+
+    async fn publish_due(&self, room: usize, memory: &mut Memory) -> Result<usize, Error> {
         if room == 0 {
             return Ok(0);
         }
         let due = self.store.take_due(self.sender.sender, room.min(STRIDE)).await?;
-        self.publish(due.iter().copied()).await?;
+        self.publish(&due, memory).await?;
         Ok(due.len())
     }
 
-    async fn publish_fresh(&self, room: usize) -> Result<usize, Error> {
+    async fn publish_fresh(&self, room: usize, memory: &mut Memory) -> Result<usize, Error> {
         let claimants: Vec<Claimant> = self.sender.campaigns.iter().map(claimant).collect();
         let mut published = 0;
         for (campaign, share) in self.sender.campaigns.iter().zip(share(room, &claimants)) {
-            published += self.publish_campaign(campaign, share).await?;
+            published += self.publish_campaign(campaign, share, memory).await?;
         }
         Ok(published)
     }
 
     /// Publishes the next `share` recipients of a campaign, and moves its cursor when they are confirmed. After a
     /// rewind only those still pending are published, up to where the feed had come before.
-    async fn publish_campaign(&self, campaign: &FeedState, share: usize) -> Result<usize, Error> {
+    async fn publish_campaign(
+        &self,
+        campaign: &FeedState,
+        share: usize,
+        memory: &mut Memory,
+    ) -> Result<usize, Error> {
         let FeedState { campaign: id, recipients, published, .. } = *campaign;
         let (mut cursor, mut left) = (campaign.cursor, share);
         while left > 0 && cursor < recipients {
             let stride = left.min(STRIDE);
             let (seqs, end) = if cursor < published {
                 let pending = self.store.pending_between(id, (cursor, published), stride).await?;
-                let end = pending.last().filter(|_| pending.len() == stride).map_or(published, |last| last.0);
-                (pending, end)
+                (pending.seqs, pending.looked_to)
             } else {
                 let end = cursor.saturating_add(i32::try_from(stride).unwrap_or(i32::MAX)).min(recipients);
                 ((cursor + 1..=end).map(Seq).collect(), end)
             };
             failpoint::pass(Place::BeforePublish);
-            self.publish(seqs.iter().map(|seq| SendTask { campaign: id, seq: *seq })).await?;
+            let tasks: Vec<_> = seqs.iter().map(|seq| SendTask { campaign: id, seq: *seq }).collect();
+            self.publish(&tasks, memory).await?;
             failpoint::pass(Place::AfterPublish);
             self.store.advance_cursor(id, cursor, end).await?;
             (cursor, left) = (end, left - seqs.len().min(left));
@@ -134,49 +225,60 @@ impl Feed<'_> {
         Ok(share - left)
     }
 
-    async fn publish(&self, tasks: impl Iterator<Item = SendTask>) -> Result<(), Error> {
-        let bodies: Vec<Vec<u8>> = tasks.map(SendTask::encode).collect();
-        if !bodies.is_empty() {
-            self.publisher.publish(&self.queue, bodies).await?;
+    async fn publish(&self, tasks: &[SendTask], memory: &mut Memory) -> Result<(), Error> {
+        if tasks.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let bodies = tasks.iter().copied().map(SendTask::encode).collect();
+        let published = self.publisher.publish(&self.queue, bodies).await;
+        memory.note_published(tasks);
+        if published.is_err() {
+            memory.forget_order();
+        }
+        Ok(published?)
     }
 
+    /// Moves a campaign's low-water mark; finishes the campaign when nobody is left, and rewinds its feed when its messages
+    /// are neither in the queue nor with a worker.
     async fn look_at_low_water(
         &self,
         campaign: &FeedState,
         depth: usize,
         memory: &mut Memory,
     ) -> Result<(), Error> {
-        let now = Instant::now();
-        let low_water = campaign.low_water;
-        let mark = memory.campaigns.entry(campaign.campaign).or_insert(Mark {
-            looked_at: now - LOW_WATER_EVERY,
-            low_water,
-            moved_at: now,
-        });
+        let (id, now) = (campaign.campaign, Instant::now());
+        let Some(mark) = memory.campaigns.get(&id) else {
+            return Ok(());
+        };
         if now - mark.looked_at < LOW_WATER_EVERY {
             return Ok(());
         }
+        let is_queued = memory.may_hold_messages_of(mark, depth) || campaign.cursor < campaign.recipients;
+        let low_water = self.store.advance_low_water(id).await?;
+        let Some(mark) = memory.campaigns.get_mut(&id) else {
+            return Ok(());
+        };
         mark.looked_at = now;
-        let low_water = self.store.advance_low_water(campaign.campaign).await?;
-        let is_moving = low_water != mark.low_water || depth > 0 || campaign.cursor < campaign.recipients;
-        if is_moving || !campaign.may_send {
+        if low_water != mark.low_water {
+            mark.rewinds = 0;
+        }
+        if low_water != mark.low_water || is_queued || !campaign.may_send {
             (mark.low_water, mark.moved_at) = (low_water, now);
         }
         if low_water > campaign.recipients {
-            if self.store.finish_if_done(campaign.campaign).await? {
-                memory.campaigns.remove(&campaign.campaign);
-                tracing::info!(campaign.id = %campaign.campaign, "campaign {} is finished", campaign.campaign);
+            if self.store.finish_if_done(id).await? {
+                memory.campaigns.remove(&id);
+                tracing::info!(campaign.id = %id, "campaign {id} is finished");
             }
-        } else if now - mark.moved_at > self.config.stalled_after
-            && self.store.open_claims(campaign.campaign).await? == 0
+        } else if now - mark.moved_at
+            > self.config.stalled_after * 2_u32.pow(mark.rewinds.min(MOST_DOUBLINGS))
+            && self.store.open_claims(id).await? == 0
         {
-            mark.moved_at = now;
-            self.store.rewind(campaign.campaign).await?;
+            (mark.moved_at, mark.rewinds) = (now, mark.rewinds + 1);
+            self.store.rewind(id).await?;
             tracing::warn!(
-                campaign.id = %campaign.campaign, low_water,
-                "messages of campaign {} were lost; they are published again", campaign.campaign
+                campaign.id = %id, low_water,
+                "messages of campaign {id} were lost; they are published again"
             );
         }
         Ok(())
@@ -201,6 +303,40 @@ fn room(per_second: Option<f64>, depth: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn task(campaign: i64) -> SendTask {
+        SendTask { campaign: CampaignId(campaign), seq: Seq(1) }
+    }
+
+    /// A memory of a queue in which `depth` messages were found, with campaigns 1 and 2.
+    fn memory(depth: u64) -> Memory {
+        let now = Instant::now();
+        let mark = || Mark { looked_at: now, low_water: 1, moved_at: now, rewinds: 0, last_message: depth };
+        let campaigns = [(CampaignId(1), mark()), (CampaignId(2), mark())].into();
+        Memory { is_declared: true, published: depth, campaigns }
+    }
+
+    #[test]
+    fn a_queue_holds_no_message_of_a_campaign_once_all_of_it_was_published_after_the_campaigns_last() {
+        let mut memory = memory(0);
+        memory.note_published(&[task(1); 100]);
+        memory.note_published(&[task(2); 50]);
+        let may_hold = |memory: &Memory, id, depth| {
+            memory.may_hold_messages_of(&memory.campaigns[&CampaignId(id)], depth)
+        };
+        assert!(may_hold(&memory, 1, 51) && !may_hold(&memory, 1, 50));
+        assert!(may_hold(&memory, 2, 1) && !may_hold(&memory, 2, 0));
+        memory.note_published(&[task(1)]);
+        assert!(may_hold(&memory, 1, 1) && may_hold(&memory, 2, 2) && !may_hold(&memory, 2, 1));
+    }
+
+    #[test]
+    fn what_a_producer_finds_in_a_queue_may_belong_to_any_campaign() {
+        let mut memory = memory(30);
+        memory.note_published(&[task(2); 20]);
+        let mark = &memory.campaigns[&CampaignId(1)];
+        assert!(memory.may_hold_messages_of(mark, 21) && !memory.may_hold_messages_of(mark, 20));
+    }
 
     #[test]
     fn the_queue_holds_some_seconds_of_the_rate() {

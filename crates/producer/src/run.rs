@@ -1,11 +1,16 @@
-//! The producer's life: hold the feeds of senders and keep their queues topped up.
+//! A producer process: leases the feeds of senders, tops up their queues, and runs the maintenance jobs beside that.
+//!
+//! Invariant: a failure of one sender's feed delays that sender only. Each sender has its own task in a round, its own
+//! back-off, and its own visible reason in `report.waiting`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Publisher, State, Topology};
 use campaign::SenderId;
-use store::{FeedTrouble, SenderFeed, Settled, Store};
+use store::{FeedTrouble, SenderFeed, Store};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -13,108 +18,225 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
+use crate::maintenance;
 
-/// How often ended leases, deadlines, rules for the unknown and days are looked for, and counts folded.
-const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// How long a round waits for its slowest sender before the next round begins without it.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The pauses between two attempts of what failed: the first one, and the longest one.
+pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// A producer at work.
 struct Producer {
     id: Uuid,
-    config: Config,
+    config: Arc<Config>,
     store: Store,
     publisher: Publisher,
     topology: Topology,
-    memories: HashMap<SenderId, Memory>,
+    senders: HashMap<SenderId, SenderState>,
+    running: JoinSet<Fed>,
     leased_at: Option<Instant>,
-    settled_at: Option<Instant>,
     /// How the broker stood when that was noted last; `None` when it is to be noted again.
     noted: Option<State>,
 }
 
-/// Feeds every sender that no other producer feeds, until `shutdown`. Trouble with Postgres or RabbitMQ is waited out.
-pub async fn run(
-    config: Config,
-    store: Store,
-    publisher: Publisher,
-    topology: Topology,
-    shutdown: CancellationToken,
-) {
+/// What this producer knows of one sender between two rounds. Losing it costs nothing.
+#[derive(Default)]
+struct SenderState {
+    /// `None` while a task works with it.
+    memory: Option<Memory>,
+    /// Failed rounds since the last one that succeeded.
+    failures: u16,
+    retry_at: Option<Instant>,
+}
+
+/// The end of one sender's part of a round.
+struct Fed {
+    sender: SenderId,
+    memory: Memory,
+    result: Result<bool, Error>,
+}
+
+/// What a producer works with.
+pub struct Setup {
+    /// How it works.
+    pub config: Config,
+    /// Postgres, for the feed.
+    pub store: Store,
+    /// The same Postgres by connections of its own, for the maintenance jobs: one that waits for a lock takes no connection
+    /// from the feed ([`store::Config::for_maintenance`]).
+    pub maintenance: Store,
+    /// RabbitMQ. It must outlive the producer, so that what is being published at the shutdown is confirmed.
+    pub publisher: Publisher,
+    /// The names of the queues.
+    pub topology: Topology,
+}
+
+/// Feeds every sender that no other producer feeds, until `shutdown`. Failures of Postgres and RabbitMQ are retried.
+pub async fn run(setup: Setup, shutdown: CancellationToken) {
+    let Setup { config, store, maintenance, publisher, topology } = setup;
     let id = Uuid::now_v7();
+    tracing::info!(producer.id = %id, "producer {id} is feeding");
+    let jobs = tokio::spawn(maintenance::run(id, maintenance, shutdown.clone()));
     let mut producer = Producer {
         id,
-        config,
+        config: Arc::new(config),
         store,
         publisher,
         topology,
-        memories: HashMap::new(),
+        senders: HashMap::new(),
+        running: JoinSet::new(),
         leased_at: None,
-        settled_at: None,
         noted: None,
     };
-    tracing::info!(producer.id = %id, "producer {id} is feeding");
-    let mut failures = 0_u32;
-    while !shutdown.is_cancelled() {
-        let pause = match producer.round().await {
-            Ok(busy) => {
-                failures = 0;
-                if busy { producer.config.busy_pause } else { producer.config.idle_pause }
-            }
-            Err(error) => {
-                failures += 1;
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    failures,
-                    "the feed is waiting: {error}"
-                );
-                campaign::backoff(
-                    Duration::from_millis(200),
-                    Duration::from_secs(5),
-                    failures.min(20) as u16,
-                    1.0,
-                )
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-    if let Err(error) = producer.store.release_feeds(id).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the feeds end with their lease: {error}");
+    producer.feed_until(&shutdown).await;
+    producer.stop().await;
+    if let Err(error) = jobs.await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the maintenance jobs ended badly: {error}"
+        );
     }
     tracing::info!(producer.id = %id, "producer {id} has stopped");
 }
 
 impl Producer {
-    /// One round over all senders. Returns whether anything was published.
+    async fn feed_until(&mut self, shutdown: &CancellationToken) {
+        let mut failures = 0_u16;
+        while !shutdown.is_cancelled() {
+            let pause = match self.round().await {
+                Ok(busy) => {
+                    failures = 0;
+                    if busy { self.config.busy_pause } else { self.config.idle_pause }
+                }
+                Err(error) => {
+                    failures = failures.saturating_add(1);
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        failures,
+                        "the feed is waiting: {error}"
+                    );
+                    pause_after(failures)
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Lets the running tasks end, so that what was published is noted, and gives the feeds back.
+    async fn stop(&mut self) {
+        while self.running.join_next().await.is_some() {}
+        if let Err(error) = self.store.release_feeds(self.id).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the feeds end with their lease: {error}"
+            );
+        }
+    }
+
+    /// One round over all senders: lease, read, publish. Returns whether anything was published.
     async fn round(&mut self) -> Result<bool, Error> {
         if self.leased_at.is_none_or(|at| at.elapsed() > self.config.lease / 4) {
             self.store.take_feeds(self.id, self.config.lease).await?;
             self.leased_at = Some(Instant::now());
-            // A feed that was taken over just now may still show the trouble of the one before.
+            // A feed that was taken over just now may still show the trouble of the producer before.
             self.noted = None;
         }
         let feeds = self.store.read_feeds(self.id).await?;
-        self.settle_what_ended(&feeds).await?;
-        if self.note_trouble().await?.is_some() {
+        self.senders.retain(|id, _| feeds.iter().any(|feed| feed.sender == *id));
+        if self.note_broker_trouble().await?.is_some() {
             return Ok(false);
         }
-        let mut busy = false;
-        for sender in &feeds {
-            let queue = self.topology.sender_queue(sender.sender.0);
-            if !self.memories.contains_key(&sender.sender) {
-                self.publisher.declare(&queue).await?;
-            }
-            let memory = self.memories.entry(sender.sender).or_default();
-            let feed =
-                Feed { store: &self.store, publisher: &self.publisher, queue, sender, config: &self.config };
-            busy |= feed.round(memory).await?;
+        for sender in feeds {
+            self.start_feeding(sender);
         }
-        Ok(busy)
+        Ok(self.wait_for_senders().await)
     }
 
-    /// Tells everybody whether RabbitMQ can be fed, when that changes.
-    async fn note_trouble(&mut self) -> Result<Option<FeedTrouble>, Error> {
+    /// Starts this sender's part of the round, unless the last one still runs or its back-off has not passed.
+    fn start_feeding(&mut self, sender: SenderFeed) {
+        let id = sender.sender;
+        let state = self
+            .senders
+            .entry(id)
+            .or_insert_with(|| SenderState { memory: Some(Memory::default()), ..Default::default() });
+        if state.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        let Some(mut memory) = state.memory.take() else {
+            return;
+        };
+        let (store, publisher, config) =
+            (self.store.clone(), self.publisher.clone(), Arc::clone(&self.config));
+        let queue = self.topology.sender_queue(id.0);
+        self.running.spawn(async move {
+            let feed = Feed { store: &store, publisher: &publisher, queue, sender: &sender, config: &config };
+            let result = feed.round(&mut memory).await;
+            Fed { sender: id, memory, result }
+        });
+    }
+
+    /// Waits for the senders' tasks, but not long for a slow one. Returns whether any of them published.
+    async fn wait_for_senders(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        let mut busy = false;
+        while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.running.join_next()).await {
+            match ended {
+                Ok(fed) => busy |= self.note_end(fed).await,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "feeding a sender ended badly: {error}"
+                    );
+                    // Which sender it was is not known; those without a memory and without a task begin afresh.
+                    if self.running.is_empty() {
+                        self.senders.retain(|_, state| state.memory.is_some());
+                    }
+                }
+            }
+        }
+        busy
+    }
+
+    /// Keeps what a sender's task learned, and tells in `report.waiting` when its feed begins or ceases to fail.
+    async fn note_end(&mut self, Fed { sender, memory, result }: Fed) -> bool {
+        // The sender may have gone to another producer meanwhile.
+        let Some(state) = self.senders.get_mut(&sender) else {
+            return false;
+        };
+        state.memory = Some(memory);
+        let failed_before = state.failures > 0;
+        let (busy, trouble) = match result {
+            Ok(busy) => {
+                (state.failures, state.retry_at) = (0, None);
+                (busy, None)
+            }
+            Err(error) => {
+                state.failures = state.failures.saturating_add(1);
+                let pause = pause_after(state.failures);
+                state.retry_at = Some(Instant::now() + pause);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error, sender.id = %sender, failures = state.failures,
+                    "the feed of sender {sender} failed and is tried again in {pause:.1?}: {error}"
+                );
+                (false, Some(FeedTrouble::FeedFailed))
+            }
+        };
+        if failed_before != trouble.is_some()
+            && let Err(error) = self.store.note_sender_trouble(self.id, sender, trouble).await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error, sender.id = %sender,
+                "the state of the feed of sender {sender} could not be noted: {error}"
+            );
+        }
+        busy
+    }
+
+    /// Notes for every sender whether RabbitMQ can be fed, when that changes.
+    async fn note_broker_trouble(&mut self) -> Result<Option<FeedTrouble>, Error> {
         let state = *self.publisher.state().borrow();
         let trouble = match state {
             State::Connecting | State::Up => None,
@@ -124,67 +246,15 @@ impl Producer {
         if self.noted != Some(state) {
             self.store.note_feed_trouble(self.id, trouble).await?;
             self.noted = Some(state);
+            for state in self.senders.values_mut() {
+                state.failures = 0;
+            }
         }
         Ok(trouble)
     }
+}
 
-    /// What time alone changes: leases of dead workers, deadlines, sending hours, those unknown for long, and the days of daily
-    /// caps; and folds the counts of reports.
-    async fn settle_what_ended(&mut self, feeds: &[SenderFeed]) -> Result<(), Error> {
-        if self.settled_at.is_some_and(|at| at.elapsed() < SETTLE_EVERY) {
-            return Ok(());
-        }
-        for SenderFeed { sender, .. } in feeds {
-            let expired = self.store.expire_claims(*sender).await?;
-            if expired > 0 {
-                tracing::warn!(sender.id = %sender, expired, "a worker died; {expired} recipients became unknown");
-            }
-        }
-        for campaign in self.store.overdue_campaigns().await? {
-            let expired = self.store.expire_campaign(campaign).await?;
-            if expired > 0 {
-                tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
-            }
-        }
-        for (campaign, next) in self.store.campaigns_out_of_hours().await? {
-            if self.store.open_next_hours(campaign, next).await? {
-                tracing::info!(
-                    campaign.id = %campaign, next = next.map(|next| tracing::field::display(next.from)),
-                    "the sending hours of campaign {campaign} are over"
-                );
-            }
-        }
-        for campaign in self.store.ended_campaigns_with_due().await? {
-            let ended = self.store.end_stragglers(campaign).await?;
-            tracing::info!(campaign.id = %campaign, ended, "recipients of campaign {campaign} came back after its end");
-        }
-        self.settle_unknown().await?;
-        self.store.fold_tallies().await?;
-        if self.store.open_capped_senders().await? > 0 {
-            tracing::info!("senders go on: their daily cap leaves room again");
-        }
-        self.settled_at = Some(Instant::now());
-        Ok(())
-    }
-
-    /// Settles by receipts, and applies the campaigns' rules to those who are unknown for long, some thousands at a time.
-    async fn settle_unknown(&self) -> Result<(), Error> {
-        for campaign in self.store.campaigns_told().await? {
-            let settled = self.store.settle_by_receipts(campaign).await?;
-            if settled > 0 {
-                tracing::info!(campaign.id = %campaign, settled, "receipts settled {settled} of campaign {campaign}");
-            }
-        }
-        for campaign in self.store.campaigns_to_settle().await? {
-            let Settled { resent, failed } = self.store.settle_by_rule(campaign).await?;
-            if resent + failed > 0 {
-                tracing::info!(
-                    campaign.id = %campaign, resent, failed,
-                    "unknown recipients of campaign {campaign} are settled by its rule: {resent} are sent to again, \
-                     {failed} failed"
-                );
-            }
-        }
-        Ok(())
-    }
+/// How long to wait after so many failures in a row.
+pub(crate) fn pause_after(failures: u16) -> Duration {
+    campaign::backoff(BACKOFF.0, BACKOFF.1, failures.min(20), 1.0)
 }

@@ -18,7 +18,7 @@ impl Store {
         let mark = "
             update campaign set archived_at = coalesce(archived_at, now()), unknown_rule = 'leave'
             where id = $1 and state in ('finished', 'cancelled') and not exists (select from claim where campaign_id = $1)";
-        let client = self.own_client().await?;
+        let client = self.maintenance_client().await?;
         if client.execute(mark, &[&campaign.0]).await? == 0 {
             return Err(Error::Conflict(format!(
                 "somebody of campaign {campaign} is being sent to; archive it when that is over"

@@ -24,9 +24,28 @@ pub struct Config {
     /// Not a setting: who runs the process knows.
     #[serde(skip)]
     pub keeps_plans: bool,
+    /// Longest wait for a lock, for maintenance: what waits for a lock makes others wait behind it. `None` is without a limit.
+    /// Not a setting, as above.
+    #[serde(skip)]
+    pub lock_timeout: Option<Duration>,
 }
 
+/// Connections of a process for its maintenance jobs, beside those of its pool.
+const MAINTENANCE_CONNECTIONS: usize = 2;
+/// Longest wait of a maintenance job for a lock. The job is run again, so it can give way soon.
+const MAINTENANCE_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 impl Config {
+    /// The same Postgres, for maintenance jobs: few connections, and short waits for locks.
+    #[must_use]
+    pub fn for_maintenance(&self) -> Self {
+        Self {
+            connections: self.connections.min(MAINTENANCE_CONNECTIONS),
+            lock_timeout: Some(MAINTENANCE_LOCK_TIMEOUT),
+            ..self.clone()
+        }
+    }
+
     /// The defaults with this address.
     pub fn new(url: SecretString) -> Self {
         Self {
@@ -35,6 +54,7 @@ impl Config {
             wait: five_seconds(),
             statement_timeout: ten_seconds(),
             keeps_plans: false,
+            lock_timeout: None,
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::error::Error;
 
 /// Most prepared statements a connection keeps; each costs Postgres some ten to some hundred kilobytes.
 const MOST_PREPARED: usize = 200;
+/// Longest wait of a command of an operator for a lock: longer than any of our own transactions takes.
+const COMMAND_LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
 /// Questions of one measurement of the clock.
 const MEASUREMENTS: usize = 5;
 
@@ -50,14 +52,7 @@ impl Store {
         // Compiling a statement takes longer than any of ours runs.
         postgres.options("-c jit=off");
         let own = Arc::new(Connector { postgres: postgres.clone(), tls: tls.clone(), wait: config.wait });
-        // Our statements look up some hundred rows by key; in a list of some ten thousand the planner would rather read all
-        // of it.
-        // For a handful of rows Postgres would rather plan anew each time, which takes longer than all the rest.
-        let plans = if config.keeps_plans { " -c plan_cache_mode=force_generic_plan" } else { "" };
-        postgres.options(format!(
-            "-c jit=off -c statement_timeout={} -c enable_seqscan=off{plans}",
-            config.statement_timeout.as_millis()
-        ));
+        postgres.options(session_options(config));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let timeouts =
             Timeouts { wait: Some(config.wait), create: Some(config.wait), recycle: Some(config.wait) };
@@ -115,6 +110,28 @@ impl Store {
         });
         Ok(client)
     }
+
+    /// The same, for what erases and drops: it gives up rather than let others wait behind the lock that it waits for.
+    pub(crate) async fn maintenance_client(&self) -> Result<Client, Error> {
+        let client = self.own_client().await?;
+        client.batch_execute(COMMAND_LOCK_TIMEOUT).await?;
+        Ok(client)
+    }
+}
+
+/// The settings of each connection of the pool.
+fn session_options(config: &Config) -> String {
+    // Few different statements about rows that they name: for a handful of rows Postgres would rather plan each time, which
+    // takes longer than all the rest. Elsewhere the campaign is a parameter, and a generic plan would open and lock the
+    // partitions of all campaigns.
+    let plans = if config.keeps_plans { "force_generic_plan" } else { "force_custom_plan" };
+    let lock_timeout = config.lock_timeout.unwrap_or_default().as_millis();
+    // Compiling a statement takes longer than any of ours runs. Our statements look up some hundred rows by key; in a list of
+    // some ten thousand the planner would rather read all of it.
+    format!(
+        "-c jit=off -c enable_seqscan=off -c plan_cache_mode={plans} -c statement_timeout={} -c lock_timeout={lock_timeout}",
+        config.statement_timeout.as_millis()
+    )
 }
 
 fn parse(config: &Config) -> Result<tokio_postgres::Config, Error> {

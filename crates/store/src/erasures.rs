@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, Msisdn};
-use tokio_postgres::Transaction;
+use jiff::civil::Date;
+use tokio_postgres::{Client, GenericClient, Transaction};
 
 use crate::connection::Store;
 use crate::error::Error;
@@ -52,7 +53,7 @@ impl Store {
             update import_rejection set cell = 'erased'
             where import_id in (select id from import where campaign_id = $1)";
         let done = "update campaign set erased_at = now() where id = $1";
-        let mut client = self.own_client().await?;
+        let mut client = self.maintenance_client().await?;
         let mut erased = Vec::new();
         for row in client.query(select, &[&ended_before.as_secs_f64()]).await? {
             let (id, recipients): (i64, i32) = (row.get(0), row.get(1));
@@ -72,41 +73,79 @@ impl Store {
     }
 
     /// Erases a number everywhere but in `suppression`. Returns in how many campaigns it was.
+    ///
+    /// What the provider posted is read from end to end before any recipient is locked: a claim that meets a locked
+    /// recipient waits, and holds the claim lock of its sender meanwhile. Each campaign is a transaction of its own. If the
+    /// command breaks off, running it again erases the rest.
     pub async fn erase_number(&self, msisdn: Msisdn) -> Result<usize, Error> {
-        let select = "select campaign_id, seq, state from recipient where msisdn = $1 order by 1 for update";
+        let select = "select campaign_id, seq, state from recipient where msisdn = $1 order by 1";
         let number = i64::try_from(msisdn.digits()).map_err(Error::unreadable)?;
         let digits = msisdn.digits().to_string();
-        let mut client = self.own_client().await?;
-        let tx = client.transaction().await?;
-        let rows = tx.query(select, &[&number]).await?;
+        let mut client = self.maintenance_client().await?;
+        let rows = client.query(select, &[&number]).await?;
         if let Some(row) = rows.iter().find(|row| row.get::<_, &str>(2) == "sending") {
             let campaign: i64 = row.get(0);
             return Err(Error::Conflict(format!(
                 "the number is being sent to in campaign {campaign}, nothing was erased; try again in a minute"
             )));
         }
+        let mut needles = vec![digits.clone()];
         for row in &rows {
-            let (campaign, seq): (i64, i32) = (row.get(0), row.get(1));
-            let ids = "
-                delete from webhook_body b using (
-                    select provider_message_id as id from attempt where campaign_id = $1 and seq = $2
-                    union select provider_message_id from receipt where campaign_id = $1 and seq = $2
-                    union select inbound_id from flow_answer where campaign_id = $1 and seq = $2) i
-                where length(i.id) > 5 and position(convert_to(i.id, 'UTF8') in b.body) > 0";
-            tx.execute(ids, &[&campaign, &seq]).await?;
-            erase(&tx, campaign, &[seq]).await?;
+            needles.extend(provider_ids(&client, row.get(0), row.get(1)).await?);
         }
-        tx.execute("delete from conversation where msisdn = $1", &[&number]).await?;
+        let began: Date = client.query_one("select current_date", &[]).await?.get(0);
+        delete_bodies(&client, &needles, None).await?;
+        for row in &rows {
+            needles.extend(erase_recipient(&mut client, row.get(0), row.get(1)).await?);
+        }
+        client.execute("delete from conversation where msisdn = $1", &[&number]).await?;
         for by_text in [
-            "delete from webhook_body where position(convert_to($1, 'UTF8') in body) > 0",
             "delete from orphan where position($1 in event::text || provider_message_id) > 0",
             "update import_rejection set cell = 'erased' where position($1 in regexp_replace(cell, '\\D', '', 'g')) > 0",
         ] {
-            tx.execute(by_text, &[&digits]).await?;
+            client.execute(by_text, &[&digits]).await?;
         }
-        tx.commit().await?;
+        // What was posted since the first look.
+        delete_bodies(&client, &needles, Some(began)).await?;
         Ok(rows.len())
     }
+}
+
+/// The provider's ids of one recipient's messages and answers.
+async fn provider_ids(client: &impl GenericClient, campaign: i64, seq: i32) -> Result<Vec<String>, Error> {
+    let select = "
+        select id from (
+            select provider_message_id as id from attempt where campaign_id = $1 and seq = $2
+            union select provider_message_id from receipt where campaign_id = $1 and seq = $2
+            union select inbound_id from flow_answer where campaign_id = $1 and seq = $2
+        ) ids where length(id) > 5";
+    Ok(client.query(select, &[&campaign, &seq]).await?.iter().map(|row| row.get(0)).collect())
+}
+
+/// Deletes the bodies of posts since a day in which one of these texts stands.
+async fn delete_bodies(client: &Client, needles: &[String], since: Option<Date>) -> Result<(), Error> {
+    let delete = "
+        delete from webhook_body b where b.received_on >= coalesce($2::date, '-infinity')
+            and exists (select from unnest($1::text[]) needle where position(convert_to(needle, 'UTF8') in b.body) > 0)";
+    client.execute(delete, &[&needles, &since]).await?;
+    Ok(())
+}
+
+/// Erases one recipient, in a short transaction. Returns the provider's ids that it had.
+async fn erase_recipient(client: &mut Client, campaign: i64, seq: i32) -> Result<Vec<String>, Error> {
+    let lock = "select state from recipient where campaign_id = $1 and seq = $2 for update";
+    let tx = client.transaction().await?;
+    let state = tx.query_opt(lock, &[&campaign, &seq]).await?;
+    if state.is_some_and(|row| row.get::<_, &str>(0) == "sending") {
+        return Err(Error::Conflict(format!(
+            "the number is being sent to in campaign {campaign} since a moment ago and is not erased there; run the \
+             command again in a minute"
+        )));
+    }
+    let ids = provider_ids(&tx, campaign, seq).await?;
+    erase(&tx, campaign, &[seq]).await?;
+    tx.commit().await?;
+    Ok(ids)
 }
 
 async fn erase(tx: &Transaction<'_>, campaign: i64, seqs: &[i32]) -> Result<(), Error> {

@@ -48,13 +48,29 @@ pub enum FeedTrouble {
     QueueBlocked,
     /// RabbitMQ cannot be reached, or does not answer.
     QueueAway,
+    /// The feed of this sender alone failed; the producer's log says why, and tries again.
+    FeedFailed,
 }
+
+/// Recipients of a part of a list that are pending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Their places, in order.
+    pub seqs: Vec<Seq>,
+    /// The last place that was looked at: nobody else up to here is pending.
+    pub looked_to: i32,
+}
+
+/// Most places of a list that one statement looks at. A long list in which few are pending is looked through in steps, each
+/// well within the time limit of a statement.
+const LOOK: i32 = 200_000;
 
 impl FeedTrouble {
     fn word(self) -> &'static str {
         match self {
             Self::QueueBlocked => "queue_blocked",
             Self::QueueAway => "queue_away",
+            Self::FeedFailed => "feed_failed",
         }
     }
 }
@@ -124,16 +140,44 @@ impl Store {
         Ok(feeds)
     }
 
-    /// Notes for everybody to see what keeps this producer from feeding, or that nothing does any more.
+    /// Notes what keeps this producer from feeding any of its senders, or that nothing does any more.
     pub async fn note_feed_trouble(&self, producer: Uuid, trouble: Option<FeedTrouble>) -> Result<(), Error> {
+        self.note_trouble(producer, None, trouble).await
+    }
+
+    /// Notes what keeps this producer from feeding one sender, or that nothing does any more.
+    pub async fn note_sender_trouble(
+        &self,
+        producer: Uuid,
+        sender: SenderId,
+        trouble: Option<FeedTrouble>,
+    ) -> Result<(), Error> {
+        self.note_trouble(producer, Some(sender.0), trouble).await
+    }
+
+    async fn note_trouble(
+        &self,
+        producer: Uuid,
+        sender: Option<i64>,
+        trouble: Option<FeedTrouble>,
+    ) -> Result<(), Error> {
         let note = "
             update sender_feed
             set trouble = $2, trouble_since = case when $2 is not null then coalesce(trouble_since, clock_timestamp()) end
-            where producer = $1 and trouble is distinct from $2";
+            where producer = $1 and trouble is distinct from $2 and ($3::bigint is null or sender_id = $3)";
         let word = trouble.map(FeedTrouble::word);
         let client = self.client().await?;
-        client.execute(&client.prepare_cached(note).await?, &[&producer, &word]).await?;
+        client.execute(&client.prepare_cached(note).await?, &[&producer, &word, &sender]).await?;
         Ok(())
+    }
+
+    /// The senders that this producer feeds.
+    pub async fn fed_senders(&self, producer: Uuid) -> Result<Vec<SenderId>, Error> {
+        let select = "
+            select sender_id from sender_feed where producer = $1 and lease_until > clock_timestamp() order by 1";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[&producer]).await?;
+        Ok(rows.iter().map(|row| SenderId(row.get(0))).collect())
     }
 
     /// Gives the feeds of this producer back, so that another need not wait for the lease to end.
@@ -143,22 +187,25 @@ impl Store {
         Ok(())
     }
 
-    /// Recipients between `after` and `until` that are still pending, at most `limit`, in order.
+    /// Recipients behind `after`, up to `until`, that are still pending: at most `limit`, of the next places only.
     pub async fn pending_between(
         &self,
         campaign: CampaignId,
         (after, until): (i32, i32),
         limit: usize,
-    ) -> Result<Vec<Seq>, Error> {
+    ) -> Result<Pending, Error> {
         let select = "
             select seq from recipient where campaign_id = $1 and seq > $2 and seq <= $3 and state = 'pending'
             order by seq limit $4";
+        let until = until.min(after.saturating_add(LOOK));
         let client = self.client().await?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = client
-            .query(&client.prepare_cached(select).await?, &[&campaign.0, &after, &until, &limit])
+            .query(&client.prepare_cached(select).await?, &[&campaign.0, &after, &until, &most])
             .await?;
-        Ok(rows.iter().map(|row| Seq(row.get(0))).collect())
+        let seqs: Vec<Seq> = rows.iter().map(|row| Seq(row.get(0))).collect();
+        let looked_to = seqs.last().filter(|_| seqs.len() == limit).map_or(until, |last| last.0);
+        Ok(Pending { seqs, looked_to })
     }
 
     /// Remembers that everyone up to `to` was published; `from` is where the cursor must still stand, so that a rewind
@@ -180,19 +227,20 @@ impl Store {
     }
 
     /// Moves the low-water mark up to the first recipient that is still pending and returns it; past the last
-    /// recipient when nobody is.
+    /// recipient when nobody is. A long way is made in several calls.
     pub async fn advance_low_water(&self, campaign: CampaignId) -> Result<i32, Error> {
         let update = "
             update campaign_feed f
             set low_water = coalesce(
                 (select r.seq from recipient r
-                 where r.campaign_id = $1 and r.seq >= f.low_water and r.seq <= c.recipients and r.state = 'pending'
+                 where r.campaign_id = $1 and r.seq >= f.low_water and r.seq < f.low_water + $2
+                    and r.seq <= c.recipients and r.state = 'pending'
                  order by r.seq limit 1),
-                c.recipients + 1)
+                least(c.recipients + 1, f.low_water + $2))
             from campaign c where c.id = f.campaign_id and f.campaign_id = $1
             returning f.low_water";
         let client = self.client().await?;
-        let row = client.query_opt(&client.prepare_cached(update).await?, &[&campaign.0]).await?;
+        let row = client.query_opt(&client.prepare_cached(update).await?, &[&campaign.0, &LOOK]).await?;
         row.map(|row| row.get(0)).ok_or_else(|| crate::campaigns::missing(campaign))
     }
 
@@ -252,25 +300,25 @@ impl Store {
         Ok(self.client().await?.query_one(select, &[&campaign.0]).await?.get(0))
     }
 
-    /// Marks a running campaign finished if nobody is pending, being sent to or due again. Returns whether it did.
+    /// Marks a running campaign finished if no recipient is `pending`, `sending` or `retry`. Returns whether it did.
+    ///
+    /// The counters decide, so that the answer takes as long for ten million recipients as for ten. They are exact in every
+    /// snapshot: counts not folded yet are added (docs/adr/0011).
     pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
-        // The cheap question first: the second one reads the whole list. The last is asked under the campaign's lock,
-        // which whoever lists somebody as due of a campaign that may be finished takes too.
-        let busy = "
-            select exists (select from claim where campaign_id = $1) or exists (select from due where campaign_id = $1)";
         let waiting = "
-            select exists (select from recipient where campaign_id = $1 and state in ('pending', 'sending', 'retry'))";
+            select coalesce(sum(n), 0) > 0 from tally_now where campaign_id = $1 and kind in ('pending', 'sending', 'retry')";
         let lock = "select from campaign where id = $1 for update";
+        // Asked again under the campaign's lock: whoever lists a recipient of a campaign that may be finished as due takes
+        // that lock too.
         let update = "
             update campaign c set state = 'finished', finished_at = now()
             where c.id = $1 and c.state = 'running'
                 and not exists (select from claim where campaign_id = $1)
                 and not exists (select from due where campaign_id = $1)";
         let mut client = self.client().await?;
-        for question in [busy, waiting] {
-            if client.query_one(question, &[&campaign.0]).await?.get(0) {
-                return Ok(false);
-            }
+        let waiting = client.prepare_cached(waiting).await?;
+        if client.query_one(&waiting, &[&campaign.0]).await?.get(0) {
+            return Ok(false);
         }
         let tx = client.transaction().await?;
         tx.execute(lock, &[&campaign.0]).await?;

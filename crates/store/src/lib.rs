@@ -53,7 +53,7 @@ pub use connection::Store;
 pub use dead_letters::{DeadLetter, DeadLetterRow, Redriven};
 pub use error::Error;
 pub use exports::Who;
-pub use feed::{FeedState, FeedTrouble, SenderFeed};
+pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
 pub use holds::{HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, LeftOut, ListOrigin, Numbers, Rejection};
 pub use ingest::{

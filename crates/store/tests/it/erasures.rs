@@ -110,6 +110,32 @@ async fn somebody_erased_while_waiting_is_skipped_and_nobody_is_erased_while_bei
 }
 
 #[tokio::test]
+async fn recipients_can_be_claimed_while_an_erasure_reads_what_providers_posted() {
+    let world = World::new("erase_beside_claims", None).await;
+    let campaign = world.campaign(3).await;
+    // The bodies cannot be read for now, so the erasure stands at that step.
+    world.look.batch_execute("begin; lock table webhook_body in access exclusive mode").await.unwrap();
+    let store = world.store.clone();
+    let erasing = tokio::spawn(async move { store.erase_number(msisdn(0)).await });
+    let (other, connection) =
+        tokio_postgres::connect(world.scope.database_url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let waits =
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%webhook_body%'
+        and datname = current_database()";
+    while other.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        assert!(!erasing.is_finished(), "the erasure did not wait for the bodies");
+    }
+    let claim = world.granted(campaign, 1..=3).await;
+    assert_eq!(claim.rows.len(), 3);
+    world.record(campaign, &claim, &accepted()).await;
+    world.look.batch_execute("rollback").await.unwrap();
+    assert_eq!(erasing.await.unwrap().unwrap(), 1);
+    assert_eq!(world.count("select count(*) from recipient where msisdn > 0").await, 2);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn retention_erases_whoever_was_in_a_campaign_that_ended_long_ago_and_keeps_its_counts() {
     let world = World::new("erase_campaigns", None).await;
     let old = everything(&world).await;

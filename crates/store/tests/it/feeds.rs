@@ -49,7 +49,7 @@ async fn the_feed_goes_back_to_the_low_water_mark_after_a_pause() {
     world.store.advance_cursor(campaign, 80, 100).await.unwrap();
     assert_eq!(state().await.cursor, 30);
     let pending = world.store.pending_between(campaign, (30, 80), 1000).await.unwrap();
-    assert_eq!((pending.len(), pending[0].0), (50, 31));
+    assert_eq!((pending.seqs.len(), pending.seqs[0].0, pending.looked_to), (50, 31, 80));
 
     world.store.stop_sender(world.sender, None, &cause).await.unwrap();
     assert!(!world.store.read_feeds(producer).await.unwrap()[0].is_open);
@@ -101,5 +101,66 @@ async fn outside_its_hours_a_campaign_grants_nothing_and_gets_its_next_hours_onc
     assert_eq!(world.store.campaign(campaign).await.unwrap().epoch, epoch + 1);
     let open_for = world.granted(campaign, 3..=4).await.open_for.unwrap();
     assert!(open_for > Duration::from_mins(59) && open_for <= Duration::from_hours(1), "{open_for:?}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_long_list_in_which_few_are_pending_is_looked_through_in_steps() {
+    let world = World::new("feed_steps", None).await;
+    let campaign = world.campaign(3).await;
+    // Only the places count: nobody between the second and the last is in the table.
+    let far = "with c as (update campaign set recipients = 1000000) update recipient set seq = 1000000 where seq = 3";
+    world.look.execute(far, &[]).await.unwrap();
+    let claim = world.granted(campaign, 1..=2).await;
+    world.record(campaign, &claim, &accepted()).await;
+    let mut steps = vec![world.store.advance_low_water(campaign).await.unwrap()];
+    while steps.last() != Some(&1_000_000) {
+        steps.push(world.store.advance_low_water(campaign).await.unwrap());
+        assert!(steps.len() < 10, "{steps:?}");
+    }
+    assert_eq!(steps, [200_001, 400_001, 600_001, 800_001, 1_000_000]);
+    let mut after = 0;
+    let found = loop {
+        let pending = world.store.pending_between(campaign, (after, 1_000_000), 10).await.unwrap();
+        if !pending.seqs.is_empty() {
+            break pending.seqs;
+        }
+        assert!(pending.looked_to > after, "no step forward from {after}");
+        after = pending.looked_to;
+    };
+    assert_eq!((found.len(), found[0].0, after), (1, 1_000_000, 800_000));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_campaign_is_finished_by_its_counters_without_reading_its_list() {
+    let world = World::new("feed_finish_counters", None).await;
+    let campaign = world.campaign(2).await;
+    let claim = world.granted(campaign, 1..=2).await;
+    assert!(!world.store.finish_if_done(campaign).await.unwrap());
+    world.record(campaign, &claim, &accepted()).await;
+    // With the list locked, only an answer that does not read it can come.
+    let lock = format!("begin; lock table recipient_c{campaign} in access exclusive mode");
+    world.look.batch_execute(&lock).await.unwrap();
+    assert!(world.store.finish_if_done(campaign).await.unwrap());
+    world.look.batch_execute("rollback").await.unwrap();
+    world.close().await;
+}
+
+#[tokio::test]
+async fn no_statement_of_a_feed_plans_or_locks_the_lists_of_other_campaigns() {
+    let world = World::new("feed_custom_plans", None).await;
+    let campaign = world.campaign(10).await;
+    let other = world.campaign(10).await;
+    let lock = format!("begin; lock table recipient_c{other}, attempt_c{other} in access exclusive mode");
+    world.look.batch_execute(&lock).await.unwrap();
+    // Postgres would change to a generic plan after five uses.
+    for _ in 0..8 {
+        world.store.advance_low_water(campaign).await.unwrap();
+        world.store.pending_between(campaign, (0, 10), 5).await.unwrap();
+        world.store.expire_claims(world.sender).await.unwrap();
+        world.store.expire_campaign(campaign).await.unwrap();
+    }
+    world.look.batch_execute("rollback").await.unwrap();
     world.close().await;
 }

@@ -1,0 +1,230 @@
+//! What time alone changes, once a second: leases of dead workers, deadlines, sending hours, unknown recipients, daily caps,
+//! and the folding of counters.
+//!
+//! Invariant: each job has its own task and its own back-off, and within a job each sender or campaign has its own result. A
+//! job that waits for a lock, or a campaign whose statement fails, delays no other.
+//!
+//! Every producer runs every job. Two at once do no harm: each statement takes what is there.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use store::{Error, Settled, Store};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::run::pause_after;
+
+/// The pause between two runs of a job.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// A job that is run again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Job {
+    /// Makes recipients of dead workers `unknown`, for the senders that this producer feeds.
+    ExpireClaims,
+    /// Ends campaigns whose deadline has passed.
+    ExpireCampaigns,
+    /// Moves campaigns to their next sending hours.
+    OpenHours,
+    /// Ends recipients that came back after the end of their campaign.
+    EndStragglers,
+    /// Resolves unknown recipients by delivery receipts.
+    ResolveByReceipts,
+    /// Resolves unknown recipients by the rule of their campaign.
+    ResolveByRule,
+    /// Folds counter deltas.
+    FoldCounters,
+    /// Opens senders whose daily cap leaves room again.
+    OpenCappedSenders,
+}
+
+const JOBS: [Job; 8] = [
+    Job::ExpireClaims,
+    Job::ExpireCampaigns,
+    Job::OpenHours,
+    Job::EndStragglers,
+    Job::ResolveByReceipts,
+    Job::ResolveByRule,
+    Job::FoldCounters,
+    Job::OpenCappedSenders,
+];
+
+/// Runs all jobs until `shutdown`.
+pub(crate) async fn run(producer: Uuid, store: Store, shutdown: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    for job in JOBS {
+        tasks.spawn(repeat(job, producer, store.clone(), shutdown.clone()));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a maintenance job ended badly: {error}"
+            );
+        }
+    }
+}
+
+async fn repeat(job: Job, producer: Uuid, store: Store, shutdown: CancellationToken) {
+    let mut failures = 0_u16;
+    loop {
+        let pause = match job.run(producer, &store).await {
+            Ok(()) => {
+                failures = 0;
+                PERIOD
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    failures,
+                    "{} failed and is tried again: {error}",
+                    job.name()
+                );
+                PERIOD.max(pause_after(failures))
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+impl Job {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ExpireClaims => "expiring the claims of dead workers",
+            Self::ExpireCampaigns => "ending campaigns past their deadline",
+            Self::OpenHours => "opening the next sending hours",
+            Self::EndStragglers => "ending recipients of campaigns that have ended",
+            Self::ResolveByReceipts => "resolving unknown recipients by receipts",
+            Self::ResolveByRule => "resolving unknown recipients by their campaign's rule",
+            Self::FoldCounters => "folding counters",
+            Self::OpenCappedSenders => "opening senders whose daily cap leaves room again",
+        }
+    }
+
+    async fn run(self, producer: Uuid, store: &Store) -> Result<(), Error> {
+        match self {
+            Self::ExpireClaims => expire_claims(producer, store).await,
+            Self::ExpireCampaigns => expire_campaigns(store).await,
+            Self::OpenHours => open_hours(store).await,
+            Self::EndStragglers => end_stragglers(store).await,
+            Self::ResolveByReceipts => resolve_by_receipts(store).await,
+            Self::ResolveByRule => resolve_by_rule(store).await,
+            Self::FoldCounters => store.fold_tallies().await,
+            Self::OpenCappedSenders => open_capped_senders(store).await,
+        }
+    }
+}
+
+/// The results of a job for one sender or campaign after the other: the first failure is kept, and the rest go on.
+#[derive(Default)]
+struct Results {
+    failure: Option<Error>,
+}
+
+impl Results {
+    /// The value, or the failure kept and logged under what it concerns.
+    fn keep<T>(&mut self, subject: impl Display, result: Result<T, Error>) -> Option<T> {
+        result
+            .map_err(|error| {
+                if self.failure.is_some() {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "{subject}: {error}");
+                } else {
+                    tracing::debug!("{subject}: {error}");
+                    self.failure = Some(error);
+                }
+            })
+            .ok()
+    }
+
+    fn end(self) -> Result<(), Error> {
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+async fn expire_claims(producer: Uuid, store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for sender in store.fed_senders(producer).await? {
+        let expired = store.expire_claims(sender).await;
+        if let Some(expired @ 1..) = results.keep(format_args!("sender {sender}"), expired) {
+            tracing::warn!(sender.id = %sender, expired, "a worker died; {expired} recipients became unknown");
+        }
+    }
+    results.end()
+}
+
+async fn expire_campaigns(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.overdue_campaigns().await? {
+        let expired = store.expire_campaign(campaign).await;
+        if let Some(expired @ 1..) = results.keep(format_args!("campaign {campaign}"), expired) {
+            tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
+        }
+    }
+    results.end()
+}
+
+async fn open_hours(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for (campaign, next) in store.campaigns_out_of_hours().await? {
+        let opened = store.open_next_hours(campaign, next).await;
+        if results.keep(format_args!("campaign {campaign}"), opened) == Some(true) {
+            tracing::info!(
+                campaign.id = %campaign, next = next.map(|next| tracing::field::display(next.from)),
+                "the sending hours of campaign {campaign} are over"
+            );
+        }
+    }
+    results.end()
+}
+
+async fn end_stragglers(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.ended_campaigns_with_due().await? {
+        let ended = store.end_stragglers(campaign).await;
+        if let Some(ended) = results.keep(format_args!("campaign {campaign}"), ended) {
+            tracing::info!(campaign.id = %campaign, ended, "recipients of campaign {campaign} came back after its end");
+        }
+    }
+    results.end()
+}
+
+async fn resolve_by_receipts(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.campaigns_told().await? {
+        let resolved = store.settle_by_receipts(campaign).await;
+        if let Some(resolved @ 1..) = results.keep(format_args!("campaign {campaign}"), resolved) {
+            tracing::info!(campaign.id = %campaign, resolved, "receipts resolved {resolved} of campaign {campaign}");
+        }
+    }
+    results.end()
+}
+
+async fn resolve_by_rule(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.campaigns_to_settle().await? {
+        let resolved = store.settle_by_rule(campaign).await;
+        if let Some(Settled { resent, failed }) = results.keep(format_args!("campaign {campaign}"), resolved)
+            && resent + failed > 0
+        {
+            tracing::info!(
+                campaign.id = %campaign, resent, failed,
+                "unknown recipients of campaign {campaign} are resolved by its rule: {resent} are sent to again, \
+                 {failed} failed"
+            );
+        }
+    }
+    results.end()
+}
+
+async fn open_capped_senders(store: &Store) -> Result<(), Error> {
+    if store.open_capped_senders().await? > 0 {
+        tracing::info!("senders go on: their daily cap leaves room again");
+    }
+    Ok(())
+}
