@@ -3,7 +3,7 @@
 SHELL := bash
 export CARGO_TERM_COLOR ?= auto
 
-# One RabbitMQ and one Postgres for all tests of a run; cargo-nextest where it is installed.
+# cargo-nextest where it is installed.
 RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo "cargo nextest run" || echo "cargo test")
 
 # The long tests look at the clock: one at a time, and what they measured is printed.
@@ -19,9 +19,8 @@ demo: ready ## One campaign of 10,000 from list to report, with real services, o
 	@cargo build --quiet --bin flowcast
 	@cargo run --quiet --bin flowcast -- demo $(DEMO)
 
-test: ready fmt lint doc ## Everything: format, lints, documentation, unit, integration and whole-process tests
-	cargo build --workspace --all-targets
-	cargo run --quiet --bin devstack -- run -- $(RUN_TESTS) --workspace
+test: ready ## Everything: format, lints, documentation, unit, integration and whole-process tests
+	@scripts/test
 
 fmt: ## Check the format
 	cargo fmt --all --check

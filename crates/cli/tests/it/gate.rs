@@ -98,14 +98,17 @@ async fn pause_and_cancel_are_felt_by_everybody_within_a_second() {
 #[tokio::test]
 async fn the_deadline_makes_the_rest_expired() {
     let mut world = World::new("deadline", "40/s", quick()).await;
-    let id = world.draft_with("deadline = \"3s\"", 400).await;
+    let id = world.draft_with("deadline = \"10m\"", 4_000).await;
     let _processes = [world.start("producer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;
+    // The deadline comes while it sends, however slow the machine is.
+    world.until("select (count(*) >= 40)::int::bigint from attempt where outcome = 'accepted'", 1).await;
+    let soon = "update campaign set deadline_at = clock_timestamp() + interval '1 second'";
+    world.look.execute(soon, &[]).await.unwrap();
     world.finished(&id).await;
     let expired = world.count("select count(*) from recipient where state = 'expired'").await;
     let accepted = world.count("select count(*) from recipient where state = 'accepted'").await;
-    assert_eq!(expired + accepted, 400);
-    assert!((40..=125).contains(&accepted), "{accepted} in three seconds at 40/s");
+    assert!(expired > 0 && expired + accepted == 4_000, "{expired} expired, {accepted} accepted");
     let late = "select count(*) from attempt join campaign on id = campaign_id where sent_at > deadline_at";
     assert_eq!(world.count(late).await, 0);
     let (code, says) = world.fails(&["campaign", "resume", &id]).await;
