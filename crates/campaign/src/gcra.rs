@@ -7,6 +7,9 @@
 //! **Invariant.** A request leaves in its slot or at most [`Rate::lateness`] after it, or it does not leave in that slot
 //! at all. So in every window no more leave than fit into the window and the lateness together, whatever stalls a
 //! worker: a process that stood still gives its slots up and takes new ones.
+//!
+//! **Invariant.** When the rate changes, the next slot comes one slot of the new rate after the last one leased. So a window
+//! that holds slots of both rates holds no more than the faster of them allows, and a raised rate is used at once.
 
 use std::time::Duration;
 
@@ -70,6 +73,57 @@ mod tests {
         (lease, start + micros(rate.time_of(n)))
     }
 
+    /// How far ahead of now a lease begins at most, and how long a lease of several slots lasts at most.
+    const MAX_AHEAD: u64 = 500_000;
+    const LONGEST: u64 = 250_000;
+
+    /// The database row of a sender whose rate changes; all times in microseconds.
+    struct GateRow {
+        tat: u64,
+        rate: Rate,
+    }
+
+    impl GateRow {
+        /// Leases `n` slots at the rate divided by `slowness`, as after a throttle answer; nothing where that is too much
+        /// or too far ahead. A slot is its time, and the distance of slots at the whole rate.
+        fn lease(&mut self, now: u64, n: u32, slowness: u32) -> Vec<(u64, u64)> {
+            let rate = Rate::new(self.rate.permits(), self.rate.per() * slowness, 1).unwrap();
+            let is_granted = self.tat <= now + MAX_AHEAD && (n == 1 || micros(rate.time_of(n)) <= LONGEST);
+            if !is_granted {
+                return Vec::new();
+            }
+            let start = self.tat.max(now);
+            self.tat = start + micros(rate.time_of(n));
+            (0..n).map(|slot| (start + micros(rate.time_of(slot)), micros(self.rate.time_of(1)))).collect()
+        }
+
+        /// What `set_rate` does.
+        fn change(&mut self, now: u64, rate: Rate) {
+            let last_slot = self.tat.saturating_sub(micros(self.rate.time_of(1)));
+            self.tat = last_slot.min(now + MAX_AHEAD + LONGEST) + micros(rate.time_of(1));
+            self.rate = rate;
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        Lease(u32, u32),
+        Change(Rate),
+    }
+
+    fn any_rate() -> impl Strategy<Value = Rate> {
+        let per = prop_oneof![Just(1), Just(10), Just(3_600)].prop_map(Duration::from_secs);
+        (1..2_000u32, per).prop_map(|(permits, per)| Rate::new(permits, per, 1).unwrap())
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            3 => (1..200u32, prop_oneof![3 => Just(1), 1 => 1..64u32]).prop_map(|(n, slow)| Event::Lease(n, slow)),
+            3 => Just(Event::Lease(1, 1)),
+            1 => any_rate().prop_map(Event::Change),
+        ]
+    }
+
     fn micros(time: Duration) -> u64 {
         u64::try_from(time.as_micros()).unwrap()
     }
@@ -131,6 +185,35 @@ mod tests {
             let inside = arrived.filter(|at| *at < end_of_way + window).count() as u64;
             let allowed = (u64::from(permits) * window).div_ceil(1_000_000) + u64::from(burst);
             prop_assert!(inside <= allowed, "{inside} in {window} µs, allowed {allowed}");
+        }
+
+        #[test]
+        fn a_window_over_changes_of_the_rate_holds_no_more_than_the_fastest_of_its_rates_allows(
+            first in any_rate(),
+            events in prop::collection::vec((prop_oneof![0..2_000u64, 0..2_000_000u64], any_event()), 1..60),
+        ) {
+            let (mut now, mut row) = (1_000_000_000, GateRow { tat: 0, rate: first });
+            let mut slots: Vec<(u64, u64)> = Vec::new();
+            for (pause, event) in events {
+                now += pause;
+                match event {
+                    Event::Lease(n, slowness) => slots.extend(row.lease(now, n, slowness)),
+                    Event::Change(rate) => {
+                        row.change(now, rate);
+                        let latest = now + MAX_AHEAD + LONGEST + micros(rate.time_of(1));
+                        prop_assert!(row.tat <= latest, "the next slot is {} µs too far ahead", row.tat - latest);
+                    }
+                }
+            }
+            for (i, (from, _)) in slots.iter().enumerate() {
+                let mut fastest = u64::MAX;
+                for (inside, (at, distance)) in (1..).zip(&slots[i + 1..]) {
+                    fastest = fastest.min(*distance);
+                    // Each lease is rounded up to the microsecond.
+                    let allowed = (at - from + inside) / fastest;
+                    prop_assert!(inside <= allowed, "{inside} slots behind one at {from}, allowed {allowed}");
+                }
+            }
         }
 
         #[test]

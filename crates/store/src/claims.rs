@@ -40,7 +40,7 @@ fn statement() -> String {
         "
 with before as materialized (
     select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
-        greatest(g.tat, l.tat) <= clock_timestamp() + {MAX_AHEAD} as has_room,
+        greatest(g.tat, l.tat, g.paused_until) <= clock_timestamp() + {MAX_AHEAD} as has_room,
         case when not g.is_open then 1
             when g.daily_cap is not null then
                 greatest(g.daily_cap - case when g.day = day_now(g.day_zone) then g.day_used else 0 end, 0)

@@ -137,7 +137,7 @@ impl Store {
         let statement = "
             update sender_gate
             set pace = greatest(pace_now(pace, slowed_at) / 2, 0.015625), slowed_at = clock_timestamp(),
-                tat = greatest(tat, clock_timestamp() + $2 * interval '1 millisecond')
+                paused_until = greatest(paused_until, clock_timestamp() + $2 * interval '1 millisecond')
             where sender_id = $1 and coalesce(slowed_at < clock_timestamp() - interval '1 second', true)";
         let pause_ms = f64::from(u32::try_from(pause.as_millis()).unwrap_or(u32::MAX));
         Ok(self.client().await?.execute(statement, &[&sender.0, &pause_ms]).await? > 0)

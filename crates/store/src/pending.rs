@@ -1,7 +1,7 @@
 //! Claiming those who are pending and may be written to, at a gate that is plain: what nearly all are.
 //!
-//! Plain is a gate that is open, without a daily cap, not slowed down by its provider, and of a campaign without a rate of
-//! its own. The statement is that of `claims.rs` without what only the others need: less work for Postgres
+//! Plain is a gate that is open, without a daily cap, not slowed down or paused by its provider, and of a campaign without a
+//! rate of its own. The statement is that of `claims.rs` without what only the others need: less work for Postgres
 //! (docs/BENCHMARKS.md). It reads who of those asked for is pending, marks them where it found them, as `skipped` who must not
 //! be written to and as `sending` the others, and takes permits for exactly as many as these. If it gets none it gives
 //! everything back, by an error that ends the transaction. Whoever it leaves, and whatever is not plain, is left to the
@@ -25,7 +25,8 @@ use crate::permits::{LONGEST, MAX_AHEAD, wait_for};
 const GIVEN_BACK: &str = "FC001";
 
 /// A gate that asks for nothing but permits of its rate.
-const PLAIN: &str = "(g.is_open and g.daily_cap is null and pace_now(g.pace, g.slowed_at) >= 1)";
+const PLAIN: &str = "(g.is_open and g.daily_cap is null and g.paused_until <= clock_timestamp()
+    and pace_now(g.pace, g.slowed_at) >= 1)";
 
 /// The steps from `changed` to `left_out`: everybody is marked, in the order of their places.
 const MARK_STEPS: &str = "

@@ -23,6 +23,10 @@ pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
 const LEASED: Duration = Duration::from_millis(100);
 pub(crate) const LONGEST: &str = "interval '250 milliseconds'";
 
+/// What a sender that was slowed down loses of its whole rate at most until it has all of it again: the share that is used grows
+/// evenly for a minute at most. A slot of a slow rate takes that much longer, and not the whole of its time at the reduced rate.
+const REGAINED: &str = "interval '30 seconds'";
+
 /// What became of the wish for slots of recipients that are claimed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -62,8 +66,11 @@ campaign_limit as materialized (
     where g.sender_id = $2 and n > 0 for update of g
 ), terms as (
     select gate.*, rate.*,
-        greatest(gate.tat, l.tat, clock_timestamp()) as starts_at,
-        (n * rate.slow_per_us + rate.slow_permits - 1) / rate.slow_permits * interval '1 microsecond' as span,
+        greatest(gate.tat, l.tat, gate.paused_until, clock_timestamp()) as starts_at,
+        case when rate.slow_permits is not null then
+            least(time_of(n, rate.slow_permits, rate.slow_per_us),
+                time_of(n, rate.slow_permits, coalesce(gate.per_us, 1000000)) + {REGAINED})
+        end as span,
         (n * l.per_us + l.permits - 1) / l.permits * interval '1 microsecond' as campaign_span,
         case when day = today then day_used else 0 end as used, n > 1 as is_divisible
     from gate cross join lateral (
@@ -100,8 +107,8 @@ pub(crate) fn refusal() -> String {
     format!(
         "
     (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
-    (extract(epoch from greatest(g.tat, l.tat, t.starts_at) - clock_timestamp() - {MAX_AHEAD}) * 1000000)::bigint
-        as wait_us,
+    (extract(epoch from greatest(g.tat, l.tat, g.paused_until, t.starts_at) - clock_timestamp() - {MAX_AHEAD})
+        * 1000000)::bigint as wait_us,
     coalesce(t.is_divisible and t.span > {LONGEST}, false) as is_too_long, t.slow_permits as at_permits,
     t.slow_per_us as at_per_us"
     )

@@ -8,6 +8,7 @@ use tokio_postgres::{Row, Transaction};
 
 use crate::connection::Store;
 use crate::error::Error;
+use crate::permits::{LONGEST, MAX_AHEAD};
 
 /// A sender to be added.
 #[derive(Clone, Debug)]
@@ -124,10 +125,20 @@ impl Store {
     }
 
     /// Sets how fast a sender may send; every worker feels it at its next claim.
+    ///
+    /// The next slot comes one slot of the new rate after the last one leased, whichever rate is the faster one. The row holds
+    /// the end of that last slot, at the rate it was leased at: the rate until now or, after a throttle answer, a lower one.
+    /// No slot is leased further ahead than the sum of both limits, so the last one is not later than that.
     pub async fn set_rate(&self, sender: SenderId, rate: Option<Rate>) -> Result<(), Error> {
         let (permits, per_us, burst) = rate_columns(rate);
-        let update = "update sender_gate set permits = $2, per_us = $3, burst = $4 where sender_id = $1";
-        self.client().await?.execute(update, &[&sender.0, &permits, &per_us, &burst]).await?;
+        let update = format!(
+            "update sender_gate
+            set tat = time_of(1, $2, $3) + least(
+                    tat - time_of(1, permits, per_us), clock_timestamp() + {MAX_AHEAD} + {LONGEST}),
+                permits = $2, per_us = $3, burst = $4
+            where sender_id = $1"
+        );
+        self.client().await?.execute(&update, &[&sender.0, &permits, &per_us, &burst]).await?;
         Ok(())
     }
 

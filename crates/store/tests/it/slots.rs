@@ -69,7 +69,7 @@ async fn a_throttle_answer_slows_every_worker_and_wears_off() {
     );
     let Refused::Wait(time) = world.refused(campaign, 1..=10).await else { panic!("not told to wait") };
     assert!(time > Duration::from_millis(100) && time <= Duration::from_millis(700), "{time:?}");
-    let passed = "update sender_gate set tat = 'epoch', slowed_at = slowed_at - interval '15 s'";
+    let passed = "update sender_gate set paused_until = 'epoch', slowed_at = slowed_at - interval '15 s'";
     world.look.execute(passed, &[]).await.unwrap();
     // Half the rate, and a quarter of it regained in a quarter of a minute.
     let rate = world.granted(campaign, 1..=10).await.slots.lease.rate().unwrap().per_second();
@@ -156,5 +156,71 @@ async fn a_campaigns_own_rate_holds_besides_its_senders_and_leaves_the_rest_to_o
     let other = world.granted(other, 1..=50).await;
     let behind = starts(&other).duration_since(starts(&last.unwrap()).max(other.at));
     assert!(behind.as_millis() < 50, "{behind:?}");
+    world.close().await;
+}
+
+/// From now until the first slot of a claim.
+async fn first_slot_in(world: &World, claim: &Claim) -> Duration {
+    let mut lease = claim.slots.lease;
+    let first = claim.at + lease.take_slot(Duration::ZERO).unwrap();
+    first.duration_since(world.now().await).try_into().unwrap_or(Duration::ZERO)
+}
+
+async fn set_rate(world: &World, rate: &str) {
+    world.store.set_rate(world.sender, Some(rate.parse().unwrap())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_raised_rate_is_used_within_a_second_and_a_lowered_one_counts_from_the_last_slot() {
+    let world = World::new("rate_changed", Some("10/h")).await;
+    let campaign = world.campaign(100).await;
+    world.granted(campaign, 1..=1).await;
+    let Refused::Wait(time) = world.refused(campaign, 2..=2).await else { panic!("not told to wait") };
+    assert!(time > Duration::from_secs(350), "{time:?}");
+    set_rate(&world, "80/s").await;
+    let claim = world.granted(campaign, 2..=9).await;
+    let first = first_slot_in(&world, &claim).await;
+    assert!(first < Duration::from_secs(1), "{first:?}");
+
+    // The last of those eight slots is less than a tenth of a second ahead.
+    set_rate(&world, "10/h").await;
+    let Refused::Wait(time) = world.refused(campaign, 10..=10).await else { panic!("not told to wait") };
+    assert!(time > Duration::from_secs(355) && time < Duration::from_mins(6), "{time:?}");
+    world.store.set_rate(world.sender, None).await.unwrap();
+    assert_eq!(world.granted(campaign, 10..=40).await.rows.len(), 31);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_raised_rate_is_used_within_a_second_also_after_a_slot_of_a_sender_that_was_slowed_down() {
+    let world = World::new("rate_slowed", Some("10/h")).await;
+    let campaign = world.campaign(100).await;
+    let slowed = "update sender_gate set pace = 0.015625, slowed_at = clock_timestamp()";
+    world.look.execute(slowed, &[]).await.unwrap();
+    world.granted(campaign, 1..=1).await;
+    // Within a minute it has its whole rate again: a slot of six minutes takes half a minute more.
+    let Refused::Wait(time) = world.refused(campaign, 2..=2).await else { panic!("not told to wait") };
+    assert!(time > Duration::from_secs(385) && time < Duration::from_secs(390), "{time:?}");
+    world.look.execute("update sender_gate set tat = tat + interval '6 hours'", &[]).await.unwrap();
+    set_rate(&world, "80/s").await;
+    let ahead = "select (extract(epoch from tat - clock_timestamp()) * 1000)::bigint from sender_gate";
+    let ahead = world.count(ahead).await;
+    assert!(ahead < 770, "{ahead} ms");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_changed_rate_does_not_shorten_the_pause_that_the_provider_asked_for() {
+    let world = World::new("rate_paused", Some("10/h")).await;
+    let campaign = world.campaign(10).await;
+    assert!(world.store.slow_sender(world.sender, Duration::from_mins(1)).await.unwrap());
+    set_rate(&world, "80/s").await;
+    world
+        .look
+        .execute("update sender_gate set slowed_at = slowed_at - interval '1 minute'", &[])
+        .await
+        .unwrap();
+    let Refused::Wait(time) = world.refused(campaign, 1..=1).await else { panic!("not told to wait") };
+    assert!(time > Duration::from_secs(55), "{time:?}");
     world.close().await;
 }
