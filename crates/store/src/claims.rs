@@ -1,4 +1,4 @@
-//! Claiming a batch of recipients: one statement, in one transaction and one round trip with the turn it takes before.
+//! Claiming a batch of recipients: one statement, in one transaction and one round trip with the claim lock it takes before.
 //!
 //! Those who are pending, nearly all, are claimed a shorter way (`pending.rs`); who is left over there comes here.
 //!
@@ -31,9 +31,10 @@ use crate::permits::{MAX_AHEAD, REFUSAL_FROM, permit_steps, refusal};
 /// WhatsApp's window, less the time from a claim to the departure.
 pub(crate) const WINDOW: &str = "interval '23 hours 59 minutes'";
 
-/// The claims of a sender's workers take turns before they look: one that waited for the gate's row would be evaluated a
-/// second time by Postgres, with all that it looks up. Nothing depends on it but time; what holds is the row's lock.
-const TURN: &str = "select pg_advisory_xact_lock(hashtextextended('claims of a sender', $1))";
+/// The claim lock of a sender: its claims wait for each other before they look. One that waited for the gate's row would be
+/// evaluated a second time by Postgres, with all that it looks up. The lock saves time only; the gate's row lock is what keeps
+/// the rate.
+const CLAIM_LOCK: &str = "select from claim_lock where sender_id = $1 for update";
 
 fn statement() -> String {
     format!(
@@ -158,25 +159,25 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// Takes the sender's turn and asks with this statement, in one transaction: all four are written at once and answered
+    /// Takes the sender's claim lock and asks with this statement, in one transaction: all four are written at once and answered
     /// in this order, so it is one round trip. With the answer comes when it was asked for.
     pub(crate) async fn ask(
         &self,
         client: &Object,
         statement: &Statement,
     ) -> Result<(Instant, Option<Row>), tokio_postgres::Error> {
-        let take_turn = client.prepare_cached(TURN).await?;
+        let take_lock = client.prepare_cached(CLAIM_LOCK).await?;
         let of_sender: [&(dyn ToSql + Sync); 1] = [&self.sender.0];
         let wanted: [&(dyn ToSql + Sync); 4] = [&self.seqs, &self.sender.0, &self.worker, &self.lease_ms];
         let asked = Instant::now();
-        let (begun, in_turn, answer, committed) = tokio::join!(
+        let (begun, locked, answer, committed) = tokio::join!(
             client.batch_execute("begin"),
-            client.execute(&take_turn, &of_sender),
+            client.execute(&take_lock, &of_sender),
             client.query_opt(statement, &wanted),
             client.batch_execute("commit"),
         );
         begun?;
-        in_turn?;
+        locked?;
         let answer = answer?;
         committed?;
         Ok((asked, answer))

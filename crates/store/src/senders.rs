@@ -105,6 +105,7 @@ impl Store {
             cap_daily(&tx, SenderId(id), Some(cap)).await?;
         }
         tx.execute("insert into sender_feed (sender_id) values ($1)", &[&id]).await?;
+        tx.execute("insert into claim_lock (sender_id) values ($1)", &[&id]).await?;
         tx.execute("insert into webhook (sender_id) values ($1)", &[&id]).await?;
         tx.commit().await?;
         Ok(SenderId(id))

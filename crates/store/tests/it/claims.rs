@@ -33,12 +33,12 @@ async fn a_row_is_claimed_once_however_many_ask_for_it() {
 async fn claims_of_a_sender_take_turns_before_they_look() {
     let world = World::new("turns", None).await;
     let campaign = world.campaign(1).await;
-    let turn = "begin; select pg_advisory_xact_lock(hashtextextended('claims of a sender', id)) from sender";
-    world.look.batch_execute(turn).await.unwrap();
+    world.look.batch_execute("begin; select from claim_lock for update").await.unwrap();
     let let_it = async {
         let waits = "
-            select count(*) from pg_locks l join pg_database d on d.oid = l.database
-            where d.datname = current_database() and l.locktype = 'advisory' and not l.granted";
+            select count(*) from pg_locks l left join pg_database d on d.oid = l.database
+            where (d.datname = current_database() or d.oid is null) and not l.granted
+                and l.pid in (select pid from pg_stat_activity where query like '%claim_lock%')";
         let waiting = async {
             while world.count(waits).await == 0 {
                 tokio::task::yield_now().await;

@@ -247,9 +247,48 @@ async fn a_reader_sees_the_views_and_nothing_else_and_changes_nothing() {
         "select report.create_readers()",
         "select report.make_answer_view(1)",
         "update report.campaign set name = 'x'",
+        "begin; select from claim_lock for update",
+        "rollback; create temporary table mine (id int)",
+        "select lo_create(0)",
     ] {
         assert!(reads.batch_execute(attempt).await.is_err(), "a reader may: {attempt}");
     }
+    drop(reads);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_holds_a_snapshot_and_every_advisory_lock_keeps_no_claim_from_being_granted() {
+    let world = World::new("report_holder", Some("1000/s")).await;
+    let campaign = world.campaign(4).await;
+    let reads = reader(&world, "flowcast_report", "holder").await;
+    reads.batch_execute("begin isolation level repeatable read; table report.recipient").await.unwrap();
+    // A claim and a record that need an advisory lock do not come to an end while it is held.
+    let locks = "select pg_advisory_lock(l.key) from (
+        select hashtextextended('claims of a sender', id) as key from generate_series(1, 100) id
+        union select hashtext(word) from unnest(array['flowcast.claims', 'claims']) word) l";
+    reads.batch_execute(locks).await.unwrap();
+    let claim = world.granted(campaign, 1..=2).await;
+    world.record(campaign, &claim, &accepted()).await;
+    let advisory = "select count(*) from pg_locks where locktype = 'advisory' and pid in (
+        select pid from pg_stat_activity where application_name = 'flowcast' and datname = current_database())";
+    world.look.batch_execute("begin; select from sender_gate for update").await.unwrap();
+    let let_it = async {
+        let waits =
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%permit%'
+            and datname = current_database()";
+        while world.count(waits).await == 0 {
+            world.look.batch_execute("select pg_stat_clear_snapshot()").await.unwrap();
+        }
+        assert_eq!(
+            world.count(advisory).await,
+            0,
+            "a claim holds an advisory lock, which any reader may take"
+        );
+        world.look.batch_execute("rollback").await.unwrap();
+    };
+    let (claim, ()) = tokio::join!(world.granted(campaign, 3..=4), let_it);
+    assert_eq!(claim.rows.len(), 2);
     drop(reads);
     world.close().await;
 }
