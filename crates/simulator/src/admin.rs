@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::desk::Desk;
 use crate::reply::Reply;
+use crate::web_page;
 use crate::{Controls, Error, Fault, Latency, Ledger, RateLimit, Webhook};
 
 /// How many entries are given if no limit is asked for, and at most.
@@ -22,6 +23,9 @@ const MOST_ENTRIES: usize = 100_000;
 
 /// Answers one admin request.
 pub(crate) fn answer(desk: &Arc<Desk>, head: &Parts, body: &[u8]) -> Response<Reply> {
+    if let Some(why) = web_page::refusal(&head.headers) {
+        return refuse(403, why);
+    }
     let path = head.uri.path().strip_prefix("/_admin/").unwrap_or_default();
     let query = head.uri.query().unwrap_or_default();
     let answered = match head.method {

@@ -74,6 +74,7 @@ mod provider;
 mod reply;
 mod server;
 mod stamp;
+mod web_page;
 mod webhook;
 mod window;
 

@@ -117,3 +117,15 @@ async fn what_it_cannot_use_is_refused_with_the_reason_and_changes_nothing() {
     assert_eq!((running.ledger().summary().balance, running.controls().faults().len()), (Some(3), 0));
     assert_eq!(running.ledger().summary().requests, 0, "admin requests are not in the ledger");
 }
+
+#[tokio::test]
+async fn a_web_page_is_not_answered_and_changes_nothing() {
+    let running = start(Config { balance: Some(7), ..Config::default() }).await;
+    let mut client = Client::connect(running.addr()).await;
+    let page = [("origin", "https://example.org"), ("content-type", "text/plain")];
+    for (method, path) in [("PUT", "/_admin/balance"), ("POST", "/_admin/reset"), ("GET", "/_admin/ledger")] {
+        let answer = client.send(method, path, &page, br#"{"balance": 1}"#).await.unwrap();
+        assert_eq!(answer.status, 403, "{path}");
+    }
+    assert_eq!(get(&mut client, "/_admin/summary").await["balance"], 7);
+}
