@@ -129,9 +129,9 @@ pub(crate) enum SenderCommand {
     Prices(SenderPrices),
     /// Print the address to be pasted at the provider, and how its posts are known; it is a secret
     Webhook { name: String },
-    /// Stop a sender; everyone waiting keeps waiting
+    /// Stop a sender until it is resumed, also one that is stopped for another reason; recipients keep waiting
     Hold { name: String },
-    /// Open a stopped sender again
+    /// Open a stopped sender again, unless its daily cap is used up
     Resume { name: String },
     /// Send one real message to one number, outside the campaign's counts
     Test(SenderTest),

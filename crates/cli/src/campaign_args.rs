@@ -24,7 +24,7 @@ pub(crate) enum CampaignCommand {
     },
     /// Start a campaign
     Start { id: CampaignId },
-    /// Pause a campaign everywhere; nobody is lost
+    /// Pause a campaign until it is resumed, also one that was paused for another reason
     Pause { id: CampaignId },
     /// Continue a paused campaign
     Resume { id: CampaignId },

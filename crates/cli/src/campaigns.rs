@@ -1,9 +1,9 @@
 //! `flowcast campaign …`
 
 use anyhow::Context;
-use campaign::{CampaignId, CampaignState, Definition, Opening, Resolution, StopReason};
+use campaign::{CampaignId, CampaignState, Definition, Opening, Resolution};
 use jiff::Timestamp;
-use store::{RetryClass, Settled, StopCause, Store, Who};
+use store::{Held, RetryClass, Settled, Store, Who};
 
 use crate::campaign_args::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::exit::Refused;
@@ -173,12 +173,15 @@ async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {
 }
 
 async fn pause(store: &Store, id: CampaignId) -> anyhow::Result<()> {
-    let cause = StopCause { reason: StopReason::Operator, refusal: None, by: OPERATOR };
-    if !store.pause_campaign(id, None, &cause).await? {
-        let state = store.campaign(id).await?.state;
-        return Err(Refused(format!("campaign {id} is {state}; only a running one can be paused")).into());
+    match store.hold_campaign(id, OPERATOR).await? {
+        Held::Now => line(format!("campaign {id} is paused")),
+        Held::TakenOver(reason) => line(format!(
+            "campaign {id} is paused; it was paused for {reason} before, and stays paused until 'flowcast campaign resume {id}'"
+        )),
+        Held::Already => {
+            return Err(Refused(format!("campaign {id} is paused; only a running one can be paused")).into());
+        }
     }
-    line(format!("campaign {id} is paused"));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `flowcast sender …`
 
-use campaign::{Provider, StopReason};
-use store::{NewSender, SenderRow, StopCause, Store, WebhookChange};
+use campaign::Provider;
+use store::{Held, NewSender, Opened, SenderRow, Store, WebhookChange};
 
 use crate::args::{SenderAdd, SenderCommand};
 use crate::exit::Refused;
@@ -9,6 +9,7 @@ use crate::output::{line, table, thousands};
 use crate::prices;
 use crate::settings::Settings;
 use crate::trial;
+use crate::waits::time;
 
 const OPERATOR: &str = "operator";
 
@@ -46,27 +47,45 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
         }
         SenderCommand::Hold { name } => {
             let sender = store.sender(&name).await?;
-            let cause = StopCause { reason: StopReason::Operator, refusal: None, by: OPERATOR };
-            let held = store.stop_sender(sender.id, None, &cause).await?;
-            line(if held {
-                format!("sender {name} is held")
-            } else {
-                format!("sender {name} was stopped already")
+            line(match store.hold_sender(sender.id, OPERATOR).await? {
+                Held::Now => format!("sender {name} is held"),
+                Held::TakenOver(reason) => format!(
+                    "sender {name} is held; it was stopped for {reason} before. It is not probed, and stays stopped until \
+                     'flowcast sender resume {name}'"
+                ),
+                Held::Already => format!("sender {name} was held already"),
             });
             Ok(())
         }
         SenderCommand::Test(test) => trial::run(&store, settings, test).await,
         SenderCommand::Resume { name } => {
             let sender = store.sender(&name).await?;
-            let opened = store.open_sender(sender.id, OPERATOR).await?;
-            line(if opened {
-                format!("sender {name} is open again")
-            } else {
-                format!("sender {name} was not stopped")
-            });
-            Ok(())
+            resumed(&name, store.open_sender(sender.id, OPERATOR).await?)
         }
     }
+}
+
+/// Prints what a resume did; refuses where the daily cap lets it do nothing.
+fn resumed(name: &str, opened: Opened) -> anyhow::Result<()> {
+    match opened {
+        Opened::Open => line(format!("sender {name} is open again")),
+        Opened::Unchanged => line(format!("sender {name} was not stopped")),
+        Opened::Capped { ended, recipients, until } => {
+            let (cap, until) = (thousands(recipients), time(Some(until)));
+            let used_up = format!("its daily cap of {cap} recipients is used up");
+            let raise = format!("to go on before, raise it with 'flowcast sender set {name} --daily-cap'");
+            let Some(reason) = ended else {
+                return Err(Refused(format!(
+                    "sender {name} stays stopped until {until}: {used_up}; {raise}"
+                ))
+                .into());
+            };
+            line(format!(
+                "sender {name} is no longer stopped for {reason}, but {used_up}: it opens at {until}; {raise}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 async fn add(store: &Store, settings: &Settings, add: SenderAdd) -> anyhow::Result<()> {

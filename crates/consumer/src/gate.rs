@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope, Troubles};
-use store::{Claim, StopCause, Store};
+use store::{Claim, Opened, StopCause, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::waiting::Waiting;
@@ -61,7 +61,9 @@ impl Gate {
         match outcome {
             Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
             Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
-            Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe => self.open().await,
+            Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe => {
+                self.open(claim.gate_epoch).await;
+            }
             Outcome::Accepted { .. }
             | Outcome::Retry { .. }
             | Outcome::Failed { .. }
@@ -96,10 +98,23 @@ impl Gate {
         }
     }
 
-    async fn open(&self) {
-        match self.store.open_sender(self.sender, &self.worker).await {
-            Ok(_) => {
+    /// Opens the gate that a probe of this opening went through, unless somebody opened or closed it since.
+    async fn open(&self, epoch: i64) {
+        match self.store.open_after_probe(self.sender, epoch, &self.worker).await {
+            Ok(Opened::Open) => {
                 tracing::info!(sender.id = %self.sender, "the probe went through, the sender is open again");
+            }
+            Ok(Opened::Capped { until, .. }) => {
+                tracing::info!(
+                    sender.id = %self.sender,
+                    "the probe went through; the sender stays stopped for its daily cap until {until:.0}"
+                );
+            }
+            Ok(Opened::Unchanged) => {
+                tracing::info!(
+                    sender.id = %self.sender,
+                    "the probe went through; the sender was opened or held meanwhile and stays as it is"
+                );
             }
             // It stays closed until the next probe.
             Err(error) => {

@@ -33,7 +33,7 @@ const TOLD_OF: &str = "interval '1 hour'";
 
 impl Store {
     /// Takes the next alert that is due, and keeps it from everybody else for `lease`. Stops of campaigns that an operator
-    /// asked for are no news.
+    /// asked for are no news. A stop that ended in the transaction in which another one took its place opened nothing.
     pub async fn take_alert(&self, lease: Duration) -> Result<Option<Alert>, Error> {
         let note = format!(
             "insert into alert (hold_id, event)
@@ -45,6 +45,10 @@ impl Store {
             select h.id, 'opened' from hold h join alert a on a.hold_id = h.id and a.event = 'stopped'
             where h.ended_at is not null
                 and not exists (select from alert where hold_id = h.id and event = 'opened')
+                and not exists (
+                    select from hold n
+                    where n.sender_id = h.sender_id and n.campaign_id is not distinct from h.campaign_id
+                        and n.since = h.ended_at)
             on conflict do nothing"
         );
         let take = "

@@ -1,10 +1,17 @@
-//! Stops: closing and opening the gates of senders and campaigns, always with reason, time and who did it.
+//! Stops: closing the gates of senders and campaigns, always with reason, time and who did it. Opening them is in `openings.rs`.
+//!
+//! A sender has one stop in force at most, and so has a campaign. A stop that is found closes an open gate and changes nothing at
+//! a closed one. A person's stop takes over one that was found: it lasts until a person ends it, and is not probed.
+//!
+//! **Invariant.** Whoever changes both locks the gate's row (`sender_gate` or `campaign`) before the stop's row (`hold`).
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Probing, Reason, SenderId, StopReason};
+use campaign::{CampaignId, CampaignState, Reason, SenderId, StopReason};
+use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
+use crate::campaigns::missing;
 use crate::connection::Store;
 use crate::error::Error;
 
@@ -44,9 +51,47 @@ impl StopCause<'_> {
     }
 }
 
+/// What became of a person's wish to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Stopped now.
+    Now,
+    /// It was stopped for this reason; from now on it is stopped by the person.
+    TakenOver(StopReason),
+    /// A person had stopped it before; nothing changed.
+    Already,
+}
+
+/// Makes a person's stop the one in force, in the transaction that holds the lock of the gate. The stop it takes over ends with
+/// the beginning of the new one, and its words are kept there.
+async fn take_over(
+    tx: &Transaction<'_>,
+    (sender, campaign): (SenderId, Option<CampaignId>),
+    by: &str,
+) -> Result<Held, Error> {
+    let end = "
+        update hold set ended_at = now(), ended_by = $3
+        where sender_id = $1 and campaign_id is not distinct from $2 and ended_at is null and reason <> 'operator'
+        returning reason, coalesce(detail, 'no detail')";
+    let begin = "
+        insert into hold (sender_id, campaign_id, reason, detail, caused_by) values ($1, $2, 'operator', $3, $4)
+        on conflict do nothing";
+    let campaign = campaign.map(|campaign| campaign.0);
+    let before = tx.query_opt(end, &[&sender.0, &campaign, &by]).await?;
+    let before = before.map(|row| (row.get::<_, String>(0), row.get::<_, String>(1)));
+    let detail = before.as_ref().map(|(reason, detail)| format!("stopped for {reason} before: {detail}"));
+    let n = tx.execute(begin, &[&sender.0, &campaign, &detail, &by]).await?;
+    match before {
+        _ if n == 0 => Ok(Held::Already),
+        Some((reason, _)) => Ok(Held::TakenOver(reason.parse().map_err(Error::unreadable)?)),
+        None => Ok(Held::Now),
+    }
+}
+
 impl Store {
-    /// Closes a sender's gate. `epoch` is the opening in which the cause was met: a cause of an earlier opening does
-    /// nothing. Without an epoch it closes the gate whatever the opening. Returns whether this call closed it.
+    /// Closes a sender's gate for a reason that was found. `epoch` is the opening in which the cause was met: a cause of an
+    /// earlier opening does nothing. Without an epoch it closes the gate whatever the opening. Returns whether this call
+    /// closed it. For a person's wish there is [`Store::hold_sender`].
     pub async fn stop_sender(
         &self,
         sender: SenderId,
@@ -68,67 +113,23 @@ impl Store {
         Ok(n > 0)
     }
 
-    /// Opens a sender's gate again, with a quarter of the rate that grows back to the whole: a new epoch begins. Returns
-    /// whether it was closed.
-    pub async fn open_sender(&self, sender: SenderId, ended_by: &str) -> Result<bool, Error> {
-        let statement = "
-            with opened as (
-                update sender_gate
-                set is_open = true, probe_armed = false, epoch = epoch + 1, pace = 0.25, slowed_at = clock_timestamp()
-                where sender_id = $1 and not is_open returning sender_id
-            )
-            update hold h set ended_at = now(), ended_by = $2 from opened
-            where h.sender_id = opened.sender_id and h.campaign_id is null and h.ended_at is null";
-        Ok(self.client().await?.execute(statement, &[&sender.0, &ended_by]).await? > 0)
-    }
-
-    /// Lets one claim of one recipient pass the gate of a sender that is stopped for a reason of this kind, if it is time
-    /// for that: after the first of these pauses, then the second, and so on; the last one repeats. Returns whether it is.
-    pub async fn arm_probe(
-        &self,
-        sender: SenderId,
-        probing: Probing,
-        pauses: &[Duration],
-    ) -> Result<bool, Error> {
-        let statement = "
-            with probed as (
-                select id, coalesce(probe_at, since + ($2::bigint[])[1] * interval '1 millisecond') as at
-                from hold
-                where sender_id = $1 and campaign_id is null and ended_at is null and reason = any($3) for update
-            ), planned as (
-                update hold h
-                set probe_at = case when at > clock_timestamp() then at else clock_timestamp()
-                        + ($2::bigint[])[least(probes + 2, cardinality($2::bigint[]))] * interval '1 millisecond' end,
-                    probes = probes + (at <= clock_timestamp())::int
-                from probed where h.id = probed.id and (probe_at is null or at <= clock_timestamp())
-            )
-            update sender_gate g set probe_armed = true
-            from probed where g.sender_id = $1 and not g.is_open and at <= clock_timestamp()";
-        let pauses: Vec<i64> =
-            pauses.iter().map(|pause| i64::try_from(pause.as_millis()).unwrap_or(i64::MAX)).collect();
-        let reasons = StopReason::ALL.iter().filter(|reason| reason.probing() == Some(probing));
-        let reasons: Vec<&str> = reasons.map(|reason| reason.word()).collect();
-        let client = self.client().await?;
-        let n =
-            client.execute(&client.prepare_cached(statement).await?, &[&sender.0, &pauses, &reasons]).await?;
-        Ok(n > 0)
-    }
-
-    /// Opens the gates of senders that were stopped by their own daily cap, when the day is over, the cap was raised, or
-    /// some of the day's recipients were given back. Returns how many.
-    pub async fn open_capped_senders(&self) -> Result<u64, Error> {
-        let statement = "
-            with opened as (
-                update sender_gate g set is_open = true, epoch = epoch + 1
-                from hold h
-                where h.sender_id = g.sender_id and h.campaign_id is null and h.ended_at is null
-                    and h.reason = 'daily_cap' and not g.is_open
-                    and (g.daily_cap is null or g.day <> day_now(g.day_zone) or g.day_used < g.daily_cap)
-                returning h.id
-            )
-            update hold h set ended_at = now(), ended_by = 'the daily cap' from opened where h.id = opened.id";
-        let client = self.client().await?;
-        Ok(client.execute(&client.prepare_cached(statement).await?, &[]).await?)
+    /// Stops a sender because a person wants it, also one that is stopped for another reason. Until a person opens it again it
+    /// is neither probed nor opened by the end of a day. Taking over a stop begins a new epoch, so that a probe under way does
+    /// not open the gate.
+    pub async fn hold_sender(&self, sender: SenderId, by: &str) -> Result<Held, Error> {
+        let lock = "select from sender_gate where sender_id = $1 for update";
+        let close = "
+            update sender_gate set is_open = false, probe_armed = false, epoch = epoch + (not is_open)::int
+            where sender_id = $1";
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        tx.execute(lock, &[&sender.0]).await?;
+        let held = take_over(&tx, (sender, None), by).await?;
+        if held != Held::Already {
+            tx.execute(close, &[&sender.0]).await?;
+        }
+        tx.commit().await?;
+        Ok(held)
     }
 
     /// Halves the pace of a sender for all its workers, and gives out no departure slot for `pause`. Answers that come
@@ -143,7 +144,8 @@ impl Store {
         Ok(self.client().await?.execute(statement, &[&sender.0, &pause_ms]).await? > 0)
     }
 
-    /// Pauses a running campaign. `epoch` as in [`Store::stop_sender`]. Returns whether this call paused it.
+    /// Pauses a running campaign for a reason that was found. `epoch` as in [`Store::stop_sender`]. Returns whether this call
+    /// paused it. For a person's wish there is [`Store::hold_campaign`].
     pub async fn pause_campaign(
         &self,
         campaign: CampaignId,
@@ -163,6 +165,26 @@ impl Store {
             .execute(statement, &[&campaign.0, &epoch, &cause.reason.word(), &code, &detail, &cause.by])
             .await?;
         Ok(n > 0)
+    }
+
+    /// Pauses a campaign because a person wants it: one that runs, or one that was paused for another reason.
+    pub async fn hold_campaign(&self, campaign: CampaignId, by: &str) -> Result<Held, Error> {
+        let lock = "select sender_id, state from campaign where id = $1 for update";
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let row = tx.query_opt(lock, &[&campaign.0]).await?.ok_or_else(|| missing(campaign))?;
+        let state: CampaignState = row.get::<_, &str>(1).parse().map_err(Error::unreadable)?;
+        match state {
+            CampaignState::Running | CampaignState::Paused => {}
+            CampaignState::Draft | CampaignState::Finished | CampaignState::Cancelled => {
+                let says = format!("campaign {campaign} is {state}; only a running one can be paused");
+                return Err(Error::Conflict(says));
+            }
+        }
+        let held = take_over(&tx, (SenderId(row.get(0)), Some(campaign)), by).await?;
+        tx.execute("update campaign set state = 'paused' where id = $1", &[&campaign.0]).await?;
+        tx.commit().await?;
+        Ok(held)
     }
 
     /// Whether what a provider reported at this time may still close a gate, of the sender or of one campaign: reports come

@@ -26,6 +26,7 @@ mod holds;
 mod hours;
 mod imports;
 mod ingest;
+mod openings;
 mod orphans;
 mod outcomes;
 mod pending;
@@ -54,11 +55,12 @@ pub use dead_letters::{DeadLetter, DeadLetterRow, Redriven};
 pub use error::Error;
 pub use exports::Who;
 pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
-pub use holds::{HoldRow, StopCause};
+pub use holds::{Held, HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, LeftOut, ListOrigin, Numbers, Rejection};
 pub use ingest::{
     About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, RawBody, ReceiptRow,
 };
+pub use openings::Opened;
 pub use outcomes::{Recorded, RecordedOutcome};
 pub use permits::{Leased, LeasedAt, leased_at};
 pub use receipts::ReceiptCounts;

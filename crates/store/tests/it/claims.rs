@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use campaign::{Outcome, Probing, Seq, Stop, StopReason, StopScope};
-use store::{Claim, Claimed, DailyCap, Refused, StopCause};
+use store::{Claim, Claimed, DailyCap, Opened, Refused, StopCause};
 
 use crate::world::{LEASE, World, accepted, by_operator, reason};
 
@@ -81,7 +81,7 @@ async fn a_closed_gate_claims_nothing_until_it_opens() {
     assert_eq!(world.refused(campaign, 1..=5).await, Refused::Held);
     assert_eq!(world.row(campaign, 1).await, ("pending".into(), 0, None));
     assert_eq!(world.count("select count(*) from claim").await, 0);
-    assert!(world.store.open_sender(world.sender, "test").await.unwrap());
+    assert_eq!(world.store.open_sender(world.sender, "test").await.unwrap(), Opened::Open);
     assert_eq!(world.granted(campaign, 1..=5).await.rows.len(), 5);
     assert_eq!(world.count("select count(*) from hold where ended_at is null").await, 0);
     assert_eq!(world.count("select count(*) from hold where ended_by = 'test'").await, 2);
@@ -161,7 +161,8 @@ async fn a_probe_lets_one_recipient_pass_the_closed_gate() {
     assert_eq!(granted.len(), 1);
     assert!(granted[0].is_probe && granted[0].rows.len() == 1);
     assert_eq!(world.refused(campaign, 1..=10).await, Refused::Held);
-    world.store.open_sender(world.sender, "worker").await.unwrap();
+    let opened = world.store.open_after_probe(world.sender, granted[0].gate_epoch, "worker").await.unwrap();
+    assert_eq!(opened, Opened::Open);
     assert!(!world.granted(campaign, 1..=10).await.is_probe);
     world.store.stop_sender(world.sender, None, &cause).await.unwrap();
     let hour = [Duration::from_hours(1)];

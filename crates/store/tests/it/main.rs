@@ -20,4 +20,5 @@ mod retries;
 mod schema;
 mod settlements;
 mod slots;
+mod stops;
 mod world;
