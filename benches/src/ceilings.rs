@@ -157,7 +157,7 @@ impl Ceilings {
             Claimed::Refused(refused) => anyhow::bail!("a claim was refused: {refused:?}"),
         };
         let outcomes: Vec<RecordedOutcome> = claim.rows.iter().map(|row| accepted(&claim, row.seq)).collect();
-        let changed = store.record(*sender, id, &outcomes, &[claim.id]).await?;
+        let changed = store.record(*sender, id, &outcomes, &[claim.id]).await?.changed;
         anyhow::ensure!(usize::try_from(changed)? == batch.len(), "an outcome was not recorded");
         Ok(())
     }

@@ -53,7 +53,10 @@ async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
         answer = publisher.depth(&queue) => answer.map(drop).map_err(anyhow::Error::new),
         // The publisher itself goes on trying.
         _ = state.wait_for(|state| *state == State::Down) => {
-            Err(anyhow::anyhow!("RabbitMQ cannot be reached; look whether it runs and whether AMQP_URL is right"))
+            Err(match publisher.last_failure() {
+                refused @ broker::Error::Refused { .. } => refused.into(),
+                _ => anyhow::anyhow!("RabbitMQ cannot be reached; look whether it runs and whether AMQP_URL is right"),
+            })
         }
     };
     closing.cancel();

@@ -49,6 +49,7 @@ fn store_code(error: &store::Error) -> u8 {
         store::Error::Conflict(_)
         | store::Error::Known(_)
         | store::Error::Invalid(_)
+        | store::Error::Denied { .. }
         | store::Error::Schema(_) => REFUSED,
         store::Error::Unavailable { .. } => UNAVAILABLE,
         store::Error::Refused { .. } | store::Error::Unreadable(_) => FAILED,

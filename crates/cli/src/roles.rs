@@ -137,5 +137,8 @@ async fn open(settings: &Settings) -> anyhow::Result<Store> {
 async fn connect(config: store::Config) -> anyhow::Result<Store> {
     let store = Store::connect(&config).await?;
     store.check_schema().await?;
+    if let Some(run) = store.settings_to_make().await? {
+        tracing::warn!("statements through PgBouncer may be slow; as a superuser run once: {run}");
+    }
     Ok(store)
 }

@@ -8,11 +8,12 @@ use futures::FutureExt;
 use store::SenderRow;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Sorted, sort};
 use crate::config::RECORDING;
-use crate::lane::{Door, Lane, Parts};
+use crate::lane::{Door, Lane, Parts, Unclaimed};
 use crate::pipeline::handle;
 use crate::recorder::Recorder;
 use crate::room::{Room, Rooms};
@@ -77,7 +78,16 @@ async fn gather(
     if consumer.recv_many(deliveries, rooms.at_once(most)).await == 0 {
         return None;
     }
-    let mut room = rooms.take(deliveries.len()).await?;
+    // While nothing can be recorded all places are taken, which must not keep the worker from stopping.
+    let room = tokio::select! {
+        biased;
+        room = rooms.take(deliveries.len()) => room,
+        () = lane.shutdown.cancelled() => None,
+    };
+    let Some(mut room) = room else {
+        lane.settle(deliveries.drain(..).map(|delivery| delivery.receipt), Unclaimed::Stopping);
+        return None;
+    };
     if lane.would_rather_claim_more_than(deliveries.len()) && rooms.hold_others_than(&room) {
         lane.pause(LINGER).await;
     }
@@ -97,7 +107,7 @@ async fn drain(
     mut running: JoinSet<()>,
     (recording, give_up): (tokio::task::JoinHandle<()>, CancellationToken),
 ) {
-    let budget = lane.config.drain;
+    let (budget, began) = (lane.config.drain, Instant::now());
     let ended = tokio::time::timeout(budget, async {
         while let Some(ended) = running.join_next().await {
             report_panic(ended);
@@ -112,7 +122,9 @@ async fn drain(
     }
     drop(lane);
     let mut recording = recording;
-    if tokio::time::timeout(RECORDING, &mut recording).await.is_err() {
+    // What the requests did not need of the budget is for an outage of PostgreSQL to end.
+    let left = budget.saturating_sub(began.elapsed()).max(RECORDING);
+    if tokio::time::timeout(left, &mut recording).await.is_err() {
         give_up.cancel();
         report_panic(recording.await);
     }

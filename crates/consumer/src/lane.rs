@@ -1,12 +1,13 @@
 //! One sender's lane in a worker: its queue, its provider, its limits.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use broker::{Receipt, Settlement, Settler};
-use campaign::{CampaignId, Rate, ReferenceKey, SenderId};
-use store::{Claim, Claimed, Leased, LeasedAt, Refused, SenderRow, Store, leased_at};
+use campaign::{CampaignId, ClaimId, Outcome, Rate, ReferenceKey, Refusal, SenderId, Seq};
+use store::{Claim, Claimed, Leased, LeasedAt, RecordedOutcome, Refused, SenderRow, Store, leased_at};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,9 @@ use crate::pace::Pace;
 use crate::recorder::Finished;
 use crate::room::{Room, STEP};
 use crate::waiting::Waiting;
+
+const UNANSWERED: Refusal =
+    Refusal::new("claim_unanswered", "PostgreSQL did not answer the claim, and nothing was sent");
 
 /// Everything the pipeline needs for one sender.
 pub(crate) struct Lane {
@@ -37,8 +41,9 @@ pub(crate) struct Lane {
     campaigns: Campaigns,
     settler: Settler,
     finished: mpsc::Sender<Finished>,
-    /// One question for permits at a time: the next waits here, not in the database.
-    turn: Mutex<()>,
+    /// One question for permits at a time: the next waits here, not in the database. It guards the last claim that was
+    /// granted: claims of this worker behind it are those whose answers did not come.
+    turn: Mutex<ClaimId>,
     /// At most one claim waits for its turn, so that those who lost their slots come before all further claims.
     door: Arc<Mutex<()>>,
     /// See [`Lane::claim_size`].
@@ -52,8 +57,6 @@ pub(crate) enum Unclaimed {
     Stale,
     /// The worker is stopping.
     Stopping,
-    /// The database refuses it for good.
-    Refused,
 }
 
 /// The right to claim next.
@@ -79,7 +82,7 @@ impl Lane {
             gate: Gate::new(store.clone(), sender.id, format!("worker {worker}"), shutdown.clone()),
             pace: Pace::default(),
             campaigns: Campaigns::default(),
-            turn: Mutex::default(),
+            turn: Mutex::new(ClaimId(0)),
             door: Arc::default(),
             claim_size: AtomicUsize::new(claim_size(sender.rate, config.most_claimed())),
             sender: sender.id,
@@ -111,7 +114,15 @@ impl Lane {
         loop {
             match self.campaigns.get(&self.store, id).await {
                 Ok(campaign) => return campaign.ok_or(Unclaimed::Stale),
-                Err(error) => self.wait_out(&error, &mut waiting).await?,
+                // Written by a newer version: other campaigns go on, and the feed brings this one back.
+                Err(error) if is_of_row(&error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, campaign.id = %id, "campaign {id} cannot be sent: {error}");
+                    return Err(Unclaimed::Stale);
+                }
+                Err(error) => waiting.pause_after(&error).await,
+            }
+            if self.shutdown.is_cancelled() {
+                return Err(Unclaimed::Stopping);
             }
         }
     }
@@ -132,12 +143,21 @@ impl Lane {
     ) -> Result<Part, Unclaimed> {
         let ours = (self.worker, self.config.lease);
         room.begin(self.first_requests(campaign)).await;
-        let _turn = self.turn.lock().await;
+        let mut last = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "claiming");
+        // Whether a claim may have been made whose answer did not come.
+        let mut is_in_doubt = false;
+        let mut at_most = usize::MAX;
         while !self.shutdown.is_cancelled() {
-            let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()));
+            if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
+                waiting.pause_after(&error).await;
+                continue;
+            }
+            is_in_doubt = false;
+            let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
             match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
                 Ok(Claimed::Granted(claim)) => {
+                    *last = claim.id;
                     let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
                     self.claim_size.store(size, Ordering::Relaxed);
                     return Ok(batch.part(claim, &seqs));
@@ -149,10 +169,41 @@ impl Lane {
                 Ok(Claimed::Refused(Refused::Wait(time))) => self.pause(time).await,
                 Ok(Claimed::Refused(Refused::Held)) => return Err(Unclaimed::Stale),
                 Ok(Claimed::Refused(Refused::NothingDue)) => return Ok(batch.stale_part(&seqs)),
-                Err(error) => self.wait_out(&error, &mut waiting).await?,
+                // One recipient of the batch is to blame; the others are claimed without it.
+                Err(error) if is_of_row(&error) && seqs.len() > 1 => {
+                    (is_in_doubt, at_most) = (true, seqs.len() / 2);
+                }
+                Err(error) if is_of_row(&error) => return Ok(self.bury_recipient(batch, &seqs, &error)),
+                Err(error) => {
+                    is_in_doubt = true;
+                    waiting.pause_after(&error).await;
+                }
             }
         }
+        if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a claim may have been made whose recipients wait for the end of its lease: {error}"
+            );
+        }
         Err(Unclaimed::Stopping)
+    }
+
+    /// Gives back the recipients of claims whose answers did not come: nothing was sent to them.
+    async fn take_back_after(&self, last: &mut ClaimId) -> Result<(), store::Error> {
+        for (campaign, claim, seqs) in self.store.claims_after(self.sender, self.worker, *last).await? {
+            *last = claim;
+            let claim_size = seqs.len();
+            tracing::warn!(campaign.id = %campaign, recipients = claim_size, "PostgreSQL did not answer a claim; it is given back");
+            for seq in seqs {
+                let outcome =
+                    Outcome::Retry { after: Duration::ZERO, counted: false, reason: UNANSWERED.into() };
+                let outcome = RecordedOutcome { claim, seq, outcome, request: None };
+                let receipts = Vec::new();
+                self.hand_over(Finished { campaign, outcome, receipts, claim_size, place: None }).await;
+            }
+        }
+        Ok(())
     }
 
     /// How many requests have their places before a claim: all of them where a rate makes claims smaller than they might be,
@@ -167,26 +218,17 @@ impl Lane {
     /// It takes its turn before all claims but one, which would else be first each time the rate allows something.
     pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: u32) -> Option<LeasedAt> {
         let _turn = self.turn.lock().await;
+        let mut waiting = Waiting::new(&self.shutdown, "asking for departure slots");
         while !self.shutdown.is_cancelled() {
             match self.store.lease(self.sender, campaign, wanted.max(1)).await {
                 Ok(Leased::Granted(slots)) => return Some(slots),
                 Ok(Leased::Wait(time)) => self.pause(time).await,
                 Ok(Leased::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
+                Err(error) if waiting.again(&error).await => {}
                 Ok(Leased::Held) | Err(_) => return None,
             }
         }
         None
-    }
-
-    async fn wait_out(&self, error: &store::Error, waiting: &mut Waiting<'_>) -> Result<(), Unclaimed> {
-        if waiting.again(error).await {
-            return Ok(());
-        }
-        if error.is_transient() {
-            return Err(Unclaimed::Stopping);
-        }
-        tracing::error!(error = error as &dyn std::error::Error, "a batch cannot be claimed: {error}");
-        Err(Unclaimed::Refused)
     }
 
     /// Hands an outcome to the recorder.
@@ -201,7 +243,6 @@ impl Lane {
         let settlement = match unclaimed {
             Unclaimed::Stale => Settlement::Done,
             Unclaimed::Stopping => Settlement::Return,
-            Unclaimed::Refused => Settlement::DeadLetter,
         };
         self.settler.settle_many(receipts.map(|receipt| (receipt, settlement)).collect());
     }
@@ -210,6 +251,20 @@ impl Lane {
     pub(crate) fn bury(&self, receipt: Receipt, error: &campaign::TaskError) {
         tracing::error!("a message of the queue goes to the dead letters: {error}");
         self.settler.settle(receipt, Settlement::DeadLetter);
+    }
+
+    /// Sends the messages of the one recipient asked for to the dead letters: its row cannot be claimed.
+    fn bury_recipient(&self, batch: &mut Batch, seqs: &[Seq], error: &store::Error) -> Part {
+        tracing::error!(
+            error = error as &dyn std::error::Error, campaign.id = %batch.campaign, ?seqs,
+            "a recipient cannot be claimed, its message goes to the dead letters: {error}"
+        );
+        let Part { claim, receipts } = batch.stale_part(seqs);
+        receipts
+            .into_values()
+            .flatten()
+            .for_each(|receipt| self.settler.settle(receipt, Settlement::DeadLetter));
+        Part { claim, receipts: BTreeMap::new() }
     }
 
     /// When the requests of a claim must have left, so that they are recorded before its lease ends.
@@ -225,6 +280,11 @@ impl Lane {
             () = tokio::time::sleep(time) => {}
         }
     }
+}
+
+/// Whether a stored row or a value of the call is at fault, and not PostgreSQL or its operation.
+fn is_of_row(error: &store::Error) -> bool {
+    error.may_be_of_one_row() && !error.is_transient()
 }
 
 /// Less than half of what a claim takes, where no rate makes claims smaller.

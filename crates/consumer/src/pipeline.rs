@@ -30,6 +30,8 @@ const HAD_ENOUGH: Refusal = Refusal::new(
 const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
 const MISSED: Refusal =
     Refusal::new("slot_missed", "the worker stood still, and there was no new slot for it");
+const STOPPING: Refusal =
+    Refusal::new("worker_stopping", "the worker was told to stop before the message left");
 const PAIR_LIMIT: Refusal =
     Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 
@@ -69,7 +71,9 @@ async fn send(lane: &Lane, campaign: &Campaign, (id, part): (CampaignId, Part), 
         let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
         no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            sends.extend(rows.by_ref().take(room.requests().saturating_sub(sends.len())));
+            // Told to stop, it gives back at once those of whom nothing has left.
+            let at_once = if lane.shutdown.is_cancelled() { usize::MAX } else { room.requests() };
+            sends.extend(rows.by_ref().take(at_once.saturating_sub(sends.len())));
             tokio::select! {
                 biased;
                 Some(outcome) = sends.next() => {
@@ -105,6 +109,9 @@ async fn deliver(
 ) -> RecordedOutcome {
     let not_sent =
         |outcome| RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: None };
+    if lane.shutdown.is_cancelled() {
+        return not_sent(given_back(Duration::ZERO, STOPPING));
+    }
     let message = match campaign.message.render(&row.variables, row.window) {
         Ok(message) => message,
         Err(error) => return not_sent(Outcome::Failed { reason: refused_by_ourselves(&error) }),

@@ -2,21 +2,27 @@
 //! else: record, commit, acknowledge.
 //!
 //! There is no timer: while one batch is being committed the next one gathers, and what finishes in the same moment comes too.
+//!
+//! **Invariant.** A message is acknowledged only when the outcome of its recipient is committed. An outcome that cannot be
+//! committed is kept and tried again, for each campaign apart, and its message goes back to the queue when the worker stops
+//! before. Each outcome keeps its place among those under way, so what is kept is bounded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use broker::{Receipt, Settlement, Settler};
-use campaign::{CampaignId, ClaimId, SenderId};
+use campaign::{CampaignId, ClaimId, SenderId, Seq};
 use failpoint::Place;
 use futures::FutureExt;
-use store::{RecordedOutcome, Store};
+use store::{Backoff, RecordedOutcome, Store};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-
-use crate::waiting::Waiting;
 
 /// Most outcomes of one commit.
 const MOST: usize = 500;
+/// The longest pause before an outcome that was refused alone is tried again.
+const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
 /// What became of one recipient, and the messages to settle when that is committed.
 #[derive(Debug)]
@@ -42,92 +48,184 @@ pub(crate) struct Recorder {
     pub(crate) give_up: CancellationToken,
 }
 
+/// Outcomes that are committed together: those of a campaign, or one that was refused alone.
+type Key = (CampaignId, Option<(ClaimId, Seq)>);
+
+/// Outcomes that are not recorded yet.
+struct Kept {
+    finished: Vec<Finished>,
+    backoff: Backoff,
+    /// When to try again; at once where nothing failed.
+    retry_at: Option<Instant>,
+}
+
+/// What is not recorded yet, and how many outcomes each claim still lacks.
+#[derive(Default)]
+struct Open {
+    kept: BTreeMap<Key, Kept>,
+    claims: HashMap<ClaimId, usize>,
+}
+
 impl Recorder {
-    /// Works until every pushing end is dropped and all was recorded.
+    /// Works until every pushing end is dropped and all was recorded, or until it is to give up.
     pub(crate) async fn run(self, mut finished: mpsc::Receiver<Finished>) {
-        let mut open_claims = HashMap::new();
+        let mut open = Open::default();
         let mut batch = Vec::with_capacity(MOST);
-        while finished.recv_many(&mut batch, MOST).await > 0 {
-            gather(&mut finished, &mut batch).await;
-            let mut campaigns: BTreeMap<CampaignId, Vec<Finished>> = BTreeMap::new();
-            for finished in batch.drain(..) {
-                campaigns.entry(finished.campaign).or_default().push(finished);
+        let mut is_open = true;
+        while is_open || !open.kept.is_empty() {
+            let retry_at = open.next_retry();
+            tokio::select! {
+                biased;
+                n = finished.recv_many(&mut batch, MOST), if is_open => {
+                    is_open = n > 0;
+                    gather(&mut finished, &mut batch).await;
+                    batch.drain(..).for_each(|finished| open.keep(finished));
+                }
+                () = self.give_up.cancelled() => break,
+                () = tokio::time::sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => {}
             }
-            for (campaign, finished) in campaigns {
-                self.record(campaign, finished, &mut open_claims).await;
+            for key in open.due(Instant::now()) {
+                self.record(key, &mut open).await;
+            }
+        }
+        finished.close();
+        while let Ok(finished) = finished.try_recv() {
+            open.keep(finished);
+        }
+        self.give_back(open);
+    }
+
+    /// Commits what is kept under this key, and settles its messages. What fails is kept.
+    async fn record(&self, key: Key, open: &mut Open) {
+        let Some(mut kept) = open.kept.remove(&key) else { return };
+        let mut at_most = MOST;
+        while !kept.finished.is_empty() {
+            let n = kept.finished.len().min(at_most);
+            let (these, _) = kept.finished.split_at(n);
+            match self.commit(key.0, these, &open.claims).await {
+                Ok(()) => {
+                    open.note_recorded(these);
+                    self.settle(kept.finished.drain(..n), Settlement::Done);
+                    if kept.backoff.has_waited() {
+                        tracing::info!(campaign.id = %key.0, "recording goes on");
+                        kept.backoff = backoff(key);
+                        open.hurry();
+                    }
+                }
+                // One of them may be to blame: without it the others are recorded.
+                Err(error) if error.may_be_of_one_row() && n > 1 => at_most = n / 2,
+                Err(error) if error.may_be_of_one_row() && key.1.is_none() => {
+                    for refused in kept.finished.drain(..n) {
+                        open.refuse(refused, &error);
+                    }
+                    at_most = MOST;
+                }
+                Err(error) => {
+                    kept.wait_after(&error);
+                    open.kept.insert(key, kept);
+                    return;
+                }
             }
         }
     }
 
-    async fn record(
-        &self,
-        campaign: CampaignId,
-        finished: Vec<Finished>,
-        open_claims: &mut HashMap<ClaimId, usize>,
-    ) {
-        let closed = closed_by(&finished, open_claims);
-        let (mut outcomes, mut receipts, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        for Finished { outcome, receipts: its, place, .. } in finished {
-            outcomes.push(outcome);
-            receipts.extend(its);
-            places.push(place);
-        }
-        let settlement = self.commit(campaign, &outcomes, &closed).await;
-        failpoint::pass(Place::AfterRecord);
-        drop(places);
-        self.settler.settle_many(receipts.into_iter().map(|receipt| (receipt, settlement)).collect());
-    }
-
-    /// Commits these outcomes, and says what that means for their messages.
     async fn commit(
         &self,
         campaign: CampaignId,
-        outcomes: &[RecordedOutcome],
-        closed: &[ClaimId],
-    ) -> Settlement {
-        let mut waiting = Waiting::new(&self.give_up, "recording");
-        let recorded = loop {
-            let recorded = self.store.record(self.sender, campaign, outcomes, closed).await;
-            if let Err(error) = &recorded
-                && waiting.again(error).await
-            {
-                continue;
-            }
-            break recorded;
-        };
-        match recorded {
-            Ok(changed) => {
-                let late = outcomes.len().saturating_sub(usize::try_from(changed).unwrap_or(usize::MAX));
-                if late > 0 {
-                    tracing::warn!(campaign.id = %campaign, late, "{late} outcomes came too late to count");
-                }
-                Settlement::Done
-            }
-            // The claim stands and its lease will end; the messages are stale by then.
-            Err(error) if error.is_transient() => Settlement::Return,
-            Err(_) if outcomes.len() > 1 => self.commit_singly(campaign, outcomes, closed).await,
-            Err(error) => {
-                let seqs: Vec<i32> = outcomes.iter().map(|outcome| outcome.seq.0).collect();
-                tracing::error!(
-                    error = &error as &dyn std::error::Error, campaign.id = %campaign, ?seqs,
-                    "an outcome cannot be recorded and stays open until its lease ends: {error}"
-                );
-                Settlement::Done
-            }
+        finished: &[Finished],
+        claims: &HashMap<ClaimId, usize>,
+    ) -> Result<(), store::Error> {
+        let outcomes: Vec<RecordedOutcome> = finished.iter().map(|one| one.outcome.clone()).collect();
+        let closed = closed_by(finished, claims);
+        let recorded = self.store.record(self.sender, campaign, &outcomes, &closed).await?;
+        failpoint::pass(Place::AfterRecord);
+        if recorded.late > 0 {
+            let late = recorded.late;
+            tracing::warn!(campaign.id = %campaign, late, "{late} outcomes came too late to count");
         }
+        Ok(())
     }
 
-    /// One by one, so that one outcome the database refuses does not keep the others from being recorded.
-    async fn commit_singly(
-        &self,
-        campaign: CampaignId,
-        outcomes: &[RecordedOutcome],
-        closed: &[ClaimId],
-    ) -> Settlement {
-        for outcome in outcomes {
-            let _settled_together = Box::pin(self.commit(campaign, std::slice::from_ref(outcome), &[])).await;
+    fn settle(&self, finished: impl Iterator<Item = Finished>, settlement: Settlement) {
+        let receipts = finished.flat_map(|Finished { receipts, place, .. }| {
+            drop(place);
+            receipts
+        });
+        self.settler.settle_many(receipts.map(|receipt| (receipt, settlement)).collect());
+    }
+
+    /// The worker stops before these could be recorded: their claims stand until their leases end, and their messages go
+    /// back to the queue.
+    fn give_back(&self, open: Open) {
+        for ((campaign, _), Kept { finished, .. }) in open.kept {
+            let outcomes = finished.len();
+            tracing::error!(
+                campaign.id = %campaign, outcomes,
+                "{outcomes} outcomes could not be recorded before the worker stopped; their recipients become unknown"
+            );
+            self.settle(finished.into_iter(), Settlement::Return);
         }
-        Box::pin(self.commit(campaign, &[], closed)).await
+    }
+}
+
+fn backoff((_, refused): Key) -> Backoff {
+    let backoff = Backoff::new("recording");
+    if refused.is_some() { backoff.up_to(REFUSED_PAUSE) } else { backoff }
+}
+
+impl Kept {
+    fn new(key: Key) -> Self {
+        Self { finished: Vec::new(), backoff: backoff(key), retry_at: None }
+    }
+
+    fn wait_after(&mut self, error: &store::Error) {
+        self.retry_at = Some(Instant::now() + self.backoff.pause_after(error));
+    }
+}
+
+impl Open {
+    fn keep(&mut self, finished: Finished) {
+        let key = (finished.campaign, None);
+        self.kept.entry(key).or_insert_with(|| Kept::new(key)).finished.push(finished);
+    }
+
+    /// Keeps an outcome that is refused even alone apart from the others.
+    fn refuse(&mut self, finished: Finished, error: &store::Error) {
+        let RecordedOutcome { claim, seq, .. } = finished.outcome;
+        let campaign = finished.campaign;
+        tracing::error!(
+            error = error as &dyn std::error::Error, campaign.id = %campaign, seq = seq.0,
+            "an outcome cannot be recorded; it is kept and tried again: {error}"
+        );
+        let key = (campaign, Some((claim, seq)));
+        let mut kept = Kept { finished: vec![finished], ..Kept::new(key) };
+        kept.wait_after(error);
+        self.kept.insert(key, kept);
+    }
+
+    fn due(&self, now: Instant) -> Vec<Key> {
+        let is_due = |kept: &Kept| kept.retry_at.is_none_or(|at| at <= now);
+        self.kept.iter().filter(|(_, kept)| is_due(kept)).map(|(key, _)| *key).collect()
+    }
+
+    fn next_retry(&self) -> Option<Instant> {
+        self.kept.values().filter_map(|kept| kept.retry_at).min()
+    }
+
+    /// Postgres takes outcomes again: no campaign waits any longer.
+    fn hurry(&mut self) {
+        let of_campaigns = self.kept.iter_mut().filter(|((_, refused), _)| refused.is_none());
+        of_campaigns.for_each(|(_, kept)| kept.retry_at = kept.retry_at.map(|_| Instant::now()));
+    }
+
+    fn note_recorded(&mut self, finished: &[Finished]) {
+        for Finished { outcome, claim_size, .. } in finished {
+            let left = self.claims.entry(outcome.claim).or_insert(*claim_size);
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.claims.remove(&outcome.claim);
+            }
+        }
     }
 }
 
@@ -144,17 +242,13 @@ async fn gather<T>(finished: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
 }
 
 /// The claims whose last outcome is among these.
-fn closed_by(finished: &[Finished], open_claims: &mut HashMap<ClaimId, usize>) -> Vec<ClaimId> {
-    let mut closed = Vec::new();
+fn closed_by(finished: &[Finished], claims: &HashMap<ClaimId, usize>) -> Vec<ClaimId> {
+    let mut counts: BTreeMap<ClaimId, (usize, usize)> = BTreeMap::new();
     for Finished { outcome, claim_size, .. } in finished {
-        let left = open_claims.entry(outcome.claim).or_insert(*claim_size);
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            open_claims.remove(&outcome.claim);
-            closed.push(outcome.claim);
-        }
+        let left = || claims.get(&outcome.claim).copied().unwrap_or(*claim_size);
+        counts.entry(outcome.claim).or_insert_with(|| (0, left())).0 += 1;
     }
-    closed
+    counts.into_iter().filter(|(_, (n, left))| n >= left).map(|(claim, _)| claim).collect()
 }
 
 #[cfg(test)]
@@ -176,6 +270,29 @@ mod tests {
         assert_eq!(batch, (-1..10).collect::<Vec<_>>());
         gather(&mut finished, &mut batch).await;
         assert_eq!(batch.len(), 11);
+    }
+
+    fn finished(claim: i64, seq: i32) -> Finished {
+        let reason = campaign::Reason { code: "test".into(), text: "test".into() };
+        let outcome = campaign::Outcome::Failed { reason };
+        let outcome = RecordedOutcome { claim: ClaimId(claim), seq: Seq(seq), outcome, request: None };
+        Finished { campaign: CampaignId(1), outcome, receipts: Vec::new(), claim_size: 3, place: None }
+    }
+
+    #[test]
+    fn a_claim_is_closed_with_its_last_outcome_and_not_by_a_batch_that_failed() {
+        let mut open = Open::default();
+        let first = [finished(1, 1), finished(1, 2), finished(2, 1)];
+        assert_eq!(closed_by(&first, &open.claims), []);
+        open.note_recorded(&first);
+        let last = [finished(1, 3), finished(2, 2)];
+        // It is asked again after each failure.
+        assert_eq!(closed_by(&last, &open.claims), [ClaimId(1)]);
+        assert_eq!(closed_by(&last, &open.claims), [ClaimId(1)]);
+        open.note_recorded(&last);
+        assert_eq!(closed_by(&[finished(2, 3)], &open.claims), [ClaimId(2)]);
+        open.note_recorded(&[finished(2, 3)]);
+        assert!(open.claims.is_empty());
     }
 
     #[tokio::test]

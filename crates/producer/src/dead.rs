@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broker::{Consumer, Death, Delivery, Settlement, Topology};
 use jiff::Timestamp;
-use store::{DeadLetter, Store};
+use store::{Backoff, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
 
 /// Most messages that are taken and not acknowledged.
@@ -36,7 +36,7 @@ pub async fn drain(broker: broker::Config, store: Store, shutdown: CancellationT
 /// Keeps one, however long that takes. Returns whether it did before the end.
 async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &CancellationToken) -> bool {
     let letter = letter(delivery, prefix);
-    let mut failures = 0_u16;
+    let mut backoff = Backoff::new("keeping a dead letter");
     loop {
         let Err(error) = store.keep_dead_letter(&letter).await else {
             tracing::warn!(
@@ -46,14 +46,7 @@ async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &Cance
             );
             return true;
         };
-        failures = failures.saturating_add(1);
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            failures,
-            "a dead letter cannot be kept now: {error}"
-        );
-        let pause =
-            campaign::backoff(Duration::from_millis(200), Duration::from_secs(5), failures.min(20), 1.0);
+        let pause = backoff.pause_after(&error);
         tokio::select! {
             () = shutdown.cancelled() => return false,
             () = tokio::time::sleep(pause) => {}

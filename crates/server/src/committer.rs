@@ -63,11 +63,12 @@ impl Committer {
         self.queue.lock().await.recv_many(waiting, MOST_POSTS).await > 0
     }
 
-    /// Commits a batch and answers it. What the database refuses for good is looked for alone, so that nobody else suffers.
+    /// Commits a batch and answers it. Where one post may be to blame, each is committed alone, so that the others are
+    /// taken in.
     async fn commit(&self, batch: Vec<Waiting>) {
         let rows = Ingest::join(batch.iter().map(|waiting| &waiting.post.rows));
         match self.store.ingest(&rows).await {
-            Err(error) if !error.is_transient() && batch.len() > 1 => {
+            Err(error) if error.may_be_of_one_row() && batch.len() > 1 => {
                 for waiting in batch {
                     let taken = self.store.ingest(&waiting.post.rows).await;
                     let rows = waiting.post.rows.clone();

@@ -225,7 +225,10 @@ fn refused_by_store(error: store::Error) -> Refusal {
                 error = &error as &dyn std::error::Error,
                 "an upload cannot be taken in now: {error}"
             );
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again soon".into())
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database cannot take the list in now; try again soon".into(),
+            )
         }
         other => broken(other),
     }

@@ -1,13 +1,13 @@
 //! Completed forms of one campaign.
 
 use campaign::{CampaignId, Seq};
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::connection::written_for;
 use crate::error::Error;
 use crate::ingest::AnswerRow;
+use crate::pool::Transaction;
 
 /// When the message left is taken from the first request that may have brought it; where there is no record of one yet, it is
 /// filled in when there is (`told.rs`).

@@ -16,8 +16,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use campaign::{CampaignId, SenderId, Seq};
-use deadpool_postgres::Object;
+use campaign::{CampaignId, ClaimId, SenderId, Seq};
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
@@ -27,6 +26,7 @@ use crate::claimed::{Claim, Claimed, OF_CAMPAIGN, Refused, read_refusal};
 use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::permits::{MAX_AHEAD, REFUSAL_FROM, permit_steps, refusal};
+use crate::pool::Pooled;
 
 /// WhatsApp's window, less the time from a claim to the departure.
 pub(crate) const WINDOW: &str = "interval '23 hours 59 minutes'";
@@ -131,6 +131,29 @@ impl Store {
         }
     }
 
+    /// The claims of this worker behind its claim `after`, with their recipients. When an answer to a claim does not come,
+    /// the claim may have been made all the same; the worker then finds it here. A claim that is still being made is
+    /// waited for.
+    pub async fn claims_after(
+        &self,
+        sender: SenderId,
+        worker: Uuid,
+        after: ClaimId,
+    ) -> Result<Vec<(CampaignId, ClaimId, Vec<Seq>)>, Error> {
+        let select = "
+            select campaign_id, id, seqs from claim where sender_id = $1 and worker = $2 and id > $3 order by id";
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        tx.execute(&tx.prepare_cached(CLAIM_LOCK).await?, &[&sender.0]).await?;
+        let rows = tx.query(&tx.prepare_cached(select).await?, &[&sender.0, &worker, &after.0]).await?;
+        tx.commit().await?;
+        let read = |row: &Row| {
+            let seqs: Vec<i32> = row.get(2);
+            (CampaignId(row.get(0)), ClaimId(row.get(1)), seqs.into_iter().map(Seq).collect())
+        };
+        Ok(rows.iter().map(read).collect())
+    }
+
     /// Whatever they are.
     async fn claim_any(&self, wish: &Wish) -> Result<Claimed, Error> {
         static STATEMENT: LazyLock<String> = LazyLock::new(statement);
@@ -163,7 +186,7 @@ impl Wish {
     /// in this order, so it is one round trip. With the answer comes when it was asked for.
     pub(crate) async fn ask(
         &self,
-        client: &Object,
+        client: &Pooled,
         statement: &Statement,
     ) -> Result<(Instant, Option<Row>), tokio_postgres::Error> {
         let take_lock = client.prepare_cached(CLAIM_LOCK).await?;

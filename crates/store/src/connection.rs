@@ -4,17 +4,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use campaign::CampaignId;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool::Runtime;
+use deadpool::managed::{Pool, Timeouts};
 use jiff::Timestamp;
-use rustls_platform_verifier::BuilderVerifierExt;
 use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::address::{Address, PoolMode};
 use crate::clock::DatabaseClock;
 use crate::config::Config;
 use crate::error::Error;
+use crate::pool::{Manager, Pooled};
+use crate::tls::tls;
 
 /// Most prepared statements a connection keeps; each costs Postgres some ten to some hundred kilobytes.
 const MOST_PREPARED: usize = 200;
@@ -26,16 +30,60 @@ const MEASUREMENTS: usize = 5;
 /// Postgres, through a bounded pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool,
+    pool: Pool<Manager>,
     own: Arc<Connector>,
+    pooler: Option<PoolMode>,
+    wait: Duration,
     clock: Arc<Mutex<DatabaseClock>>,
 }
 
-/// Makes connections outside the pool.
-struct Connector {
+/// Makes connections.
+#[derive(Clone)]
+pub(crate) struct Connector {
     postgres: tokio_postgres::Config,
     tls: MakeRustlsConnect,
-    wait: Duration,
+    /// What a connection is told when it was made.
+    first: Option<String>,
+}
+
+/// The settings of a connection, by name.
+type Settings = [(&'static str, String)];
+
+impl Connector {
+    /// Connections with these settings. PgBouncer refuses them at the start of a connection. In its session mode they are
+    /// made afterwards; in its transaction mode they would be those of other connections too, so they are left to the role.
+    fn new(address: &Address, tls: MakeRustlsConnect, settings: &Settings) -> Self {
+        let mut postgres = address.postgres.clone();
+        let mut first = None;
+        match address.pooler {
+            None => {
+                let ours = settings.iter().map(|(name, value)| format!("-c {name}={value}"));
+                let theirs = postgres.get_options().map(str::to_owned);
+                let options: Vec<String> = theirs.into_iter().chain(ours).collect();
+                postgres.options(options.join(" "));
+            }
+            Some(PoolMode::Session) => {
+                let set = settings.iter().map(|(name, value)| format!("set {name} = {value}"));
+                first = Some(set.collect::<Vec<_>>().join("; "));
+            }
+            Some(PoolMode::Transaction) => {}
+        }
+        Self { postgres, tls, first }
+    }
+
+    /// Makes a connection, with the task that drives it.
+    pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+        let (client, connection) = self.postgres.connect(self.tls.clone()).await?;
+        let task = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = &error as &dyn std::error::Error, "a connection to PostgreSQL ended");
+            }
+        });
+        if let Some(first) = &self.first {
+            client.batch_execute(first).await?;
+        }
+        Ok((client, task))
+    }
 }
 
 impl Store {
@@ -47,32 +95,43 @@ impl Store {
     }
 
     fn prepare(config: &Config) -> Result<Self, Error> {
-        let mut postgres = parse(config)?;
-        let tls = tls()?;
+        let address = parse(config)?;
+        let tls = tls(&address)?;
         // Compiling a statement takes longer than any of ours runs.
-        postgres.options("-c jit=off");
-        let own = Arc::new(Connector { postgres: postgres.clone(), tls: tls.clone(), wait: config.wait });
-        postgres.options(session_options(config));
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let mut settings = vec![("jit", "off".to_owned())];
+        let own = Arc::new(Connector::new(&address, tls.clone(), &settings));
+        settings.extend(pool_settings(config));
+        let manager = Manager::new(Connector::new(&address, tls, &settings));
         let timeouts =
             Timeouts { wait: Some(config.wait), create: Some(config.wait), recycle: Some(config.wait) };
-        let pool = Pool::builder(Manager::from_config(postgres, tls, recycling))
+        let pool = Pool::builder(manager)
             .max_size(config.connections)
             .timeouts(timeouts)
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
-        Ok(Self { pool, own, clock: Arc::default() })
+        Ok(Self { pool, own, pooler: address.pooler, wait: config.wait, clock: Arc::default() })
     }
 
     /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()`, or writes
     /// their end together with their beginning.
-    pub(crate) async fn client(&self) -> Result<Object, Error> {
+    pub(crate) async fn client(&self) -> Result<Pooled, Error> {
         let client = self.pool.get().await?;
-        if client.statement_cache.size() > MOST_PREPARED {
-            client.statement_cache.clear();
-        }
+        client.keep_prepared(MOST_PREPARED);
         Ok(client)
+    }
+
+    /// What an operator can run once behind a pooler in transaction mode, where connections cannot make the settings that
+    /// keep statements fast; `None` where they have them.
+    pub async fn settings_to_make(&self) -> Result<Option<String>, Error> {
+        let select = "
+            select string_agg(
+                format('ALTER ROLE %I IN DATABASE %I SET %s = off', current_user, current_database(), name), '; ')
+            from pg_settings where name in ('jit', 'enable_seqscan') and setting = 'on'";
+        if self.pooler != Some(PoolMode::Transaction) {
+            return Ok(None);
+        }
+        Ok(self.client().await?.query_one(select, &[]).await?.get(0))
     }
 
     /// Measures how the database clock stands to this process's, by questions that cost nothing. Without it the first
@@ -98,47 +157,45 @@ impl Store {
     /// A connection of one's own, for what reads much: without a limit on how long a statement runs, and planned as
     /// the planner likes.
     pub(crate) async fn own_client(&self) -> Result<Client, Error> {
-        let connecting = self.own.postgres.connect(self.own.tls.clone());
-        let (client, connection) =
-            tokio::time::timeout(self.own.wait, connecting).await.map_err(|elapsed| {
-                Error::Unavailable { reason: "no connection was made in time", source: elapsed.into() }
-            })??;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a connection of its own ended");
-            }
-        });
+        let connected = tokio::time::timeout(self.wait, self.own.connect()).await;
+        let (client, _driven_by) = connected
+            .map_err(|elapsed| {
+                Error::unavailable("PostgreSQL did not answer in time when a connection was made", elapsed)
+            })?
+            .map_err(Error::connecting)?;
         Ok(client)
     }
 
     /// The same, for what erases and drops: it gives up rather than let others wait behind the lock that it waits for.
     pub(crate) async fn maintenance_client(&self) -> Result<Client, Error> {
         let client = self.own_client().await?;
-        client.batch_execute(COMMAND_LOCK_TIMEOUT).await?;
+        // Behind a pooler in transaction mode the setting would stay with a connection that others use.
+        if self.pooler != Some(PoolMode::Transaction) {
+            client.batch_execute(COMMAND_LOCK_TIMEOUT).await?;
+        }
         Ok(client)
     }
 }
 
-/// The settings of each connection of the pool.
-fn session_options(config: &Config) -> String {
+/// The settings of each connection of the pool, besides those of every connection.
+fn pool_settings(config: &Config) -> [(&'static str, String); 4] {
     // Few different statements about rows that they name: for a handful of rows Postgres would rather plan each time, which
     // takes longer than all the rest. Elsewhere the campaign is a parameter, and a generic plan would open and lock the
     // partitions of all campaigns.
     let plans = if config.keeps_plans { "force_generic_plan" } else { "force_custom_plan" };
-    let lock_timeout = config.lock_timeout.unwrap_or_default().as_millis();
-    // Compiling a statement takes longer than any of ours runs. Our statements look up some hundred rows by key; in a list of
-    // some ten thousand the planner would rather read all of it.
-    format!(
-        "-c jit=off -c enable_seqscan=off -c plan_cache_mode={plans} -c statement_timeout={} -c lock_timeout={lock_timeout}",
-        config.statement_timeout.as_millis()
-    )
+    [
+        // Our statements look up some hundred rows by key; in a list of some ten thousand the planner would rather read all
+        // of it.
+        ("enable_seqscan", "off".to_owned()),
+        ("plan_cache_mode", plans.to_owned()),
+        ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+        ("lock_timeout", config.lock_timeout.unwrap_or_default().as_millis().to_string()),
+    ]
 }
 
-fn parse(config: &Config) -> Result<tokio_postgres::Config, Error> {
-    // The text of the parser's error may hold a part of the address, and with it the password: it is not passed on.
-    let mut postgres: tokio_postgres::Config = config.url.expose_secret().parse().map_err(|_| {
-        Error::Invalid("DATABASE_URL is not of the form postgres://user:password@host:port/database".into())
-    })?;
+fn parse(config: &Config) -> Result<Address, Error> {
+    let mut address = Address::parse(config.url.expose_secret())?;
+    let postgres = &mut address.postgres;
     if postgres.get_application_name().is_none() {
         postgres.application_name("flowcast");
     }
@@ -146,19 +203,7 @@ fn parse(config: &Config) -> Result<tokio_postgres::Config, Error> {
         .connect_timeout(config.wait)
         .tcp_user_timeout(Duration::from_secs(15))
         .keepalives_idle(Duration::from_secs(30));
-    Ok(postgres)
-}
-
-/// TLS as the address asks for (`sslmode`), with the machine's own roots.
-fn tls() -> Result<MakeRustlsConnect, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let wrong = |error: rustls::Error| Error::Invalid(format!("TLS cannot be set up: {error}"));
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(BuilderVerifierExt::with_platform_verifier)
-        .map_err(wrong)?
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(client))
+    Ok(address)
 }
 
 /// A statement about one campaign, whose id stands in it for `:campaign`, ready to be prepared; in `recipient_c:campaign` it

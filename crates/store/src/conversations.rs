@@ -4,11 +4,11 @@
 //! suppression is lifted by an operator only.
 
 use campaign::Consent;
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::ingest::{ConsentRow, InboundRow};
+use crate::pool::Transaction;
 
 const HEARD: &str = "
 insert into conversation as c (sender_id, msisdn, last_inbound_at)

@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
+use crate::pool::Transaction;
 use campaign::{CampaignId, CampaignState, Reason, SenderId, StopReason};
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use crate::campaigns::missing;

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq};
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::connection::Store;
 use crate::error::Error;
+use crate::pool::Transaction;
 
 /// What some posts said.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,11 @@
 //! statement or one transaction. A future that is dropped may still be carried out by the server, so no caller takes a
 //! time-out for "not done": it reads the row again.
 
+mod address;
 mod alerts;
 mod answers;
 mod archives;
+mod backoff;
 mod campaigns;
 mod claimed;
 mod claims;
@@ -22,6 +24,7 @@ mod error;
 mod exports;
 mod feed;
 mod finals;
+mod grants;
 mod holds;
 mod hours;
 mod imports;
@@ -31,6 +34,7 @@ mod orphans;
 mod outcomes;
 mod pending;
 mod permits;
+mod pool;
 mod prices;
 mod receipts;
 mod reports;
@@ -39,14 +43,17 @@ mod retries;
 mod schema;
 mod senders;
 mod settlements;
+mod sqlstate;
 mod suppressions;
 mod tallies;
+mod tls;
 mod told;
 mod waits;
 mod webhooks;
 mod workers;
 
 pub use alerts::{Alert, AlertId};
+pub use backoff::Backoff;
 pub use campaigns::CampaignRow;
 pub use claimed::{Claim, Claimed, ClaimedRow, Refused};
 pub use config::Config;
@@ -61,7 +68,7 @@ pub use ingest::{
     About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, RawBody, ReceiptRow,
 };
 pub use openings::Opened;
-pub use outcomes::{Recorded, RecordedOutcome};
+pub use outcomes::{Recorded, RecordedOutcome, Recording};
 pub use permits::{Leased, LeasedAt, leased_at};
 pub use receipts::ReceiptCounts;
 pub use reports::{CampaignReport, ErrorReport};

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use crate::pool::Transaction;
 use campaign::{Probing, SenderId, StopReason};
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 
 use crate::connection::Store;

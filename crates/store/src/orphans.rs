@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use campaign::{CampaignId, SenderId, Seq};
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,6 +17,7 @@ use uuid::Uuid;
 use crate::connection::Store;
 use crate::error::Error;
 use crate::ingest::{About, AnswerRow, Found, Ingest, ReceiptRow};
+use crate::pool::Transaction;
 
 /// Most orphans of one look.
 const MOST: i64 = 1_000;

@@ -8,6 +8,7 @@
 //!
 //! The receipts of 1msg name a message by the provider's id only, so there that id is noted too (`sent_message`).
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use campaign::{CampaignId, ClaimId, Outcome, Reason, SenderId, Seq};
@@ -77,6 +78,7 @@ with o as (
     from o left join recorded on recorded.seq = o.seq
     where o.sent_at is not null
     on conflict do nothing
+    returning late
 ), due_again as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
     select :campaign, o.seq, $13, at.at, at.at
@@ -99,7 +101,16 @@ with o as (
 ), closed as (
     delete from claim where id = any($14)
 )
-select count(*) from recorded";
+select count(*) as changed, (select count(*) from attempted where late) as late from recorded";
+
+/// What became of the outcomes of one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// Recipients whose state changed. Those recorded before, by a call whose answer did not come, are not among them.
+    pub changed: u64,
+    /// Requests whose recipient had been settled by somebody else: they are on record as late.
+    pub late: u64,
+}
 
 /// The outcomes of one call, a column each.
 #[derive(Default)]
@@ -109,26 +120,25 @@ pub(crate) struct Columns<'a> {
     pub(crate) outcome: Vec<&'static str>,
     state: Vec<&'static str>,
     given_back: Vec<bool>,
-    pub(crate) reason_code: Vec<Option<&'a str>>,
-    pub(crate) reason_text: Vec<Option<&'a str>>,
+    pub(crate) reason_code: Vec<Option<Cow<'a, str>>>,
+    pub(crate) reason_text: Vec<Option<Cow<'a, str>>>,
     due_in_ms: Vec<Option<i64>>,
     pub(crate) sent_at: Vec<Option<Timestamp>>,
     pub(crate) latency_us: Vec<Option<i32>>,
     pub(crate) http_status: Vec<Option<i16>>,
-    pub(crate) provider_message_id: Vec<Option<&'a str>>,
+    pub(crate) provider_message_id: Vec<Option<Cow<'a, str>>>,
 }
 
 impl Store {
     /// Records the outcomes of one campaign's recipients, and closes the claims whose last outcome is among them.
-    /// Returns how many recipients it changed; the others had been settled by somebody else. Recording the same again
-    /// changes nothing.
+    /// Recording the same again changes nothing.
     pub async fn record(
         &self,
         sender: SenderId,
         campaign: CampaignId,
         outcomes: &[RecordedOutcome],
         closed: &[ClaimId],
-    ) -> Result<u64, Error> {
+    ) -> Result<Recording, Error> {
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         let columns = Columns::of(outcomes);
         if !are_final(outcomes) {
@@ -136,9 +146,10 @@ impl Store {
         }
         let recorded = self.record_finals((sender, campaign), &columns, &closed).await?;
         if usize::try_from(recorded) == Ok(outcomes.len()) {
-            return Ok(recorded);
+            return Ok(Recording { changed: recorded, late: 0 });
         }
-        Ok(recorded + self.record_any((sender, campaign), &columns, &closed).await?)
+        let rest = self.record_any((sender, campaign), &columns, &closed).await?;
+        Ok(Recording { changed: recorded + rest.changed, ..rest })
     }
 
     /// Whatever they are; what is recorded already stays as it is.
@@ -147,7 +158,7 @@ impl Store {
         (sender, campaign): (SenderId, CampaignId),
         columns: &Columns<'_>,
         closed: &[i64],
-    ) -> Result<u64, Error> {
+    ) -> Result<Recording, Error> {
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, STATEMENT)).await?;
         let parameters: [&(dyn ToSql + Sync); 14] = [
@@ -166,8 +177,9 @@ impl Store {
             &sender.0,
             &closed,
         ];
-        let recorded: i64 = client.query_one(&prepared, &parameters).await?.get(0);
-        Ok(u64::try_from(recorded).unwrap_or(0))
+        let row = client.query_one(&prepared, &parameters).await?;
+        let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+        Ok(Recording { changed: count("changed"), late: count("late") })
     }
 }
 
@@ -210,6 +222,11 @@ fn meaning(outcome: &Outcome) -> Meaning<'_> {
     }
 }
 
+/// A text as Postgres takes it: no text there holds a NUL, and what providers write may.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
+}
+
 impl<'a> Columns<'a> {
     fn of(outcomes: &'a [RecordedOutcome]) -> Self {
         let mut columns = Self::default();
@@ -227,8 +244,8 @@ impl<'a> Columns<'a> {
         self.outcome.push(meaning.outcome);
         self.state.push(meaning.state);
         self.given_back.push(meaning.given_back || request.is_none());
-        self.reason_code.push(meaning.reason.map(|reason| reason.code.as_ref()));
-        self.reason_text.push(meaning.reason.map(|reason| reason.text.as_ref()));
+        self.reason_code.push(meaning.reason.map(|reason| storable(&reason.code)));
+        self.reason_text.push(meaning.reason.map(|reason| storable(&reason.text)));
         self.due_in_ms
             .push(meaning.due_in.map(|due_in| i64::try_from(due_in.as_millis()).unwrap_or(i64::MAX)));
         self.sent_at.push(request.map(|request| request.sent_at));
@@ -236,6 +253,6 @@ impl<'a> Columns<'a> {
             .push(request.map(|request| i32::try_from(request.latency.as_micros()).unwrap_or(i32::MAX)));
         self.http_status
             .push(request.and_then(|request| request.http_status.and_then(|s| i16::try_from(s).ok())));
-        self.provider_message_id.push(meaning.provider_message_id);
+        self.provider_message_id.push(meaning.provider_message_id.map(storable));
     }
 }

@@ -1,11 +1,11 @@
 //! What a sender's messages cost. A list is never changed: a new one takes its place, and campaigns keep that of their start.
 
 use campaign::{CallingCode, CampaignId, PriceList, SenderId};
-use deadpool_postgres::Object;
 use rust_decimal::Decimal;
 
 use crate::connection::Store;
 use crate::error::Error;
+use crate::pool::Pooled;
 
 impl Store {
     /// Gives a sender a new price list; campaigns that were started keep the one they have.
@@ -51,7 +51,7 @@ impl Store {
     }
 }
 
-async fn price_list(client: &Object, id: Option<i64>) -> Result<Option<PriceList>, Error> {
+async fn price_list(client: &Pooled, id: Option<i64>) -> Result<Option<PriceList>, Error> {
     let Some(id) = id else { return Ok(None) };
     let select = "select currency, default_price from price_list where id = $1";
     let row = client.query_one(select, &[&id]).await?;

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, Seq};
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
+use crate::pool::Transaction;
 
 /// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes.
 const STATEMENT: &str = "

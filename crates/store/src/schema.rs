@@ -2,6 +2,8 @@
 
 use crate::connection::Store;
 use crate::error::Error;
+use crate::grants::grant;
+use crate::sqlstate::{Fault, Kind, kind, sentence};
 
 mod embedded {
     refinery::embed_migrations!("../../migrations");
@@ -17,14 +19,18 @@ pub struct Migrated {
 impl Store {
     /// Brings the tables to this program's version. Safe to run from several processes at once.
     pub async fn migrate(&self) -> Result<Migrated, Error> {
+        // Two runs at once wait for each other. The lock belongs to a transaction: behind a pooler a connection outlives
+        // this process, and would keep a lock of its own.
+        let lock = self.own_client().await?;
+        let wait =
+            "begin; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0";
+        lock.batch_execute(wait).await?;
+        lock.execute("select pg_advisory_xact_lock(hashtext('flowcast.migrate'))", &[]).await?;
+        let user: String = lock.query_one("select current_user::text", &[]).await?.get(0);
         let mut client = self.own_client().await?;
-        // Two runs at once wait for each other; the lock goes with the connection.
-        client.execute("select pg_advisory_lock(hashtext('flowcast.migrate'))", &[]).await?;
-        let report = embedded::migrations::runner().run_async(&mut client).await.map_err(|error| {
-            let cause =
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            Error::Schema(format!("a migration failed, nothing of it was kept: {cause}"))
-        })?;
+        let report = embedded::migrations::runner().run_async(&mut client).await;
+        let report = report.map_err(|error| failed(&error, &user))?;
+        lock.batch_execute("commit").await?;
         Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
     }
 
@@ -47,6 +53,38 @@ impl Store {
             std::cmp::Ordering::Greater => {
                 Err(Error::Schema("the tables are of a newer version; update this program".into()))
             }
+        }
+    }
+}
+
+/// What a failed migration says: which one, why, and what to do.
+fn failed(error: &refinery::Error, user: &str) -> Error {
+    let (doing, cause) = match error.kind() {
+        refinery::error::Kind::Connection(doing, source) => (doing.as_str(), source.downcast_ref()),
+        _ => ("", None),
+    };
+    let Some(found) = cause.and_then(tokio_postgres::Error::as_db_error) else {
+        return Error::Schema(format!("a migration failed, nothing of it was kept: {error}"));
+    };
+    let fault = Fault::of(found);
+    let code = fault.code.to_owned();
+    match kind(fault) {
+        Kind::Denied => {
+            let help = grant(fault.says, Some(user));
+            let help = help.unwrap_or_else(|| format!("let the owner of the database grant it to {user}"));
+            let reason = format!(
+                "{doing}: {user} lacks a right ({code}): {}; {help}; then run 'flowcast migrate' again",
+                fault.says
+            );
+            Error::Denied { reason, source: code.into() }
+        }
+        Kind::Trouble => {
+            Error::unavailable(format!("{doing}: {}; nothing of it was kept", sentence(fault)), code)
+        }
+        // What PostgreSQL says of a value may hold the value.
+        Kind::Data => Error::Schema(format!("{doing}, nothing of it was kept: a value was refused ({code})")),
+        Kind::Statement | Kind::Schema => {
+            Error::Schema(format!("{doing}, nothing of it was kept: {} ({code})", fault.says))
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use campaign::{Provider, Rate, ReferenceKey, SenderId};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Row, Transaction};
 
 use crate::connection::Store;
 use crate::error::Error;
 use crate::permits::{LONGEST, MAX_AHEAD};
+use crate::pool::Transaction;
 
 /// A sender to be added.
 #[derive(Clone, Debug)]

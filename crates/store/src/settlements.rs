@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, CampaignState, Resolution, Seq};
-use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 
 use crate::campaigns::missing;
 use crate::connection::Store;
 use crate::endings::RUN_AGAIN;
 use crate::error::Error;
+use crate::pool::Transaction;
 use crate::told;
 
 /// What became of recipients who were unknown.

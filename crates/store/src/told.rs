@@ -4,10 +4,10 @@
 //! settles whoever becomes unknown later, and nobody reads a long list.
 
 use campaign::CampaignId;
-use deadpool_postgres::Transaction;
 
 use crate::connection::Store;
 use crate::error::Error;
+use crate::pool::Transaction;
 
 /// A failure says nothing of another attempt, so it settles only those with one. Whoever is just being recorded by their worker
 /// is passed over, and looked at again.

@@ -11,6 +11,7 @@ mod world;
 
 mod disk;
 mod outage;
+mod pooler;
 mod rate;
 mod stops;
 mod storm;

@@ -19,6 +19,7 @@ mod queue;
 mod rates;
 mod receipts;
 mod receiving;
+mod refusing;
 mod stops;
 mod unknown;
 mod uploads;

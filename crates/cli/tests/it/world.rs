@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) provider: Running,
     pub(crate) look: Client,
     pub(crate) folder: TempDir,
+    /// The account of the sender, and the word for its provider.
+    account: (String, &'static str),
     processes: u32,
     /// Addresses that the processes are given instead of the true ones.
     detours: Vec<(&'static str, String)>,
@@ -52,30 +54,33 @@ impl World {
 
     /// The same, on services of its own.
     pub(crate) async fn on(stack: &Stack, name: &str, rate: &str, provider: simulator::Config) -> Self {
-        let (account, kind) = (provider.account.clone(), provider.provider.word());
         let world = Self::bare_on(stack, name, provider).await;
         world.ok(&["migrate"]).await;
-        let base_url = world.provider.base_url();
+        world.add_sender(rate).await;
         world
-            .ok(&[
-                "sender",
-                "add",
-                "ke-main",
-                "--provider",
-                kind,
-                "--base-url",
-                &base_url,
-                "--number",
-                "+919900000000",
-                "--account",
-                &account,
-                "--api-key-env",
-                "TEST_PROVIDER_KEY",
-                "--rate",
-                rate,
-            ])
-            .await;
-        world
+    }
+
+    /// Adds the sender `ke-main` with this rate.
+    pub(crate) async fn add_sender(&self, rate: &str) {
+        let (base_url, (account, kind)) = (self.provider.base_url(), &self.account);
+        self.ok(&[
+            "sender",
+            "add",
+            "ke-main",
+            "--provider",
+            kind,
+            "--base-url",
+            &base_url,
+            "--number",
+            "+919900000000",
+            "--account",
+            account,
+            "--api-key-env",
+            "TEST_PROVIDER_KEY",
+            "--rate",
+            rate,
+        ])
+        .await;
     }
 
     /// Services and a provider, but no tables.
@@ -85,6 +90,7 @@ impl World {
 
     async fn bare_on(stack: &Stack, name: &str, mut provider: simulator::Config) -> Self {
         let scope = stack.scope(name).await.unwrap();
+        let account = (provider.account.clone(), provider.provider.word());
         provider.api_key = SecretString::from(KEY);
         let provider = Simulator::start(provider).await.unwrap();
         let (look, connection) = tokio_postgres::connect(scope.database_url(), NoTls).await.unwrap();
@@ -100,6 +106,7 @@ impl World {
             provider,
             look,
             folder: tempfile::tempdir().unwrap(),
+            account,
             processes: 0,
             detours: Vec::new(),
         }
@@ -175,6 +182,11 @@ impl World {
         url.set_port(Some(proxy.addr().port())).unwrap();
         self.look.execute("update sender set base_url = $1", &[&url.as_str()]).await.unwrap();
         proxy
+    }
+
+    /// Gives the processes that are started from now on this address of Postgres.
+    pub(crate) fn reach_postgres_at(&mut self, url: String) {
+        self.detours.push(("DATABASE_URL", url));
     }
 
     async fn detour(&mut self, name: &'static str, url: &str, default_port: u16) -> Proxy {

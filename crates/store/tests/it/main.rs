@@ -21,4 +21,5 @@ mod schema;
 mod settlements;
 mod slots;
 mod stops;
+mod trouble;
 mod world;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Outcome};
-use store::{Claimed, Refused};
+use campaign::{CampaignId, ClaimId, Outcome, Reason};
+use store::{Claimed, Recorded, RecordedOutcome, Recording, Refused};
 
-use crate::world::{World, accepted, reason};
+use crate::world::{World, accepted, given_back, reason};
 
 #[tokio::test]
 async fn recording_twice_is_recording_once() {
@@ -17,6 +17,60 @@ async fn recording_twice_is_recording_once() {
     assert_eq!(world.count("select count(*) from attempt where not late").await, 5);
     assert_eq!(world.count("select count(*) from claim").await, 0);
     assert_eq!(world.row(campaign, 3).await, ("accepted".into(), 1, None));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_recorded_again_because_its_answer_was_lost_is_not_late() {
+    let world = World::new("record_again", None).await;
+    let campaign = world.campaign(6).await;
+    let (claim, other) = (world.granted(campaign, 1..=3).await, world.granted(campaign, 4..=6).await);
+    let all = |n, claim: &store::Claim| -> Vec<RecordedOutcome> {
+        let failed =
+            Outcome::Retry { after: Duration::from_hours(1), counted: true, reason: reason("WA500") };
+        let request =
+            Recorded { sent_at: claim.at, latency: Duration::from_millis(3), http_status: Some(202) };
+        let outcomes = [accepted(), failed, given_back()];
+        let requests = [Some(request), Some(request), None];
+        let rows = claim.rows.iter().zip(outcomes.into_iter().zip(requests)).take(n);
+        rows.map(|(row, (outcome, request))| RecordedOutcome {
+            claim: claim.id,
+            seq: row.seq,
+            outcome,
+            request,
+        })
+        .collect()
+    };
+    for n in [1, 3] {
+        let outcomes = all(n, &claim);
+        let first = world.store.record(world.sender, campaign, &outcomes, &[]).await.unwrap();
+        assert_eq!((first.changed, first.late), (if n == 1 { 1 } else { 2 }, 0));
+        let again = world.store.record(world.sender, campaign, &outcomes, &[]).await.unwrap();
+        assert_eq!(again, Recording::default());
+    }
+    // These were settled by somebody else meanwhile: of two there was a request.
+    world.look.execute("update recipient set state = 'cancelled' where seq > 3", &[]).await.unwrap();
+    let late = world.store.record(world.sender, campaign, &all(3, &other), &[]).await.unwrap();
+    assert_eq!(late, Recording { changed: 0, late: 2 });
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_outcome_whose_text_holds_a_nul_is_recorded_without_it() {
+    let world = World::new("record_nul", None).await;
+    let campaign = world.campaign(2).await;
+    let (taken, refused) = (world.granted(campaign, 1..=1).await, world.granted(campaign, 2..=2).await);
+    let id = Outcome::Accepted { provider_message_id: "wamid\0.1".into() };
+    assert_eq!(world.record(campaign, &taken, &id).await, 1);
+    let text = Reason { code: "E\x001".into(), text: "in\0 words".into() };
+    assert_eq!(world.record(campaign, &refused, &Outcome::Unknown { reason: text }).await, 1);
+    assert_eq!(world.count("select count(*) from attempt where provider_message_id = 'wamid.1'").await, 1);
+    assert_eq!(
+        world
+            .count("select count(*) from attempt where (reason_code, reason_text) = ('E1', 'in words')")
+            .await,
+        1
+    );
     world.close().await;
 }
 

@@ -124,7 +124,7 @@ impl World {
                 }),
             })
             .collect();
-        self.store.record(self.sender, campaign, &outcomes, &[claim.id]).await.unwrap()
+        self.store.record(self.sender, campaign, &outcomes, &[claim.id]).await.unwrap().changed
     }
 
     pub(crate) async fn row(&self, campaign: CampaignId, seq: i32) -> (String, i16, Option<String>) {
@@ -206,6 +206,11 @@ pub(crate) fn variables() -> Variables {
 
 pub(crate) fn accepted() -> Outcome {
     Outcome::Accepted { provider_message_id: "A1".into() }
+}
+
+/// Not sent, not counted, due again at once.
+pub(crate) fn given_back() -> Outcome {
+    Outcome::Retry { after: Duration::ZERO, counted: false, reason: reason("slot_missed") }
 }
 
 pub(crate) fn reason(code: &'static str) -> Reason {
