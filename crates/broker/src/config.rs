@@ -21,7 +21,8 @@ const FRAME_MAX: u32 = 8192;
 pub struct Config {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`, which anything but loopback should use.
     ///
-    /// Without a path the virtual host is `/`; a path of just `/` names the virtual host with the empty name.
+    /// Without a path, and with a path of just `/`, the virtual host is `/`. (By RabbitMQ's specification the latter is the
+    /// virtual host with the empty name, which hardly anybody has and many write.) White space around it is ignored.
     pub url: SecretString,
     /// What the name of every queue and exchange begins with. Default `flowcast`.
     #[serde(default = "default_prefix")]
@@ -74,12 +75,15 @@ impl Config {
         let invalid = |_| Error::Invalid {
             what: "the broker url is not one, give amqp://user:password@host:port/vhost",
         };
-        let text = self.url.expose_secret();
+        let text = self.url.expose_secret().trim();
         let mut uri: AMQPUri = text.parse().map_err(invalid)?;
         let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
         // The parser above takes an IPv6 address for no host at all, and no host for localhost.
         if let Some(Host::Ipv6(address)) = url.host() {
             uri.authority.host = address.to_string();
+        }
+        if uri.vhost.is_empty() {
+            "/".clone_into(&mut uri.vhost);
         }
         let heartbeat = u16::try_from(self.heartbeat.as_secs().max(1)).unwrap_or(u16::MAX);
         let timeout = u64::try_from(self.connect_timeout.as_millis()).unwrap_or(u64::MAX);
@@ -161,6 +165,20 @@ mod tests {
         );
         let uri = config("amqp://host/%2f?heartbeat=3&frame_max=65536").uri().unwrap();
         assert_eq!((uri.query.heartbeat, uri.query.frame_max), (Some(3), Some(65_536)));
+    }
+
+    #[test]
+    fn a_slash_at_the_end_is_the_virtual_host_of_that_name() {
+        for (url, vhost) in [
+            ("amqp://host", "/"),
+            ("amqp://host:5672/", "/"),
+            ("amqp://host:5672/\n", "/"),
+            ("amqp://host//", "/"),
+            ("amqp://host/%2F", "/"),
+            ("amqp://host/mine", "mine"),
+        ] {
+            assert_eq!(config(url).uri().unwrap().vhost, vhost, "{url:?}");
+        }
     }
 
     #[test]

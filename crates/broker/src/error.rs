@@ -36,6 +36,20 @@ pub enum Error {
         #[source]
         source: Option<lapin::Error>,
     },
+    /// The broker refuses this user, virtual host or queue: correct the address, or its permissions there. Later attempts
+    /// may succeed when that is done.
+    #[error("RabbitMQ refused to {doing}: {says}; {help}")]
+    Refused {
+        /// What was asked of the broker.
+        doing: &'static str,
+        /// The broker's own words, with its reply code.
+        says: String,
+        /// What to do.
+        help: &'static str,
+        /// What was noticed.
+        #[source]
+        source: Box<lapin::Error>,
+    },
     /// The queue exists with other arguments, which cannot be changed: delete it once it is empty.
     #[error(
         "queue {queue} exists with other arguments than this version gives it, delete it once it is empty"
@@ -66,13 +80,25 @@ impl Error {
 
     /// A step that failed.
     pub(crate) fn failed(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
-        move |source| Self::Unavailable { doing, source: Some(source) }
+        move |source| match refusal(doing, &source) {
+            Some((says, help)) => Self::Refused { doing, says, help, source: source.into() },
+            None => Self::Unavailable { doing, source: Some(source) },
+        }
+    }
+
+    /// Why no connection is there, told to those who ask for one.
+    pub(crate) fn not_connected(fault: Option<lapin::Error>) -> Self {
+        match fault {
+            Some(fault) => Self::failed("connect")(fault),
+            None => Self::silent("connect"),
+        }
     }
 
     /// What was noticed of a failure, to tell it again.
     pub(crate) fn into_source(self) -> Option<lapin::Error> {
         match self {
             Self::Unavailable { source, .. } => source,
+            Self::Refused { source, .. } => Some(*source),
             Self::Mismatch { source, .. } => Some(source),
             Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => None,
         }
@@ -80,14 +106,35 @@ impl Error {
 
     /// The reply code of the broker, if it is what closed the channel.
     pub(crate) fn reply_code(&self) -> Option<u16> {
-        match self {
-            Self::Unavailable { source: Some(source), .. } | Self::Mismatch { source, .. } => {
-                match source.kind() {
-                    lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
-                    _ => None,
-                }
-            }
+        let source = match self {
+            Self::Unavailable { source, .. } => source.as_ref()?,
+            Self::Refused { source, .. } => source,
+            Self::Mismatch { source, .. } => source,
+            Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => return None,
+        };
+        match source.kind() {
+            lapin::ErrorKind::ProtocolError(error) => Some(error.get_id()),
             _ => None,
         }
     }
+}
+
+/// The words of a broker that refuses user, virtual host or queue, and what to do. They name no password.
+fn refusal(doing: &str, source: &lapin::Error) -> Option<(String, &'static str)> {
+    let lapin::ErrorKind::ProtocolError(error) = source.kind() else { return None };
+    let (code, text) = (error.get_id(), error.get_message().to_string());
+    let help = match code {
+        403 if doing == "connect" => "check user and password in AMQP_URL",
+        403 => {
+            "give the user the permission with rabbitmqctl set_permissions, to configure, write and read '^PREFIX\\.'"
+        }
+        530 if text.contains("not found") => {
+            "create the virtual host with rabbitmqctl add_vhost, or name another one at the end of AMQP_URL"
+        }
+        530 => {
+            "let the user into the virtual host with rabbitmqctl set_permissions, and look at the limits of both"
+        }
+        _ => return None,
+    };
+    Some((format!("{code} {text}"), help))
 }

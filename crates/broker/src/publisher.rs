@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::intake::{Intake, Job, Request};
-use crate::worker::Worker;
+use crate::worker::{Fault, Worker};
 use crate::{Config, Error, QueueName, State};
 
 /// Requests that may wait in line before callers wait to get into it.
@@ -28,6 +28,7 @@ pub struct Publisher {
     queues: KnownQueues,
     state: watch::Receiver<State>,
     limit: Duration,
+    fault: Fault,
 }
 
 /// The queues that were ever declared here, which each new connection declares again.
@@ -43,6 +44,7 @@ impl Publisher {
         let (state_sender, state) = watch::channel(State::Connecting);
         let queues = KnownQueues::default();
         let limit = config.operation_timeout;
+        let fault = Fault::default();
         let worker = Worker {
             config,
             shutdown,
@@ -50,9 +52,9 @@ impl Publisher {
             questions: question_intake,
             queues: Arc::clone(&queues),
             state: state_sender,
-            fault: None,
+            fault: Fault::clone(&fault),
         };
-        let publisher = Self { messages, questions, queues, state, limit };
+        let publisher = Self { messages, questions, queues, state, limit, fault };
         (publisher, tokio::spawn(worker.run()))
     }
 
@@ -83,6 +85,11 @@ impl Publisher {
     /// How the publisher stands with the broker, and a way to wait for a change.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
+    }
+
+    /// Why the last attempt to connect failed; of use while the state is [`State::Down`].
+    pub fn last_failure(&self) -> Error {
+        Error::not_connected(self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     async fn ask(&self, line: &mpsc::Sender<Request>, job: Job) -> Result<u32, Error> {

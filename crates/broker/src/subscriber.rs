@@ -131,7 +131,7 @@ impl Subscriber {
     }
 
     fn warn(&self, error: &Error, what: &str) {
-        warn!(queue = %self.queue, error = error as &dyn std::error::Error, "the consumer {what}");
+        warn!(queue = %self.queue, error = error as &dyn std::error::Error, "the consumer {what}: {error}");
     }
 }
 

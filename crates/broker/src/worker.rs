@@ -4,7 +4,7 @@
 //! Invariants: while there is no connection, or a blocked one, requests are refused at their deadline; after a
 //! round with unanswered messages the connection is not used for another, because the answers may still come.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use lapin::Channel;
@@ -24,6 +24,9 @@ use crate::{Config, Error, State, control, topology};
 /// Most messages of a round, unless one request has more: nobody waits long behind small requests.
 const ROUND: usize = 8 * WINDOW;
 
+/// Why the last attempt to connect failed, shared with the handles.
+pub(crate) type Fault = Arc<Mutex<Option<lapin::Error>>>;
+
 /// The publishing task.
 pub(crate) struct Worker {
     pub(crate) config: Config,
@@ -33,7 +36,7 @@ pub(crate) struct Worker {
     pub(crate) queues: KnownQueues,
     pub(crate) state: watch::Sender<State>,
     /// Why the last attempt to connect failed, for those who are refused meanwhile.
-    pub(crate) fault: Option<lapin::Error>,
+    pub(crate) fault: Fault,
 }
 
 impl Worker {
@@ -44,18 +47,18 @@ impl Worker {
             let connected = Instant::now();
             match self.connect().await {
                 Some(Ok((link, channel))) => {
-                    self.fault = None;
+                    self.note_fault(None);
                     self.serve(&link, &channel).await;
                     self.state.send_replace(State::Down);
                     close(link, channel).await;
                 }
                 Some(Err(error)) => {
-                    self.state.send_replace(State::Down);
                     warn!(
                         error = &error as &dyn std::error::Error,
-                        "the publisher cannot connect to the broker"
+                        "the publisher cannot connect to the broker: {error}"
                     );
-                    self.fault = error.into_source();
+                    self.note_fault(error.into_source());
+                    self.state.send_replace(State::Down);
                 }
                 None => break,
             }
@@ -89,13 +92,17 @@ impl Worker {
     /// Does something while there is no connection.
     async fn meanwhile_refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let Self { shutdown, messages, questions, fault, .. } = self;
-        let refusal = || Error::Unavailable { doing: "connect", source: fault.clone() };
+        let refusal = || Error::not_connected(fault.lock().unwrap_or_else(PoisonError::into_inner).clone());
         tokio::select! {
             biased;
             () = shutdown.cancelled() => None,
             done = work => Some(done),
             () = async { tokio::join!(messages.refuse_late(refusal), questions.refuse_late(refusal)); } => None,
         }
+    }
+
+    fn note_fault(&self, fault: Option<lapin::Error>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// Uses a connection until it is lost, or until the shutdown.

@@ -5,7 +5,10 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use broker::{Error, Receipt, Settlement, State};
+use broker::{Config, Error, Publisher, Receipt, Settlement, State, Topology};
+use devstack::Stack;
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{World, bodies, drain, numbers, receive, settle, until};
 
@@ -175,4 +178,72 @@ fn lapin_threads() -> usize {
             fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.starts_with("lapin"))
         })
         .count()
+}
+
+/// A private broker with a user and a virtual host that nobody may enter, and the address with these instead.
+async fn refused(url: &str, change: impl Fn(&mut Url)) -> Error {
+    let mut url = Url::parse(url).unwrap();
+    change(&mut url);
+    let mut config = Config::new(url.as_str().into());
+    config.operation_timeout = Duration::from_secs(3);
+    config.prefix = "trefused".into();
+    let stop = CancellationToken::new();
+    let (publisher, task) = Publisher::start(config, stop.clone());
+    let mut state = publisher.state();
+    let queue = Topology::new("trefused").dead_queue();
+    let refusal = tokio::select! {
+        down = state.wait_for(|state| *state == State::Down) => {
+            drop(down.unwrap());
+            publisher.last_failure()
+        }
+        answer = publisher.depth(&queue) => answer.unwrap_err(),
+    };
+    stop.cancel();
+    task.await.unwrap();
+    assert!(!format!("{refusal} {refusal:?}").contains("hunter2"), "{refusal}");
+    refusal
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_is_told_in_its_own_words_with_what_to_do() {
+    let stack = Stack::private_installed().await.unwrap();
+    let ctl = async |arguments: &[&str]| drop(stack.rabbitmq().ctl(arguments).await.unwrap());
+    ctl(&["add_vhost", "closed"]).await;
+    ctl(&["add_user", "nobody", "hunter2"]).await;
+    ctl(&["add_user", "reader", "hunter2"]).await;
+    ctl(&["set_permissions", "reader", "^$", "^$", ".*"]).await;
+    let log_in = |name: &'static str, vhost: &'static str| {
+        move |url: &mut Url| {
+            url.set_username(name).unwrap();
+            url.set_password(Some("hunter2")).unwrap();
+            url.set_path(vhost);
+        }
+    };
+    for (name, vhost, says, help) in [
+        (
+            "guest",
+            "",
+            "refused to connect: 403 ACCESS_REFUSED - Login was refused",
+            "check user and password in AMQP_URL",
+        ),
+        ("reader", "missing", "530 NOT_ALLOWED - vhost missing not found", "rabbitmqctl add_vhost"),
+        (
+            "nobody",
+            "/",
+            "530 NOT_ALLOWED - access to vhost '/' refused for user 'nobody'",
+            "rabbitmqctl set_permissions",
+        ),
+        (
+            "reader",
+            "closed",
+            "530 NOT_ALLOWED - access to vhost 'closed' refused",
+            "rabbitmqctl set_permissions",
+        ),
+        ("reader", "/", "403 ACCESS_REFUSED", "rabbitmqctl set_permissions"),
+    ] {
+        let refusal = refused(stack.amqp_url(), log_in(name, vhost)).await;
+        let told = refusal.to_string();
+        assert!(matches!(refusal, Error::Refused { .. }), "{told}");
+        assert!(told.contains(says) && told.contains(help), "{name} {vhost}: {told}");
+    }
 }
