@@ -73,7 +73,8 @@ impl Connector {
 
     /// Makes a connection, with the task that drives it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-        let (client, connection) = self.postgres.connect(self.tls.clone()).await?;
+        // Boxed: it is large, and a part of every future that may need a connection.
+        let (client, connection) = Box::pin(self.postgres.connect(self.tls.clone())).await?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection to PostgreSQL ended");
