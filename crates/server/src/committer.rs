@@ -19,10 +19,8 @@ const MOST_ROWS: usize = 5_000;
 pub(crate) enum Taken {
     /// It is in the database.
     Yes,
-    /// It is not, as far as anybody knows; it may be posted again.
+    /// It is not, as far as the server knows; it may be posted again.
     NotNow,
-    /// The database refuses it for good.
-    Never,
 }
 
 /// A post that waits for its commit.
@@ -63,41 +61,45 @@ impl Committer {
         self.queue.lock().await.recv_many(waiting, MOST_POSTS).await > 0
     }
 
-    /// Commits a batch and answers it. Where one post may be to blame, each is committed alone, so that the others are
-    /// taken in.
+    /// Commits a batch and answers it. If the database refuses a row, the posts without such a row are committed first.
     async fn commit(&self, batch: Vec<Waiting>) {
         let rows = Ingest::join(batch.iter().map(|waiting| &waiting.post.rows));
         match self.store.ingest(&rows).await {
-            Err(error) if error.may_be_of_one_row() && batch.len() > 1 => {
-                for waiting in batch {
-                    let taken = self.store.ingest(&waiting.post.rows).await;
-                    let rows = waiting.post.rows.clone();
-                    self.answer(taken, &rows, vec![waiting]).await;
-                }
+            Err(error) if error.is_of_a_row() => self.commit_apart(batch).await,
+            ingested => self.answer(ingested, batch).await,
+        }
+    }
+
+    /// Commits posts one by one; of a post with a row that the database refuses, the other rows.
+    async fn commit_apart(&self, batch: Vec<Waiting>) {
+        let mut refused = Vec::new();
+        for waiting in batch {
+            match self.store.ingest(&waiting.post.rows).await {
+                Err(error) if error.is_of_a_row() => refused.push(waiting),
+                ingested => self.answer(ingested, vec![waiting]).await,
             }
-            taken => self.answer(taken, &rows, batch).await,
+        }
+        for waiting in refused {
+            let ingested = self.store.ingest_apart(&waiting.post.rows).await;
+            self.answer(ingested, vec![waiting]).await;
         }
     }
 
     /// Answers first, and does then what follows from what was taken in.
-    async fn answer(&self, ingested: Result<Ingested, Error>, rows: &Ingest, batch: Vec<Waiting>) {
-        let taken = match &ingested {
-            Ok(_) => Taken::Yes,
+    async fn answer(&self, ingested: Result<Ingested, Error>, batch: Vec<Waiting>) {
+        let taken = if ingested.is_ok() { Taken::Yes } else { Taken::NotNow };
+        match &ingested {
+            Ok(_) => {}
             Err(error) if error.is_transient() => {
                 tracing::warn!(
                     error = error as &dyn std::error::Error,
                     "posts are not taken in now: {error}"
                 );
-                Taken::NotNow
             }
             Err(error) => {
-                tracing::error!(
-                    error = error as &dyn std::error::Error,
-                    "a post cannot be taken in: {error}"
-                );
-                Taken::Never
+                tracing::error!(error = error as &dyn std::error::Error, "posts cannot be taken in: {error}");
             }
-        };
+        }
         let mut stops = Vec::new();
         for Waiting { mut post, answer, room } in batch {
             stops.append(&mut post.stops);
@@ -113,7 +115,7 @@ impl Committer {
                 tracing::warn!(error = &error as &dyn std::error::Error, "receipts settle later: {error}");
             }
         }
-        stops::notices(&self.store, new_notices.iter().filter_map(|place| rows.notices.get(*place))).await;
+        stops::notices(&self.store, &new_notices).await;
         stops::receipts(&self.store, stops).await;
     }
 }

@@ -154,7 +154,6 @@ impl Desk {
         }
         match tokio::time::timeout(self.config.commit_timeout, taken).await {
             Ok(Ok(Taken::Yes)) => StatusCode::OK.into_response(),
-            Ok(Ok(Taken::Never)) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             Ok(Ok(Taken::NotNow) | Err(_)) | Err(_) => self.busy(sender, "not_committed"),
         }
     }

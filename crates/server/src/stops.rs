@@ -43,8 +43,8 @@ async fn stop(store: &Store, wish: &StopWish) -> Result<(), Error> {
 }
 
 /// Pauses the campaigns that send a template or a flow that cannot be sent any more.
-pub(crate) async fn notices(store: &Store, notices: impl Iterator<Item = &NoticeRow>) {
-    for notice in notices.filter(|notice| notice.is_bad) {
+pub(crate) async fn notices(store: &Store, notices: &[NoticeRow]) {
+    for notice in notices.iter().filter(|notice| notice.is_bad) {
         if let Err(error) = pause(store, notice).await {
             tracing::warn!(
                 sender.id = %notice.sender, error = &error as &dyn std::error::Error,

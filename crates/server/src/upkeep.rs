@@ -118,8 +118,9 @@ impl Upkeep {
             (self.rows, self.found_at) = (rows, Some(Instant::now()));
         }
         self.pulse.beat();
-        self.store.match_orphans().await?;
-        self.count().await
+        // What one of them cannot do now does not keep the other from its work.
+        let (matched, counted) = (self.store.match_orphans().await, self.count().await);
+        matched.and(counted)
     }
 
     async fn count(&self) -> Result<(), Error> {

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
+use crate::closed::Closed;
 use crate::connection::Store;
 use crate::error::Error;
 use crate::pool::Transaction;
@@ -148,8 +150,10 @@ pub struct Ingested {
     pub to_settle: Vec<CampaignId>,
     /// Receipts and answers that could not be matched yet.
     pub orphans: u64,
-    /// Notices that were not known before, by their place in the batch.
-    pub new_notices: Vec<usize>,
+    /// Notices that were not known before.
+    pub new_notices: Vec<NoticeRow>,
+    /// Rows that the database refused; they are counted in `webhook_count`.
+    pub refused: u64,
     /// What is done about people because of what was said of their messages.
     pub(crate) followed: Followed,
 }
@@ -161,6 +165,18 @@ pub(crate) struct Followed {
     pub(crate) stopped: Vec<ConsentRow>,
     /// They had enough for now, since then.
     pub(crate) quiet: Vec<InboundRow>,
+}
+
+impl Ingested {
+    /// Adds what became of another part of the batch.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.to_settle.append(&mut other.to_settle);
+        self.orphans += other.orphans;
+        self.new_notices.append(&mut other.new_notices);
+        self.refused += other.refused;
+        self.followed.stopped.append(&mut other.followed.stopped);
+        self.followed.quiet.append(&mut other.followed.quiet);
+    }
 }
 
 impl Ingest {
@@ -194,17 +210,13 @@ impl Ingest {
 }
 
 impl Store {
-    /// Takes a batch in. It is committed when this returns, and nothing of it is when this fails.
+    /// Takes a batch in. It is committed when this returns, and nothing of it is when this fails. If the database refuses a row
+    /// ([`Error::is_of_a_row`]), [`Store::ingest_apart`] stores the others.
     pub async fn ingest(&self, batch: &Ingest) -> Result<Ingested, Error> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         bodies(&tx, &batch.bodies).await?;
-        let found = crate::orphans::look_up(&tx, batch).await?;
-        let mut ingested = store_found(&tx, batch, &found).await?;
-        let mut consents = batch.consents.clone();
-        consents.append(&mut ingested.followed.stopped);
-        crate::conversations::store(&tx, &batch.inbounds, &consents, &ingested.followed.quiet).await?;
-        ingested.new_notices = notices(&tx, &batch.notices).await?;
+        let ingested = store_rows(&tx, batch).await?;
         counts(&tx, &batch.counts).await?;
         tx.commit().await?;
         Ok(ingested)
@@ -220,23 +232,38 @@ impl Store {
     }
 }
 
-/// Stores what is about recipients of ours, campaign by campaign, and keeps the rest until it can be matched.
-pub(crate) async fn store_found(
-    tx: &Transaction<'_>,
-    batch: &Ingest,
-    found: &Found,
-) -> Result<Ingested, Error> {
+/// Stores everything of a batch but bodies and counts.
+pub(crate) async fn store_rows(tx: &Transaction<'_>, batch: &Ingest) -> Result<Ingested, Error> {
+    let found = crate::orphans::look_up(tx, batch).await?;
+    let mut ingested = store_found(tx, batch, &found).await?;
+    let mut consents = batch.consents.clone();
+    consents.append(&mut ingested.followed.stopped);
+    crate::conversations::store(tx, &batch.inbounds, &consents, &ingested.followed.quiet).await?;
+    ingested.new_notices = notices(tx, &batch.notices).await?;
+    Ok(ingested)
+}
+
+/// Stores what is about recipients of ours, campaign by campaign, and keeps the rest until it can be matched. What is about a
+/// campaign that was archived or erased is only counted.
+async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Result<Ingested, Error> {
     let mut campaigns: BTreeMap<CampaignId, (Vec<_>, Vec<_>)> = BTreeMap::new();
     let (mut lost_receipts, mut lost_answers) = (Vec::new(), Vec::new());
+    let mut too_late: BTreeMap<(SenderId, &'static str), i64> = BTreeMap::new();
     for receipt in &batch.receipts {
         match found.recipient(&receipt.about) {
-            Some((campaign, seq)) => campaigns.entry(campaign).or_default().0.push((seq, receipt)),
+            Some((campaign, seq)) => match found.closed.get(&campaign) {
+                None => campaigns.entry(campaign).or_default().0.push((seq, receipt)),
+                Some(closed) => *too_late.entry((receipt.about.sender, closed.receipt())).or_default() += 1,
+            },
             None => lost_receipts.push(receipt),
         }
     }
     for answer in &batch.answers {
         match found.recipient(&answer.about) {
-            Some((campaign, seq)) => campaigns.entry(campaign).or_default().1.push((seq, answer)),
+            Some((campaign, seq)) => match found.closed.get(&campaign) {
+                None => campaigns.entry(campaign).or_default().1.push((seq, answer)),
+                Some(closed) => *too_late.entry((answer.about.sender, closed.answer())).or_default() += 1,
+            },
             None => lost_answers.push(answer),
         }
     }
@@ -246,13 +273,18 @@ pub(crate) async fn store_found(
             ingested.to_settle.push(*campaign);
         }
         crate::receipts::follow_up(tx, *campaign, receipts, &mut ingested.followed).await?;
-        crate::answers::store(tx, *campaign, answers).await?;
+        let of_erased = crate::answers::store(tx, *campaign, answers).await?;
+        if let Some((_, answer)) = answers.first().filter(|_| of_erased > 0) {
+            // A campaign has one sender.
+            *too_late.entry((answer.about.sender, "answer_of_erased_recipient")).or_default() += of_erased;
+        }
     }
+    counts(tx, &too_late).await?;
     ingested.orphans = crate::orphans::keep(tx, &lost_receipts, &lost_answers).await?;
     Ok(ingested)
 }
 
-async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
+pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
     let insert = "
         insert into webhook_body as b (received_on, digest, sender_id, times, body)
         select (clock_timestamp() at time zone 'utc')::date, n.digest, n.sender_id, n.times, n.body
@@ -270,12 +302,20 @@ async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
     let senders: Vec<i64> = distinct.values().map(|(sender, ..)| *sender).collect();
     let times: Vec<i32> = distinct.values().map(|(_, times, _)| *times).collect();
     let bytes: Vec<&[u8]> = distinct.values().map(|(.., body)| *body).collect();
-    tx.execute(&tx.prepare_cached(insert).await?, &[&digests, &senders, &times, &bytes]).await?;
+    let stored = tx.execute(&tx.prepare_cached(insert).await?, &[&digests, &senders, &times, &bytes]).await;
+    stored.map_err(|error| match error.code() {
+        // No row is at fault: the table of the day is made by `make_webhook_days` (retention.rs), which runs again soon.
+        Some(&SqlState::CHECK_VIOLATION) => Error::Unavailable {
+            reason: "the table for the posts of today is not made yet; the server makes it, see its log",
+            source: error.into(),
+        },
+        _ => error.into(),
+    })?;
     Ok(())
 }
 
 /// Stores what is news of a template or a flow: another state than the last one, and not older.
-async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<usize>, Error> {
+async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<NoticeRow>, Error> {
     let insert = "
         insert into provider_notice (sender_id, about, name, status, noticed_at)
         select $1, $2, $3, $4, least(coalesce($5, clock_timestamp()), clock_timestamp())
@@ -286,16 +326,20 @@ async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<usiz
             ) last where last.status = $4 or last.noticed_at > $5)
         on conflict do nothing";
     let mut new = Vec::new();
-    for (place, NoticeRow { sender, about, name, status, at, .. }) in notices.iter().enumerate() {
+    for notice in notices {
+        let NoticeRow { sender, about, name, status, at, .. } = notice;
         let prepared = tx.prepare_cached(insert).await?;
         if tx.execute(&prepared, &[&sender.0, about, name, status, at]).await? > 0 {
-            new.push(place);
+            new.push(notice.clone());
         }
     }
     Ok(new)
 }
 
-async fn counts(tx: &Transaction<'_>, n: &BTreeMap<(SenderId, &'static str), i64>) -> Result<(), Error> {
+pub(crate) async fn counts(
+    tx: &Transaction<'_>,
+    n: &BTreeMap<(SenderId, &'static str), i64>,
+) -> Result<(), Error> {
     let upsert = "
         insert into webhook_count as c (sender_id, kind, n)
         select n.sender_id, n.kind, n.n
@@ -317,6 +361,8 @@ async fn counts(tx: &Transaction<'_>, n: &BTreeMap<(SenderId, &'static str), i64
 pub(crate) struct Found {
     /// Whose a campaign is.
     pub(crate) owned: BTreeSet<(SenderId, CampaignId)>,
+    /// Campaigns that take no receipts and answers any more.
+    pub(crate) closed: BTreeMap<CampaignId, Closed>,
     /// Which recipient a provider's id leads to.
     pub(crate) by_id: BTreeMap<(SenderId, String), (CampaignId, Seq)>,
 }

@@ -14,9 +14,11 @@ use sha2::{Digest, Sha256};
 use tokio_postgres::types::Json;
 use uuid::Uuid;
 
+use crate::closed::Closed;
 use crate::connection::Store;
 use crate::error::Error;
-use crate::ingest::{About, AnswerRow, Found, Ingest, ReceiptRow};
+use crate::ingest::{About, AnswerRow, Found, Ingest, ReceiptRow, store_rows};
+use crate::ingest_apart::store_apart;
 use crate::pool::Transaction;
 
 /// Most orphans of one look.
@@ -52,21 +54,15 @@ pub(crate) async fn look_up(tx: &Transaction<'_>, batch: &Ingest) -> Result<Foun
 }
 
 async fn find(tx: &Transaction<'_>, about: &[&About]) -> Result<Found, Error> {
-    let select_owned = "select sender_id, id from campaign where id = any($1)";
+    let select_owned = "
+        select sender_id, id, archived_at is not null as is_archived, erased_at is not null as is_erased
+        from campaign where id = any($1)";
     let select_ids = "
         select m.sender_id, m.provider_message_id, m.campaign_id, m.seq
         from unnest($1::bigint[], $2::text[]) as a (sender_id, id)
         join sent_message m on m.sender_id = a.sender_id and m.message_hash = message_hash(a.id)
             and m.provider_message_id = a.id";
-    let mut found = Found { owned: BTreeSet::new(), by_id: BTreeMap::new() };
-    let campaigns: BTreeSet<i64> =
-        about.iter().filter_map(|about| about.recipient.map(|(campaign, _)| campaign.0)).collect();
-    if !campaigns.is_empty() {
-        let campaigns: Vec<i64> = campaigns.into_iter().collect();
-        for row in tx.query(&tx.prepare_cached(select_owned).await?, &[&campaigns]).await? {
-            found.owned.insert((SenderId(row.get(0)), CampaignId(row.get(1))));
-        }
-    }
+    let mut found = Found { owned: BTreeSet::new(), closed: BTreeMap::new(), by_id: BTreeMap::new() };
     let has_no_reference = |about: &&&About| about.recipient.is_none() && about.message_id.is_some();
     let ids: BTreeSet<(i64, &str)> = about
         .iter()
@@ -78,6 +74,21 @@ async fn find(tx: &Transaction<'_>, about: &[&About]) -> Result<Found, Error> {
         for row in tx.query(&tx.prepare_cached(select_ids).await?, &[&senders, &ids]).await? {
             let recipient = (CampaignId(row.get(2)), Seq(row.get(3)));
             found.by_id.insert((SenderId(row.get(0)), row.get(1)), recipient);
+        }
+    }
+    let by_reference = about.iter().filter_map(|about| about.recipient.map(|(campaign, _)| campaign.0));
+    let by_id = found.by_id.values().map(|(campaign, _)| campaign.0);
+    let campaigns: BTreeSet<i64> = by_reference.chain(by_id).collect();
+    if !campaigns.is_empty() {
+        let campaigns: Vec<i64> = campaigns.into_iter().collect();
+        for row in tx.query(&tx.prepare_cached(select_owned).await?, &[&campaigns]).await? {
+            let campaign = CampaignId(row.get(1));
+            found.owned.insert((SenderId(row.get(0)), campaign));
+            if row.get("is_archived") {
+                found.closed.insert(campaign, Closed::Archived);
+            } else if row.get("is_erased") {
+                found.closed.insert(campaign, Closed::Erased);
+            }
         }
     }
     Ok(found)
@@ -176,7 +187,7 @@ impl Store {
         let mut batch = Ingest::default();
         let (mut known, mut unknown) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
         let mut client = self.client().await?;
-        let tx = client.transaction().await?;
+        let mut tx = client.transaction().await?;
         for row in tx.query(&tx.prepare_cached(select).await?, &[&MOST]).await? {
             let (sender, digest): (i64, Uuid) = (row.get(0), row.get(1));
             let Some(campaign) = row.get::<_, Option<i64>>(5) else {
@@ -196,9 +207,15 @@ impl Store {
         }
         tx.execute(&tx.prepare_cached(later).await?, &[&unknown.0, &unknown.1]).await?;
         tx.execute(&tx.prepare_cached(matched).await?, &[&known.0, &known.1]).await?;
-        let found = look_up(&tx, &batch).await?;
-        let ingested = crate::ingest::store_found(&tx, &batch, &found).await?;
-        crate::conversations::store(&tx, &[], &ingested.followed.stopped, &ingested.followed.quiet).await?;
+        let savepoint = tx.savepoint("orphans").await?;
+        match store_rows(&savepoint, &batch).await {
+            Ok(_) => savepoint.commit().await?,
+            Err(error) if error.is_of_a_row() => {
+                savepoint.rollback().await?;
+                store_apart(&mut tx, &batch).await?;
+            }
+            Err(error) => return Err(error),
+        }
         tx.commit().await?;
         Ok(u64::try_from(known.0.len()).unwrap_or(u64::MAX))
     }

@@ -181,6 +181,16 @@ impl Transaction<'_> {
         self.trouble.look(self.tx.query_opt(statement, parameters).await)
     }
 
+    /// A part that can be rolled back alone.
+    pub(crate) async fn savepoint(&mut self, name: &str) -> Result<Transaction<'_>, Error> {
+        let tx = self.trouble.look(self.tx.savepoint(name).await)?;
+        Ok(Transaction { tx, trouble: self.trouble })
+    }
+
+    pub(crate) async fn rollback(self) -> Result<(), Error> {
+        self.trouble.look(self.tx.rollback().await)
+    }
+
     pub(crate) async fn commit(self) -> Result<(), Error> {
         self.trouble.look(self.tx.commit().await)
     }

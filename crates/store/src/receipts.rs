@@ -14,9 +14,13 @@ use crate::error::Error;
 use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
 use crate::pool::Transaction;
 
-/// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes.
+/// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes. The id of a recipient that was
+/// erased is not stored again.
 const STATEMENT: &str = "
-with told as (
+with people as materialized (
+    select p.seq, p.state, p.msisdn < 0 as is_erased from recipient p
+    where p.campaign_id = :campaign and p.seq = any($2)
+), told as (
     select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
     from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
         $8::bool[]) as t (sender_id, seq, status, at, code, follow_up, message_id, billable)
@@ -26,7 +30,8 @@ with told as (
         min(at) filter (where status = 'read') as read_at, min(at) filter (where status = 'failed') as failed_at,
         (array_agg(code order by at, code) filter (where status = 'failed'))[1] as code,
         (array_agg(follow_up order by at, code) filter (where status = 'failed'))[1] as follow_up,
-        min(message_id) as message_id, min(sender_id) as sender_id, bool_or(billable) as billable
+        min(message_id) filter (where not seq = any(array(select p.seq from people p where p.is_erased))) as message_id,
+        min(sender_id) as sender_id, bool_or(billable) as billable
     from told group by seq
 ), noted as (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
@@ -60,8 +65,7 @@ with told as (
             then excluded.code else r.code end,
         least(r.provider_message_id, excluded.provider_message_id), greatest(r.billable, excluded.billable))
 ), early as (
-    select p.seq, p.state from recipient p
-    where p.campaign_id = :campaign and p.seq = any($2) and p.state in ('pending', 'sending', 'unknown', 'retry')
+    select seq, state from people where state in ('pending', 'sending', 'unknown', 'retry')
 ), to_settle as (
     insert into receipt_to_settle (campaign_id, seq) select :campaign, seq from early order by seq
     on conflict do nothing

@@ -178,3 +178,80 @@ async fn an_archived_campaign_has_no_tables_and_keeps_its_counts() {
     world.granted(other, 1..=3).await;
     world.close().await;
 }
+
+/// How often something was counted for the sender of the test, by kind.
+async fn counted(world: &World) -> Vec<(String, i64)> {
+    let select = "select kind, n from webhook_count order by kind";
+    world.look.query(select, &[]).await.unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// A receipt, an answer and a failure of recipient 1, with what is planted.
+fn late(world: &World, campaign: CampaignId) -> Ingest {
+    let mut failed = world.receipt(campaign, 1, ReceiptStatus::Failed);
+    failed.follow_up = Some(FollowUp::Suppress);
+    Ingest {
+        receipts: vec![world.receipt(campaign, 1, ReceiptStatus::Read), failed],
+        answers: vec![AnswerRow {
+            about: world.about(campaign, 1),
+            at: None,
+            inbound_id: "wamid.1.late".into(),
+            answer: json!({ "says": "planted-answer" }),
+        }],
+        ..Ingest::default()
+    }
+}
+
+#[tokio::test]
+async fn receipts_of_an_archived_campaign_are_counted_and_do_not_fail_those_of_another() {
+    let world = World::new("archive_late", None).await;
+    let (old, other) = (everything(&world).await, world.campaign(3).await);
+    world.store.ingest(&Ingest { answers: late(&world, other).answers, ..Ingest::default() }).await.unwrap();
+    assert!(world.store.finish_if_done(old).await.unwrap());
+    world.store.archive_campaign(old).await.unwrap();
+    let before = world.store.report(old).await.unwrap();
+    let mut post = late(&world, old);
+    post.receipts.extend((1..=3).map(|seq| world.receipt(other, seq, ReceiptStatus::Read)));
+    let ingested = world.store.ingest(&post).await.unwrap();
+    assert_eq!(ingested.to_settle, []);
+    assert_eq!(world.count("select count(read_at) from receipt").await, 3);
+    let after = world.store.report(old).await.unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    let dropped = [("answer_of_archived_campaign".into(), 1), ("receipt_of_archived_campaign".into(), 2)];
+    assert_eq!(counted(&world).await, dropped);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_comes_late_of_an_erased_campaign_changes_no_count_and_leaves_nothing_personal() {
+    let world = World::new("erase_late", None).await;
+    let old = everything(&world).await;
+    assert!(world.store.finish_if_done(old).await.unwrap());
+    assert_eq!(world.store.erase_campaigns(Duration::ZERO).await.unwrap(), [old]);
+    world.look.batch_execute("truncate webhook_body, orphan, conversation").await.unwrap();
+    let before = world.store.report(old).await.unwrap();
+    world.store.ingest(&late(&world, old)).await.unwrap();
+    assert_eq!(leftovers(&world, &PLANTED).await, Vec::<String>::new());
+    let after = world.store.report(old).await.unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    let dropped = [("answer_of_erased_campaign".into(), 1), ("receipt_of_erased_campaign".into(), 2)];
+    assert_eq!(counted(&world).await, dropped);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_comes_late_of_an_erased_number_is_counted_without_anything_personal() {
+    let world = World::new("erase_number_late", None).await;
+    let campaign = world.campaign(2).await;
+    let claim = world.granted(campaign, 1..=2).await;
+    world.record(campaign, &claim, &accepted()).await;
+    world.store.erase_number(msisdn(0)).await.unwrap();
+    let mut post = late(&world, campaign);
+    post.answers.push(AnswerRow { about: world.about(campaign, 2), ..post.answers[0].clone() });
+    world.store.ingest(&post).await.unwrap();
+    assert_eq!(world.count("select count(read_at) from receipt where seq = 1").await, 1);
+    assert_eq!(world.count("select count(*) from flow_answer where seq = 2").await, 1);
+    world.look.batch_execute("delete from flow_answer where seq = 2").await.unwrap();
+    assert_eq!(leftovers(&world, &PLANTED).await, Vec::<String>::new());
+    assert_eq!(counted(&world).await, [("answer_of_erased_recipient".into(), 1)]);
+    world.close().await;
+}

@@ -15,6 +15,7 @@ mod imports;
 mod outcomes;
 mod pending;
 mod receipts;
+mod refused_rows;
 mod reports;
 mod retries;
 mod schema;
