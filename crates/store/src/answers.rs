@@ -4,13 +4,13 @@ use campaign::{CampaignId, Seq};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::connection::written_for;
+use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::ingest::AnswerRow;
 use crate::pool::Transaction;
 
-/// When the message left is taken from the first request that may have brought it; where there is no record of one yet, it is
-/// filled in when there is (`told.rs`).
+/// The message left with the first request that may have brought it. If a request may be recorded later, the recipient is listed
+/// (`receipts.rs`), and the time is set again when the recipient leaves the list (`told.rs`).
 ///
 /// The answers of recipients that were erased are not stored; how many they are is returned.
 const STATEMENT: &str = "
@@ -47,4 +47,22 @@ pub(crate) async fn store(
     let texts: Vec<&Value> = answers.iter().map(|(_, answer)| &answer.answer).collect();
     let prepared = tx.prepare_cached(&written_for(campaign, STATEMENT)).await?;
     Ok(tx.query_one(&prepared, &[&seqs, &times, &ids, &texts]).await?.get(0))
+}
+
+/// Sets when the message left, of the answers of these recipients: the first recorded request that may have brought it.
+const ASKED: &str = "
+update flow_answer a
+set asked_at = left_at.first
+from unnest($1::int[]) as s (seq), lateral (
+    select min(t.sent_at) as first from attempt t
+    where t.campaign_id = :campaign and t.seq = s.seq and t.outcome in ('accepted', 'unknown')) left_at
+where a.campaign_id = :campaign and a.seq = s.seq and a.asked_at is distinct from left_at.first";
+
+impl Store {
+    /// Sets when the message left, where a request was recorded after its recipient had been settled.
+    pub(crate) async fn set_asked_at(&self, campaign: CampaignId, seqs: &[i32]) -> Result<(), Error> {
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(&written_for(campaign, ASKED)).await?, &[&seqs]).await?;
+        Ok(())
+    }
 }

@@ -269,7 +269,8 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
     }
     let mut ingested = Ingested::default();
     for (campaign, (receipts, answers)) in &campaigns {
-        if crate::receipts::store(tx, *campaign, receipts).await? {
+        let answered: Vec<i32> = answers.iter().map(|(seq, _)| seq.0).collect();
+        if crate::receipts::store(tx, *campaign, receipts, &answered).await? {
             ingested.to_settle.push(*campaign);
         }
         crate::receipts::follow_up(tx, *campaign, receipts, &mut ingested.followed).await?;

@@ -66,10 +66,12 @@ with o as (
     delete from unsettled u using recorded r
     where u.campaign_id = :campaign and u.seq = r.seq and r.state <> 'unknown'
         and exists (select from unsettled where campaign_id = :campaign)
+    returning u.seq
 ), not_again as (
     delete from due d using recorded r
     where d.campaign_id = :campaign and d.seq = r.seq and r.state = 'accepted'
         and exists (select from settlement where campaign_id = :campaign)
+    returning d.seq
 ), attempted as (
     insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
         reason_text, provider_message_id)
@@ -100,8 +102,14 @@ with o as (
     on conflict do nothing
 ), closed as (
     delete from claim where id = any($14)
+), overtaken as (
+    select seq from sure union all select seq from not_again
+    union all select o.seq from o left join recorded using (seq) where recorded.seq is null
 )
-select count(*) as changed, (select count(*) from attempted where late) as late from recorded";
+select count(*) as changed, (select count(*) from attempted where late) as late, array(
+    select o.seq from o join overtaken using (seq)
+    where o.outcome in ('accepted', 'unknown') and o.sent_at is not null) as overtaken
+from recorded";
 
 /// What became of the outcomes of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -179,7 +187,14 @@ impl Store {
         ];
         let row = client.query_one(&prepared, &parameters).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
-        Ok(Recording { changed: count("changed"), late: count("late") })
+        let recording = Recording { changed: count("changed"), late: count("late") };
+        let overtaken: Vec<i32> = row.get("overtaken");
+        drop(client);
+        if !overtaken.is_empty() {
+            // They were unknown, to be sent to again or settled, and may have answered before their request was on record.
+            self.set_asked_at(campaign, &overtaken).await?;
+        }
+        Ok(recording)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::pool::Transaction;
 const STATEMENT: &str = "
 with people as materialized (
     select p.seq, p.state, p.msisdn < 0 as is_erased from recipient p
-    where p.campaign_id = :campaign and p.seq = any($2)
+    where p.campaign_id = :campaign and p.seq = any($2 || $9::int[])
 ), told as (
     select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
     from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
@@ -68,19 +68,18 @@ with people as materialized (
     select seq, state from people where state in ('pending', 'sending', 'unknown', 'retry')
 ), to_settle as (
     insert into receipt_to_settle (campaign_id, seq) select :campaign, seq from early order by seq
-    on conflict do nothing
+    on conflict (campaign_id, seq) do update set look_at = excluded.look_at
 )
 select exists (select from early where state in ('unknown', 'retry'))";
 
-/// Stores what was said of some recipients of one campaign. Returns whether it may settle one of them now.
+/// Stores what was said of some recipients of one campaign, and lists for settling those of them, and of those that answered, whose
+/// outcome is not known yet. Returns whether one of them may be settled now.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     campaign: CampaignId,
     receipts: &[(Seq, &ReceiptRow)],
+    answered: &[i32],
 ) -> Result<bool, Error> {
-    if receipts.is_empty() {
-        return Ok(false);
-    }
     let told = || receipts.iter().map(|(_, receipt)| *receipt);
     let senders: Vec<i64> = told().map(|receipt| receipt.about.sender.0).collect();
     let seqs: Vec<i32> = receipts.iter().map(|(seq, _)| seq.0).collect();
@@ -95,8 +94,8 @@ pub(crate) async fn store(
     let follow_ups: Vec<Option<&str>> = told().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
     let ids: Vec<Option<&str>> = told().map(|receipt| receipt.about.message_id.as_deref()).collect();
     let billable: Vec<Option<bool>> = told().map(|receipt| receipt.billable).collect();
-    let parameters: [&(dyn ToSql + Sync); 8] =
-        [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable];
+    let parameters: [&(dyn ToSql + Sync); 9] =
+        [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable, &answered];
     words(tx, told()).await?;
     Ok(tx.query_one(&tx.prepare_cached(&written_for(campaign, STATEMENT)).await?, &parameters).await?.get(0))
 }

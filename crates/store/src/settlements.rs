@@ -89,6 +89,8 @@ impl Store {
     /// Settles some thousands of those who are unknown for as long as the campaign's rule waits. After the deadline
     /// nobody is sent to again: they fail.
     pub async fn settle_by_rule(&self, campaign: CampaignId) -> Result<Settled, Error> {
+        // Most of what receipts say, before the campaign's row is locked.
+        self.settle_by_receipts(campaign).await?;
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         let standing = Standing::lock(&tx, campaign).await?;
@@ -130,6 +132,7 @@ impl Store {
             seqs: seqs.map(|seqs| seqs.iter().map(|seq| seq.0).collect()),
         };
         let mut total = Settled::default();
+        self.settle_by_receipts(campaign).await?;
         let mut client = self.client().await?;
         loop {
             let tx = client.transaction().await?;

@@ -1,89 +1,124 @@
-//! Settling by receipts: whoever is unknown, or is to be sent to again, and of whom the provider says that it has the message.
+//! Settling by receipts: recipients that are unknown, or are to be sent to again, and of whom the provider says that it has the
+//! message.
 //!
-//! `receipt_to_settle` lists those of whom a receipt came while they were not recorded as accepted, so that an early receipt
-//! settles whoever becomes unknown later, and nobody reads a long list.
+//! `receipt_to_settle` lists recipients of whom a receipt or an answer came while they were not recorded as accepted, so that an early
+//! receipt settles a recipient that becomes unknown later, and nobody reads a long list.
+//!
+//! **Invariants.**
+//! - A recipient leaves the list when nothing that is stored can settle it: it is settled, its state is final, or it is unknown and its
+//!   receipts say nothing of its last attempt. A new receipt lists it again.
+//! - A look that changes nothing is repeated after a pause that grows with the time since the listing, up to a minute. So the
+//!   cost a second does not grow with the number of campaigns that wait.
+//! - When a recipient leaves the list, its answers get the time at which the message left.
 
-use campaign::CampaignId;
+use campaign::{CampaignId, Seq};
 
-use crate::connection::Store;
+use crate::connection::{Store, written_for};
 use crate::error::Error;
 use crate::pool::Transaction;
 
-/// A failure says nothing of another attempt, so it settles only those with one. Whoever is just being recorded by their worker
-/// is passed over, and looked at again.
+/// Looks at the next thousand of a campaign's list. A failure says nothing of another attempt, so it settles only recipients with
+/// one. A recipient that is just being recorded by its worker is passed over, and so is a row that a receipt lists again just now
+/// (`look_at`): that receipt may not be seen here. Both are looked at again. Rows are locked in one order, without waiting.
 const STEP: &str = "
-with wanted as (
-    select t.seq, r.sent_at is not null as has_it, r.sent_at, r.code, r.provider_message_id
-    from receipt_to_settle t join receipt r on r.campaign_id = $1 and r.seq = t.seq
-        join recipient p on p.campaign_id = $1 and p.seq = t.seq
-    where t.campaign_id = $1 and (p.state not in ('pending', 'sending', 'unknown', 'retry')
-        or (p.state in ('unknown', 'retry') and r.sent_at is not null) or (p.state = 'unknown' and p.attempts = 1))
+with wanted as materialized (
+    select t.seq, t.listed_at, t.look_at, r.sent_at is not null as has_it, r.code, r.provider_message_id, p.state,
+        (p.state in ('unknown', 'retry') and r.sent_at is not null)
+            or (p.state = 'unknown' and p.attempts = 1 and r.failed_at is not null) as may_settle
+    from receipt_to_settle t
+        left join receipt r on r.campaign_id = :campaign and r.seq = t.seq
+        left join recipient p on p.campaign_id = :campaign and p.seq = t.seq
+    where t.campaign_id = :campaign and t.seq > $1
     order by t.seq limit 1000
+), held as materialized (
+    select t.seq from receipt_to_settle t join wanted w on w.seq = t.seq and w.look_at = t.look_at
+    where t.campaign_id = :campaign
+    order by t.seq for update of t skip locked
 ), open as (
     select p.seq, p.claim_id, p.state, w.has_it, w.code, w.provider_message_id,
         case when w.has_it then 'accepted' else 'failed' end as to_state
-    from recipient p join wanted w on w.seq = p.seq
-    where p.campaign_id = $1 and p.seq = any(array(select seq from wanted))
+    from recipient p join wanted w on w.seq = p.seq and w.may_settle
+    where p.campaign_id = :campaign and p.seq = any(array(select seq from held))
         and ((p.state in ('unknown', 'retry') and w.has_it) or (p.state = 'unknown' and p.attempts = 1))
     order by p.seq for update of p skip locked
 ), settled as (
     update recipient p
     set state = open.to_state, changed_at = clock_timestamp(),
         reason_code = case when open.has_it then null else open.code end
-    from open where p.campaign_id = $1 and p.seq = open.seq
+    from open where p.campaign_id = :campaign and p.seq = open.seq
 ), on_record as (
     insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason, provider_message_id)
-    select $1, seq, claim_id, state, to_state, 'receipt',
+    select :campaign, seq, claim_id, state, to_state, 'receipt',
         case when has_it then 'the provider has it' else code end, provider_message_id
     from open
 ), no_longer as (
-    delete from unsettled u using open where u.campaign_id = $1 and u.seq = open.seq
+    delete from unsettled u using open where u.campaign_id = :campaign and u.seq = open.seq
 ), not_again as (
-    delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
+    delete from due d using open where d.campaign_id = :campaign and d.seq = open.seq
+), looked_at as (
+    select w.seq, w.listed_at, w.look_at,
+        coalesce(w.state not in ('pending', 'sending', 'unknown', 'retry'), true) or o.seq is not null
+            or (w.state = 'unknown' and not w.may_settle) as is_done
+    from held join wanted w using (seq) left join open o using (seq)
 ), done as (
-    delete from receipt_to_settle t using recipient p
-    where t.campaign_id = $1 and p.campaign_id = $1 and p.seq = t.seq and p.seq = any(array(select seq from wanted))
-        and (p.state not in ('pending', 'sending', 'unknown', 'retry') or exists (select from open where open.seq = t.seq))
+    delete from receipt_to_settle t using looked_at l
+    where l.is_done and t.campaign_id = :campaign and t.seq = l.seq
     returning t.seq
+), postponed as (
+    update receipt_to_settle t
+    set look_at = clock_timestamp() + least(greatest(clock_timestamp() - l.listed_at, interval '1 second'), interval '1 minute')
+    from looked_at l
+    where not l.is_done and l.look_at <= clock_timestamp() and t.campaign_id = :campaign and t.seq = l.seq
 ), asked as (
     update flow_answer a
-    set asked_at = coalesce((
-            select min(t.sent_at) from attempt t
-            where t.campaign_id = $1 and t.seq = a.seq and t.outcome in ('accepted', 'unknown')), w.sent_at)
-    from done join wanted w using (seq)
-    where a.campaign_id = $1 and a.seq = done.seq and a.asked_at is null
+    set asked_at = left_at.first
+    from done, lateral (
+        select min(t.sent_at) as first from attempt t
+        where t.campaign_id = :campaign and t.seq = done.seq and t.outcome in ('accepted', 'unknown')) left_at
+    where a.campaign_id = :campaign and a.seq = done.seq and a.asked_at is distinct from left_at.first
 )
-select count(*) from open";
+select (select count(*) from open), (select max(seq) from wanted)";
 
-/// Settles those listed of one campaign, a thousand at a time. Returns how many.
+/// Looks at everybody listed of one campaign. Returns how many were settled.
 pub(crate) async fn settle(tx: &Transaction<'_>, campaign: CampaignId) -> Result<u64, Error> {
-    let prepared = tx.prepare_cached(STEP).await?;
-    let mut total = 0;
-    loop {
-        let settled = tx.query_one(&prepared, &[&campaign.0]).await?.get::<_, i64>(0);
-        total += u64::try_from(settled).unwrap_or(0);
-        if settled == 0 {
-            return Ok(total);
-        }
+    let (mut total, mut from) = (0, Some(Seq(0)));
+    while let Some(after) = from {
+        let settled;
+        (settled, from) = step(tx, campaign, after).await?;
+        total += settled;
     }
+    Ok(total)
+}
+
+/// Looks at the next of the list. Returns how many were settled, and the last one looked at if there may be more.
+async fn step(tx: &Transaction<'_>, campaign: CampaignId, after: Seq) -> Result<(u64, Option<Seq>), Error> {
+    let prepared = tx.prepare_cached(&written_for(campaign, STEP)).await?;
+    let row = tx.query_one(&prepared, &[&after.0]).await?;
+    let settled = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+    Ok((settled, row.get::<_, Option<i32>>(1).map(Seq)))
 }
 
 impl Store {
-    /// Campaigns of whose recipients receipts came before they were recorded as accepted.
+    /// Campaigns with recipients in the list whose pause is over.
     pub async fn campaigns_told(&self) -> Result<Vec<CampaignId>, Error> {
-        let select = "select distinct campaign_id from receipt_to_settle";
+        let select = "select distinct campaign_id from receipt_to_settle where look_at <= clock_timestamp()";
         let client = self.client().await?;
         let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 
-    /// Settles by receipts whoever of a campaign is unknown, or is to be sent to again and need not be. Returns how
-    /// many.
+    /// Settles by receipts the recipients of a campaign that are unknown, or are to be sent to again and need not be: everybody
+    /// listed, a thousand in a transaction. Returns how many.
     pub async fn settle_by_receipts(&self, campaign: CampaignId) -> Result<u64, Error> {
         let mut client = self.client().await?;
-        let tx = client.transaction().await?;
-        let settled = settle(&tx, campaign).await?;
-        tx.commit().await?;
-        Ok(settled)
+        let (mut total, mut from) = (0, Some(Seq(0)));
+        while let Some(after) = from {
+            let tx = client.transaction().await?;
+            let settled;
+            (settled, from) = step(&tx, campaign, after).await?;
+            tx.commit().await?;
+            total += settled;
+        }
+        Ok(total)
     }
 }

@@ -6,13 +6,14 @@ use serde_json::json;
 use store::{AnswerRow, Claimed, ConsentRow, InboundRow, Ingest, RawBody, ReceiptCounts, ReceiptRow};
 use uuid::Uuid;
 
-use crate::world::{NOON, World, accepted, msisdn, new_sender, reason};
+use crate::world::{NOON, World, accepted, msisdn, new_sender, reason, seeds};
 
 /// The receipts of a campaign as text, a line a recipient.
 async fn table(world: &World, campaign: CampaignId) -> Vec<String> {
     let select = "
         select concat_ws(' ', r.seq, r.sent_at, r.delivered_at, r.read_at, r.failed_at, r.code, r.follow_up,
-            r.provider_message_id, p.state, a.answered_at, a.answer, a.asked_at is not null)
+            r.provider_message_id, p.state, a.answered_at, a.answer, a.asked_at = (
+                select min(t.sent_at) from attempt t where t.campaign_id = r.campaign_id and t.seq = r.seq))
         from receipt r join recipient p using (campaign_id, seq) left join flow_answer a using (campaign_id, seq)
         where r.campaign_id = $1 order by r.seq";
     let rows = world.look.query(select, &[&campaign.0]).await.unwrap();
@@ -48,40 +49,93 @@ fn answer(world: &World, campaign: CampaignId, seq: i32) -> AnswerRow {
     }
 }
 
+/// Takes everything in after it was recorded, as it comes.
+async fn tidy(world: &World) -> Vec<String> {
+    let campaign = world.campaign(20).await;
+    let claim = world.granted(campaign, 1..=20).await;
+    world.record(campaign, &claim, &accepted()).await;
+    for post in everything(world, campaign) {
+        world.store.ingest(&post).await.unwrap();
+    }
+    table(world, campaign).await
+}
+
 #[tokio::test]
 async fn shuffled_doubled_early_and_late_receipts_leave_the_tables_of_tidy_ones() {
     let world = World::new("receipts_order", None).await;
-    let mut tables = Vec::new();
-    for is_tidy in [true, false] {
+    let tidy = tidy(&world).await;
+    assert_eq!(tidy.len(), 20);
+    assert_eq!(tidy.iter().filter(|line| line.ends_with(" t")).count(), 5, "five answered: {tidy:?}");
+    let counts = world.store.receipt_counts(CampaignId(1)).await.unwrap();
+    let expected = ReceiptCounts { sent: 20, delivered: 15, read: 10, failed: 5 };
+    assert_eq!(counts, expected, "what was read was delivered");
+    for seed in seeds(3) {
+        let mut random = fastrand::Rng::with_seed(seed);
         let campaign = world.campaign(20).await;
         let claim = world.granted(campaign, 1..=20).await;
         let mut posts = everything(&world, campaign);
-        if is_tidy {
-            world.record(campaign, &claim, &accepted()).await;
-        } else {
-            posts.extend(everything(&world, campaign));
-            fastrand::shuffle(&mut posts);
-        }
-        let half = posts.len() / 2;
+        posts.extend(everything(&world, campaign));
+        random.shuffle(&mut posts);
+        let recorded_at = random.usize(..=posts.len());
         for (place, post) in posts.iter().enumerate() {
-            if !is_tidy && place == half {
+            if place == recorded_at {
                 world.record(campaign, &claim, &accepted()).await;
             }
             world.store.ingest(post).await.unwrap();
+            if random.u8(..4) == 0 {
+                world.store.settle_by_receipts(campaign).await.unwrap();
+            }
+        }
+        if recorded_at == posts.len() {
+            world.record(campaign, &claim, &accepted()).await;
         }
         world.store.settle_by_receipts(campaign).await.unwrap();
-        tables.push(table(&world, campaign).await);
+        assert_eq!(tidy, table(&world, campaign).await, "seed {seed}");
+        assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0, "seed {seed}");
     }
-    assert_eq!(tables[0].len(), 20);
-    assert_eq!(tables[0], tables[1]);
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
-    let counts = world.store.receipt_counts(CampaignId(1)).await.unwrap();
-    assert_eq!(
-        counts,
-        ReceiptCounts { sent: 20, delivered: 15, read: 10, failed: 5 },
-        "what was read was delivered"
-    );
-    assert_eq!(world.count("select count(*) from flow_answer where asked_at is null").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_has_its_time_whenever_the_worker_records_its_request() {
+    let world = World::new("receipts_asked", None).await;
+    for seed in seeds(10) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let campaign = world.campaign(2).await;
+        let claim = world.granted(campaign, 1..=2).await;
+        let mut events: Vec<u8> = (0..7).collect();
+        random.shuffle(&mut events);
+        for event in events {
+            match event {
+                0 => {
+                    world.record(campaign, &claim, &accepted()).await;
+                }
+                1 => {
+                    let ended = "update claim set lease_until = clock_timestamp() - interval '1 minute'";
+                    world.look.execute(ended, &[]).await.unwrap();
+                    world.store.expire_claims(world.sender).await.unwrap();
+                }
+                2 | 3 => {
+                    let answers = vec![answer(&world, campaign, i32::from(event) - 1)];
+                    world.store.ingest(&Ingest { answers, ..Ingest::default() }).await.unwrap();
+                }
+                4 => {
+                    let receipts = vec![world.receipt(campaign, 1, ReceiptStatus::Read)];
+                    world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+                }
+                _ => {
+                    world.store.settle_by_receipts(campaign).await.unwrap();
+                }
+            }
+        }
+        world.store.settle_by_receipts(campaign).await.unwrap();
+        let told = format!(
+            "select count(*) from flow_answer a where a.campaign_id = {campaign} and a.asked_at = (
+                select min(t.sent_at) from attempt t where t.campaign_id = {campaign} and t.seq = a.seq)"
+        );
+        assert_eq!(world.count(&told).await, 2, "seed {seed}");
+        assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0, "seed {seed}");
+    }
     world.close().await;
 }
 
@@ -111,8 +165,9 @@ async fn an_early_receipt_settles_whoever_becomes_unknown_after_it() {
     let claim = world.granted(campaign, 1..=2).await;
     let receipts = vec![world.receipt(campaign, 1, ReceiptStatus::Sent)];
     world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
     assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 1);
     world.record(campaign, &claim, &Outcome::Unknown { reason: reason("timeout") }).await;
     assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
@@ -228,18 +283,19 @@ async fn two_servers_at_once_wait_for_each_other_and_lose_nothing() {
     let campaign = world.campaign(200).await;
     let claim = world.granted(campaign, 1..=200).await;
     world.record(campaign, &claim, &accepted()).await;
-    let server = async || {
+    let server = async |seed| {
+        let mut random = fastrand::Rng::with_seed(seed);
         for _ in 0..20 {
             let mut receipts: Vec<ReceiptRow> = (1..=200)
                 .flat_map(|seq| {
                     [ReceiptStatus::Sent, ReceiptStatus::Delivered].map(|s| world.receipt(campaign, seq, s))
                 })
                 .collect();
-            fastrand::shuffle(&mut receipts);
+            random.shuffle(&mut receipts);
             world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
         }
     };
-    tokio::join!(server(), server(), server());
+    tokio::join!(server(1), server(2), server(3));
     assert_eq!(world.count("select count(delivered_at) from receipt").await, 200);
     assert!(matches!(world.claim(campaign, 1..=200).await, Claimed::Refused(_)));
     world.close().await;

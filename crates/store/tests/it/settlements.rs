@@ -230,3 +230,98 @@ async fn whoever_is_settled_is_listed_as_unknown_no_longer() {
     assert_eq!(world.row(campaign, 1).await.0, "accepted");
     world.close().await;
 }
+
+/// Lists these recipients of a campaign for settling, with receipts of this status.
+async fn listed(
+    world: &World,
+    campaign: CampaignId,
+    seqs: std::ops::RangeInclusive<i32>,
+    status: ReceiptStatus,
+) {
+    let receipts = seqs.map(|seq| world.receipt(campaign, seq, status)).collect();
+    world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_call_settles_and_clears_everybody_that_is_ready() {
+    let world = World::new("settle_all", None).await;
+    let campaign = world.campaign(5_000).await;
+    let claim = world.granted(campaign, 1..=5_000).await;
+    listed(&world, campaign, 1..=5_000, ReceiptStatus::Sent).await;
+    world.record(campaign, &claim, &accepted()).await;
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 5_000);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    let (unsure, _) = finished(&world, "", 5_000, 5_000).await;
+    listed(&world, unsure, 1..=5_000, ReceiptStatus::Sent).await;
+    assert_eq!(world.store.settle_by_receipts(unsure).await.unwrap(), 5_000);
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_recipient_that_no_receipt_can_settle_leaves_the_list_and_a_new_receipt_settles_it() {
+    let world = World::new("settle_stays", None).await;
+    let (campaign, _) = finished(&world, "", 2, 2).await;
+    world.look.execute("update recipient set attempts = 2", &[]).await.unwrap();
+    // About which of the two attempts the failure is, nobody knows; the rule is to leave it so.
+    listed(&world, campaign, 1..=2, ReceiptStatus::Failed).await;
+    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.campaigns_told().await.unwrap(), []);
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    assert_eq!(world.row(campaign, 1).await.0, "unknown");
+    listed(&world, campaign, 1..=1, ReceiptStatus::Delivered).await;
+    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.row(campaign, 1).await.0, "accepted");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_recipient_that_waits_is_looked_at_after_growing_pauses() {
+    let world = World::new("settle_pauses", None).await;
+    let campaign = world.campaign(1).await;
+    let claim = world.granted(campaign, 1..=1).await;
+    listed(&world, campaign, 1..=1, ReceiptStatus::Sent).await;
+    let pause =
+        "select round(extract(epoch from look_at - clock_timestamp()))::bigint from receipt_to_settle";
+    for (listed_for, paused) in [("0 seconds", 1), ("20 seconds", 20), ("2 hours", 60)] {
+        let waited = format!(
+            "update receipt_to_settle set listed_at = clock_timestamp() - interval '{listed_for}', look_at = clock_timestamp()"
+        );
+        world.look.execute(&waited, &[]).await.unwrap();
+        assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+        assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+        assert_eq!(world.store.campaigns_told().await.unwrap(), [], "{listed_for}");
+        let found = world.count(pause).await;
+        assert!((paused - 1..=paused).contains(&found), "{found} s after {listed_for}");
+    }
+    // A new receipt does not wait for the pause.
+    listed(&world, campaign, 1..=1, ReceiptStatus::Delivered).await;
+    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    world.record(campaign, &claim, &accepted()).await;
+    world.store.settle_by_receipts(campaign).await.unwrap();
+    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_is_committed_while_its_recipient_is_looked_at_is_not_missed() {
+    let mut world = World::new("settle_race", None).await;
+    let (campaign, _) = finished(&world, "", 1, 1).await;
+    world.look.execute("update recipient set attempts = 2", &[]).await.unwrap();
+    listed(&world, campaign, 1..=1, ReceiptStatus::Failed).await;
+    // A server that has stored a receipt, listed its recipient again, and has not committed yet.
+    let server = world.look.transaction().await.unwrap();
+    let store = format!(
+        "update receipt set sent_at = now() where campaign_id = {campaign};
+        update receipt_to_settle set look_at = clock_timestamp() where campaign_id = {campaign}"
+    );
+    server.batch_execute(&store).await.unwrap();
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    server.commit().await.unwrap();
+    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    world.close().await;
+}

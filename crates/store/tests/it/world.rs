@@ -221,3 +221,14 @@ pub(crate) fn reason(code: &'static str) -> Reason {
 pub(crate) fn by_operator() -> StopCause<'static> {
     StopCause { reason: StopReason::Operator, refusal: None, by: "test" }
 }
+
+/// The seeds of a random test, so many: the one in `FLOWCAST_TEST_SEED`, or new ones; `FLOWCAST_TEST_SEEDS` asks for more. A test
+/// prints its seed when it fails.
+pub(crate) fn seeds(n: usize) -> Vec<u64> {
+    let given = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
+    if let Some(seed) = given("FLOWCAST_TEST_SEED") {
+        return vec![seed];
+    }
+    let n = given("FLOWCAST_TEST_SEEDS").map_or(n, |n| usize::try_from(n).unwrap());
+    std::iter::repeat_with(|| fastrand::u64(..)).take(n).collect()
+}
