@@ -20,7 +20,7 @@ use whatsapp::webhook::{SIGNATURE_HEADER, Unreadable};
 use crate::committer::{Taken, Waiting};
 use crate::config::Config;
 use crate::limit::BadRequests;
-use crate::senders::{Known, Sender, Senders};
+use crate::senders::{Known, PathOf, Sender, Senders};
 use crate::upkeep::{Pulse, Refusals};
 use crate::{address, intake};
 
@@ -69,7 +69,11 @@ async fn verify(
     if desk.bad.is_over(address, Instant::now()) {
         return too_many();
     }
-    let Some(sender) = desk.senders.of(&path).await else { return desk.unknown_path(address) };
+    let sender = match desk.senders.of(&path).await {
+        PathOf::Sender(sender) => sender,
+        PathOf::Nobody => return desk.unknown_path(address),
+        PathOf::NotKnownYet => return later(),
+    };
     let query = query.unwrap_or_default();
     let shown = |name: &str| {
         url::form_urlencoded::parse(query.as_bytes())
@@ -100,7 +104,11 @@ async fn take_in(
     if desk.bad.is_over(address, Instant::now()) {
         return too_many();
     }
-    let Some(sender) = desk.senders.of(&path).await else { return desk.unknown_path(address) };
+    let sender = match desk.senders.of(&path).await {
+        PathOf::Sender(sender) => sender,
+        PathOf::Nobody => return desk.unknown_path(address),
+        PathOf::NotKnownYet => return later(),
+    };
     let shown = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     match sender.knows(address, shown(header::AUTHORIZATION.as_str())) {
         Known::Yes => {}
@@ -180,9 +188,13 @@ impl Desk {
     /// The provider shall post again in a moment.
     fn busy(&self, sender: &Sender, kind: &'static str) -> Response {
         self.refusals.note(sender.id, kind);
-        let later = HeaderValue::from_static("1");
-        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, later)]).into_response()
+        later()
     }
+}
+
+fn later() -> Response {
+    let seconds = HeaderValue::from_static("1");
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, seconds)]).into_response()
 }
 
 fn too_many() -> Response {

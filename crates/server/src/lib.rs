@@ -18,6 +18,7 @@
 mod address;
 mod committer;
 mod config;
+mod days;
 mod hook;
 mod intake;
 mod limit;

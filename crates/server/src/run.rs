@@ -70,7 +70,7 @@ impl Server {
         let config = setup.config.clone();
         let references = store.reference_key().await?;
         let (queue, waiting) = mpsc::channel(config.queue);
-        let upkeep = Upkeep::new(store.clone(), config.clone(), setup.secrets);
+        let upkeep = Upkeep::new(store.clone(), config.keep_bodies, setup.secrets);
         let desk = Desk {
             senders: Arc::clone(&upkeep.senders),
             references,

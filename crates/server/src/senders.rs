@@ -121,13 +121,29 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
 /// All senders, by the hash of their path: how long a look-up takes tells nothing of a path.
 #[derive(Default)]
 pub(crate) struct Senders {
-    by_path: RwLock<HashMap<[u8; 32], Arc<Sender>>>,
+    /// `None` until the senders were read for the first time.
+    by_path: RwLock<Option<HashMap<[u8; 32], Arc<Sender>>>>,
+}
+
+/// Whose a path is.
+pub(crate) enum PathOf {
+    /// This sender's.
+    Sender(Arc<Sender>),
+    /// No sender's.
+    Nobody,
+    /// The senders were not read yet, so nobody can tell.
+    NotKnownYet,
 }
 
 impl Senders {
     /// The sender of this path.
-    pub(crate) async fn of(&self, path: &str) -> Option<Arc<Sender>> {
-        self.by_path.read().await.get(&hash(path.as_bytes())).cloned()
+    pub(crate) async fn of(&self, path: &str) -> PathOf {
+        match &*self.by_path.read().await {
+            None => PathOf::NotKnownYet,
+            Some(senders) => senders
+                .get(&hash(path.as_bytes()))
+                .map_or(PathOf::Nobody, |sender| PathOf::Sender(Arc::clone(sender))),
+        }
     }
 
     /// Takes these rows for all there are.
@@ -137,6 +153,6 @@ impl Senders {
             (path, Arc::new(Sender::new(row, secrets)))
         });
         let known: HashMap<_, _> = known.collect();
-        *self.by_path.write().await = known;
+        *self.by_path.write().await = Some(known);
     }
 }

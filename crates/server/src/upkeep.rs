@@ -1,4 +1,5 @@
-//! What the server does beside requests: reading the senders again, matching what came too early, counting, forgetting.
+//! What the server does beside requests: reading the senders again, matching what came too early, counting. Tables for posts are
+//! made and dropped by `days.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,18 +8,17 @@ use std::time::Duration;
 
 use campaign::SenderId;
 use store::{Error, Store, WebhookRow};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
+use crate::days;
 use crate::senders::{Secrets, Senders};
 
 /// How often senders are read, and what could not be matched is looked up again.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often secrets are looked for again, so that a new one is found.
 const FIND_EVERY: Duration = Duration::from_mins(1);
-/// How often old things are forgotten.
-const FORGET_EVERY: Duration = Duration::from_hours(1);
 /// Without an answer of Postgres for so long the server is not healthy.
 const HEALTHY_FOR: Duration = Duration::from_secs(10);
 
@@ -65,26 +65,29 @@ impl Pulse {
 /// What the upkeep works on.
 pub(crate) struct Upkeep {
     pub(crate) store: Store,
-    pub(crate) config: Config,
+    keep_bodies: Duration,
     pub(crate) secrets: Arc<Secrets>,
     pub(crate) senders: Arc<Senders>,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) pulse: Arc<Pulse>,
-    forgotten_at: Option<Instant>,
     /// The senders as they were read last, and when their secrets were looked for.
     rows: Vec<WebhookRow>,
     found_at: Option<Instant>,
 }
 
 impl Upkeep {
-    pub(crate) fn new(store: Store, config: Config, secrets: Arc<Secrets>) -> Self {
+    pub(crate) fn new(store: Store, keep_bodies: Duration, secrets: Arc<Secrets>) -> Self {
         let (senders, refusals, pulse) = (Arc::default(), Arc::default(), Arc::default());
-        let (forgotten_at, rows, found_at) = (None, Vec::new(), None);
-        Self { store, config, secrets, senders, refusals, pulse, forgotten_at, rows, found_at }
+        Self { store, keep_bodies, secrets, senders, refusals, pulse, rows: Vec::new(), found_at: None }
     }
 
     /// Works until told to stop; what was refused is counted to the last.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
+        // Before the first sender is known: what is posted then needs the table of today.
+        let made = days::make_once(&self.store).await;
+        let mut maintenance = JoinSet::new();
+        maintenance.spawn(days::make(self.store.clone(), made));
+        maintenance.spawn(days::forget(self.store.clone(), self.keep_bodies));
         loop {
             if let Err(error) = self.round().await {
                 tracing::warn!(
@@ -106,11 +109,6 @@ impl Upkeep {
     }
 
     async fn round(&mut self) -> Result<(), Error> {
-        // Before the first sender is known, for what is posted then needs the table of the day.
-        if self.forgotten_at.is_none_or(|at| at.elapsed() > FORGET_EVERY) {
-            self.store.keep_webhooks(self.config.keep_bodies).await?;
-            self.forgotten_at = Some(Instant::now());
-        }
         let rows = self.store.webhooks().await?;
         let is_old = self.found_at.is_none_or(|at| at.elapsed() > FIND_EVERY);
         if is_old || rows != self.rows {

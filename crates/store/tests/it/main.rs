@@ -5,6 +5,7 @@ mod claims;
 mod consents;
 mod costs;
 mod countries;
+mod days;
 mod dead_letters;
 mod documents;
 mod endings;

@@ -242,7 +242,7 @@ async fn a_reader_sees_the_views_and_nothing_else_and_changes_nothing() {
         "create table mine (id int)",
         "create table report.mine (id int)",
         "select fold_tallies()",
-        "select keep_webhook_days(0)",
+        "select make_webhook_days(8)",
         &format!("select create_campaign_partitions({})", campaign.0 + 1),
         "select report.create_readers()",
         "select report.make_answer_view(1)",
