@@ -33,7 +33,8 @@ pub struct Config {
     pub queue_bytes: usize,
     /// How many commits are under way at once. Default 1: more make smaller batches, which cost the database more.
     pub committers: usize,
-    /// How many bad requests of one address are looked at in a minute; further ones are answered 429. Default 30.
+    /// How many bad requests to one sender from one network are answered with their reason in a minute; further ones are
+    /// answered 429. A right signature, password or key is never refused because of bad requests. Default 30.
     pub bad_requests: u32,
     /// How long bodies are kept as they came, in whole days; 0 keeps none. Default a week.
     #[serde(with = "humantime_serde")]

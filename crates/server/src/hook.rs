@@ -35,7 +35,10 @@ pub(crate) struct Desk {
     pub(crate) overrides: Overrides,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) pulse: Arc<Pulse>,
+    /// Requests that are none of the provider's.
     pub(crate) bad: BadRequests,
+    /// Posts of providers that cannot be read.
+    pub(crate) unreadable: BadRequests,
     pub(crate) queue: mpsc::Sender<Waiting>,
     /// Bytes of bodies that may be held still.
     pub(crate) room: Arc<Semaphore>,
@@ -66,9 +69,6 @@ async fn verify(
     headers: HeaderMap,
 ) -> Response {
     let address = address::of(peer.ip(), &headers, &desk.config.trusted_proxies);
-    if desk.bad.is_over(address, Instant::now()) {
-        return too_many();
-    }
     let sender = match desk.senders.of(&path).await {
         PathOf::Sender(sender) => sender,
         PathOf::Nobody => return desk.unknown_path(address),
@@ -101,9 +101,6 @@ async fn take_in(
     body: Body,
 ) -> Response {
     let address = address::of(peer.ip(), &headers, &desk.config.trusted_proxies);
-    if desk.bad.is_over(address, Instant::now()) {
-        return too_many();
-    }
     let sender = match desk.senders.of(&path).await {
         PathOf::Sender(sender) => sender,
         PathOf::Nobody => return desk.unknown_path(address),
@@ -126,12 +123,8 @@ async fn take_in(
     }
     let reading = match whatsapp::webhook::read(sender.provider, &body, &desk.overrides) {
         Ok(reading) => reading,
-        Err(Unreadable::NotJson) => {
-            return desk.refuse(&sender, address, (StatusCode::BAD_REQUEST, "not_json"));
-        }
-        Err(Unreadable::Shape) => {
-            return desk.refuse(&sender, address, (StatusCode::BAD_REQUEST, "wrong_shape"));
-        }
+        Err(Unreadable::NotJson) => return desk.unreadable(&sender, address, "not_json"),
+        Err(Unreadable::Shape) => return desk.unreadable(&sender, address, "wrong_shape"),
     };
     let kept = (!desk.config.keep_bodies.is_zero()).then_some(body);
     desk.commit(&sender, intake::post(&sender, &desk.references, reading, kept), room).await
@@ -166,21 +159,35 @@ impl Desk {
         }
     }
 
-    /// A request that is none of the provider's: counted, and one line in the log.
+    /// A request that is none of the provider's: counted, and one line in the log. Beyond `bad_requests` a minute it is answered
+    /// 429, without a line.
     fn refuse(
         &self,
         sender: &Sender,
         address: IpAddr,
         (status, kind): (StatusCode, &'static str),
     ) -> Response {
-        self.bad.note(address, Instant::now());
         self.refusals.note(sender.id, kind);
+        if self.bad.is_beyond(Some(sender.id), address, Instant::now()) {
+            return too_many();
+        }
         tracing::warn!(sender.id = %sender.id, kind, "a post to sender {} was refused: {kind}", sender.name);
         status.into_response()
     }
 
+    /// A post of the provider that cannot be read: counted, and a line in the log, of which there are `bad_requests` a minute.
+    fn unreadable(&self, sender: &Sender, address: IpAddr, kind: &'static str) -> Response {
+        self.refusals.note(sender.id, kind);
+        if !self.unreadable.is_beyond(Some(sender.id), address, Instant::now()) {
+            tracing::warn!(sender.id = %sender.id, kind, "a post to sender {} was refused: {kind}", sender.name);
+        }
+        StatusCode::BAD_REQUEST.into_response()
+    }
+
     fn unknown_path(&self, address: IpAddr) -> Response {
-        self.bad.note(address, Instant::now());
+        if self.bad.is_beyond(None, address, Instant::now()) {
+            return too_many();
+        }
         tracing::warn!("a request to an unknown webhook was refused");
         StatusCode::NOT_FOUND.into_response()
     }
@@ -198,6 +205,6 @@ fn later() -> Response {
 }
 
 fn too_many() -> Response {
-    let later = HeaderValue::from_static("60");
-    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, later)]).into_response()
+    let seconds = HeaderValue::from_static("60");
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds)]).into_response()
 }

@@ -78,6 +78,7 @@ impl Server {
             refusals: Arc::clone(&upkeep.refusals),
             pulse: Arc::clone(&upkeep.pulse),
             bad: BadRequests::new(config.bad_requests),
+            unreadable: BadRequests::new(config.bad_requests),
             queue,
             room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
             config: config.clone(),

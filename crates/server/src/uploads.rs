@@ -88,17 +88,15 @@ impl Uploads {
             let says = "uploads are not switched on here; see [server] upload_key";
             return Err((StatusCode::NOT_FOUND, says.into()));
         };
-        let now = Instant::now();
-        if self.bad.is_over(address, now) {
-            return Err((StatusCode::TOO_MANY_REQUESTS, "too many wrong keys; wait a minute".into()));
-        }
         let shown =
             headers.get(header::AUTHORIZATION).and_then(|shown| shown.as_bytes().strip_prefix(b"Bearer "));
         let is_right = shown.is_some_and(|shown| bool::from(Sha256::digest(shown).as_slice().ct_eq(key)));
         if is_right {
             return Ok(());
         }
-        self.bad.note(address, now);
+        if self.bad.is_beyond(None, address, Instant::now()) {
+            return Err((StatusCode::TOO_MANY_REQUESTS, "too many wrong keys; wait a minute".into()));
+        }
         Err((
             StatusCode::UNAUTHORIZED,
             "the key is missing or wrong; send it as 'Authorization: Bearer KEY'".into(),

@@ -23,4 +23,5 @@ mod refusing;
 mod stops;
 mod unknown;
 mod uploads;
+mod webhooks;
 mod world;
