@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             Ok(())
         }
         CampaignCommand::List => list(&store).await,
-        CampaignCommand::Import(import) => imports::run(&store, *import).await,
+        CampaignCommand::Import(import) => imports::run(&store, &settings.lists()?, *import).await,
         CampaignCommand::Check { id, json } => launch::run(&store, id, json).await,
         CampaignCommand::Start { id } => start(&store, id).await,
         CampaignCommand::Pause { id } => pause(&store, id).await,

@@ -1,6 +1,7 @@
-//! `flowcast check-config`: the configuration, Postgres and RabbitMQ, and everything that is wrong at once.
+//! `flowcast check-config`: the configuration, the temporary folder, Postgres and RabbitMQ, and everything that is wrong at once.
 
 use broker::{Publisher, State, Topology};
+use producer::Spool;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.http().err(),
         settings.consumer().err(),
         settings.server().err(),
+        temporary_folder(settings).err(),
         settings.alerts().err(),
     ];
     for problem in sections {
@@ -36,10 +38,29 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     }
     wrong.dedup();
     if wrong.is_empty() {
-        line("configuration, Postgres and RabbitMQ are fine");
+        line("configuration, temporary folder, Postgres and RabbitMQ are fine");
         return Ok(());
     }
     Err(Refused(wrong.join("\nflowcast: ")).into())
+}
+
+/// Checks that lists can be kept while they are imported, the longest upload included.
+fn temporary_folder(settings: &Settings) -> Result<(), Refused> {
+    let spool = Spool::new(&settings.lists()?);
+    let refused = |error: producer::SpoolError| Refused(error.to_string());
+    spool.check().map_err(refused)?;
+    // What is wrong there is said already.
+    let Ok(server) = settings.server() else { return Ok(()) };
+    let free = spool.free_bytes().map_err(refused)?;
+    if server.upload_key.is_none() || free >= server.max_upload_bytes {
+        return Ok(());
+    }
+    Err(Refused(format!(
+        "the temporary folder {} has {free} bytes free, and a list of {} may be uploaded; free space there, name a folder with \
+         more space in [lists] temporary_folder, or lower [server] max_upload_bytes",
+        spool.folder().display(),
+        server.max_upload_bytes
+    )))
 }
 
 /// Tells whether RabbitMQ answers. One attempt to connect is enough: who waits here is a person.

@@ -9,7 +9,7 @@ use campaign::{CampaignId, Definition, Provider};
 use devstack::{Scope, Stack};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use producer::ImportOptions;
+use producer::{ImportOptions, ListsConfig};
 use secrecy::SecretString;
 use simulator::{Running, Simulator};
 use store::{NewSender, Store};
@@ -95,7 +95,7 @@ async fn prepare(
     let default_country = "KE".parse().ok();
     let options = ImportOptions { default_country, needed, ..ImportOptions::default() };
     let file = ListFile { list, default_country, number_column: None, sheet: None, encoding: None };
-    imports::tell(&imports::import(store, id, &file, options).await?, id);
+    imports::tell(&imports::import(store, &ListsConfig::default(), id, &file, options).await?, id);
     Ok(id)
 }
 

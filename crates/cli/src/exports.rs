@@ -3,7 +3,7 @@
 use campaign::{CampaignId, Seq};
 use store::{Store, Who};
 
-use crate::output::raw;
+use crate::output::list_part;
 use crate::reports::quoted;
 
 /// Recipients read at once.
@@ -15,7 +15,7 @@ pub(crate) async fn run(store: &Store, id: CampaignId, who: Who) -> anyhow::Resu
     let columns = store.list_columns(id).await?;
     let header: Vec<String> =
         std::iter::once("phone".to_owned()).chain(columns.iter().map(|column| quoted(column))).collect();
-    raw(format!("{}\n", header.join(",")).as_bytes());
+    list_part(format!("{}\n", header.join(",")).as_bytes())?;
     let mut after = Seq(0);
     loop {
         let page = store.listed(id, who, (after, PAGE)).await?;
@@ -30,6 +30,6 @@ pub(crate) async fn run(store: &Store, id: CampaignId, who: Who) -> anyhow::Resu
             }
             lines.push('\n');
         }
-        raw(lines.as_bytes());
+        list_part(lines.as_bytes())?;
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use campaign::CampaignId;
-use producer::{ImportOptions, ImportReport, List, Progress, Reason, Rejected};
+use producer::{AnnotatedList, ImportOptions, ImportReport, List, ListsConfig, Progress, Reason, Rejected};
 use store::Store;
 
 use crate::exit::Refused;
@@ -13,7 +13,7 @@ use crate::import_progress::View;
 use crate::list_args::{CampaignImport, ListFile};
 use crate::output::{line, table, thousands};
 
-pub(crate) async fn run(store: &Store, args: CampaignImport) -> anyhow::Result<()> {
+pub(crate) async fn run(store: &Store, lists: &ListsConfig, args: CampaignImport) -> anyhow::Result<()> {
     let CampaignImport { id, file, exclude, errors, again } = args;
     let definition = store.campaign(id).await?.definition;
     let message = definition.compile().map_err(|error| Refused(error.to_string()))?;
@@ -27,15 +27,15 @@ pub(crate) async fn run(store: &Store, args: CampaignImport) -> anyhow::Result<(
         defaults: definition.defaults,
         exclude,
         again,
-        errors: errors.clone(),
+        errors: errors.clone().map(AnnotatedList::Path),
     };
-    let report = match import(store, id, &file, options.clone()).await {
+    let report = match import(store, lists, id, &file, options.clone()).await {
         Err(error) if is_known(&error) => {
             if !agreed(&error)? {
                 return Err(error.context("nothing was imported"));
             }
             options.again = true;
-            import(store, id, &file, options).await?
+            import(store, lists, id, &file, options).await?
         }
         report => report?,
     };
@@ -47,8 +47,8 @@ pub(crate) async fn run(store: &Store, args: CampaignImport) -> anyhow::Result<(
 }
 
 /// Opens a list, and says what it is.
-pub(crate) async fn open(file: &ListFile) -> anyhow::Result<List> {
-    let (path, options) = (file.list.clone(), file.options());
+pub(crate) async fn open(file: &ListFile, lists: &ListsConfig) -> anyhow::Result<List> {
+    let (path, options) = (file.list.clone(), file.options(lists));
     let opened = tokio::task::spawn_blocking(move || List::open(&path, &options)).await?;
     opened.map_err(|error| refused(&file.list, error))
 }
@@ -56,11 +56,12 @@ pub(crate) async fn open(file: &ListFile) -> anyhow::Result<List> {
 /// Imports, and shows how far it is.
 pub(crate) async fn import(
     store: &Store,
+    lists: &ListsConfig,
     id: CampaignId,
     file: &ListFile,
     options: ImportOptions,
 ) -> anyhow::Result<ImportReport> {
-    let list = open(file).await?;
+    let list = open(file, lists).await?;
     line(format!("{}: {list}", list.name()));
     let progress = Arc::new(Progress::default());
     let view = View::new(list.bytes());
@@ -72,11 +73,12 @@ pub(crate) async fn import(
 /// What is wrong with a list is a refusal, with the name of the list.
 pub(crate) fn refused(list: &Path, error: producer::Error) -> anyhow::Error {
     match error {
-        producer::Error::BadList(_) | producer::Error::Unreadable { .. } => {
+        producer::Error::BadList(_) | producer::Error::Unreadable { .. } | producer::Error::Spool(_) => {
             Refused(format!("{}: {error}; nothing was imported", list.display())).into()
         }
         // Its exit code is that of the store.
         producer::Error::Store(error) => anyhow::Error::new(error),
+        error @ producer::Error::Unwritable { .. } => Refused(error.to_string()).into(),
         other => anyhow::Error::new(other),
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use campaign::{CampaignId, Country};
 use clap::{Args as ClapArgs, Subcommand};
-use producer::ListOptions;
+use producer::{ListOptions, ListsConfig, Spool};
 
 /// What a list is, where it does not tell itself.
 #[derive(ClapArgs)]
@@ -27,8 +27,8 @@ pub(crate) struct ListFile {
 
 impl ListFile {
     /// What opening the list needs to know.
-    pub(crate) fn options(&self) -> ListOptions {
-        ListOptions { sheet: self.sheet.clone(), encoding: self.encoding.clone() }
+    pub(crate) fn options(&self, lists: &ListsConfig) -> ListOptions {
+        ListOptions { sheet: self.sheet.clone(), encoding: self.encoding.clone(), spool: Spool::new(lists) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people read: standard output, line by line.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// Writes one line. When nobody reads any more, as after `| head`, there is nobody to tell.
 pub(crate) fn line(text: impl std::fmt::Display) {
@@ -11,6 +11,18 @@ pub(crate) fn line(text: impl std::fmt::Display) {
 pub(crate) fn raw(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     drop(out.write_all(bytes).and_then(|()| out.flush()));
+}
+
+/// Writes a part of a list. A list that is cut off must not pass for a whole one, so a failure is an error, except that the
+/// reader of a pipe may have enough.
+pub(crate) fn list_part(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(anyhow::anyhow!(
+            "cannot write the list to standard output: {error}; the list is not whole, free space or write it to another file"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Writes rows under a header, each column as wide as its widest cell. Numbers stand to the right.

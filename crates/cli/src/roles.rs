@@ -66,6 +66,7 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
         config.upload_key.as_deref().map(keys::resolve_upload_key).transpose().map_err(Refused)?;
     let setup = server::Setup {
         config,
+        lists: settings.lists()?,
         upload_key,
         overrides: settings.http()?.overrides,
         secrets: Arc::new(keys::resolve_secret),

@@ -10,7 +10,7 @@ use crate::exit::Refused;
 
 /// The sections there are.
 const SECTIONS: &[&str] =
-    &["postgres", "broker", "producer", "consumer", "server", "http", "providers", "alerts"];
+    &["postgres", "broker", "producer", "consumer", "server", "lists", "http", "providers", "alerts"];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
 /// The merged configuration; a section is read when it is needed.
@@ -71,6 +71,16 @@ impl Settings {
     pub(crate) fn server(&self) -> Result<server::Config, Refused> {
         let config: server::Config = self.section("server", None)?;
         config.check().map_err(|error| Refused(format!("[server] {error}")))?;
+        if config.upload_key.is_some() && self.lists()?.max_temporary_bytes < config.max_upload_bytes {
+            let says = "[lists] max_temporary_bytes is below [server] max_upload_bytes, a long list could never be imported";
+            return Err(Refused(says.into()));
+        }
+        Ok(config)
+    }
+
+    pub(crate) fn lists(&self) -> Result<producer::ListsConfig, Refused> {
+        let config: producer::ListsConfig = self.section("lists", None)?;
+        config.check().map_err(|error| Refused(format!("[lists] {error}")))?;
         Ok(config)
     }
 
@@ -159,6 +169,7 @@ mod tests {
             format!("{:?}", defaults.producer().unwrap())
         );
         assert_eq!(format!("{:?}", settings.server().unwrap()), format!("{:?}", defaults.server().unwrap()));
+        assert_eq!(settings.lists().unwrap(), defaults.lists().unwrap());
         assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
         assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
     }
@@ -181,7 +192,7 @@ mod tests {
     fn a_wrong_key_section_or_value_is_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; there are postgres, broker, producer, consumer, server, http, providers, alerts"
+                "unknown section 'consumers'; there are postgres, broker, producer, consumer, server, lists, http, providers, alerts"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");
@@ -195,6 +206,15 @@ mod tests {
         assert!(error.starts_with("DATABASE_URL is not set"), "{error}");
         let error = load("[consumer]\nlease = \"10s\"", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("consumer.lease is shorter"), "{error}");
+        let few = "[lists]\nmax_temporary_bytes = 1000\n[server]\nupload_key = \"env:KEY\"";
+        let error = load(few, &[]).unwrap().server().unwrap_err().to_string();
+        assert!(
+            error.starts_with("[lists] max_temporary_bytes is below [server] max_upload_bytes"),
+            "{error}"
+        );
+        let error =
+            load("", &[("FLOWCAST_LISTS_TEMPORARY_FOLDER", "")]).unwrap().lists().unwrap_err().to_string();
+        assert!(error.starts_with("[lists] temporary_folder is empty; name a folder"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `flowcast suppression …`: who must not be written to.
 
 use campaign::{Msisdn, SenderId};
-use producer::ImportOptions;
+use producer::{ImportOptions, ListsConfig};
 use store::{Store, SuppressionReason};
 
 use crate::exit::Refused;
@@ -18,7 +18,7 @@ pub(crate) async fn run(settings: &Settings, command: SuppressionCommand) -> any
         SuppressionCommand::Add(number) => add(&store, &number).await,
         SuppressionCommand::Remove(number) => remove(&store, &number).await,
         SuppressionCommand::List { most } => list(&store, most).await,
-        SuppressionCommand::Import(import) => self::import(&store, import).await,
+        SuppressionCommand::Import(import) => self::import(&store, &settings.lists()?, import).await,
     }
 }
 
@@ -68,9 +68,9 @@ async fn list(store: &Store, most: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn import(store: &Store, args: SuppressionImport) -> anyhow::Result<()> {
+async fn import(store: &Store, lists: &ListsConfig, args: SuppressionImport) -> anyhow::Result<()> {
     let sender = sender(store, args.sender.as_deref()).await?;
-    let list = imports::open(&args.file).await?;
+    let list = imports::open(&args.file, lists).await?;
     line(format!("{}: {list}", list.name()));
     let options = ImportOptions {
         default_country: args.file.default_country,

@@ -1,5 +1,7 @@
 //! What can go wrong in the producer, by what the caller can do.
 
+use crate::spool::SpoolError;
+
 /// Why the producer did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -13,22 +15,30 @@ pub enum Error {
     /// The list is not what was expected; the text says what to change in it. Nothing was stored.
     #[error("{0}")]
     BadList(String),
-    /// The list with its errors cannot be written.
-    #[error("{} cannot be written: {source}", path.display())]
+    /// The temporary folder does not take the list. Nothing was stored.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// The annotated list cannot be written. Nothing was stored.
+    #[error(
+        "cannot write the annotated list to {}: {source}; name a file where there is space and permission to write; \
+         nothing was imported",
+        path.display()
+    )]
     Unwritable {
-        /// Where it was to be.
+        /// Its path.
         path: std::path::PathBuf,
         /// The failure below.
         #[source]
         source: std::io::Error,
     },
-    /// The list is imported, and the file with its errors could not be finished.
+    /// The list is imported, and the annotated list could not be finished.
     #[error(
-        "the list was imported, but {} cannot be written: {source}; the reasons are in report.import_rejection",
+        "the list was imported, but the annotated list cannot be written to {}: {source}; the reasons are in \
+         report.import_rejection",
         path.display()
     )]
     NotGivenBack {
-        /// Where it was to be.
+        /// Its path.
         path: std::path::PathBuf,
         /// The failure below.
         #[source]
@@ -43,11 +53,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// What cannot be read; where the reader itself says what is wrong with the list, it is the list's fault.
+    /// A failure while a list is read or kept. `InvalidData` is a fault of the list, in the reader's words, and a failure of the
+    /// temporary folder is that.
     pub(crate) fn unreadable(source: std::io::Error) -> Self {
-        match source.kind() {
-            std::io::ErrorKind::InvalidData => Self::BadList(source.to_string()),
-            _ => Self::Unreadable { source },
+        match source.downcast::<SpoolError>() {
+            Ok(error) => Self::Spool(error),
+            Err(source) if source.kind() == std::io::ErrorKind::InvalidData => {
+                Self::BadList(source.to_string())
+            }
+            Err(source) => Self::Unreadable { source },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Importing a list: read and checked on one thread, stored by another, kept only when both came to the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,8 +42,17 @@ pub struct ImportOptions {
     pub exclude: Vec<CampaignId>,
     /// The list is imported although the campaign has it already.
     pub again: bool,
-    /// Where the list is given back with its errors.
-    pub errors: Option<PathBuf>,
+    /// Where the annotated list is written.
+    pub errors: Option<AnnotatedList>,
+}
+
+/// Where the annotated list is written: the list as CSV, with the reason of each refusal in a column `error`.
+#[derive(Clone, Debug)]
+pub enum AnnotatedList {
+    /// The file of this path, which appears when the import is done.
+    Path(PathBuf),
+    /// A file of the temporary folder, from [`crate::Spool::file`].
+    Spooled(Arc<File>),
 }
 
 /// How far an import came; shared with whoever shows it.
@@ -156,13 +166,14 @@ fn read(
     batches: &mpsc::Sender<Vec<(Msisdn, Variables)>>,
     progress: &Progress,
 ) -> Result<Found, Error> {
-    let mut found = Found { left_out: LeftOut::default(), rejects: Rejects::new()?, returned: None };
+    let mut found =
+        Found { left_out: LeftOut::default(), rejects: Rejects::new(list.spool())?, returned: None };
     let mut checker = None;
     let mut batch = Vec::with_capacity(BATCH);
     list.each_row(&progress.bytes, &mut |row| {
         let Some(checker) = &checker else {
             let first = begin(row, options)?;
-            let begin = |path: &PathBuf| Returned::begin(path, row, &first.columns);
+            let begin = |to: &AnnotatedList| Returned::begin(to, list.spool(), row, &first.columns);
             found.returned = options.errors.as_ref().map(begin).transpose()?;
             checker = Some(first);
             return Ok(true);
@@ -180,6 +191,8 @@ fn read(
         Ok(batches.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok())
     })?;
     refuse_nobody(checker.is_some(), progress)?;
+    // Before the commit: without space for the annotated list nothing is imported.
+    found.returned.as_mut().map_or(Ok(()), Returned::flush)?;
     // When this is refused, the storing side failed and says why.
     drop(batches.blocking_send(batch));
     Ok(found)

@@ -19,13 +19,15 @@ mod rejects;
 mod returned;
 mod run;
 mod share;
+mod spool;
 
 pub use config::Config;
 pub use dead::drain;
 pub use error::Error;
-pub use import::{ImportOptions, ImportReport, Progress, import};
+pub use import::{AnnotatedList, ImportOptions, ImportReport, Progress, import};
 pub use list::{List, ListOptions};
 pub use numbers::{Numbers, read_numbers};
 pub use reason::Reason;
 pub use rejects::Rejected;
 pub use run::{Setup, run};
+pub use spool::{ListsConfig, Spool, SpoolError};

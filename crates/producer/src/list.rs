@@ -27,6 +27,7 @@ use crate::list::lines::Lines;
 use crate::list::row::Row;
 use crate::list::source::Source;
 use crate::list::workbook::Each;
+use crate::spool::Spool;
 
 const BLOCK: usize = 64 * 1024;
 
@@ -37,6 +38,8 @@ pub struct ListOptions {
     pub sheet: Option<String>,
     /// The encoding; without it what the bytes look like.
     pub encoding: Option<String>,
+    /// Where what has to be kept of the list is kept.
+    pub spool: Spool,
 }
 
 /// A list that can be read.
@@ -45,6 +48,7 @@ pub struct List {
     source: Source,
     is_packed: bool,
     form: Form,
+    spool: Spool,
 }
 
 /// What a list is written in.
@@ -59,15 +63,26 @@ enum Form {
 impl List {
     /// Opens a list and finds out what it is. `-` is standard input. This reads all of it.
     pub fn open(path: &Path, options: &ListOptions) -> Result<Self, Error> {
-        let source = Source::open(path)?;
+        Self::from_source(Source::open(path, &options.spool)?, options)
+    }
+
+    /// The same of a file that is open, at its beginning, under the name that it has in reports.
+    pub fn of_file(file: File, name: String, options: &ListOptions) -> Result<Self, Error> {
+        Self::from_source(Source::of(file, name)?, options)
+    }
+
+    fn from_source(source: Source, options: &ListOptions) -> Result<Self, Error> {
         let start = start_of(source.rewound()?)?;
         let is_packed = start.starts_with(gzip::MAGIC);
         let unread = AtomicU64::new(0);
         let start = if is_packed { start_of(bytes(&source, true, &unread)?)? } else { start };
         refuse_strangers(&start)?;
         let form = if start.starts_with(workbook::MAGIC) {
-            let file =
-                if is_packed { unpacked(bytes(&source, true, &unread)?)? } else { source.rewound()? };
+            let file = if is_packed {
+                unpacked(bytes(&source, true, &unread)?, &options.spool)?
+            } else {
+                source.rewound()?
+            };
             workbook::measure(file.try_clone().map_err(Error::unreadable)?)?;
             Form::Workbook(file, options.sheet.clone())
         } else {
@@ -76,7 +91,7 @@ impl List {
             }
             text_form(bytes(&source, is_packed, &unread)?, &start, options)?
         };
-        Ok(Self { source, is_packed, form })
+        Ok(Self { source, is_packed, form, spool: options.spool.clone() })
     }
 
     /// File name, without the path.
@@ -92,6 +107,11 @@ impl List {
     /// Hash of the file.
     pub fn sha256(&self) -> &[u8; 32] {
         &self.source.sha256
+    }
+
+    /// Where what has to be kept of the list is kept.
+    pub(crate) fn spool(&self) -> &Spool {
+        &self.spool
     }
 
     /// Reads the rows, blank ones left out, until `each` has enough. `read` counts the bytes of the file.
@@ -156,10 +176,11 @@ fn start_of(bytes: impl Read) -> Result<Vec<u8>, Error> {
     Ok(start)
 }
 
-/// A workbook is read here and there, so a packed one is unpacked into a file without a name.
-fn unpacked(mut bytes: impl Read) -> Result<File, Error> {
-    let mut file = tempfile::tempfile().map_err(Error::unreadable)?;
-    std::io::copy(&mut bytes, &mut file).map_err(Error::unreadable)?;
+/// A workbook is read here and there, so a packed one is unpacked into a file of the temporary folder.
+fn unpacked(mut bytes: impl Read, spool: &Spool) -> Result<File, Error> {
+    let mut writer = spool.writer()?;
+    std::io::copy(&mut bytes, &mut writer).map_err(Error::unreadable)?;
+    let mut file = writer.file;
     file.rewind().map_err(Error::unreadable)?;
     Ok(file)
 }

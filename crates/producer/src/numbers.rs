@@ -28,7 +28,7 @@ impl Numbers {
 
 /// Reads the numbers of a list.
 pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Error> {
-    let (mut distinct, mut rejects) = (RoaringTreemap::new(), Rejects::new()?);
+    let (mut distinct, mut rejects) = (RoaringTreemap::new(), Rejects::new(list.spool())?);
     let mut checker = None;
     list.each_row(&AtomicU64::new(0), &mut |row| {
         let Some(checker) = &checker else {

@@ -1,4 +1,4 @@
-//! The refused rows of a list, in a file without a name until the recipients are stored: a connection does one thing at
+//! The refused rows of a list, in a file of the temporary folder until the recipients are stored: a connection does one thing at
 //! a time, and memory is not to grow with what is wrong.
 
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use store::Rejection;
 
 use crate::error::Error;
 use crate::reason::Reason;
+use crate::spool::{Spool, SpoolWriter};
 
 /// How many are kept at hand, to be shown.
 const SHOWN: usize = 20;
@@ -18,7 +19,7 @@ const BATCH: usize = 10_000;
 /// Refused rows, being written.
 #[derive(Debug)]
 pub(crate) struct Rejects {
-    file: BufWriter<File>,
+    file: BufWriter<SpoolWriter<File>>,
     pub(crate) summary: Rejected,
 }
 
@@ -40,9 +41,8 @@ impl Rejected {
 
 impl Rejects {
     /// None yet.
-    pub(crate) fn new() -> Result<Self, Error> {
-        let file = tempfile::tempfile().map_err(Error::unreadable)?;
-        Ok(Self { file: BufWriter::new(file), summary: Rejected::default() })
+    pub(crate) fn new(spool: &Spool) -> Result<Self, Error> {
+        Ok(Self { file: BufWriter::new(spool.writer()?), summary: Rejected::default() })
     }
 
     /// Adds one.
@@ -61,7 +61,7 @@ impl Rejects {
     /// All of them, in batches.
     pub(crate) fn batches(self) -> Result<(Rejected, impl Iterator<Item = Vec<Rejection>>), Error> {
         let into = self.file.into_inner().map_err(|error| Error::unreadable(error.into_error()));
-        let mut file = into?;
+        let mut file = into?.file;
         file.rewind().map_err(Error::unreadable)?;
         let mut lines = BufReader::new(file).lines();
         let batches = std::iter::from_fn(move || {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn refused_rows_come_back_in_their_order() {
-        let mut rejects = Rejects::new().unwrap();
+        let mut rejects = Rejects::new(&Spool::default()).unwrap();
         let rejection = |line| Rejection {
             line,
             reason: Reason::EmptyCell.word(),

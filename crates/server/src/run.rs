@@ -37,6 +37,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Setup {
     /// Its settings.
     pub config: Config,
+    /// How uploaded lists are kept while they are imported.
+    pub lists: producer::ListsConfig,
     /// The operator's own classes of codes.
     pub overrides: Overrides,
     /// Finds secrets.
@@ -83,7 +85,7 @@ impl Server {
             room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
             config: config.clone(),
         };
-        let uploads = Uploads::new(store.clone(), config.clone(), setup.upload_key.as_ref());
+        let uploads = Uploads::new(store.clone(), config.clone(), setup.lists, setup.upload_key.as_ref());
         let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)) };
         let committers: JoinSet<()> = (0..config.committers).map(|_| committer.clone().run()).collect();
         drop(committer);

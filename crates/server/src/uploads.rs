@@ -1,10 +1,12 @@
 //! Lists that are posted: the key is asked, the list is put into a file, imported as the command does it, and answered with what
 //! became of its rows, or with the list itself and its errors.
 //!
-//! The import is one transaction, so whoever hangs up in the middle has imported nothing.
+//! **Invariants.** The import is one transaction: a caller that hangs up in the middle has imported nothing. The files of an upload
+//! have no names (`producer::Spool`), so none of them outlives the server.
 
+use std::fs::File;
+use std::io::Seek;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,13 +17,12 @@ use axum::routing::post;
 use axum::{Json, Router};
 use campaign::CampaignId;
 use futures::StreamExt;
-use producer::{ImportOptions, ImportReport, List, ListOptions, Progress};
+use producer::{AnnotatedList, ImportOptions, List, ListOptions, ListsConfig, Progress, Spool, SpoolError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use store::Store;
 use subtle::ConstantTimeEq;
-use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
@@ -39,6 +40,7 @@ const AT_ONCE: usize = 2;
 pub(crate) struct Uploads {
     store: Store,
     config: Config,
+    lists: ListsConfig,
     /// The hash of the key that uploads must show; without one there are none.
     key: Option<[u8; 32]>,
     bad: BadRequests,
@@ -49,10 +51,14 @@ pub(crate) struct Uploads {
 type Refusal = (StatusCode, String);
 
 impl Uploads {
-    pub(crate) fn new(store: Store, config: Config, key: Option<&SecretString>) -> Self {
+    /// Webhooks do not need the temporary folder, so a server whose folder does not work starts all the same, and says so.
+    pub(crate) fn new(store: Store, config: Config, lists: ListsConfig, key: Option<&SecretString>) -> Self {
+        if let Some(error) = key.and_then(|_| Spool::new(&lists).check().err()) {
+            tracing::error!(error = &error as &dyn std::error::Error, "lists cannot be uploaded: {error}");
+        }
         let key = key.map(|key| Sha256::digest(key.expose_secret()).into());
         let bad = BadRequests::new(config.bad_requests);
-        Self { store, config, key, bad, places: Semaphore::new(AT_ONCE) }
+        Self { store, config, lists, key, bad, places: Semaphore::new(AT_ONCE) }
     }
 }
 
@@ -118,12 +124,12 @@ impl Uploads {
         };
         let definition = self.store.campaign(id).await.map_err(refused_by_store)?.definition;
         let message = definition.compile().map_err(|error| (StatusCode::CONFLICT, error.to_string()))?;
-        let folder = TempDir::new().map_err(|error| no_file(&error))?;
-        let path = folder.path().join(&query.name);
-        let spooled = tokio::time::timeout(self.config.upload_timeout, self.spool(body, &path)).await;
-        spooled
+        let spool = Spool::new(&self.lists);
+        let spooled = tokio::time::timeout(self.config.upload_timeout, self.spool(body, &spool)).await;
+        let file = spooled
             .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the list did not arrive in time".to_owned()))??;
-        let errors = wants_list.then(|| folder.path().join("errors.csv"));
+        let errors =
+            if wants_list { Some(Arc::new(spool.file().map_err(|error| no_space(&error))?)) } else { None };
         let options = ImportOptions {
             default_country: query.default_country,
             number_column: query.number_column,
@@ -131,39 +137,28 @@ impl Uploads {
             defaults: definition.defaults,
             exclude: query.exclude,
             again: query.again,
-            errors: errors.clone(),
+            errors: errors.clone().map(AnnotatedList::Spooled),
         };
-        let (form, report) = self
-            .import_file(id, path, ListOptions { sheet: query.sheet, encoding: query.encoding }, options)
-            .await?;
+        let list = ListOptions { sheet: query.sheet, encoding: query.encoding, spool: spool.clone() };
+        let list = open(file, query.name, list).await?;
+        let form = list.to_string();
+        let report = producer::import(&self.store, id, list, options, Arc::new(Progress::default())).await;
+        let report = report.map_err(refused_by_list)?;
         tracing::info!(
             campaign.id = %id, rows = report.counts.uploaded, imported = report.counts.imported,
             "a list was uploaded to campaign {id}"
         );
         let answer = Answer::of(id, form, &report);
         match errors {
-            Some(errors) => with_errors(&answer, &errors).await,
+            Some(errors) => with_errors(&answer, &spool, &errors),
             None => Ok(Json(answer).into_response()),
         }
     }
 
-    async fn import_file(
-        &self,
-        id: CampaignId,
-        path: PathBuf,
-        list: ListOptions,
-        options: ImportOptions,
-    ) -> Result<(String, ImportReport), Refusal> {
-        let opened = tokio::task::spawn_blocking(move || List::open(&path, &list)).await;
-        let list = opened.map_err(broken)?.map_err(refused_by_list)?;
-        let form = list.to_string();
-        let report = producer::import(&self.store, id, list, options, Arc::new(Progress::default())).await;
-        Ok((form, report.map_err(refused_by_list)?))
-    }
-
     /// Puts the list into a file; memory does not grow with it.
-    async fn spool(&self, body: Body, path: &FilePath) -> Result<(), Refusal> {
-        let mut file = tokio::fs::File::create_new(path).await.map_err(|error| no_file(&error))?;
+    async fn spool(&self, body: Body, spool: &Spool) -> Result<File, Refusal> {
+        let failed = |error| no_space(&spool.unwritable(error));
+        let mut file = tokio::fs::File::from_std(spool.file().map_err(|error| no_space(&error))?);
         let (mut chunks, mut bytes) = (body.into_data_stream(), 0_u64);
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|_| (StatusCode::BAD_REQUEST, "the list broke off".to_owned()))?;
@@ -173,10 +168,19 @@ impl Uploads {
                     format!("the list is longer than {} bytes; divide it", self.config.max_upload_bytes);
                 return Err((StatusCode::PAYLOAD_TOO_LARGE, says));
             }
-            file.write_all(&chunk).await.map_err(|error| no_file(&error))?;
+            spool.take(chunk.len()).map_err(|error| no_space(&error))?;
+            file.write_all(&chunk).await.map_err(failed)?;
         }
-        file.flush().await.map_err(|error| no_file(&error))
+        file.flush().await.map_err(failed)?;
+        file.rewind().await.map_err(failed)?;
+        Ok(file.into_std().await)
     }
+}
+
+/// Finds out what the list is.
+async fn open(file: File, name: String, options: ListOptions) -> Result<List, Refusal> {
+    let opened = tokio::task::spawn_blocking(move || List::of_file(file, name, &options)).await;
+    opened.map_err(broken)?.map_err(refused_by_list)
 }
 
 /// Whether the list is to be given back, and not only its counts.
@@ -186,8 +190,9 @@ fn wants_list(headers: &HeaderMap) -> bool {
 }
 
 /// The list with its errors, and the counts in a header.
-async fn with_errors(answer: &Answer, errors: &FilePath) -> Result<Response, Refusal> {
-    let file = tokio::fs::File::open(errors).await.map_err(|error| no_file(&error))?;
+fn with_errors(answer: &Answer, spool: &Spool, mut errors: &File) -> Result<Response, Refusal> {
+    let file = errors.rewind().and_then(|()| errors.try_clone());
+    let file = tokio::fs::File::from_std(file.map_err(|error| not_given_back(&spool.unwritable(error)))?);
     let counts = HeaderValue::try_from(answer.counts()).map_err(broken)?;
     let kind = HeaderValue::from_static("text/csv; charset=utf-8");
     let headers =
@@ -201,12 +206,8 @@ fn refused_by_list(error: producer::Error) -> Refusal {
         producer::Error::BadList(says) => {
             (StatusCode::UNPROCESSABLE_ENTITY, format!("{says}; nothing was imported"))
         }
-        producer::Error::NotGivenBack { source, .. } => {
-            no_file(&source);
-            let says =
-                "the list was imported, but cannot be given back; the reasons are in report.import_rejection";
-            (StatusCode::INSUFFICIENT_STORAGE, says.into())
-        }
+        producer::Error::Spool(error) => no_space(&error),
+        error @ producer::Error::NotGivenBack { .. } => not_given_back(&error),
         other => broken(other),
     }
 }
@@ -232,12 +233,15 @@ fn refused_by_store(error: store::Error) -> Refusal {
     }
 }
 
-fn no_file(error: &std::io::Error) -> Refusal {
-    tracing::error!(error = error as &dyn std::error::Error, "an upload cannot be kept: {error}");
-    (
-        StatusCode::INSUFFICIENT_STORAGE,
-        "the list cannot be kept on the server's disk; tell its operator".into(),
-    )
+fn no_space(error: &SpoolError) -> Refusal {
+    tracing::error!(error = error as &dyn std::error::Error, "an upload cannot be taken in: {error}");
+    (StatusCode::INSUFFICIENT_STORAGE, format!("{error}; nothing was imported"))
+}
+
+fn not_given_back(error: &(dyn std::error::Error + 'static)) -> Refusal {
+    tracing::error!(error, "an upload was imported, but its annotated list cannot be answered: {error}");
+    let says = "the list was imported, but cannot be given back; the reasons are in report.import_rejection";
+    (StatusCode::INSUFFICIENT_STORAGE, says.into())
 }
 
 fn broken(error: impl std::error::Error + 'static) -> Refusal {

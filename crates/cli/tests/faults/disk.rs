@@ -1,15 +1,18 @@
-//! Postgres without room: the tables of a campaign on a small file system of their own, which fills up.
+//! Without room: the tables of a campaign, or the temporary folder, on a small file system of their own, which fills up.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use devstack::Stack;
 use simulator::{Config, Latency};
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep_until};
 
 use crate::audit::Audit;
+use crate::receiving::{Receiving, request};
 use crate::world::{PATIENCE, World};
 
 const RECIPIENTS: u32 = 6_000;
@@ -23,7 +26,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts it, for the user of Postgres to write to.
+    /// Mounts it, for this user to write to.
     fn mount(owner: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("flowcast-disk-").tempdir_in("/tmp").unwrap();
         let options = format!("{SIZE},mode=0700,uid={owner}");
@@ -101,5 +104,63 @@ async fn nothing_leaves_without_a_record_while_the_disk_of_postgres_is_full() {
     world.finished(&id).await;
     Audit::of(&world).await.holds(0);
     world.each_exactly_once(&id, RECIPIENTS.into()).await;
+    world.close().await;
+}
+
+/// What is left free of the temporary folder.
+const FREE: u64 = 1024 * 1024;
+
+/// A list of so many rows of 20 bytes.
+fn list(rows: u64) -> String {
+    let rows = (0..rows).map(|n| format!("{},Name00\n", 254_712_000_000 + n));
+    std::iter::once("phone,first_name\n".to_owned()).chain(rows).collect()
+}
+
+#[tokio::test]
+async fn a_full_temporary_folder_refuses_a_list_names_itself_and_is_as_empty_as_before() {
+    let mut world = World::new("full_folder", "none", Config::default()).await;
+    let id = world.draft(0).await;
+    let disk = SmallDisk::mount(&std::fs::metadata("/proc/self").unwrap().uid().to_string());
+    let folder = ("FLOWCAST_LISTS_TEMPORARY_FOLDER", disk.path().to_str().unwrap());
+    let key = [("FLOWCAST_SERVER_UPLOAD_KEY", "env:TEST_UPLOAD_KEY"), ("TEST_UPLOAD_KEY", "upload-key-7702")];
+    let receiving = Receiving::start(&mut world, &[&key[..], &[folder]].concat()).await;
+    let ballast = std::fs::File::options().write(true).open(disk.fill()).unwrap();
+    ballast.set_len(ballast.metadata().unwrap().len() - FREE).unwrap();
+
+    let path = format!("/campaigns/{id}/lists");
+    let post = async |list: &str, accept: &str| {
+        let headers = [("authorization", "Bearer upload-key-7702"), ("accept", accept)];
+        request(receiving.at, ("POST", &path), &headers, list.as_bytes()).await.unwrap()
+    };
+    let reason = format!(
+        "cannot write to the temporary folder {}: No space left on device (os error 28); free space there, or name a folder",
+        disk.path().display()
+    );
+    // Too long itself, or with its annotated list; twice, to find out whether the space is given back.
+    for (rows, accept) in [(200_000, "*/*"), (35_000, "text/csv"), (200_000, "*/*"), (35_000, "text/csv")] {
+        let (status, said) = post(&list(rows), accept).await;
+        assert!(
+            status == 507 && said.contains(&reason) && said.contains("nothing was imported"),
+            "{status} {said}"
+        );
+    }
+    let mut import = world.command(&["campaign", "import", &id, "-"]);
+    let mut import = import.envs([folder]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(import.stdin.take().unwrap().write_all(list(200_000).as_bytes()).await);
+    let import = import.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&import.stderr).into_owned();
+    assert!(import.status.code() == Some(4) && said.contains(&reason), "{said}");
+    let checked = world.command(&["check-config"]).envs(key).envs([folder]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(said.contains(&format!("{} has {FREE} bytes free", disk.path().display())), "{said}");
+    assert_eq!(world.count("select count(*) from recipient").await, 0);
+    assert_eq!(world.count("select count(*) from import").await, 0);
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 1);
+
+    // Nothing of it hinders the next one.
+    let (status, said) = post(&list(10_000), "text/csv").await;
+    assert!(status == 200 && said.contains("phone,first_name,error\n"), "{status}");
+    assert_eq!(world.count("select count(*) from recipient").await, 10_000);
+    assert!(receiving.server.stop().await.success());
     world.close().await;
 }

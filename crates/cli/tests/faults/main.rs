@@ -6,6 +6,9 @@ mod audit;
 #[path = "../it/rates.rs"]
 mod rates;
 #[expect(dead_code, reason = "shared with the short tests")]
+#[path = "../it/receiving.rs"]
+mod receiving;
+#[expect(dead_code, reason = "shared with the short tests")]
 #[path = "../it/world.rs"]
 mod world;
 

@@ -34,6 +34,20 @@ async fn a_list_that_was_exported_can_be_imported_again_and_holds_no_formula() {
 }
 
 #[tokio::test]
+async fn an_export_that_cannot_be_written_fails_and_does_not_pass_for_a_whole_list() {
+    let world = World::new("export_full", "none", Config::default()).await;
+    let id = world.draft(1).await;
+    world.ok(&["campaign", "cancel", &id]).await;
+    let mut export = world.command(&["campaign", "export", &id, "--who", "cancelled"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = export.stdout(full).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write the list to standard output: No space left on device"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn whoever_erases_is_told_what_was_erased_and_what_not() {
     let world = World::new("erase", "none", Config::default()).await;
     let id = world.draft(2).await;

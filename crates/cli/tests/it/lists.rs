@@ -1,5 +1,6 @@
 //! Lists by the command: from a file and from standard input, given back with errors, again, and after a death.
 
+use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 
@@ -18,13 +19,20 @@ fn list() -> String {
     header.chain(rows).chain(["0712000000,Again\n".to_owned(), "nobody,Bad\n".to_owned()]).collect()
 }
 
-/// Lets an import die at a place, then gives the same command again.
+/// Lets an import die at a place, which leaves no file behind, then gives the same command again.
 async fn dies(world: &World, place: &str) -> (String, std::process::Output) {
     let id = world.draft(0).await;
     let list = world.file("list.csv", list());
-    let arguments = ["campaign", "import", &id, &list, "--default-country", "KE"];
+    let errors = world.folder.path().join("errors.csv").display().to_string();
+    let arguments = ["campaign", "import", &id, &list, "--default-country", "KE", "--errors", &errors];
+    let names = || {
+        let entries = std::fs::read_dir(world.folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>()
+    };
+    let before = names();
     let killed = world.command(&arguments).env("FLOWCAST_FAIL_AT", place).output().await.unwrap();
     assert_eq!(killed.status.signal(), Some(Signal::SIGKILL as i32), "{killed:?}");
+    assert_eq!(names(), before);
     let again = world.command(&arguments).output().await.unwrap();
     (id, again)
 }

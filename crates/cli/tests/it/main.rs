@@ -21,6 +21,7 @@ mod receipts;
 mod receiving;
 mod refusing;
 mod stops;
+mod spools;
 mod unknown;
 mod uploads;
 mod webhooks;

@@ -128,6 +128,9 @@ async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
     assert!(!text.contains("hunter2"), "{text}");
     assert_eq!(code, 4);
     world.ok(&["migrate"]).await;
-    assert_eq!(world.ok(&["check-config"]).await, "configuration, Postgres and RabbitMQ are fine\n");
+    assert_eq!(
+        world.ok(&["check-config"]).await,
+        "configuration, temporary folder, Postgres and RabbitMQ are fine\n"
+    );
     world.close().await;
 }

@@ -1,4 +1,4 @@
-//! Where a list comes from: a file, or standard input, which is put into an unnamed temporary file first, because a list
+//! Where a list comes from: a file, or standard input, which is put into a file of the temporary folder first, because a list
 //! is read more than once.
 
 use std::fs::File;
@@ -8,6 +8,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::spool::Spool;
 
 /// Read at once.
 const BLOCK: usize = 128 * 1024;
@@ -26,28 +27,33 @@ pub(crate) struct Source {
 
 impl Source {
     /// Opens a file; `-` is standard input.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, spool: &Spool) -> Result<Self, Error> {
         if path == Path::new("-") {
-            return Self::spooled(std::io::stdin().lock(), "standard input".into());
+            return Self::spooled(std::io::stdin().lock(), "standard input".into(), spool);
         }
         let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
-        let mut file = File::open(path).map_err(Error::unreadable)?;
+        let file = File::open(path).map_err(Error::unreadable)?;
         let kind = file.metadata().map_err(Error::unreadable)?.file_type();
         if kind.is_dir() {
             return Err(Error::BadList("this is a folder; name a file in it".into()));
         }
         if !kind.is_file() {
-            return Self::spooled(file, name.into_owned());
+            return Self::spooled(file, name.into_owned(), spool);
         }
+        Self::of(file, name.into_owned())
+    }
+
+    /// A file that is open, at its beginning.
+    pub(crate) fn of(mut file: File, name: String) -> Result<Self, Error> {
         let (bytes, sha256) = hash(&mut file, &mut std::io::sink())?;
-        Ok(Self { file, name: name.into_owned(), bytes, sha256 })
+        Ok(Self { file, name, bytes, sha256 })
     }
 
     /// Keeps what can be read once only.
-    fn spooled(mut from: impl Read, name: String) -> Result<Self, Error> {
-        let mut file = tempfile::tempfile().map_err(Error::unreadable)?;
-        let (bytes, sha256) = hash(&mut from, &mut file)?;
-        Ok(Self { file, name, bytes, sha256 })
+    fn spooled(mut from: impl Read, name: String, spool: &Spool) -> Result<Self, Error> {
+        let mut writer = spool.writer()?;
+        let (bytes, sha256) = hash(&mut from, &mut writer)?;
+        Ok(Self { file: writer.file, name, bytes, sha256 })
     }
 
     /// The file, at its beginning.
@@ -83,8 +89,8 @@ mod tests {
     fn what_can_be_read_once_only_is_kept_and_hashed_as_a_file_is() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"phone\n").unwrap();
-        let of_file = Source::open(file.path()).unwrap();
-        let spooled = Source::spooled(&b"phone\n"[..], "standard input".into()).unwrap();
+        let of_file = Source::open(file.path(), &Spool::default()).unwrap();
+        let spooled = Source::spooled(&b"phone\n"[..], "standard input".into(), &Spool::default()).unwrap();
         assert_eq!((of_file.bytes, of_file.sha256), (spooled.bytes, spooled.sha256));
         for _ in 0..2 {
             let mut text = String::new();

@@ -5,6 +5,7 @@ mod corpus;
 mod json;
 mod numbers;
 mod packed;
+mod spools;
 mod texts;
 mod workbooks;
 mod world;

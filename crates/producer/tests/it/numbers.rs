@@ -1,7 +1,7 @@
 //! Who of a list is left out, the list given back with its errors, and the same list again.
 
 use campaign::Msisdn;
-use producer::{Error, ImportOptions, List, ListOptions, Reason, read_numbers};
+use producer::{AnnotatedList, Error, ImportOptions, List, ListOptions, Reason, read_numbers};
 use store::SuppressionReason;
 
 use crate::world::World;
@@ -26,8 +26,8 @@ async fn everybody_who_is_left_out_is_counted_apart_and_the_list_comes_back_with
 
     let folder = tempfile::tempdir().unwrap();
     let errors = folder.path().join("errors.csv");
-    let options =
-        ImportOptions { exclude: vec![earlier], errors: Some(errors.clone()), ..ImportOptions::default() };
+    let annotated = Some(AnnotatedList::Path(errors.clone()));
+    let options = ImportOptions { exclude: vec![earlier], errors: annotated, ..ImportOptions::default() };
     let report = world.import(id, LIST, &ListOptions::default(), options).await.unwrap();
     let counts = report.counts;
     let left_out = counts.left_out;

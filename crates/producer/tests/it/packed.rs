@@ -8,7 +8,7 @@ use flate2::write::GzEncoder;
 use crate::corpus::{anna, check, refused};
 use crate::workbooks::plain;
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
