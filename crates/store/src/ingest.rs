@@ -307,7 +307,7 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
     stored.map_err(|error| match error.code() {
         // No row is at fault: the table of the day is made by `make_webhook_days` (retention.rs), which runs again soon.
         Some(&SqlState::CHECK_VIOLATION) => Error::Unavailable {
-            reason: "the table for the posts of today is not made yet; the server makes it, see its log",
+            reason: "the table for the posts of today is not made yet; the server makes it, see its log".into(),
             source: error.into(),
         },
         _ => error.into(),
