@@ -5,6 +5,7 @@ use campaign::{Country, Msisdn, Variables};
 use crate::columns::Columns;
 use crate::list::row::Row;
 use crate::reason::Reason;
+use crate::swallowed::Shape;
 
 /// Signs at which a spreadsheet begins to calculate.
 const FORMULA_SIGNS: &[char] = &['=', '+', '-', '@', '\t', '\r'];
@@ -26,6 +27,11 @@ pub(crate) struct Refusal {
 }
 
 impl Checker {
+    /// What a row of the list looks like.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape { columns: self.columns.variables.len(), number: self.columns.number }
+    }
+
     /// The recipient of a row.
     pub(crate) fn check(&self, row: &Row) -> Result<(Msisdn, Variables), Refusal> {
         let msisdn = self.number(row)?;

@@ -20,6 +20,7 @@ use crate::list::row::Row;
 use crate::reason::Reason;
 use crate::rejects::{Rejected, Rejects};
 use crate::returned::Returned;
+use crate::swallowed;
 
 /// Rows handed over at once, and how many such batches may wait.
 const BATCH: usize = 1000;
@@ -179,6 +180,7 @@ fn read(
             return Ok(true);
         };
         progress.rows.fetch_add(1, Ordering::Relaxed);
+        swallowed::refuse(row, checker.shape())?;
         let verdict = known.judge(checker.check(row));
         found.note(row, &verdict, checker)?;
         if let Verdict::Recipient(msisdn, variables) = verdict {
@@ -210,6 +212,7 @@ fn refuse_nobody(has_header: bool, progress: &Progress) -> Result<(), Error> {
 
 /// Reads the header row.
 pub(crate) fn begin(header: &Row, options: &ImportOptions) -> Result<Checker, Error> {
+    swallowed::refuse_header(header)?;
     let names: Vec<&str> =
         header.cells().map(std::str::from_utf8).collect::<Result<_, _>>().map_err(|_| {
             let says = "the first row is not in UTF-8; save the list as 'CSV UTF-8' and import again";

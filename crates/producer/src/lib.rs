@@ -20,6 +20,7 @@ mod returned;
 mod run;
 mod share;
 mod spool;
+mod swallowed;
 
 pub use config::Config;
 pub use dead::drain;

@@ -3,7 +3,7 @@
 //! **Invariants.** The first row is the header. Memory does not grow with the list. What is found out is told to the person
 //! (`Display`). A list is looked at from end to end before a row of it is read.
 
-mod delimited;
+pub(crate) mod delimited;
 mod encoding;
 mod gzip;
 mod json_lines;

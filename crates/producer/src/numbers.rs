@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::import::{ImportOptions, begin, rejection};
 use crate::list::List;
 use crate::rejects::{Rejected, Rejects};
+use crate::swallowed;
 
 /// The numbers of a list.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Err
             checker = Some(begin(row, options)?);
             return Ok(true);
         };
+        swallowed::refuse(row, checker.shape())?;
         match checker.number(row) {
             Ok(msisdn) => {
                 distinct.insert(msisdn.digits());

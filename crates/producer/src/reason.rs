@@ -11,6 +11,8 @@ pub enum Reason {
     TooFewCells,
     /// There are more cells than columns.
     TooManyCells,
+    /// A quotation mark inside a quoted cell is written in a way that most lists do not use.
+    BackslashQuote,
     /// A cell is longer than any message.
     CellTooLong,
     /// A character that no text has.
@@ -31,9 +33,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that is not one of the number itself.
-    const OTHERS: [Self; 10] = [
+    const OTHERS: [Self; 11] = [
         Self::TooFewCells,
         Self::TooManyCells,
+        Self::BackslashQuote,
         Self::CellTooLong,
         Self::NulCharacter,
         Self::BrokenLetter,
@@ -73,6 +76,10 @@ impl Reason {
             Self::TooManyCells => (
                 "too_many_cells",
                 "the row has more cells than the first row; is a text with the delimiter not quoted?",
+            ),
+            Self::BackslashQuote => (
+                "backslash_quote",
+                "a quotation mark inside a quoted cell is written \\\"; write it twice (\"\") instead",
             ),
             Self::CellTooLong => (
                 "cell_too_long",

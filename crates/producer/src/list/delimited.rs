@@ -1,11 +1,13 @@
-//! Rows of text with a delimiter: CSV and its sisters.
+//! Rows of text with a delimiter: CSV and its relatives.
+//!
+//! **Invariants.** A cell that begins with a quotation mark ends at the next single one; everything between, line ends
+//! included, is its text. A cell that spans several lines is marked in the row, because a forgotten quotation mark looks the same.
 
 use std::io::Read;
 
-use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
-
 use crate::error::Error;
-use crate::list::row::{CELL_LIMIT, COLUMN_LIMIT, Row};
+use crate::list::row::Row;
+use crate::reason::Reason;
 
 const BLOCK: usize = 128 * 1024;
 /// The delimiters there are; of equals the last one wins, so that a list of one column is read with commas.
@@ -17,6 +19,8 @@ pub(crate) struct Dialect {
     delimiter: u8,
     /// The first line is `sep=;`, which some spreadsheets write to say so.
     is_said: bool,
+    /// A quotation mark inside a quoted cell is written `\"`, as databases do, and not `""`.
+    has_backslashes: bool,
 }
 
 impl Dialect {
@@ -25,47 +29,67 @@ impl Dialect {
     pub(crate) fn of(start: &[u8]) -> Self {
         let first =
             start.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-        if let Some([delimiter]) = first.trim_ascii_end().strip_prefix(b"sep=") {
-            return Self { delimiter: *delimiter, is_said: true };
-        }
-        // Every second part stands between quotation marks.
-        let outside = |delimiter: &u8| {
-            let parts = first.split(|byte| *byte == b'"').step_by(2);
-            parts.map(|part| memchr::memchr_iter(*delimiter, part).count()).sum::<usize>()
+        // The delimiter may be a tab, so nothing is trimmed.
+        let said =
+            first.strip_prefix(b"sep=").and_then(|said| said.first_chunk().filter(|_| said.len() == 1));
+        let (delimiter, is_said) = match said {
+            Some([delimiter]) => (*delimiter, true),
+            None => (most_frequent(first), false),
         };
-        Self { delimiter: DELIMITERS.into_iter().max_by_key(outside).unwrap_or(b','), is_said: false }
+        let plain = Self { delimiter, is_said, has_backslashes: false };
+        Self { has_backslashes: has_backslashes(start, plain), ..plain }
     }
 
-    /// The delimiter's name.
+    /// The delimiter's name, and how quotation marks are written if it is not the usual way.
     pub(crate) fn name(self) -> String {
-        match self.delimiter {
+        let delimiter = match self.delimiter {
             b',' => "comma".into(),
             b';' => "semicolon".into(),
             b'\t' => "tab".into(),
             b'|' => "bar".into(),
             other => format!("'{}'", other.escape_ascii()),
+        };
+        delimiter + if self.has_backslashes { ", quotation marks written as \\\"" } else { "" }
+    }
+}
+
+/// The delimiter that stands most often in a line, outside quotation marks.
+fn most_frequent(line: &[u8]) -> u8 {
+    // Every second part stands between quotation marks.
+    let outside = |delimiter: &u8| {
+        let parts = line.split(|byte| *byte == b'"').step_by(2);
+        parts.map(|part| memchr::memchr_iter(*delimiter, part).count()).sum::<usize>()
+    };
+    DELIMITERS.into_iter().max_by_key(outside).unwrap_or(b',')
+}
+
+/// Whether a quoted cell of these rows ends with `\"`, read the usual way, and goes on behind it.
+fn has_backslashes(start: &[u8], plain: Dialect) -> bool {
+    let mut row = Row::default();
+    let Ok(mut rows) = Delimited::new(start, plain) else { return false };
+    while let Ok(true) = rows.read(&mut row) {
+        if row.fault == Some(Reason::BackslashQuote) {
+            return true;
         }
     }
+    false
 }
 
 /// A text being read row by row.
 pub(crate) struct Delimited<R> {
     text: R,
-    core: Reader,
+    dialect: Dialect,
     block: Vec<u8>,
     at: usize,
     filled: usize,
-    cell: Vec<u8>,
-    /// Blank lines passed over; the reader below does not see them.
-    blank_lines: u64,
+    /// The line that is read next, from 1.
+    line: u64,
 }
 
 impl<R: Read> Delimited<R> {
     /// Over a text with its lines unified.
     pub(crate) fn new(text: R, dialect: Dialect) -> Result<Self, Error> {
-        let core = ReaderBuilder::new().delimiter(dialect.delimiter).build();
-        let (block, cell) = (vec![0; BLOCK], vec![0; 2 * CELL_LIMIT]);
-        let mut rows = Self { text, core, block, at: 0, filled: 0, cell, blank_lines: 0 };
+        let mut rows = Self { text, dialect, block: vec![0; BLOCK], at: 0, filled: 0, line: 1 };
         if dialect.is_said {
             rows.read(&mut Row::default())?;
         }
@@ -74,57 +98,121 @@ impl<R: Read> Delimited<R> {
 
     /// Reads the next row; tells whether there was one.
     pub(crate) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
-        self.skip_blank_lines()?;
-        row.begin(self.core.line() + self.blank_lines);
-        let mut length = 0;
+        while self.next()? == Some(b'\n') {
+            self.at += 1;
+            self.line += 1;
+        }
+        if self.next()?.is_none() {
+            return Ok(false);
+        }
+        row.begin(self.line);
         loop {
-            let is_end = self.at == self.filled && !self.fill()?;
-            let block = self.block.get(self.at..self.filled).unwrap_or_default();
-            let room = self.cell.get_mut(length..).unwrap_or_default();
-            let (result, read, written) = self.core.read_field(block, room);
-            self.at += read;
-            length += written;
-            match result {
-                ReadFieldResult::InputEmpty => {}
-                // Of a cell that is too long only the beginning is kept, whatever its length.
-                ReadFieldResult::OutputFull => length = CELL_LIMIT + 1,
-                ReadFieldResult::Field { .. } if is_end => return Err(unclosed(row.line)),
-                ReadFieldResult::Field { record_end } => {
-                    if row.len() <= COLUMN_LIMIT {
-                        row.push(self.cell.get(..length).unwrap_or_default());
-                    }
-                    length = 0;
-                    if record_end {
-                        return Ok(true);
-                    }
-                }
-                ReadFieldResult::End => return Ok(false),
+            if self.next()? == Some(b'"') {
+                self.at += 1;
+                self.read_quoted(row)?;
+            }
+            if self.read_plain(row)? {
+                self.line += 1;
+                return Ok(true);
             }
         }
     }
 
-    fn skip_blank_lines(&mut self) -> Result<(), Error> {
-        while self.at < self.filled || self.fill()? {
-            if self.block.get(self.at) != Some(&b'\n') {
-                break;
+    /// Reads up to the end of the cell; tells whether the row ends with it.
+    fn read_plain(&mut self, row: &mut Row) -> Result<bool, Error> {
+        while self.next()?.is_some() {
+            let rest = self.rest();
+            let end = memchr::memchr2(self.dialect.delimiter, b'\n', rest);
+            let part = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            row.extend(part);
+            let is_last = end.and_then(|end| rest.get(end)) == Some(&b'\n');
+            self.at += part.len() + usize::from(end.is_some());
+            if end.is_some() {
+                row.end_cell();
+                return Ok(is_last);
             }
-            self.at += 1;
-            self.blank_lines += 1;
+        }
+        row.end_cell();
+        Ok(true)
+    }
+
+    /// Reads behind a quotation mark up to the one that closes it.
+    fn read_quoted(&mut self, row: &mut Row) -> Result<(), Error> {
+        let opened = self.line;
+        // What ends a run of plain text; a quotation mark twice where nothing else does.
+        let escape = if self.dialect.has_backslashes { b'\\' } else { b'"' };
+        let mut last = 0;
+        loop {
+            if self.next()?.is_none() {
+                return Err(unclosed(opened));
+            }
+            let rest = self.rest();
+            let end = memchr::memchr2(b'"', escape, rest);
+            let part = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            row.extend(part);
+            last = part.last().copied().unwrap_or(last);
+            let lines = memchr::memchr_iter(b'\n', part).count();
+            let sign = end.and_then(|end| rest.get(end).copied());
+            self.at += part.len() + usize::from(end.is_some());
+            self.line += u64::try_from(lines).unwrap_or(0);
+            let Some(sign) = sign else { continue };
+            match (sign, self.next()?) {
+                (b'"', Some(b'"')) | (b'\\', Some(b'"' | b'\\')) => {
+                    row.extend(self.rest().get(..1).unwrap_or_default());
+                    self.at += 1;
+                    last = 0;
+                }
+                (b'"', next) => {
+                    let goes_on = next.is_some_and(|next| next != b'\n' && next != self.dialect.delimiter);
+                    return self.close(row, (opened, last), goes_on);
+                }
+                (sign, _) => {
+                    row.extend(&[sign]);
+                    last = sign;
+                }
+            }
+        }
+    }
+
+    /// Judges a quoted cell at its closing quotation mark.
+    fn close(&self, row: &mut Row, (opened, last): (u64, u8), goes_on: bool) -> Result<(), Error> {
+        let spans_lines = self.line > opened;
+        if spans_lines {
+            row.delimiter = Some(self.dialect.delimiter);
+        }
+        match (goes_on, last) {
+            (true, b'\\') => row.fault = Some(Reason::BackslashQuote),
+            (true, _) if spans_lines => return Err(torn(opened, self.line)),
+            _ => {}
         }
         Ok(())
     }
 
-    fn fill(&mut self) -> Result<bool, Error> {
-        self.filled = self.text.read(&mut self.block).map_err(Error::unreadable)?;
-        self.at = 0;
-        Ok(self.filled > 0)
+    /// The next byte, if there is one; reads on where the block is used up.
+    fn next(&mut self) -> Result<Option<u8>, Error> {
+        if self.at == self.filled {
+            self.filled = self.text.read(&mut self.block).map_err(Error::unreadable)?;
+            self.at = 0;
+        }
+        Ok(self.rest().first().copied())
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.block.get(self.at..self.filled).unwrap_or_default()
     }
 }
 
-/// Every line ends with `\n`, so a cell that only the end of the text ends is one whose quotation mark was never closed.
-fn unclosed(line: i32) -> Error {
+fn unclosed(line: u64) -> Error {
     Error::BadList(format!(
-        "a quotation mark in the row that begins in line {line} is never closed; close it, or take it out"
+        "the quotation mark that opens a cell in line {line} is never closed; close it, or remove it"
+    ))
+}
+
+/// No program writes text directly behind the closing quotation mark of a cell of several lines.
+fn torn(opened: u64, closed: u64) -> Error {
+    Error::BadList(format!(
+        "the quotation mark that opens a cell in line {opened} is closed in line {closed}, in the middle of another cell, so \
+         the rows between would be lost; close it, or remove it"
     ))
 }
 
@@ -142,6 +230,7 @@ mod tests {
             ("phone", "comma"),
             ("\"phone, or mobile, or so\";name", "semicolon"),
             ("sep=^\nphone^a", "'^'"),
+            ("sep=\t\nphone\ta", "tab"),
         ] {
             assert_eq!(Dialect::of(header.as_bytes()).name(), name, "{header}");
         }
@@ -159,13 +248,60 @@ mod tests {
         assert_eq!(found, [(3, "a|b".into()), (6, "c\nd|e".into()), (8, "f|g\"h".into())]);
     }
 
+    /// The rows of a text, each as its cells with bars between, or what is wrong with the text.
+    fn rows(text: &str) -> Result<Vec<(i32, String)>, String> {
+        let dialect = Dialect::of(text.as_bytes());
+        let mut rows = Delimited::new(text.as_bytes(), dialect).unwrap();
+        let (mut row, mut found) = (Row::default(), Vec::new());
+        while rows.read(&mut row).map_err(|error| error.to_string())? {
+            let cells: Vec<_> = row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+            found.push((row.line, row.fault.map_or("", Reason::word).to_owned() + &cells.join("|")));
+        }
+        Ok(found)
+    }
+
     #[test]
-    fn a_quotation_mark_that_is_never_closed_is_told_with_its_line() {
-        let text = b"a,b\n1,\"2\n3,4\n";
-        let mut rows = Delimited::new(&text[..], Dialect::of(text)).unwrap();
+    fn a_quotation_mark_that_is_not_closed_in_its_own_cell_is_told_with_its_line() {
+        let error = rows("a,b\n1,\"2\n3,4\n").unwrap_err();
+        assert!(error.contains("opens a cell in line 2 is never closed"), "{error}");
+        let error = rows("a,b\n1,\"2\n3,4\n5,\"6\n7,8\n").unwrap_err();
+        assert!(error.contains("opens a cell in line 2 is closed in line 4, in the middle"), "{error}");
+    }
+
+    #[test]
+    fn a_row_reads_the_same_wherever_the_blocks_end() {
+        struct Dripping<'a>(&'a [u8]);
+        impl Read for Dripping<'_> {
+            fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+                let most = out.len().min(1);
+                self.0.read(out.get_mut(..most).unwrap_or_default())
+            }
+        }
+        let text = "a,b\n\"c \"\"d\"\"\ne\",\"f\"g\n\n5\" pipe,\"\"\n";
+        let mut rows = Delimited::new(Dripping(text.as_bytes()), Dialect::of(text.as_bytes())).unwrap();
+        let (mut row, mut found) = (Row::default(), Vec::new());
+        while rows.read(&mut row).unwrap() {
+            let cells: Vec<_> = row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
+            found.push((row.line, row.delimiter.is_some(), cells.join("|")));
+        }
+        let expected = [(1, false, "a|b"), (2, true, "c \"d\"\ne|fg"), (5, false, "5\" pipe|")];
+        assert_eq!(found, expected.map(|(line, spans, cells)| (line, spans, cells.to_owned())));
+    }
+
+    #[test]
+    fn quotation_marks_behind_a_backslash_are_read_where_the_list_begins_so_and_refused_elsewhere() {
+        let list = "a,b\n1,\"Jo \\\"Big, Old\\\" Smith\"\n2,\"C:\\\\\"\n";
+        assert_eq!(Dialect::of(list.as_bytes()).name(), "comma, quotation marks written as \\\"");
+        let read = [(1, "a|b".into()), (2, "1|Jo \"Big, Old\" Smith".into()), (3, "2|C:\\".into())];
+        assert_eq!(rows(list).unwrap(), read);
+        let path = "a,b\n1,\"C:\\\"\n2,\"\"\n";
+        assert_eq!(rows(path).unwrap()[1], (2, "1|C:\\".into()));
+        assert_eq!(rows("a,b\n1,\"C:\\\"\"\"x\n").unwrap()[1], (2, "1|C:\\\"x".into()));
+        let dialect = Dialect::of(path.as_bytes());
+        let late = "a,b\n1,\"Jo \\\"Big\\\"\"\n";
         let mut row = Row::default();
-        assert!(rows.read(&mut row).unwrap());
-        let error = rows.read(&mut row).unwrap_err().to_string();
-        assert!(error.contains("begins in line 2 is never closed"), "{error}");
+        let mut rows = Delimited::new(late.as_bytes(), dialect).unwrap();
+        assert!(rows.read(&mut row).unwrap() && rows.read(&mut row).unwrap());
+        assert_eq!(row.fault, Some(Reason::BackslashQuote));
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Row {
     pub(crate) line: i32,
     /// Why nobody can be read from it, when that is known already.
     pub(crate) fault: Option<Reason>,
+    /// The delimiter of the list, if a quoted cell of the row spans several lines: those may be rows of their own.
+    pub(crate) delimiter: Option<u8>,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -22,18 +24,34 @@ impl Row {
     /// Begins another row.
     pub(crate) fn begin(&mut self, line: u64) {
         self.line = i32::try_from(line).unwrap_or(i32::MAX);
-        self.fault = None;
+        (self.fault, self.delimiter) = (None, None);
         self.text.clear();
         self.ends.clear();
     }
 
-    /// Adds a cell. One that is too long is cut and makes the row a refused one.
+    /// Adds a cell.
     pub(crate) fn push(&mut self, cell: &[u8]) {
-        if cell.len() > CELL_LIMIT {
+        self.extend(cell);
+        self.end_cell();
+    }
+
+    /// Adds a part of a cell. A cell that is too long is cut and makes the row a refused one.
+    pub(crate) fn extend(&mut self, part: &[u8]) {
+        let start = self.ends.last().copied().unwrap_or(0);
+        let free = (start + CELL_LIMIT).saturating_sub(self.text.len());
+        if part.len() > free {
             self.fault = Some(Reason::CellTooLong);
         }
-        self.text.extend_from_slice(cell.get(..CELL_LIMIT).unwrap_or(cell));
-        self.ends.push(self.text.len());
+        self.text.extend_from_slice(part.get(..free).unwrap_or(part));
+    }
+
+    /// Ends a cell. Of a row with too many of them only so many are kept that this shows.
+    pub(crate) fn end_cell(&mut self) {
+        if self.ends.len() <= COLUMN_LIMIT {
+            self.ends.push(self.text.len());
+        } else {
+            self.text.truncate(self.ends.last().copied().unwrap_or(0));
+        }
     }
 
     /// How many cells it has.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
 mod corpus;
+mod field;
 mod json;
 mod numbers;
 mod packed;

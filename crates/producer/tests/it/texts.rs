@@ -71,7 +71,7 @@ async fn quotation_marks_and_ragged_rows() {
             refused(
                 "quotation never closed",
                 "phone,first_name\n0712000001,Anna\n0712000002,\"Ben\n0712000003,Cy\n",
-                "begins in line 3",
+                "opens a cell in line 3 is never closed",
             ),
             gives(
                 "ragged",
