@@ -7,8 +7,6 @@ use campaign::MsisdnError;
 pub enum Reason {
     /// The number is none.
     Number(MsisdnError),
-    /// Cells are missing at the end.
-    TooFewCells,
     /// There are more cells than columns.
     TooManyCells,
     /// A quotation mark inside a quoted cell is written in a way that most lists do not use.
@@ -33,8 +31,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that is not one of the number itself.
-    const OTHERS: [Self; 11] = [
-        Self::TooFewCells,
+    const OTHERS: [Self; 10] = [
         Self::TooManyCells,
         Self::BackslashQuote,
         Self::CellTooLong,
@@ -72,7 +69,6 @@ impl Reason {
     fn said(self) -> (&'static str, &'static str) {
         match self {
             Self::Number(error) => (error.word(), error.sentence()),
-            Self::TooFewCells => ("too_few_cells", "the row has fewer cells than the first row"),
             Self::TooManyCells => (
                 "too_many_cells",
                 "the row has more cells than the first row; is a text with the delimiter not quoted?",

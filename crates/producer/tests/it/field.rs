@@ -1,6 +1,6 @@
 //! Lists as they came with fault reports about other systems, with the people in them replaced.
 
-use crate::corpus::{check, refused};
+use crate::corpus::{check, gives, refused};
 
 #[tokio::test]
 async fn rows_that_a_stray_quotation_mark_swallows() {
@@ -20,4 +20,16 @@ async fn rows_that_a_stray_quotation_mark_swallows() {
         ],
     )
     .await;
+}
+
+#[tokio::test]
+async fn cells_that_a_spreadsheet_leaves_out_at_the_end() {
+    let recipient = |n: u32| {
+        let notes = if n < 10 { "VIP" } else { "" };
+        format!("2547120001{n:02} first_name=Guest {n} notes={notes} town=Nakuru")
+    };
+    let all: Vec<String> = (6..40).map(recipient).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let list = include_bytes!("../field/excel_missing_trailing.csv");
+    check("field_ragged", vec![gives("delimiters left out", list, &all, &[])]).await;
 }

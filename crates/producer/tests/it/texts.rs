@@ -77,7 +77,7 @@ async fn quotation_marks_and_ragged_rows() {
                 "ragged",
                 "phone,first_name\n0712000001\n0712000002,Ben,x\n0712000003,Cy,,\n",
                 &["254712000003 first_name=Cy"],
-                &["2 too_few_cells", "3 too_many_cells"],
+                &["2 empty_cell first_name", "3 too_many_cells"],
             ),
             gives(
                 "blank rows",

@@ -22,7 +22,7 @@ async fn everything(world: &World) -> CampaignId {
     drop(rows);
     import.copy(stored).await.unwrap();
     let cell = "+254 712-000 000".into();
-    let refused = vec![Rejection { line: 4, reason: "too_few_cells", column: None, cell }];
+    let refused = vec![Rejection { line: 4, reason: "too_many_cells", column: None, cell }];
     let left_out = LeftOut { rejected: 1, ..LeftOut::default() };
     import.finish(&origin(), left_out, [refused].into_iter()).await.unwrap();
     world.store.start_campaign(campaign, "test").await.unwrap();
