@@ -119,7 +119,12 @@ impl Ceilings {
             };
             let (fed, copied) = tokio::join!(feed, import.copy(batches_in));
             fed.and(copied.map_err(anyhow::Error::new))?;
-            let origin = ListOrigin { source: "bench".into(), form: "none".into(), sha256: [0; 32] };
+            let origin = ListOrigin {
+                source: "bench".into(),
+                form: "none".into(),
+                sha256: [0; 32],
+                ..ListOrigin::default()
+            };
             let counts = import.finish(&origin, LeftOut::default(), std::iter::empty()).await?;
             anyhow::ensure!(u32::try_from(counts.imported)? == self.recipients, "rows are missing");
             Ok(())

@@ -107,7 +107,8 @@ async fn copy(stand: &Stand, id: CampaignId, rows: Range<u32>) -> anyhow::Result
     });
     import.copy(stored).await?;
     feed.await?;
-    let origin = ListOrigin { source: "bench".into(), form: "none".into(), sha256: [0; 32] };
+    let origin =
+        ListOrigin { source: "bench".into(), form: "none".into(), sha256: [0; 32], ..ListOrigin::default() };
     import.finish(&origin, LeftOut::default(), std::iter::empty()).await?;
     Ok(())
 }

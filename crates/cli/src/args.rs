@@ -99,6 +99,9 @@ pub(crate) enum Command {
     Server,
     /// Stand in for a provider, for rehearsals without a network
     Simulator(Simulator),
+    /// Read the workbook on standard input, in a process of its own with limits
+    #[command(hide = true)]
+    ReadWorkbook { request: String },
     /// Print the completion script of a shell
     Completions {
         /// The shell

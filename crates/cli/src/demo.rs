@@ -94,7 +94,14 @@ async fn prepare(
     std::fs::write(&list, write_list(args.recipients))?;
     let default_country = "KE".parse().ok();
     let options = ImportOptions { default_country, needed, ..ImportOptions::default() };
-    let file = ListFile { list, default_country, number_column: None, sheet: None, encoding: None };
+    let file = ListFile {
+        list,
+        default_country,
+        number_column: None,
+        sheet: None,
+        include_hidden: false,
+        encoding: None,
+    };
     imports::tell(&imports::import(store, &ListsConfig::default(), id, &file, options).await?, id);
     Ok(id)
 }

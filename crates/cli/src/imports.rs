@@ -131,7 +131,19 @@ pub(crate) fn tell(report: &ImportReport, id: CampaignId) {
     }
     parts.push(format!("{} rejected", thousands(left_out.rejected)));
     line(format!("{} rows: {}", thousands(counts.uploaded), parts.join(", ")));
+    tell_hidden(report.hidden);
     tell_rejected(&report.rejected, Some(id));
+}
+
+/// How many rows of a sheet were left out because they are hidden.
+pub(crate) fn tell_hidden(hidden: impl Into<i64>) {
+    let hidden = hidden.into();
+    if hidden > 0 {
+        line(format!(
+            "{} hidden rows of the sheet were not read; --include-hidden reads them",
+            thousands(hidden)
+        ));
+    }
 }
 
 /// The reasons with their counts, and the first refused rows.

@@ -17,9 +17,12 @@ pub(crate) struct ListFile {
     /// The column that holds the number, if its name does not tell
     #[arg(long, value_name = "NAME")]
     pub(crate) number_column: Option<String>,
-    /// The sheet of a workbook, if it is not the first one
+    /// The sheet of a workbook; without it the first sheet that is not hidden
     #[arg(long, value_name = "NAME")]
     pub(crate) sheet: Option<String>,
+    /// Read hidden rows of a sheet too, such as those a filter hides
+    #[arg(long)]
+    pub(crate) include_hidden: bool,
     /// The encoding of a text, such as windows-1251, if it cannot be told
     #[arg(long, value_name = "NAME")]
     pub(crate) encoding: Option<String>,
@@ -28,7 +31,13 @@ pub(crate) struct ListFile {
 impl ListFile {
     /// What opening the list needs to know.
     pub(crate) fn options(&self, lists: &ListsConfig) -> ListOptions {
-        ListOptions { sheet: self.sheet.clone(), encoding: self.encoding.clone(), spool: Spool::new(lists) }
+        ListOptions {
+            sheet: self.sheet.clone(),
+            include_hidden: self.include_hidden,
+            encoding: self.encoding.clone(),
+            spool: Spool::new(lists),
+            ..ListOptions::default()
+        }
     }
 }
 

@@ -48,6 +48,10 @@ static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Command::ReadWorkbook { request } = &args.command {
+        // Before anything is set up: it reads what anybody may have sent.
+        return producer::read_workbook(request).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     logging::start(&args);
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -107,7 +111,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Server => roles::server(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,
         Command::Demo(demo) => demo::run(demo).await,
-        Command::Completions { .. } => Ok(()),
+        Command::Completions { .. } | Command::ReadWorkbook { .. } => Ok(()),
     }
 }
 

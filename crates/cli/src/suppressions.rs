@@ -88,6 +88,7 @@ async fn import(store: &Store, lists: &ListsConfig, args: SuppressionImport) -> 
         thousands(i64::try_from(added)?),
         thousands(rejected.total())
     ));
+    imports::tell_hidden(i64::try_from(numbers.hidden)?);
     imports::tell_rejected(rejected, None);
     Ok(())
 }

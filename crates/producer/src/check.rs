@@ -58,7 +58,11 @@ impl Checker {
             return refused(fault);
         }
         let columns = self.columns.variables.len();
-        if row.len() > columns && row.cells().skip(columns).any(|cell| !cell.trim_ascii().is_empty()) {
+        // In a sheet every cell knows its column, and a column without a name is no variable.
+        if row.delimiter.is_some()
+            && row.len() > columns
+            && row.cells().skip(columns).any(|cell| !cell.trim_ascii().is_empty())
+        {
             return refused(Reason::TooManyCells);
         }
         if memchr::memchr(0, row.text()).is_some() {
@@ -102,6 +106,7 @@ mod tests {
     fn check(header: &[&str], cells: &[&[u8]]) -> Result<String, (Reason, Option<String>)> {
         let mut row = Row::default();
         row.begin(2);
+        row.delimiter = Some(b',');
         for cell in cells {
             row.push(cell);
         }
@@ -144,6 +149,12 @@ mod tests {
         assert!(check(&header, &more).is_ok());
         let more = [&b"0712000001"[..], b"Anna", b"", b"", b"x"];
         assert_eq!(check(&header, &more), refused(Reason::TooManyCells, None));
+        let mut of_a_sheet = Row::default();
+        of_a_sheet.begin(2);
+        for cell in more {
+            of_a_sheet.push(cell);
+        }
+        assert!(checker(&header).check(&of_a_sheet).is_ok());
     }
 
     #[test]

@@ -12,6 +12,13 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The program that reads workbooks cannot be started. Nothing was stored.
+    #[error("the process that reads workbooks cannot be started: {source}")]
+    NoReader {
+        /// The failure below.
+        #[source]
+        source: std::io::Error,
+    },
     /// The list is not what was expected; the text says what to change in it. Nothing was stored.
     #[error("{0}")]
     BadList(String),

@@ -72,6 +72,8 @@ pub struct ImportReport {
     pub counts: ImportCounts,
     /// The refused rows, in short.
     pub rejected: Rejected,
+    /// Rows of the sheet that were left out because they are hidden; they are not among the counts.
+    pub hidden: i32,
 }
 
 /// Who of a list is not stored though the number is right.
@@ -105,6 +107,7 @@ struct Found {
     left_out: LeftOut,
     rejects: Rejects,
     returned: Option<Returned>,
+    hidden: i32,
 }
 
 /// Imports a list into a draft campaign, whole or not at all.
@@ -115,8 +118,12 @@ pub async fn import(
     options: ImportOptions,
     progress: Arc<Progress>,
 ) -> Result<ImportReport, Error> {
-    let origin =
-        ListOrigin { source: list.name().to_owned(), form: list.to_string(), sha256: *list.sha256() };
+    let origin = ListOrigin {
+        source: list.name().to_owned(),
+        form: list.to_string(),
+        sha256: *list.sha256(),
+        hidden: 0,
+    };
     let mut import = store.begin_import(campaign).await?;
     if !options.again {
         import.refuse_again(&origin).await?;
@@ -135,10 +142,11 @@ pub async fn import(
     })??;
     let (rejected, batches) = found.rejects.batches()?;
     let left_out = LeftOut { rejected: rejected.total(), ..found.left_out };
-    let counts = import.finish(&origin, left_out, batches).await?;
+    let hidden = found.hidden;
+    let counts = import.finish(&ListOrigin { hidden, ..origin }, left_out, batches).await?;
     failpoint::pass(Place::AfterImport);
     found.returned.map_or(Ok(()), Returned::finish)?;
-    Ok(ImportReport { counts, rejected })
+    Ok(ImportReport { counts, rejected, hidden })
 }
 
 async fn excluded(import: &store::Import, campaigns: &[CampaignId]) -> Result<RoaringTreemap, Error> {
@@ -168,10 +176,10 @@ fn read(
     progress: &Progress,
 ) -> Result<Found, Error> {
     let mut found =
-        Found { left_out: LeftOut::default(), rejects: Rejects::new(list.spool())?, returned: None };
+        Found { left_out: LeftOut::default(), rejects: Rejects::new(list.spool())?, returned: None, hidden: 0 };
     let mut checker = None;
     let mut batch = Vec::with_capacity(BATCH);
-    list.each_row(&progress.bytes, &mut |row| {
+    let hidden = list.each_row(&progress.bytes, &mut |row| {
         let Some(checker) = &checker else {
             let first = begin(row, options)?;
             let begin = |to: &AnnotatedList| Returned::begin(to, list.spool(), row, &first.columns);
@@ -192,7 +200,8 @@ fn read(
         failpoint::pass(Place::WhileImporting);
         Ok(batches.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok())
     })?;
-    refuse_nobody(checker.is_some(), progress)?;
+    found.hidden = i32::try_from(hidden).unwrap_or(i32::MAX);
+    refuse_nobody(checker.is_some(), progress, found.hidden)?;
     // Before the commit: without space for the annotated list nothing is imported.
     found.returned.as_mut().map_or(Ok(()), Returned::flush)?;
     // When this is refused, the storing side failed and says why.
@@ -201,13 +210,17 @@ fn read(
 }
 
 /// Refuses a list without rows, which is always somebody's mistake.
-fn refuse_nobody(has_header: bool, progress: &Progress) -> Result<(), Error> {
+fn refuse_nobody(has_header: bool, progress: &Progress, hidden: i32) -> Result<(), Error> {
     let says = match (has_header, progress.rows.load(Ordering::Relaxed)) {
         (false, _) => "the list is empty; its first row must name the columns",
         (true, 0) => "the list has a first row, which names the columns, and nobody below it",
         (true, _) => return Ok(()),
     };
-    Err(Error::BadList(says.into()))
+    let hidden = match hidden {
+        0 => String::new(),
+        n => format!(" ({n} rows of the sheet are hidden; --include-hidden reads them)"),
+    };
+    Err(Error::BadList(format!("{says}{hidden}")))
 }
 
 /// Reads the header row.

@@ -21,11 +21,15 @@ mod run;
 mod share;
 mod spool;
 mod swallowed;
+mod xlsx;
 
 pub use config::Config;
 pub use dead::drain;
 pub use error::Error;
 pub use import::{AnnotatedList, ImportOptions, ImportReport, Progress, import};
+pub use import::{ImportOptions, ImportReport, Progress, import};
+pub use list::workbook::WorkbookReader;
+pub use list::workbook::process::read_workbook;
 pub use list::{List, ListOptions};
 pub use numbers::{Numbers, read_numbers};
 pub use reason::Reason;

@@ -1,7 +1,7 @@
 //! A list of recipients, whatever it is written in: found out by its content, never by its name, and read row by row.
 //!
 //! **Invariants.** The first row is the header. Memory does not grow with the list. What is found out is told to the person
-//! (`Display`). A list is looked at from end to end before a row of it is read.
+//! (`Display`). A list that is text is looked at from end to end before a row of it is read.
 
 pub(crate) mod delimited;
 mod encoding;
@@ -10,7 +10,7 @@ mod json_lines;
 mod lines;
 pub(crate) mod row;
 mod source;
-mod workbook;
+pub(crate) mod workbook;
 
 use std::fmt;
 use std::fs::File;
@@ -26,20 +26,25 @@ use crate::list::json_lines::JsonLines;
 use crate::list::lines::Lines;
 use crate::list::row::Row;
 use crate::list::source::Source;
-use crate::list::workbook::Each;
+use crate::list::workbook::{Each, Workbook, WorkbookReader};
 use crate::spool::Spool;
+use crate::xlsx;
 
 const BLOCK: usize = 64 * 1024;
 
 /// What is said about a list by whoever brings it.
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
-    /// The sheet of a workbook; without it the first one.
+    /// The sheet of a workbook; without it the first one that is shown.
     pub sheet: Option<String>,
+    /// Rows of a sheet are read although they are hidden, by a filter or by hand.
+    pub include_hidden: bool,
     /// The encoding; without it what the bytes look like.
     pub encoding: Option<String>,
     /// Where what has to be kept of the list is kept.
     pub spool: Spool,
+    /// What reads a workbook.
+    pub reader: WorkbookReader,
 }
 
 /// A list that can be read.
@@ -56,8 +61,7 @@ pub struct List {
 enum Form {
     Delimited(Text, Dialect),
     JsonLines(Text),
-    /// The workbook, unpacked, and the wanted sheet.
-    Workbook(File, Option<String>),
+    Workbook(Workbook),
 }
 
 impl List {
@@ -77,14 +81,14 @@ impl List {
         let unread = AtomicU64::new(0);
         let start = if is_packed { start_of(bytes(&source, true, &unread)?)? } else { start };
         refuse_strangers(&start)?;
-        let form = if start.starts_with(workbook::MAGIC) {
+        let form = if start.starts_with(xlsx::MAGIC) {
             let file = if is_packed {
                 unpacked(bytes(&source, true, &unread)?, &options.spool)?
             } else {
                 source.rewound()?
             };
-            workbook::measure(file.try_clone().map_err(Error::unreadable)?)?;
-            Form::Workbook(file, options.sheet.clone())
+            let ListOptions { sheet, include_hidden, reader, .. } = options.clone();
+            Form::Workbook(Workbook::open(file, reader, sheet, include_hidden)?)
         } else {
             if options.sheet.is_some() {
                 return Err(Error::BadList("only an Excel workbook has sheets; leave --sheet out".into()));
@@ -114,19 +118,16 @@ impl List {
         &self.spool
     }
 
-    /// Reads the rows, blank ones left out, until `each` has enough. `read` counts the bytes of the file.
-    pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<(), Error> {
+    /// Reads the rows, blank ones left out, until `each` has enough; tells how many were left out because they are hidden. `read`
+    /// counts the bytes of the file.
+    pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<u64, Error> {
         let mut row = Row::default();
         let text = |text: Text| {
             let bytes = bytes(&self.source, self.is_packed, read)?;
             text.read(bytes).map(Lines::new).map_err(Error::unreadable)
         };
         match &self.form {
-            Form::Workbook(file, sheet) => {
-                let mut file = file.try_clone().map_err(Error::unreadable)?;
-                file.rewind().map_err(Error::unreadable)?;
-                workbook::read(Counted { file, read }, sheet.as_deref(), each)
-            }
+            Form::Workbook(workbook) => workbook.each_row(read, each),
             Form::Delimited(encoding, dialect) => {
                 let mut rows = Delimited::new(text(*encoding)?, *dialect)?;
                 while rows.read(&mut row)? {
@@ -134,12 +135,12 @@ impl List {
                         break;
                     }
                 }
-                Ok(())
+                Ok(0)
             }
             Form::JsonLines(encoding) => {
                 let mut rows = JsonLines::new(text(*encoding)?, &mut row)?;
                 while each(&row)? && rows.read(&mut row)? {}
-                Ok(())
+                Ok(0)
             }
         }
     }
@@ -152,8 +153,7 @@ impl fmt::Display for List {
                 write!(f, "CSV, divided by {}, {}", dialect.name(), text.encoding.name())?;
             }
             Form::JsonLines(text) => write!(f, "JSON Lines, {}", text.encoding.name())?,
-            Form::Workbook(_, None) => f.write_str("Excel workbook, its first sheet")?,
-            Form::Workbook(_, Some(sheet)) => write!(f, "Excel workbook, sheet '{sheet}'")?,
+            Form::Workbook(workbook) => workbook.fmt(f)?,
         }
         f.write_str(if self.is_packed { ", gzip'ed" } else { "" })
     }
@@ -243,8 +243,8 @@ fn refuse_strangers(start: &[u8]) -> Result<(), Error> {
 
 /// A file whose read bytes are counted.
 pub(crate) struct Counted<'a> {
-    file: File,
-    read: &'a AtomicU64,
+    pub(crate) file: File,
+    pub(crate) read: &'a AtomicU64,
 }
 
 impl Read for Counted<'_> {

@@ -18,6 +18,8 @@ pub struct Numbers {
     distinct: RoaringTreemap,
     /// The rows that hold none.
     pub rejected: Rejected,
+    /// Rows of the sheet that were left out because they are hidden.
+    pub hidden: u64,
 }
 
 impl Numbers {
@@ -31,7 +33,7 @@ impl Numbers {
 pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Error> {
     let (mut distinct, mut rejects) = (RoaringTreemap::new(), Rejects::new(list.spool())?);
     let mut checker = None;
-    list.each_row(&AtomicU64::new(0), &mut |row| {
+    let hidden = list.each_row(&AtomicU64::new(0), &mut |row| {
         let Some(checker) = &checker else {
             checker = Some(begin(row, options)?);
             return Ok(true);
@@ -47,5 +49,5 @@ pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Err
         }
         Ok(true)
     })?;
-    Ok(Numbers { distinct, rejected: rejects.summary })
+    Ok(Numbers { distinct, rejected: rejects.summary, hidden })
 }

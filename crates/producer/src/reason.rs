@@ -21,6 +21,8 @@ pub enum Reason {
     EmptyCell,
     /// A formula gave `#N/A` or the like.
     FormulaError,
+    /// A formula whose result is not in the file.
+    FormulaNotCalculated,
     /// The line is no JSON object.
     NotJson,
     /// A JSON value that is a list or an object.
@@ -31,7 +33,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that is not one of the number itself.
-    const OTHERS: [Self; 10] = [
+    const OTHERS: [Self; 11] = [
         Self::TooManyCells,
         Self::BackslashQuote,
         Self::CellTooLong,
@@ -39,6 +41,7 @@ impl Reason {
         Self::BrokenLetter,
         Self::EmptyCell,
         Self::FormulaError,
+        Self::FormulaNotCalculated,
         Self::NotJson,
         Self::NotText,
         Self::UnknownName,
@@ -93,6 +96,10 @@ impl Reason {
             Self::FormulaError => {
                 ("formula_error", "a formula of the row gives an error such as #N/A; mend it")
             }
+            Self::FormulaNotCalculated => (
+                "formula_not_calculated",
+                "the workbook holds a formula of the row without its result; open the workbook in Excel and save it",
+            ),
             Self::NotJson => ("not_json", "the line is no JSON object"),
             Self::NotText => {
                 ("not_text", "a value is a list or an object; write a text, a number, true, false or null")

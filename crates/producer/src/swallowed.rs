@@ -21,13 +21,13 @@ pub(crate) struct Shape {
 
 /// Refuses a list with a row of which a cell holds other rows.
 pub(crate) fn refuse(row: &Row, shape: Shape) -> Result<(), Error> {
-    let Some(delimiter) = row.delimiter else { return Ok(()) };
+    let Some(delimiter) = row.delimiter.filter(|_| row.spans_lines) else { return Ok(()) };
     find(row, |index, cell| holds_rows(cell, (index, row.len()), delimiter, shape))
 }
 
 /// Refuses a first row that holds other rows; where the numbers stand is not known yet.
 pub(crate) fn refuse_header(header: &Row) -> Result<(), Error> {
-    let Some(delimiter) = header.delimiter else { return Ok(()) };
+    let Some(delimiter) = header.delimiter.filter(|_| header.spans_lines) else { return Ok(()) };
     find(header, |_, cell| {
         let mut lines = cell.split(|byte| *byte == b'\n').skip(1);
         lines.any(|line| line.split(|byte| *byte == delimiter).any(is_number))

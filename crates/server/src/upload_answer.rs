@@ -12,6 +12,8 @@ pub(crate) struct Answer {
     form: String,
     #[serde(flatten)]
     counts: Counts,
+    /// Rows of the sheet that were not read because they are hidden.
+    hidden: i32,
     /// How many rows each reason refused.
     reasons: Vec<Refused>,
     /// The first refused rows; all of them are in `report.import_rejection`.
@@ -69,6 +71,7 @@ impl Answer {
             campaign_id,
             form,
             counts,
+            hidden: report.hidden,
             reasons: report.rejected.reasons.iter().map(refused).collect(),
             first_rejected: rows.collect(),
         }

@@ -1,6 +1,7 @@
 //! What an upload says about its list: the part of the address behind the question mark.
 
 use campaign::{CampaignId, Country};
+use producer::ListOptions;
 use url::form_urlencoded;
 
 /// The name of a list that was given none.
@@ -9,14 +10,13 @@ const UNNAMED: &str = "upload";
 const LONGEST_NAME: usize = 200;
 
 /// The options of `campaign import`, by the same names.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct UploadQuery {
     /// The file name, which stands in reports; nothing is concluded from it.
     pub(crate) name: String,
     pub(crate) default_country: Option<Country>,
     pub(crate) number_column: Option<String>,
-    pub(crate) sheet: Option<String>,
-    pub(crate) encoding: Option<String>,
+    pub(crate) list: ListOptions,
     pub(crate) exclude: Vec<CampaignId>,
     pub(crate) again: bool,
 }
@@ -35,8 +35,11 @@ impl UploadQuery {
                     all.default_country = Some(country);
                 }
                 "number_column" => all.number_column = Some(value.into_owned()),
-                "sheet" => all.sheet = Some(value.into_owned()),
-                "encoding" => all.encoding = Some(value.into_owned()),
+                "sheet" => all.list.sheet = Some(value.into_owned()),
+                "encoding" => all.list.encoding = Some(value.into_owned()),
+                "include_hidden" => {
+                    all.list.include_hidden = value.parse().map_err(|_| wrong("write true or false"))?;
+                }
                 "exclude_campaign" => {
                     all.exclude.push(value.parse().map_err(|_| wrong("write the number of a campaign"))?);
                 }
@@ -44,7 +47,7 @@ impl UploadQuery {
                 _ => {
                     return Err(format!(
                         "'{key}' is not known; there are name, default_country, number_column, sheet, encoding, \
-                         exclude_campaign and again"
+                         include_hidden, exclude_campaign and again"
                     ));
                 }
             }
@@ -68,12 +71,13 @@ mod tests {
     #[test]
     fn what_is_said_is_read() {
         let query = "name=C%3A%5Clists%5CSept%20list.xlsx&default_country=KE&number_column=Tel&sheet=2&encoding=utf-8\
-                     &exclude_campaign=3&exclude_campaign=4&again=true";
+                     &exclude_campaign=3&exclude_campaign=4&again=true&include_hidden=true";
         let read = UploadQuery::parse(query).unwrap();
         assert_eq!(read.name, "Sept list.xlsx");
         assert_eq!(read.exclude, [CampaignId(3), CampaignId(4)]);
-        assert_eq!((read.number_column.as_deref(), read.sheet.as_deref()), (Some("Tel"), Some("2")));
-        assert!(read.again && read.default_country.is_some() && read.encoding.is_some());
+        assert_eq!((read.number_column.as_deref(), read.list.sheet.as_deref()), (Some("Tel"), Some("2")));
+        assert!(read.again && read.default_country.is_some() && read.list.encoding.is_some());
+        assert!(read.list.include_hidden);
         assert_eq!(UploadQuery::parse("").unwrap().name, "upload");
     }
 
@@ -83,6 +87,7 @@ mod tests {
             ("default_country=Kenya", "two letters"),
             ("exclude_campaign=all", "number of a campaign"),
             ("again=1", "true or false"),
+            ("include_hidden=1", "true or false"),
             ("force=true", "'force' is not known"),
         ] {
             let error = UploadQuery::parse(query).unwrap_err();

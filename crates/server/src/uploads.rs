@@ -139,7 +139,7 @@ impl Uploads {
             again: query.again,
             errors: errors.clone().map(AnnotatedList::Spooled),
         };
-        let list = ListOptions { sheet: query.sheet, encoding: query.encoding, spool: spool.clone() };
+        let list = ListOptions { spool: spool.clone(), ..query.list };
         let list = open(file, query.name, list).await?;
         let form = list.to_string();
         let report = producer::import(&self.store, id, list, options, Arc::new(Progress::default())).await;

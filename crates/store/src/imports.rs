@@ -32,7 +32,7 @@ pub struct Import {
 }
 
 /// Where a list comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ListOrigin {
     /// File name, without the path.
     pub source: String,
@@ -40,6 +40,8 @@ pub struct ListOrigin {
     pub form: String,
     /// Hash of the file.
     pub sha256: [u8; 32],
+    /// Rows of a sheet that were left out because they are hidden.
+    pub hidden: i32,
 }
 
 /// Rows of a list that are not stored, by the reason.
@@ -203,10 +205,10 @@ impl Import {
         let uploaded = self.imported + duplicates + suppressed + excluded + rejected;
         let insert = "
             insert into import (campaign_id, source, form, sha256, uploaded, imported, duplicates, suppressed, excluded,
-                rejected)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id";
+                rejected, hidden)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id";
         let sha256 = origin.sha256.as_slice();
-        let values: [&(dyn ToSql + Sync); 10] = [
+        let values: [&(dyn ToSql + Sync); 11] = [
             &self.campaign.0,
             &origin.source,
             &origin.form,
@@ -217,6 +219,7 @@ impl Import {
             &suppressed,
             &excluded,
             &rejected,
+            &origin.hidden,
         ];
         let import: i64 = self.client.query_one(insert, &values).await?.get(0);
         for batch in rejections {

@@ -102,6 +102,31 @@ async fn a_list_is_read_from_standard_input_and_given_back_with_its_errors() {
 }
 
 #[tokio::test]
+async fn a_workbook_is_read_as_it_is_seen_and_what_was_not_read_is_told() {
+    let world = World::new("workbook", "none", Config::default()).await;
+    let filtered =
+        world.file("filtered.xlsx", include_bytes!("../../../producer/tests/field/filtered_rows.xlsx"));
+    let sheets =
+        world.file("sheets.xlsx", include_bytes!("../../../producer/tests/field/hidden_first_sheet.xlsx"));
+    let id = world.draft(0).await;
+    let said = world.ok(&["campaign", "import", &id, &sheets]).await;
+    let told = "sheets.xlsx: Excel workbook, sheet 'Send to these'; hidden and not read: 'Old list'\n";
+    assert!(said.starts_with(told), "{said}");
+    let said = world.ok(&["campaign", "import", &id, &filtered]).await;
+    assert!(said.contains("2 rows: 2 imported"), "{said}");
+    assert!(
+        said.contains("2 hidden rows of the sheet were not read; --include-hidden reads them\n"),
+        "{said}"
+    );
+    let arguments = ["campaign", "import", &id, &filtered, "--include-hidden", "--again"];
+    let said = world.ok(&arguments).await;
+    assert!(said.contains("4 rows: 2 imported, 2 duplicates") && !said.contains("hidden rows"), "{said}");
+    let said = world.ok(&["suppression", "import", &filtered]).await;
+    assert!(said.contains("2 numbers: 2 are new") && said.contains("2 hidden rows"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn the_suppressed_and_the_excluded_are_left_out_and_told() {
     let world = World::new("suppressed", "none", Config::default()).await;
     let (earlier, id) = (world.draft(5).await, world.draft(0).await);

@@ -1,5 +1,6 @@
 //! Lists that are posted to `flowcast server`.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -67,6 +68,48 @@ async fn an_uploaded_list_is_imported_as_the_command_does_and_explains_itself() 
     assert!(!world.logs().contains(KEY));
     assert!(receiving.server.stop().await.success());
     world.close().await;
+}
+
+#[tokio::test]
+async fn a_workbook_that_would_take_the_memory_of_the_server_is_refused_and_the_next_one_read() {
+    let (world, receiving) = taking_uploads("upload_workbook", &[]).await;
+    let id = world.draft(0).await;
+    let to = format!("/campaigns/{id}/lists");
+    let (status, body) = post(receiving.at, &to, &[key()], &comment_of(200_000_000)).await;
+    assert!(status == 422 && body.contains("more than 256 MiB of memory"), "{status} {body}");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", receiving.server.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+    println!("the server had at most {peak}");
+    assert!(peak.strip_suffix(" kB").unwrap().parse::<u64>().unwrap() < 128 * 1024, "{peak}");
+    let filtered = include_bytes!("../../../producer/tests/field/filtered_rows.xlsx");
+    let (status, body) = post(receiving.at, &to, &[key()], filtered).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &answer["imported"], &answer["hidden"]), (200, &json!(2), &json!(2)), "{answer}");
+    assert_eq!(answer["form"], "Excel workbook, sheet 'Sheet1'");
+    let (status, body) =
+        post(receiving.at, &format!("{to}?include_hidden=true&again=true"), &[key()], filtered).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &answer["imported"], &answer["hidden"]), (200, &json!(2), &json!(0)), "{answer}");
+    assert!(receiving.server.stop().await.success());
+    world.close().await;
+}
+
+/// A workbook whose shared texts are a comment of so many bytes.
+fn comment_of(bytes: usize) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut part = |name: &str, begin: &str, times: usize| {
+        let fast = zip::write::SimpleFileOptions::default().compression_level(Some(1));
+        writer.start_file(name, fast).unwrap();
+        writer.write_all(begin.as_bytes()).unwrap();
+        let block = vec![b'<'; 100_000];
+        (0..times / block.len()).for_each(|_| writer.write_all(&block).unwrap());
+    };
+    part("xl/workbook.xml", "<workbook><sheets><sheet name='S' r:id='s'/></sheets></workbook>", 0);
+    let sheet = "<Relationship Id='s' Type='x/worksheet' Target='sheet1.bin'/>";
+    part("xl/_rels/workbook.xml.rels", &format!("<Relationships>{sheet}</Relationships>"), 0);
+    part("xl/sheet1.bin", "<worksheet><sheetData></sheetData></worksheet>", 0);
+    part("xl/sharedStrings.xml", "<sst><!--", bytes);
+    writer.finish().unwrap().into_inner()
 }
 
 #[tokio::test]

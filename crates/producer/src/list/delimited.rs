@@ -106,6 +106,7 @@ impl<R: Read> Delimited<R> {
             return Ok(false);
         }
         row.begin(self.line);
+        row.delimiter = Some(self.dialect.delimiter);
         loop {
             if self.next()? == Some(b'"') {
                 self.at += 1;
@@ -178,7 +179,7 @@ impl<R: Read> Delimited<R> {
     fn close(&self, row: &mut Row, (opened, last): (u64, u8), goes_on: bool) -> Result<(), Error> {
         let spans_lines = self.line > opened;
         if spans_lines {
-            row.delimiter = Some(self.dialect.delimiter);
+            row.spans_lines = true;
         }
         match (goes_on, last) {
             (true, b'\\') => row.fault = Some(Reason::BackslashQuote),
@@ -282,7 +283,7 @@ mod tests {
         let (mut row, mut found) = (Row::default(), Vec::new());
         while rows.read(&mut row).unwrap() {
             let cells: Vec<_> = row.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-            found.push((row.line, row.delimiter.is_some(), cells.join("|")));
+            found.push((row.line, row.spans_lines, cells.join("|")));
         }
         let expected = [(1, false, "a|b"), (2, true, "c \"d\"\ne|fg"), (5, false, "5\" pipe|")];
         assert_eq!(found, expected.map(|(line, spans, cells)| (line, spans, cells.to_owned())));

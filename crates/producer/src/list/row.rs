@@ -14,8 +14,10 @@ pub(crate) struct Row {
     pub(crate) line: i32,
     /// Why nobody can be read from it, when that is known already.
     pub(crate) fault: Option<Reason>,
-    /// The delimiter of the list, if a quoted cell of the row spans several lines: those may be rows of their own.
+    /// What divides its cells, if anything does; then a cell too many may be the rest of the one before.
     pub(crate) delimiter: Option<u8>,
+    /// A quoted cell of it spans several lines, which may be rows of their own.
+    pub(crate) spans_lines: bool,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -24,7 +26,7 @@ impl Row {
     /// Begins another row.
     pub(crate) fn begin(&mut self, line: u64) {
         self.line = i32::try_from(line).unwrap_or(i32::MAX);
-        (self.fault, self.delimiter) = (None, None);
+        (self.fault, self.delimiter, self.spans_lines) = (None, None, false);
         self.text.clear();
         self.ends.clear();
     }

@@ -1,186 +1,192 @@
-//! Sheets of an `.xlsx` workbook, read cell by cell.
+//! An Excel workbook as a list. It is read by a process of its own, which the system ends when it takes too much memory or time:
+//! anybody may send a workbook, and none may harm the one who takes it in.
 //!
-//! **Invariants.** What the library below keeps in memory (shared texts, and one cell at a time) is measured before it is
-//! read, so that a workbook made to burst memory is refused.
+//! **Invariants.** Memory does not grow with the workbook, whatever is in it. The process is gone when its reader is.
 
+pub(crate) mod frame;
+pub(crate) mod process;
+
+use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, ErrorKind, Read, Result as IoResult, Seek};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use calamine::{DataRef, ExcelDateTime, Reader, Xlsx, XlsxError};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 
 use crate::error::Error;
-use crate::list::row::{COLUMN_LIMIT, Row};
-use crate::reason::Reason;
+use crate::list::row::Row;
+use crate::list::workbook::frame::Frame;
+use crate::list::workbook::process::{MEMORY_MIB, Request, SECONDS};
+use crate::xlsx::{Choice, damaged};
 
-/// How a zip file, and so a workbook, begins.
-pub(crate) const MAGIC: &[u8] = b"PK\x03\x04";
-/// Most bytes of everything but the sheets: texts shared by cells, styles, names.
-const KEPT_LIMIT: u64 = 64 * 1024 * 1024;
-/// Most bytes of all sheets. A full sheet of a million rows with ten columns has half of it.
-const SHEETS_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
-/// Longest text without a `<`; a cell holds 32,767 letters.
-const TEXT_LIMIT: usize = 1024 * 1024;
-/// From here on a spreadsheet itself does not know every digit.
-const EXACT: f64 = 1e15;
+/// How long the process may say nothing, in milliseconds; its own limits end it long before on a machine that is not overloaded.
+const SILENCE_MS: u16 = 60_000;
+/// How often that is waited for.
+const SILENCES: u8 = 5;
 
 /// What to do after a row.
 pub(crate) type Each<'a> = dyn FnMut(&Row) -> Result<bool, Error> + 'a;
 
-/// Reads the rows of a sheet, the first or the named one, until `each` has enough.
-pub(crate) fn read(file: impl Read + Seek, wanted: Option<&str>, each: &mut Each<'_>) -> Result<(), Error> {
-    let mut workbook: Xlsx<_> = Xlsx::new(BufReader::new(file)).map_err(|error| broken(&error))?;
-    let sheet = choose(&workbook.sheet_names(), wanted)?;
-    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(|error| broken(&error))?;
-    let mut row = Row::default();
-    let (mut current, mut columns) = (None, 0);
-    while let Some(cell) = cells.next_cell().map_err(|error| broken(&error))? {
-        let (line, column) = cell.get_position();
-        if current != Some(line) {
-            if current.is_some() && !finish(&mut row, &mut columns, each)? {
-                return Ok(());
+/// The program that reads workbooks in a process of its own. By default it is the program that runs, with the argument
+/// `read-workbook`; it must call [`read_workbook`](crate::read_workbook) with the argument behind.
+#[derive(Clone, Debug)]
+pub struct WorkbookReader {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+}
+
+impl Default for WorkbookReader {
+    fn default() -> Self {
+        // This one is found also after it was replaced by a newer one.
+        let own = PathBuf::from("/proc/self/exe");
+        let program = if own.exists() { own } else { std::env::current_exe().unwrap_or(own) };
+        Self { program, arguments: vec!["read-workbook".into()] }
+    }
+}
+
+impl WorkbookReader {
+    /// Another program.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Self { program: program.into(), arguments: Vec::new() }
+    }
+}
+
+/// A workbook of which a sheet is chosen.
+#[derive(Debug)]
+pub(crate) struct Workbook {
+    file: File,
+    reader: WorkbookReader,
+    request: Request,
+    choice: Choice,
+}
+
+impl Workbook {
+    /// Finds out which sheet is to be read.
+    pub(crate) fn open(
+        file: File,
+        reader: WorkbookReader,
+        sheet: Option<String>,
+        include_hidden: bool,
+    ) -> Result<Self, Error> {
+        let request = Request { sheet, include_hidden, only_look: true };
+        let mut process = Process::start(&reader, &file, &request)?;
+        let Frame::Choice(choice) = process.next(&mut Row::default())? else { return Err(damaged()) };
+        let choice = serde_json::from_str(&choice).map_err(|_| damaged())?;
+        let request = Request { only_look: false, ..request };
+        Ok(Self { file, reader, request, choice })
+    }
+
+    /// Reads the rows that are not blank, until `each` has enough; tells how many were left out because they are hidden. `read` is
+    /// how many bytes of the file are read.
+    pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<u64, Error> {
+        let mut process = Process::start(&self.reader, &self.file, &self.request)?;
+        let mut row = Row::default();
+        loop {
+            match process.next(&mut row)? {
+                Frame::Row if each(&row)? => {}
+                Frame::Row => return Ok(0),
+                Frame::Read(bytes) => read.store(bytes, Ordering::Relaxed),
+                Frame::End(hidden) => return Ok(hidden),
+                Frame::Choice(_) | Frame::Refusal(_) => {}
             }
-            if current.is_some_and(|before| line < before) {
-                return Err(Error::BadList(
-                    "the rows of the sheet are not in order; save it again in Excel".into(),
-                ));
+        }
+    }
+}
+
+impl fmt::Display for Workbook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Choice { name, is_hidden, others, hidden, .. } = &self.choice;
+        write!(f, "Excel workbook, {}sheet '{name}'", if *is_hidden { "hidden " } else { "" })?;
+        for (names, which) in [(others, "not read"), (hidden, "hidden and not read")] {
+            if !names.is_empty() {
+                write!(f, "; {which}: '{}'", names.join("', '"))?;
             }
-            current = Some(line);
-            row.begin(u64::from(line) + 1);
         }
-        let column = usize::try_from(column).unwrap_or(usize::MAX);
-        put(&mut row, column, cell.get_value());
-    }
-    if current.is_some() {
-        finish(&mut row, &mut columns, each)?;
-    }
-    Ok(())
-}
-
-/// Hands over a row that is not blank. Sheets leave out the empty cells at its end, so it is made as long as the first.
-fn finish(row: &mut Row, columns: &mut usize, each: &mut Each<'_>) -> Result<bool, Error> {
-    if row.is_blank() {
-        return Ok(true);
-    }
-    while row.len() < *columns {
-        row.push(b"");
-    }
-    if *columns == 0 {
-        *columns = row.len();
-    }
-    each(row)
-}
-
-/// Puts a cell at its place; sheets leave out cells that are empty.
-fn put(row: &mut Row, column: usize, value: &DataRef<'_>) {
-    let text = match value {
-        DataRef::Empty => return,
-        DataRef::Error(_) => {
-            row.fault = Some(Reason::FormulaError);
-            return;
-        }
-        DataRef::Int(number) => number.to_string(),
-        DataRef::Float(number) => number_text(*number),
-        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
-        DataRef::SharedString(text) => (*text).to_owned(),
-        DataRef::Bool(value) => value.to_string(),
-        DataRef::DateTime(time) => time_text(time),
-    };
-    if column > COLUMN_LIMIT || column < row.len() {
-        return;
-    }
-    while row.len() < column {
-        row.push(b"");
-    }
-    row.push(text.as_bytes());
-}
-
-/// A number without `E+`: a sheet keeps fifteen digits, whatever it shows.
-fn number_text(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < EXACT { format!("{number:.0}") } else { number.to_string() }
-}
-
-/// Date, time or both, as in ISO 8601. What counts hours is given in days, as the sheet has it.
-fn time_text(time: &ExcelDateTime) -> String {
-    if time.is_duration() {
-        return number_text(time.as_f64());
-    }
-    let (year, month, day, hour, minute, second, _) = time.to_ymd_hms_milli();
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    match (hour, minute, second) {
-        (0, 0, 0) => date,
-        (hour, minute, 0) => format!("{date} {hour:02}:{minute:02}"),
-        (hour, minute, second) => format!("{date} {hour:02}:{minute:02}:{second:02}"),
+        Ok(())
     }
 }
 
-fn choose(sheets: &[String], wanted: Option<&str>) -> Result<String, Error> {
-    let found = match wanted {
-        Some(wanted) => sheets.iter().find(|sheet| sheet.trim().eq_ignore_ascii_case(wanted.trim())),
-        None => sheets.first(),
-    };
-    found.cloned().ok_or_else(|| {
-        let wanted = wanted.unwrap_or_default();
-        Error::BadList(format!("there is no sheet '{wanted}'; the sheets are {}", sheets.join(", ")))
-    })
+/// The process that reads a workbook.
+struct Process {
+    child: Child,
+    out: BufReader<Patient>,
 }
 
-/// Refuses what is no workbook, and one that would need too much memory.
-pub(crate) fn measure(file: File) -> Result<(), Error> {
-    let mut archive = zip::ZipArchive::new(BufReader::new(file)).map_err(|_| damaged())?;
-    let (mut kept, mut sheets, mut is_workbook) = (0, 0, false);
-    for index in 0..archive.len() {
-        let entry = archive.by_index(index).map_err(|_| damaged())?;
-        // Some write the names in capitals, or with the other slash.
-        let name = entry.name().map_err(|_| damaged())?.to_lowercase().replace('\\', "/");
-        is_workbook |= name == "xl/workbook.xml";
-        let (sum, limit) = match name.as_str() {
-            sheet if sheet.starts_with("xl/worksheets/") => (&mut sheets, SHEETS_LIMIT),
-            // Pictures and the like are never read.
-            other if !matches!(other.rsplit('.').next(), Some("xml" | "rels")) => continue,
-            _ => (&mut kept, KEPT_LIMIT),
-        };
-        *sum += measure_entry(entry, limit - *sum)?;
+impl Process {
+    fn start(reader: &WorkbookReader, file: &File, request: &Request) -> Result<Self, Error> {
+        let mut file = file.try_clone().map_err(Error::unreadable)?;
+        file.rewind().map_err(Error::unreadable)?;
+        let request = serde_json::to_string(request).map_err(|error| Error::unreadable(error.into()))?;
+        let mut command = Command::new(&reader.program);
+        // It must not know what this process knows.
+        command.arg0("flowcast").args(&reader.arguments).arg(request).env_clear();
+        let spawned = command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut child = spawned.map_err(|source| Error::NoReader { source })?;
+        let Some(out) = child.stdout.take() else { return Err(damaged()) };
+        Ok(Self { child, out: BufReader::with_capacity(64 * 1024, Patient(out)) })
     }
-    if is_workbook {
-        return Ok(());
-    }
-    let says = "this zip file is no Excel workbook; unpack it, or save the list as .xlsx or CSV";
-    Err(Error::BadList(says.into()))
-}
 
-/// The true size of an entry, at most `limit`.
-fn measure_entry(mut entry: impl Read, limit: u64) -> Result<u64, Error> {
-    let too_large = || {
-        let says = "the workbook needs too much memory to be read; save the list as CSV and import that";
-        Error::BadList(says.into())
-    };
-    let (mut block, mut size, mut text) = (vec![0; 64 * 1024], 0, 0);
-    loop {
-        let read = entry.read(&mut block).map_err(|_| damaged())?;
-        let Some(block) = block.get(..read).filter(|block| !block.is_empty()) else { return Ok(size) };
-        text = match memchr::memrchr(b'<', block) {
-            Some(last) => block.len() - last,
-            None => text + block.len(),
-        };
-        size += u64::try_from(read).unwrap_or(0);
-        if size > limit || text > TEXT_LIMIT {
-            return Err(too_large());
+    /// What it says next; that it refuses the workbook, or died of it, is an error.
+    fn next(&mut self, row: &mut Row) -> Result<Frame, Error> {
+        match Frame::read(&mut self.out, row) {
+            Ok(Frame::Refusal(says)) => Err(Error::BadList(says)),
+            Ok(frame) => Ok(frame),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                Err(death(self.child.wait().map_err(Error::unreadable)?))
+            }
+            Err(error) if error.kind() == ErrorKind::TimedOut => Err(too_slow()),
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(damaged()),
+            Err(error) => Err(Error::unreadable(error)),
         }
     }
 }
 
-fn damaged() -> Error {
-    Error::BadList(
-        "the workbook is damaged or was cut off on its way; open it in Excel and save it again".into(),
-    )
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }
 
-fn broken(error: &XlsxError) -> Error {
-    match error {
-        XlsxError::Password => Error::BadList("the workbook has a password; save it without one".into()),
-        XlsxError::WorksheetNotFound(_) | XlsxError::NotAWorksheet(_) => {
-            Error::BadList("this sheet holds no cells; name another one with --sheet".into())
-        }
+/// Why the process ended without a word.
+fn death(status: ExitStatus) -> Error {
+    match status.signal().map(Signal::try_from) {
+        Some(Ok(Signal::SIGXCPU)) => too_slow(),
+        // Memory that is refused ends in an abort; the system itself kills when there is none left.
+        Some(Ok(Signal::SIGABRT | Signal::SIGKILL)) => Error::BadList(format!(
+            "the workbook needs more than {MEMORY_MIB} MiB of memory to be read; save the list as CSV and import that"
+        )),
         _ => damaged(),
+    }
+}
+
+fn too_slow() -> Error {
+    Error::BadList(format!(
+        "the workbook takes more than {SECONDS} seconds to be read; save the list as CSV and import that"
+    ))
+}
+
+/// A pipe on which something must come in time.
+struct Patient(ChildStdout);
+
+impl Read for Patient {
+    fn read(&mut self, out: &mut [u8]) -> IoResult<usize> {
+        for _ in 0..SILENCES {
+            let mut pipe = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+            match poll(&mut pipe, PollTimeout::from(SILENCE_MS)) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return self.0.read(out),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ErrorKind::TimedOut.into())
     }
 }

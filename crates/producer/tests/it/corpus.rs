@@ -66,6 +66,11 @@ impl Case {
         self
     }
 
+    pub(crate) fn include_hidden(mut self) -> Self {
+        self.options.include_hidden = true;
+        self
+    }
+
     pub(crate) fn sheet(mut self, name: &str) -> Self {
         self.options.sheet = Some(name.into());
         self

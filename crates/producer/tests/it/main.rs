@@ -3,6 +3,7 @@
 
 mod corpus;
 mod field;
+mod hostile;
 mod json;
 mod numbers;
 mod packed;

@@ -21,6 +21,11 @@ pub(crate) fn plain() -> Vec<u8> {
     workbook(|sheet| sheet.write_row(1, 0, ["0712000001", "Anna"]).map(drop))
 }
 
+/// A workbook whose only recipient is hidden.
+pub(crate) fn hidden() -> Vec<u8> {
+    workbook(|sheet| sheet.write_row(1, 0, ["0712000001", "Anna"])?.set_row_hidden(1).map(drop))
+}
+
 /// A zip file of these entries.
 fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -111,14 +116,14 @@ async fn rows_and_sheets() {
             gives(
                 "gaps",
                 sparse,
-                &["254712000001 first_name=Anna"],
-                &["7 number_missing", "8 empty_cell first_name", "12 too_many_cells"],
+                &["254712000001 first_name=Anna", "254712000003 first_name=Cy"],
+                &["7 number_missing", "8 empty_cell first_name"],
             ),
             gives(
                 "a cell in the last corner",
                 far,
                 &["254712000001 first_name=Anna"],
-                &["1048576 too_many_cells"],
+                &["1048576 number_missing"],
             ),
             anna("a named sheet", two.clone()).sheet("people "),
             refused("the wrong first sheet", two.clone(), "no column looks like the phone number"),
@@ -136,9 +141,9 @@ async fn workbooks_that_are_none() {
     let whole = plain();
     let cut = whole[..whole.len() / 2].to_vec();
     let mut changed = whole;
-    changed[200..260].fill(0x55);
-    let bomb = "x".repeat(3 * 1024 * 1024);
-    let texts = format!("<sst>{}</sst>", "<si><t>x</t></si>".repeat(4_500_000));
+    let name = b"xl/worksheets/sheet1.xml";
+    let sheet = changed.windows(name.len()).position(|window| window == name).unwrap() + name.len();
+    changed[sheet + 40..sheet + 100].fill(0x55);
     check(
         "corpus_workbook_none",
         vec![
@@ -147,16 +152,6 @@ async fn workbooks_that_are_none() {
             refused("a zip file of a list", zipped(&[("list.csv", b"phone\n")]), "no Excel workbook"),
             refused("an empty zip file", zipped(&[]), "this zip file is empty"),
             refused("a workbook of nothing", zipped(&[("xl/workbook.xml", b"")]), "damaged or was cut off"),
-            refused(
-                "one endless text",
-                zipped(&[("xl/workbook.xml", b"<w/>"), ("xl/worksheets/sheet1.xml", bomb.as_bytes())]),
-                "too much memory",
-            ),
-            refused(
-                "endless texts",
-                zipped(&[("xl/workbook.xml", b"<w/>"), ("xl/sharedStrings.xml", texts.as_bytes())]),
-                "too much memory",
-            ),
         ],
     )
     .await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use campaign::{CampaignId, Definition, Provider};
 use devstack::{Scope, Stack};
-use producer::{Error, ImportOptions, ImportReport, List, ListOptions, Progress};
+use producer::{Error, ImportOptions, ImportReport, List, ListOptions, Progress, WorkbookReader};
 use secrecy::SecretString;
 use store::{Config, NewSender, Store};
 use tokio_postgres::{Client, NoTls};
@@ -20,6 +20,11 @@ screen = "WELCOME"
 [policy]
 assume_window = "open"
 "#;
+
+/// What reads workbooks in these tests.
+pub(crate) fn reader() -> WorkbookReader {
+    WorkbookReader::at(env!("CARGO_BIN_EXE_read-workbook"))
+}
 
 /// A store with tables, a sender `main`, and a plain connection for looking.
 pub(crate) struct World {
@@ -63,7 +68,7 @@ impl World {
     ) -> Result<ImportReport, Error> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        let list = List::open(file.path(), list)?;
+        let list = List::open(file.path(), &ListOptions { reader: reader(), ..list.clone() })?;
         let options = ImportOptions {
             default_country: "KE".parse().ok(),
             needed: ["first_name".to_owned()].into_iter().collect(),

@@ -187,7 +187,7 @@ pub(crate) fn new_sender(name: &str, rate: Option<Rate>) -> NewSender {
 }
 
 pub(crate) fn origin() -> ListOrigin {
-    ListOrigin { source: "list.csv".into(), form: "CSV".into(), sha256: [0; 32] }
+    ListOrigin { source: "list.csv".into(), form: "CSV".into(), sha256: [0; 32], ..ListOrigin::default() }
 }
 
 pub(crate) fn msisdn(n: u32) -> Msisdn {
