@@ -7,6 +7,7 @@ pub(crate) mod delimited;
 mod encoding;
 mod gzip;
 mod json_lines;
+mod legacy;
 mod lines;
 pub(crate) mod row;
 mod source;

@@ -3,9 +3,10 @@
 use std::io::{Read, Result};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{CoderResult, Decoder, Encoding, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::error::Error;
+use crate::list::legacy::{Evidence, Legacy};
 
 /// Bytes that the guess is made from, at most.
 const GUESSED_FROM: usize = 1024 * 1024;
@@ -52,6 +53,7 @@ pub(crate) struct Finder {
     start: Vec<u8>,
     /// The end of a block that may be half a letter.
     rest: Vec<u8>,
+    evidence: Evidence,
     letters: u64,
     broken: u64,
 }
@@ -64,6 +66,7 @@ impl Finder {
             fed: 0,
             start: Vec::new(),
             rest: Vec::new(),
+            evidence: Evidence::default(),
             letters: 0,
             broken: 0,
         }
@@ -74,6 +77,7 @@ impl Finder {
         if self.start.len() < BLOCK {
             self.start.extend_from_slice(block.get(..BLOCK).unwrap_or(block));
         }
+        self.evidence.look(block);
         if self.rest.is_empty() && block.is_ascii() {
             return;
         }
@@ -124,12 +128,18 @@ impl Finder {
         }
         self.detector.feed(&[], true);
         let encoding = self.detector.guess(None, Utf8Detection::Deny);
-        if encoding == WINDOWS_1252 {
-            return Ok(Text { encoding, mark: 0 });
-        }
+        let name = match self.evidence.suspect() {
+            None if encoding == WINDOWS_1252 => return Ok(Text { encoding, mark: 0 }),
+            Some(Legacy::MsDos) if encoding == WINDOWS_1252 => {
+                let says = "the list is not in UTF-8 but perhaps in a code page of MS-DOS; save it as 'CSV UTF-8' (or say \
+                            --encoding windows-1252 if it is that)";
+                return Err(Error::BadList(says.into()));
+            }
+            Some(Legacy::MacRoman) if encoding == WINDOWS_1252 => MACINTOSH.name(),
+            _ => encoding.name(),
+        };
         Err(Error::BadList(format!(
-            "the list is not in UTF-8 but perhaps in {name}; save it as 'CSV UTF-8', or say what it is, as in --encoding {name}",
-            name = encoding.name()
+            "the list is not in UTF-8 but perhaps in {name}; save it as 'CSV UTF-8', or say what it is, as in --encoding {name}"
         )))
     }
 }
@@ -238,6 +248,14 @@ mod tests {
         );
         assert_eq!(Text::named("windows-1251", &bytes).unwrap().encoding.name(), "windows-1251");
         assert!(Text::named("klingon", &bytes).unwrap_err().to_string().contains("no encoding 'klingon'"));
+    }
+
+    #[test]
+    fn an_encoding_of_old_machines_is_asked_about() {
+        let says = found(b"phone;name\n1;Jos\x8e\n2;Zo\x91 M\x9fller\n").unwrap_err();
+        assert!(says.contains("perhaps in macintosh") && says.contains("--encoding macintosh"), "{says}");
+        let says = found(b"phone;name\n1;Jos\x82\n2;M\x81ller\n").unwrap_err();
+        assert!(says.contains("perhaps in a code page of MS-DOS"), "{says}");
     }
 
     #[test]

@@ -103,3 +103,18 @@ async fn what_was_not_read_of_a_workbook_is_told_and_kept() {
     assert_eq!(said, "Excel workbook, hidden sheet 'Old list'; not read: 'Send to these'");
     world.close().await;
 }
+
+#[tokio::test]
+async fn encodings_of_old_machines() {
+    let mac = include_bytes!("../field/mac_roman.csv");
+    let recipients = ["254712000511 first_name=José", "254712000512 first_name=Zoë Müller"];
+    check(
+        "field_encodings",
+        vec![
+            refused("Mac Roman", mac, "perhaps in macintosh"),
+            gives("Mac Roman, named", mac, &recipients, &[]).encoding("macintosh"),
+            refused("MS-DOS", b"phone;first_name\n+254712000511;Jos\x82\n", "a code page of MS-DOS"),
+        ],
+    )
+    .await;
+}
