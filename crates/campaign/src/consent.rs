@@ -1,9 +1,17 @@
 //! Words by which people opt out, and in again.
 //!
-//! A message counts when it is nothing but such a word: "stop" does, "I cannot stop laughing" does not. Case, accents that a
-//! keyboard left out, and signs around the words do not matter.
+//! A message counts when it is nothing but such a word: "stop" does, "I can't stop laughing" does not. Case, width, accents,
+//! punctuation and emoji do not matter, nor do letters that WhatsApp users write in several ways (`إلغاء`, `الغاء`). An
+//! opt-out may be polite or said several times ("Stop. Thank you", "STOP STOP"); an opt-in must be the word alone, for a message
+//! to somebody who did not ask for it is the graver fault.
 
 use std::collections::BTreeSet;
+
+use crate::consent_words::{COURTESIES, OPT_IN_WORDS, OPT_OUT_PAYLOAD, OPT_OUT_WORDS};
+use crate::plain_words::plain_words;
+
+/// The longest word has some dozen letters; a letter of thousands need not be looked through.
+const LONGEST: usize = 200;
 
 /// What a person said about being written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,122 +22,69 @@ pub enum Consent {
     OptedIn,
 }
 
-/// Opt-out words where a sender has none of its own: English, Swahili, French, Spanish, Portuguese, German, Italian, Dutch,
-/// Arabic, Hindi, Indonesian, Turkish and Russian.
-pub const OPT_OUT_WORDS: &[&str] = &[
-    "stop",
-    "stop all",
-    "stopall",
-    "unsubscribe",
-    "opt out",
-    "opt-out",
-    "optout",
-    "stop promotions",
-    "acha",
-    "simamisha",
-    "sitaki",
-    "arret",
-    "arreter",
-    "desabonner",
-    "baja",
-    "parar",
-    "alto",
-    "sair",
-    "descadastrar",
-    "stopp",
-    "abmelden",
-    "cancellami",
-    "afmelden",
-    "توقف",
-    "إيقاف",
-    "الغاء الاشتراك",
-    "रोकें",
-    "बंद करो",
-    "band karo",
-    "berhenti",
-    "dur",
-    "стоп",
-    "отписаться",
-];
-
-/// Opt-in words where a sender has none of its own, in the same languages.
-pub const OPT_IN_WORDS: &[&str] = &[
-    "start",
-    "unstop",
-    "subscribe",
-    "opt in",
-    "opt-in",
-    "optin",
-    "anza",
-    "abonner",
-    "alta",
-    "iniciar",
-    "anmelden",
-    "iscrivimi",
-    "aanmelden",
-    "ابدأ",
-    "शुरू",
-    "shuru karo",
-    "mulai",
-    "basla",
-    "старт",
-];
-
 /// The words of one sender.
 #[derive(Clone, Debug)]
 pub struct ConsentWords {
-    opt_out: BTreeSet<String>,
-    opt_in: BTreeSet<String>,
+    opt_out: BTreeSet<Vec<String>>,
+    opt_in: BTreeSet<Vec<String>>,
+    courtesies: Vec<Vec<String>>,
 }
 
 impl ConsentWords {
     /// These words, or the program's own where there are none.
     pub fn new(opt_out: Option<&[String]>, opt_in: Option<&[String]>) -> Self {
         let set = |own: Option<&[String]>, default: &[&str]| match own {
-            Some(own) => own.iter().map(|word| plain(word)).collect(),
-            None => default.iter().map(|word| plain(word)).collect(),
+            Some(own) => own.iter().map(|word| plain_words(word)).collect(),
+            None => default.iter().map(|word| plain_words(word)).collect(),
         };
-        Self { opt_out: set(opt_out, OPT_OUT_WORDS), opt_in: set(opt_in, OPT_IN_WORDS) }
+        let courtesies = COURTESIES.iter().map(|phrase| plain_words(phrase)).collect();
+        Self { opt_out: set(opt_out, OPT_OUT_WORDS), opt_in: set(opt_in, OPT_IN_WORDS), courtesies }
     }
 
     /// What this message says of consent, if it is one of the words. A word of both lists opts out.
     pub fn said(&self, text: &str) -> Option<Consent> {
-        // The longest word has some dozen letters; a letter of thousands need not be looked through.
-        if text.len() > 200 {
+        if text.len() > LONGEST {
             return None;
         }
-        let text = plain(text);
-        if self.opt_out.contains(&text) {
+        let words = plain_words(text);
+        if self.opts_out(&words) {
             return Some(Consent::OptedOut);
         }
-        self.opt_in.contains(&text).then_some(Consent::OptedIn)
+        self.opt_in.contains(&words).then_some(Consent::OptedIn)
     }
-}
 
-/// Lower case, without accents of Latin letters, with single spaces and no signs around it.
-fn plain(text: &str) -> String {
-    let is_word = |c: &char| c.is_alphanumeric() || is_mark(*c);
-    let trimmed = text.trim_matches(|c: char| !is_word(&c));
-    let letters: String = trimmed.to_lowercase().chars().map(bare).collect();
-    letters.split_whitespace().collect::<Vec<_>>().join(" ")
-}
+    /// The same, of a button that somebody chose: by its text, which may be translated, or by its payload. If one of the two
+    /// opts out, that holds. The payload of Meta's own opt-out button counts whatever words the sender has.
+    pub fn said_by_button(&self, text: Option<&str>, payload: Option<&str>) -> Option<Consent> {
+        let is_metas = |payload: &str| plain_words(payload) == plain_words(OPT_OUT_PAYLOAD);
+        if payload.is_some_and(|payload| payload.len() <= LONGEST && is_metas(payload)) {
+            return Some(Consent::OptedOut);
+        }
+        let said = [text, payload].map(|words| words.and_then(|words| self.said(words)));
+        said.into_iter().flatten().max_by_key(|consent| *consent == Consent::OptedOut)
+    }
 
-/// Marks that belong to the letter before them, as in Devanagari and Arabic.
-fn is_mark(c: char) -> bool {
-    matches!(c, '\u{0900}'..='\u{0903}' | '\u{093a}'..='\u{094f}' | '\u{064b}'..='\u{065f}')
-}
+    fn opts_out(&self, words: &[String]) -> bool {
+        if self.opt_out.contains(words) {
+            return true;
+        }
+        let words = self.without_courtesies(words);
+        let is_repeated = words.iter().all(|word| Some(word) == words.first());
+        self.opt_out.contains(words)
+            || (is_repeated && words.get(..1).is_some_and(|word| self.opt_out.contains(word)))
+    }
 
-fn bare(c: char) -> char {
-    match c {
-        'à' | 'á' | 'â' | 'ã' | 'ä' => 'a',
-        'ç' => 'c',
-        'è' | 'é' | 'ê' | 'ë' => 'e',
-        'ì' | 'í' | 'î' | 'ï' => 'i',
-        'ñ' => 'n',
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' => 'o',
-        'ş' => 's',
-        'ù' | 'ú' | 'û' | 'ü' => 'u',
-        other => other,
+    /// The words without "please", "thank you" and the like before and behind them.
+    fn without_courtesies<'a>(&self, mut words: &'a [String]) -> &'a [String] {
+        loop {
+            let shorter = self.courtesies.iter().find_map(|phrase| {
+                words.strip_prefix(phrase.as_slice()).or_else(|| words.strip_suffix(phrase.as_slice()))
+            });
+            match shorter {
+                Some(shorter) => words = shorter,
+                None => return words,
+            }
+        }
     }
 }
 
@@ -138,42 +93,133 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn said(text: &str) -> Option<Consent> {
+        ConsentWords::new(None, None).said(text)
+    }
+
     #[test]
-    fn a_word_counts_in_any_dress_and_only_alone() {
+    fn a_word_opts_out_however_it_is_written() {
+        for text in [
+            "STOP",
+            " stop. ",
+            "Stop!",
+            "Arrêter",
+            "STOP  ALL",
+            "*stop*",
+            "Opt-Out",
+            "बंद करो",
+            "СТОП",
+            "END",
+            "Quit",
+            "cancel",
+            "REVOKE",
+            "remove",
+            "PARE",
+            "إلغاء الاشتراك",
+            "الغاء الإشتراك",
+            "Stop. Thank you",
+            "Please stop",
+            "stop pls 🙏",
+            "STOP STOP STOP",
+            "Ｓｔｏｐ",
+            "ＳＴＯＰ！",
+            "st\u{200b}op",
+            "🛑 Stop 🛑",
+            "stop\n\nthanks",
+            "S T O P",
+            "S.T.O.P.",
+            "Bitte abmelden, danke",
+            "İptal",
+            "IPTAL",
+            "iptal",
+            "ＥＮＤ",
+            "\u{feff}stop",
+            "Désabonner",
+            "désabonner",
+            "de\u{301}sabonner",
+            "Opt out please.",
+            "thanks. STOP.",
+        ] {
+            assert_eq!(said(text), Some(Consent::OptedOut), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_in_which_a_word_stands_opts_nobody_out() {
+        for text in [
+            "",
+            "Yes",
+            "🙏",
+            "please don't stop",
+            "I can't stop laughing",
+            "end of month?",
+            "please stop calling, I said start",
+            "weekend",
+            "the end",
+            "cancel my order",
+            "Thank you",
+            "please",
+            "non-stop",
+            "bus stop",
+            "don't cancel",
+            "quit smoking",
+            "remove the blue one",
+            "stop by tomorrow",
+            "when does it end",
+            "no stop",
+            "stop start",
+            "pare de enviar amanhã",
+            "Is this the end of the survey?",
+        ] {
+            assert_eq!(said(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_opt_in_must_be_the_word_alone() {
+        for text in ["start", "Unstop", "ALTA", "ابدأ", "Ｓｔａｒｔ", "Start!"] {
+            assert_eq!(said(text), Some(Consent::OptedIn), "{text}");
+        }
+        for text in ["please start", "start start", "start, thanks"] {
+            assert_eq!(said(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_button_opts_out_by_its_text_or_its_payload() {
         let words = ConsentWords::new(None, None);
-        for text in
-            ["STOP", " stop. ", "Stop!", "Arrêter", "STOP  ALL", "*stop*", "Opt-Out", "बंद करो", "СТОП"]
-        {
-            assert_eq!(words.said(text), Some(Consent::OptedOut), "{text}");
-        }
-        for text in ["start", "Unstop", "ALTA", "ابدأ"] {
-            assert_eq!(words.said(text), Some(Consent::OptedIn), "{text}");
-        }
-        for text in ["", "please stop calling, I said start", "I cannot stop laughing", "Yes", "🙏"] {
-            assert_eq!(words.said(text), None, "{text}");
-        }
+        let button = |text, payload| words.said_by_button(text, payload);
+        assert_eq!(button(Some("Werbung beenden"), Some("Stop promotions")), Some(Consent::OptedOut));
+        assert_eq!(button(Some("Stop promotions"), Some("btn_2")), Some(Consent::OptedOut));
+        assert_eq!(button(Some("Start"), Some("STOP")), Some(Consent::OptedOut));
+        assert_eq!(button(Some("Yes"), Some("order_stop_7")), None);
+        assert_eq!(button(None, None), None);
+        let own = ConsentWords::new(Some(&["Genug".to_owned()]), None);
+        assert_eq!(own.said_by_button(Some("x"), Some("Stop promotions")), Some(Consent::OptedOut));
+        assert_eq!(own.said_by_button(Some("x"), Some("stop")), None);
     }
 
     #[test]
     fn the_words_of_a_sender_replace_the_programs_own() {
         let own = ["Genug".to_owned()];
         let words = ConsentWords::new(Some(&own), None);
-        assert_eq!(words.said("genug"), Some(Consent::OptedOut));
+        assert_eq!(words.said("genug, danke"), Some(Consent::OptedOut));
         assert_eq!(words.said("stop"), None);
         assert_eq!(words.said("start"), Some(Consent::OptedIn));
     }
 
     #[test]
-    fn no_word_both_opts_out_and_in() {
+    fn no_word_stands_twice_or_both_opts_out_and_in_or_is_a_courtesy() {
         let words = ConsentWords::new(None, None);
         assert!(words.opt_out.is_disjoint(&words.opt_in));
         assert_eq!(words.opt_out.len() + words.opt_in.len(), OPT_OUT_WORDS.len() + OPT_IN_WORDS.len());
+        assert!(words.courtesies.iter().all(|phrase| !words.opt_out.contains(phrase) && !phrase.is_empty()));
     }
 
     proptest! {
         #[test]
         fn any_text_is_looked_at_without_a_panic(text: String) {
-            let _ = ConsentWords::new(None, None).said(&text);
+            let _ = said(&text);
         }
     }
 }
