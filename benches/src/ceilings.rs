@@ -257,6 +257,7 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
             sent_at: claim.at,
             latency: Duration::from_millis(1),
             http_status: Some(202),
+            wa_id: None,
         }),
     }
 }

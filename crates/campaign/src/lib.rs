@@ -1,8 +1,8 @@
 //! The language and the rules of Flowcast.
 //!
 //! **Invariants.** This crate performs no I/O and depends on no runtime, broker, database or HTTP library. Every rule
-//! is a pure function: time and randomness are arguments. What a [`Msisdn`] or a [`Reference`] holds is never shown by
-//! its `Debug`.
+//! is a pure function: time and randomness are arguments. What a [`Msisdn`], a [`UserId`] or a [`Reference`]
+//! holds is never shown by its `Debug`.
 
 mod ability;
 mod calling_code;
@@ -30,6 +30,7 @@ mod reference;
 mod render;
 mod retry;
 mod schedule;
+mod spelling;
 mod state;
 mod stop;
 mod task;
@@ -38,6 +39,7 @@ mod template_render;
 mod texts;
 mod trouble;
 mod unknown;
+mod user_id;
 mod variables;
 mod verdict;
 mod written;
@@ -73,6 +75,7 @@ pub use task::{SendTask, TaskError};
 pub use template::{FlowButton, FlowButtonUse, TemplateMessage, TemplateUse};
 pub use trouble::Troubles;
 pub use unknown::{Resolution, UnknownRule};
+pub use user_id::UserId;
 pub use variables::Variables;
 pub use verdict::{Refusal, Verdict};
 pub use zone::{Zone, ZoneError};

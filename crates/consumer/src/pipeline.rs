@@ -157,7 +157,8 @@ async fn deliver(
         let reason = too_many_refusals(&campaign.policy);
         lane.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
     }
-    let request = Recorded { sent_at, latency: answer.latency, http_status: answer.http_status };
+    let (latency, http_status, wa_id) = (answer.latency, answer.http_status, answer.wa_id);
+    let request = Recorded { sent_at, latency, http_status, wa_id };
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 

@@ -175,8 +175,12 @@ fn read(
     batches: &mpsc::Sender<Vec<(Msisdn, Variables)>>,
     progress: &Progress,
 ) -> Result<Found, Error> {
-    let mut found =
-        Found { left_out: LeftOut::default(), rejects: Rejects::new(list.spool())?, returned: None, hidden: 0 };
+    let mut found = Found {
+        left_out: LeftOut::default(),
+        rejects: Rejects::new(list.spool())?,
+        returned: None,
+        hidden: 0,
+    };
     let mut checker = None;
     let mut batch = Vec::with_capacity(BATCH);
     let hidden = list.each_row(&progress.bytes, &mut |row| {

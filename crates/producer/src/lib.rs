@@ -27,7 +27,6 @@ pub use config::Config;
 pub use dead::drain;
 pub use error::Error;
 pub use import::{AnnotatedList, ImportOptions, ImportReport, Progress, import};
-pub use import::{ImportOptions, ImportReport, Progress, import};
 pub use list::workbook::WorkbookReader;
 pub use list::workbook::process::read_workbook;
 pub use list::{List, ListOptions};

@@ -108,7 +108,13 @@ impl Committer {
             }
             drop(room);
         }
-        let Ok(Ingested { to_settle, new_notices, .. }) = ingested else { return };
+        let Ok(Ingested { to_settle, new_notices, unmatched, .. }) = ingested else { return };
+        for (sender, n) in unmatched {
+            tracing::warn!(
+                sender.id = %sender, n,
+                "{n} opt-outs to sender {sender} lead to no recipient by number, id or message; see report.unmatched_opt_out"
+            );
+        }
         for campaign in to_settle {
             // A producer looks once a second as well.
             if let Err(error) = self.store.settle_by_receipts(campaign).await {

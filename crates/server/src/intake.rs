@@ -4,7 +4,7 @@ use bytes::Bytes;
 use campaign::{Consent, ReferenceKey, Refusal, SenderId, Stop};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use store::{About, AnswerRow, ConsentRow, InboundRow, Ingest, NoticeRow, RawBody, ReceiptRow};
+use store::{About, AnswerRow, ConsentRow, InboundRow, Ingest, NoticeRow, Person, RawBody, ReceiptRow};
 use uuid::Uuid;
 use whatsapp::webhook::{Event, Inbound, MessageRef, Notice, Reading, Receipt, Subject};
 
@@ -47,8 +47,9 @@ pub(crate) fn post(
             Event::Receipt(receipt) => intake.receipt(receipt),
             Event::Inbound(inbound) => intake.inbound(inbound),
             Event::Preference(said) => {
-                let inbound = InboundRow { sender: sender.id, from: said.from, at: said.at };
-                intake.consent(inbound, said.consent, true);
+                let about = intake.about(MessageRef::default());
+                let who = Person { about, from: said.from, user: said.user };
+                intake.consent(InboundRow { who, at: said.at }, said.consent, true);
             }
             Event::Notice(notice) => intake.notice(notice),
         }
@@ -77,9 +78,10 @@ impl Intake<'_> {
     }
 
     fn receipt(&mut self, receipt: Receipt) {
-        let Receipt { message, to, status, at, failure, billable } = receipt;
+        let Receipt { message, to, user, status, at, failure, billable } = receipt;
         let about = self.about(message);
-        let mut row = ReceiptRow { about, status, at, code: None, words: None, follow_up: None, billable };
+        let (code, words, follow_up) = (None, None, None);
+        let mut row = ReceiptRow { about, status, at, code, words, follow_up, billable, user };
         if let Some(failure) = failure {
             if let Some(stop) = failure.stop {
                 let campaign = row.about.recipient.map(|(campaign, _)| campaign);
@@ -87,9 +89,9 @@ impl Intake<'_> {
                 self.post.stops.push(StopWish { sender: self.sender.id, campaign, stop, reason, at });
             }
             let follow_up = failure.follow_up;
-            if let (campaign::FollowUp::Suppress, Some(from)) = (follow_up, to) {
-                let inbound = InboundRow { sender: self.sender.id, from, at };
-                self.consent(inbound, Consent::OptedOut, true);
+            if follow_up == campaign::FollowUp::Suppress && to.is_some() {
+                let who = Person { about: self.about(MessageRef::default()), from: to, user: None };
+                self.consent(InboundRow { who, at }, Consent::OptedOut, true);
             }
             let Refusal { code, text } = failure.refusal;
             (row.code, row.words) = (Some(code.into_owned()), Some(text.into_owned()));
@@ -99,31 +101,37 @@ impl Intake<'_> {
     }
 
     fn inbound(&mut self, inbound: Inbound) {
-        let Inbound { from, at, id, text, answers, form } = inbound;
+        let Inbound { from, user, at, id, text, payload, answers, form } = inbound;
         let about = self.about(answers);
-        if let Some(from) = from {
-            let row = InboundRow { sender: self.sender.id, from, at };
-            self.post.rows.inbounds.push(row);
-            if let Some(consent) = text.as_deref().and_then(|text| self.sender.words.said(text)) {
-                self.consent(row, consent, false);
-            }
+        if from.is_none() {
+            self.count("inbound_without_number");
         }
+        let row = InboundRow { who: Person { about: about.clone(), from, user }, at };
+        if let Some(consent) = self.sender.words.said_by_button(text.as_deref(), payload.as_deref()) {
+            self.consent(row.clone(), consent, false);
+        }
+        self.post.rows.inbounds.push(row);
         // Who answers a message has it.
         if about.recipient.is_some() || (form.is_some() && about.message_id.is_some()) {
             let status = campaign::ReceiptStatus::Delivered;
             let about = About { message_id: about.message_id.clone(), ..about.clone() };
-            let (code, words, follow_up, billable) = (None, None, None, None);
-            self.post.rows.receipts.push(ReceiptRow { about, status, at, code, words, follow_up, billable });
+            let (code, words, follow_up, billable, user) = (None, None, None, None, None);
+            let row = ReceiptRow { about, status, at, code, words, follow_up, billable, user };
+            self.post.rows.receipts.push(row);
         }
         if let Some(answer) = form {
             // Without an id of its own, an answer is known by what it says.
             let inbound_id =
                 id.unwrap_or_else(|| digest(self.sender.id, answer.to_string().as_bytes()).to_string());
             if about.recipient.is_none() && about.message_id.is_none() {
-                *self.post.rows.counts.entry((self.sender.id, "answer_of_no_message")).or_default() += 1;
+                self.count("answer_of_no_message");
             }
-            self.post.rows.answers.push(AnswerRow { about, at, inbound_id, answer });
+            self.post.rows.answers.push(AnswerRow { about, at, inbound_id, answer, from });
         }
+    }
+
+    fn count(&mut self, kind: &'static str) {
+        *self.post.rows.counts.entry((self.sender.id, kind)).or_default() += 1;
     }
 
     fn consent(&mut self, inbound: InboundRow, consent: Consent, is_by_provider: bool) {

@@ -116,9 +116,10 @@ impl Upkeep {
             (self.rows, self.found_at) = (rows, Some(Instant::now()));
         }
         self.pulse.beat();
-        // What one of them cannot do now does not keep the other from its work.
-        let (matched, counted) = (self.store.match_orphans().await, self.count().await);
-        matched.and(counted)
+        // What one of them cannot do now does not keep the others from their work.
+        let (matched, spread) = (self.store.match_orphans().await, self.store.spread_aliases().await);
+        let counted = self.count().await;
+        matched.and(spread).and(counted)
     }
 
     async fn count(&self) -> Result<(), Error> {

@@ -92,9 +92,10 @@ impl Rules for Meta {
 
     fn accepted_body(&self, accepted: &Accepted) -> Bytes {
         let number = accepted.recipient.map(|recipient| recipient.to_string()).unwrap_or_default();
+        let wa_id = accepted.recipient.map(|recipient| recipient.wa_id().to_string()).unwrap_or_default();
         let body = json!({
             "messaging_product": "whatsapp",
-            "contacts": [{"input": number, "wa_id": number}],
+            "contacts": [{"input": number, "wa_id": wa_id}],
             "messages": [{"id": accepted.message_id, "message_status": "accepted"}],
         });
         Bytes::from(body.to_string())

@@ -24,6 +24,22 @@ impl Msisdn {
         if well_formed { digits.parse().ok().map(Self) } else { None }
     }
 
+    /// The digits under which WhatsApp knows the person, which are not those of every list: with a 1 in Mexico and a 9 in
+    /// Argentina, and in Brazil without the ninth digit (of those who registered before it came; here of all).
+    pub(crate) fn wa_id(self) -> Self {
+        let digits = self.0.to_string();
+        let written = match digits.split_at_checked(2) {
+            Some(("52", local)) if local.len() == 10 => format!("521{local}"),
+            Some(("54", local)) if local.len() == 10 => format!("549{local}"),
+            Some(("55", local)) if local.len() == 11 => match local.split_at_checked(2) {
+                Some((area, mobile)) => format!("55{area}{}", mobile.strip_prefix('9').unwrap_or(mobile)),
+                None => digits,
+            },
+            _ => digits,
+        };
+        written.parse().map_or(self, Self)
+    }
+
     /// The digits as one integer.
     pub fn as_u64(self) -> u64 {
         self.0
@@ -93,6 +109,20 @@ mod tests {
         ];
         for text in wrong {
             assert_eq!(Msisdn::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn whatsapp_knows_some_people_under_other_digits() {
+        for (number, known) in [
+            ("525512345678", "5215512345678"),
+            ("5215512345678", "5215512345678"),
+            ("541123456789", "5491123456789"),
+            ("5531996883193", "553196883193"),
+            ("553196883193", "553196883193"),
+            ("254712000801", "254712000801"),
+        ] {
+            assert_eq!(Msisdn::parse(number).unwrap().wa_id().to_string(), known);
         }
     }
 

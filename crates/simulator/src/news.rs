@@ -132,7 +132,7 @@ impl Writer<'_> {
 
     /// Meta's change object.
     fn change(&self, message: &Message, news: News, (at_s, form): (u64, &Map<String, Value>)) -> Value {
-        let from = message.recipient.map(|recipient| recipient.to_string());
+        let from = message.recipient.map(|recipient| recipient.wa_id().to_string());
         let mut value = json!({
             "messaging_product": "whatsapp",
             "metadata": {"display_phone_number": self.number.to_string(), "phone_number_id": self.account},
@@ -172,7 +172,7 @@ impl Writer<'_> {
 
     /// The form of a flow is not documented here; it is Meta's, with the reference as our first screen hands it on.
     fn lipachat_message(&self, message: &Message, news: News, form: &Map<String, Value>) -> Value {
-        let from = message.recipient.map(|recipient| recipient.to_string());
+        let from = message.recipient.map(|recipient| recipient.wa_id().to_string());
         let mut told =
             json!({"messageId": inbound_id(message, news), "from": from, "to": self.number.to_string()});
         if news == News::Answered {
@@ -204,7 +204,7 @@ fn extra(message: &Message) -> Value {
 }
 
 fn chat(message: &Message) -> Option<String> {
-    message.recipient.map(|recipient| format!("{recipient}@c.us"))
+    message.recipient.map(|recipient| format!("{}@c.us", recipient.wa_id()))
 }
 
 fn inbound_id(message: &Message, news: News) -> String {

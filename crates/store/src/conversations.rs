@@ -3,12 +3,29 @@
 //! Of two words of one person the later one holds, whatever order they come in; in the same second the opt-out. An operator's
 //! suppression is lifted by an operator only.
 
-use campaign::Consent;
+use campaign::{Consent, Msisdn, SenderId};
 use jiff::Timestamp;
 
 use crate::error::Error;
-use crate::ingest::{ConsentRow, InboundRow};
 use crate::pool::Transaction;
+
+/// Somebody was heard from, under one of their numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) sender: SenderId,
+    pub(crate) number: Msisdn,
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// Somebody opted out or in, under one of their numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Said {
+    pub(crate) sender: SenderId,
+    pub(crate) number: Msisdn,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) consent: Consent,
+    pub(crate) is_by_provider: bool,
+}
 
 const HEARD: &str = "
 insert into conversation as c (sender_id, msisdn, last_inbound_at)
@@ -55,23 +72,27 @@ where c.quiet_until is distinct from greatest(c.quiet_until, excluded.quiet_unti
 /// Stores who was heard from, what they said about being written to, and who is to be left in peace for a day since when.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
-    inbounds: &[InboundRow],
-    consents: &[ConsentRow],
-    quiet: &[InboundRow],
+    inbounds: &[Heard],
+    consents: &[Said],
+    quiet: &[Heard],
 ) -> Result<(), Error> {
     if !inbounds.is_empty() {
-        let (senders, numbers, times) = columns(inbounds.iter())?;
+        let (senders, numbers, times) = columns(inbounds.iter().copied())?;
         tx.execute(&tx.prepare_cached(HEARD).await?, &[&senders, &numbers, &times]).await?;
     }
     if !consents.is_empty() {
-        let (senders, numbers, times) = columns(consents.iter().map(|consent| &consent.inbound))?;
+        let (senders, numbers, times) = columns(consents.iter().map(|said| Heard {
+            sender: said.sender,
+            number: said.number,
+            at: said.at,
+        }))?;
         let is_out: Vec<bool> = consents.iter().map(|consent| consent.consent == Consent::OptedOut).collect();
         let reasons: Vec<&str> = consents.iter().map(|consent| reason(consent.is_by_provider)).collect();
         tx.execute(&tx.prepare_cached(CONSENT).await?, &[&senders, &numbers, &times, &is_out, &reasons])
             .await?;
     }
     if !quiet.is_empty() {
-        let (senders, numbers, times) = columns(quiet.iter())?;
+        let (senders, numbers, times) = columns(quiet.iter().copied())?;
         tx.execute(&tx.prepare_cached(QUIET).await?, &[&senders, &numbers, &times]).await?;
     }
     Ok(())
@@ -83,12 +104,12 @@ fn reason(is_by_provider: bool) -> &'static str {
 
 type Columns = (Vec<i64>, Vec<i64>, Vec<Option<Timestamp>>);
 
-fn columns<'a>(inbounds: impl Iterator<Item = &'a InboundRow>) -> Result<Columns, Error> {
+fn columns(heard: impl Iterator<Item = Heard>) -> Result<Columns, Error> {
     let (mut senders, mut numbers, mut times) = Columns::default();
-    for InboundRow { sender, from, at } in inbounds {
+    for Heard { sender, number, at } in heard {
         senders.push(sender.0);
-        numbers.push(i64::try_from(from.digits()).map_err(Error::unreadable)?);
-        times.push(*at);
+        numbers.push(i64::try_from(number.digits()).map_err(Error::unreadable)?);
+        times.push(at);
     }
     Ok((senders, numbers, times))
 }

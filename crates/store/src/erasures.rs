@@ -1,15 +1,17 @@
 //! Erasing personal data: of campaigns that ended long ago, and of one number everywhere. Counts are kept.
 //!
 //! A recipient stays as a row: its number becomes the negative of its place, its variables nothing. What the provider sent in
-//! words, its ids (some of them hold the number), and answers go as well. `suppression` keeps the number, for whoever
-//! asked not to be written to must still not be.
+//! words, its ids (some of them hold the number), and answers go as well, and so do a person's other numbers and WhatsApp's id of
+//! them. `suppression` keeps the numbers, for whoever asked not to be written to must still not be.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use campaign::{CampaignId, Msisdn};
 use jiff::civil::Date;
 use tokio_postgres::{Client, GenericClient, Transaction};
 
+use crate::aliases::{LINKED, Linked, stored};
 use crate::connection::Store;
 use crate::error::Error;
 
@@ -37,6 +39,20 @@ const END: [&str; 3] = [
         where campaign_id = $1 and seq = any($2) and state in ('pending', 'retry', 'unknown')",
 ];
 
+/// Forgets the other numbers and the ids of recipients `$2` of campaign `$1` that were not seen for `$3` seconds; a date is noted
+/// anew after a week.
+const UNSEEN: [&str; 3] = [
+    "delete from known_user k using recipient r
+        where r.campaign_id = $1 and r.seq = any($2) and k.msisdn = r.msisdn
+            and k.seen_on < now() - $3::float8 * interval '1 second' - interval '7 days'",
+    "delete from number_alias a using recipient r
+        where r.campaign_id = $1 and r.seq = any($2) and a.msisdn in (r.msisdn, other_spelling(r.msisdn))
+            and a.seen_on < now() - $3::float8 * interval '1 second' - interval '7 days'",
+    "delete from number_alias a using recipient r
+        where r.campaign_id = $1 and r.seq = any($2) and a.alias in (r.msisdn, other_spelling(r.msisdn))
+            and a.seen_on < now() - $3::float8 * interval '1 second' - interval '7 days'",
+];
+
 /// How many recipients are erased at once.
 const STRIDE: i32 = 10_000;
 
@@ -60,6 +76,9 @@ impl Store {
             for first in (1..=recipients).step_by(STRIDE as usize) {
                 let seqs: Vec<i32> = (first..first.saturating_add(STRIDE)).collect();
                 let tx = client.transaction().await?;
+                for statement in UNSEEN {
+                    tx.execute(statement, &[&id, &seqs, &ended_before.as_secs_f64()]).await?;
+                }
                 erase(&tx, id, &seqs).await?;
                 tx.commit().await?;
             }
@@ -72,24 +91,31 @@ impl Store {
         Ok(erased)
     }
 
-    /// Erases a number everywhere but in `suppression`. Returns in how many campaigns it was.
+    /// Erases a number everywhere but in `suppression`, with every number and id that leads to the same person. Returns in how
+    /// many campaigns it was.
     ///
     /// What the provider posted is read from end to end before any recipient is locked: a claim that meets a locked
-    /// recipient waits, and holds the claim lock of its sender meanwhile. Each campaign is a transaction of its own. If the
+    /// recipient waits, and holds the claim lock of its sender meanwhile. Each recipient is a transaction of its own. If the
     /// command breaks off, running it again erases the rest.
     pub async fn erase_number(&self, msisdn: Msisdn) -> Result<usize, Error> {
-        let select = "select campaign_id, seq, state from recipient where msisdn = $1 order by 1";
-        let number = i64::try_from(msisdn.digits()).map_err(Error::unreadable)?;
-        let digits = msisdn.digits().to_string();
+        let select = "select campaign_id, seq, state from recipient where msisdn = any($1) order by 1, 2";
         let mut client = self.maintenance_client().await?;
-        let rows = client.query(select, &[&number]).await?;
+        let people: Vec<i64> = stored(msisdn.person()).into_iter().collect();
+        let linked = Linked::read(&client.query(LINKED, &[&people]).await?);
+        let numbers: Vec<i64> = linked.numbers(msisdn).into_iter().filter_map(stored).collect();
+        let rows = client.query(select, &[&numbers]).await?;
         if let Some(row) = rows.iter().find(|row| row.get::<_, &str>(2) == "sending") {
             let campaign: i64 = row.get(0);
             return Err(Error::Conflict(format!(
                 "the number is being sent to in campaign {campaign}, nothing was erased; try again in a minute"
             )));
         }
-        let mut needles = vec![digits.clone()];
+        let users =
+            client.query("select user_id from known_user where msisdn = any($1)", &[&numbers]).await?;
+        // What belongs to the person alone: their numbers and user ids.
+        let names: BTreeSet<String> =
+            users.iter().map(|row| row.get(0)).chain(numbers.iter().map(ToString::to_string)).collect();
+        let mut needles: Vec<String> = names.iter().cloned().collect();
         for row in &rows {
             needles.extend(provider_ids(&client, row.get(0), row.get(1)).await?);
         }
@@ -98,15 +124,23 @@ impl Store {
         for row in &rows {
             needles.extend(erase_recipient(&mut client, row.get(0), row.get(1)).await?);
         }
-        client.execute("delete from conversation where msisdn = $1", &[&number]).await?;
+        for of_number in [
+            "delete from conversation where msisdn = any($1)",
+            "delete from number_alias where msisdn = any($1) or alias = any($1)",
+        ] {
+            client.execute(of_number, &[&numbers]).await?;
+        }
         for by_text in [
             "delete from orphan where position($1 in event::text || provider_message_id) > 0",
             "update import_rejection set cell = 'erased' where position($1 in regexp_replace(cell, '\\D', '', 'g')) > 0",
         ] {
-            client.execute(by_text, &[&digits]).await?;
+            for name in &names {
+                client.execute(by_text, &[name]).await?;
+            }
         }
-        // What was posted since the first look.
+        // What was posted since the first look. The user ids go last: running the command again needs them.
         delete_bodies(&client, &needles, Some(began)).await?;
+        client.execute("delete from known_user where msisdn = any($1)", &[&numbers]).await?;
         Ok(rows.len())
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq};
+use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq, UserId};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::error::SqlState;
@@ -16,7 +16,11 @@ use uuid::Uuid;
 use crate::closed::Closed;
 use crate::connection::Store;
 use crate::error::Error;
+use crate::orphans::Event;
 use crate::pool::Transaction;
+
+/// The kind under which opt-outs are counted that lead to no recipient.
+const UNMATCHED: &str = "opt_out_unmatched";
 
 /// What some posts said.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +86,8 @@ pub struct ReceiptRow {
     pub follow_up: Option<FollowUp>,
     /// Whether the message is billed, if it was said.
     pub billable: Option<bool>,
+    /// WhatsApp's id of the recipient, if it came with it.
+    pub user: Option<UserId>,
 }
 
 /// A completed form.
@@ -95,6 +101,8 @@ pub struct AnswerRow {
     pub inbound_id: String,
     /// What was filled in.
     pub answer: Value,
+    /// The number it came from, if it was said.
+    pub from: Option<Msisdn>,
 }
 
 impl std::fmt::Debug for AnswerRow {
@@ -103,19 +111,28 @@ impl std::fmt::Debug for AnswerRow {
     }
 }
 
+/// The person a post is about, as far as it says who that is.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Whose address it came to, and which message the person answers, if they answer one.
+    pub about: About,
+    /// The number, as WhatsApp writes it.
+    pub from: Option<Msisdn>,
+    /// WhatsApp's id.
+    pub user: Option<UserId>,
+}
+
 /// Somebody wrote to us.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct InboundRow {
-    /// Whose address it came to.
-    pub sender: SenderId,
-    /// Who.
-    pub from: Msisdn,
+    /// The person.
+    pub who: Person,
     /// When, by the provider; without it the time of taking it in.
     pub at: Option<Timestamp>,
 }
 
 /// Somebody opted out or in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ConsentRow {
     /// Who, to whom, and when.
     pub inbound: InboundRow,
@@ -154,9 +171,14 @@ pub struct Ingested {
     pub new_notices: Vec<NoticeRow>,
     /// Rows that the database refused; they are counted in `webhook_count`.
     pub refused: u64,
-    /// What is done about people because of what was said of their messages.
-    pub(crate) followed: Followed,
+    /// Opt-outs that no number, id or message leads to a recipient, by sender.
+    pub unmatched: BTreeMap<SenderId, i64>,
+    /// Whether aliases were learned that have to be spread.
+    pub(crate) has_new_aliases: bool,
 }
+
+/// An answer, its recipient, and whether it replies to a message of ours.
+pub(crate) type Answered<'a> = (Seq, &'a AnswerRow, bool);
 
 /// Whom a receipt says something of that holds for other messages too.
 #[derive(Debug, Default)]
@@ -174,8 +196,10 @@ impl Ingested {
         self.orphans += other.orphans;
         self.new_notices.append(&mut other.new_notices);
         self.refused += other.refused;
-        self.followed.stopped.append(&mut other.followed.stopped);
-        self.followed.quiet.append(&mut other.followed.quiet);
+        for (sender, n) in other.unmatched {
+            *self.unmatched.entry(sender).or_default() += n;
+        }
+        self.has_new_aliases |= other.has_new_aliases;
     }
 }
 
@@ -195,6 +219,12 @@ impl Ingest {
             }
         }
         all
+    }
+
+    /// The people who wrote or who said something of consent.
+    pub(crate) fn people(&self) -> impl Iterator<Item = &Person> {
+        let said = self.consents.iter().map(|row| &row.inbound);
+        self.inbounds.iter().chain(said).map(|row| &row.who)
     }
 
     /// How many rows it is about.
@@ -219,6 +249,13 @@ impl Store {
         let ingested = store_rows(&tx, batch).await?;
         counts(&tx, &batch.counts).await?;
         tx.commit().await?;
+        if ingested.has_new_aliases {
+            // What is taken in stays so if this fails; the server's upkeep does it again.
+            drop(client);
+            if let Err(error) = self.spread_aliases().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "aliases are spread later: {error}");
+            }
+        }
         Ok(ingested)
     }
 
@@ -236,15 +273,14 @@ impl Store {
 pub(crate) async fn store_rows(tx: &Transaction<'_>, batch: &Ingest) -> Result<Ingested, Error> {
     let found = crate::orphans::look_up(tx, batch).await?;
     let mut ingested = store_found(tx, batch, &found).await?;
-    let mut consents = batch.consents.clone();
-    consents.append(&mut ingested.followed.stopped);
-    crate::conversations::store(tx, &batch.inbounds, &consents, &ingested.followed.quiet).await?;
+    let unmatched = ingested.unmatched.iter().map(|(sender, n)| ((*sender, UNMATCHED), *n)).collect();
+    counts(tx, &unmatched).await?;
     ingested.new_notices = notices(tx, &batch.notices).await?;
     Ok(ingested)
 }
 
-/// Stores what is about recipients of ours, campaign by campaign, and keeps the rest until it can be matched. What is about a
-/// campaign that was archived or erased is only counted.
+/// Stores what is about recipients of ours, campaign by campaign, then what people said, and keeps the rest until it can be
+/// matched. What is about a campaign that was archived or erased is only counted.
 async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Result<Ingested, Error> {
     let mut campaigns: BTreeMap<CampaignId, (Vec<_>, Vec<_>)> = BTreeMap::new();
     let (mut lost_receipts, mut lost_answers) = (Vec::new(), Vec::new());
@@ -267,21 +303,37 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
             None => lost_answers.push(answer),
         }
     }
-    let mut ingested = Ingested::default();
+    let (mut ingested, mut followed) = (Ingested::default(), Followed::default());
     for (campaign, (receipts, answers)) in &campaigns {
         let answered: Vec<i32> = answers.iter().map(|(seq, _)| seq.0).collect();
         if crate::receipts::store(tx, *campaign, receipts, &answered).await? {
             ingested.to_settle.push(*campaign);
         }
-        crate::receipts::follow_up(tx, *campaign, receipts, &mut ingested.followed).await?;
-        let of_erased = crate::answers::store(tx, *campaign, answers).await?;
-        if let Some((_, answer)) = answers.first().filter(|_| of_erased > 0) {
+        crate::receipts::follow_up(tx, *campaign, receipts, &mut followed).await?;
+        let answers: Vec<Answered<'_>> = answers
+            .iter()
+            .map(|(seq, answer)| (*seq, *answer, found.replied_to(&answer.about).is_some()))
+            .collect();
+        let of_erased = crate::answers::store(tx, *campaign, &answers).await?;
+        if let Some((_, answer, _)) = answers.first().filter(|_| of_erased > 0) {
             // A campaign has one sender.
             *too_late.entry((answer.about.sender, "answer_of_erased_recipient")).or_default() += of_erased;
         }
     }
     counts(tx, &too_late).await?;
-    ingested.orphans = crate::orphans::keep(tx, &lost_receipts, &lost_answers).await?;
+    let lost_receipts = lost_receipts.into_iter().map(|row| (&row.about, Event::of_receipt(row)));
+    let lost_answers = lost_answers.into_iter().map(|row| (&row.about, Event::of_answer(row)));
+    ingested.orphans = crate::orphans::keep(tx, lost_receipts.chain(lost_answers)).await?;
+    let Followed { mut stopped, quiet } = followed;
+    let settled = if stopped.is_empty() {
+        crate::people::store(tx, found, batch, &quiet).await?
+    } else {
+        stopped.extend_from_slice(&batch.consents);
+        let with_stopped = Ingest { consents: stopped, ..batch.clone() };
+        crate::people::store(tx, found, &with_stopped, &quiet).await?
+    };
+    ingested.unmatched = settled.unmatched;
+    ingested.has_new_aliases = settled.has_new_aliases;
     Ok(ingested)
 }
 
@@ -307,7 +359,8 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
     stored.map_err(|error| match error.code() {
         // No row is at fault: the table of the day is made by `make_webhook_days` (retention.rs), which runs again soon.
         Some(&SqlState::CHECK_VIOLATION) => Error::Unavailable {
-            reason: "the table for the posts of today is not made yet; the server makes it, see its log".into(),
+            reason: "the table for the posts of today is not made yet; the server makes it, see its log"
+                .into(),
             source: error.into(),
         },
         _ => error.into(),
@@ -370,12 +423,15 @@ pub(crate) struct Found {
 
 impl Found {
     /// The recipient, if it is one of the sender whose address it came to.
-    fn recipient(&self, about: &About) -> Option<(CampaignId, Seq)> {
+    pub(crate) fn recipient(&self, about: &About) -> Option<(CampaignId, Seq)> {
         let by_reference =
             about.recipient.filter(|(campaign, _)| self.owned.contains(&(about.sender, *campaign)));
-        by_reference.or_else(|| {
-            let id = about.message_id.clone()?;
-            self.by_id.get(&(about.sender, id)).copied()
-        })
+        by_reference.or_else(|| self.replied_to(about))
+    }
+
+    /// The recipient of the message with this provider's id.
+    pub(crate) fn replied_to(&self, about: &About) -> Option<(CampaignId, Seq)> {
+        let id = about.message_id.clone()?;
+        self.by_id.get(&(about.sender, id)).copied()
     }
 }

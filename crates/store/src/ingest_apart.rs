@@ -68,8 +68,8 @@ impl Ingest {
     fn first_row(&self) -> Option<(SenderId, &'static str)> {
         let receipt = || Some((self.receipts.first()?.about.sender, "refused_receipt"));
         let answer = || Some((self.answers.first()?.about.sender, "refused_answer"));
-        let inbound = || Some((self.inbounds.first()?.sender, "refused_inbound"));
-        let consent = || Some((self.consents.first()?.inbound.sender, "refused_consent"));
+        let inbound = || Some((self.inbounds.first()?.who.about.sender, "refused_inbound"));
+        let consent = || Some((self.consents.first()?.inbound.who.about.sender, "refused_consent"));
         let notice = || Some((self.notices.first()?.sender, "refused_notice"));
         receipt().or_else(answer).or_else(inbound).or_else(consent).or_else(notice)
     }

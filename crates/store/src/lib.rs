@@ -7,6 +7,7 @@
 
 mod address;
 mod alerts;
+mod aliases;
 mod answers;
 mod archives;
 mod backoff;
@@ -35,6 +36,7 @@ mod openings;
 mod orphans;
 mod outcomes;
 mod pending;
+mod people;
 mod permits;
 mod pool;
 mod prices;
@@ -50,6 +52,7 @@ mod suppressions;
 mod tallies;
 mod tls;
 mod told;
+mod users;
 mod waits;
 mod webhooks;
 mod workers;
@@ -67,7 +70,7 @@ pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
 pub use holds::{Held, HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, LeftOut, ListOrigin, Numbers, Rejection};
 pub use ingest::{
-    About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, RawBody, ReceiptRow,
+    About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, Person, RawBody, ReceiptRow,
 };
 pub use openings::Opened;
 pub use outcomes::{Recorded, RecordedOutcome, Recording};

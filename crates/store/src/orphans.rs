@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use campaign::{CampaignId, SenderId, Seq};
+use campaign::{CampaignId, Consent, Msisdn, SenderId, Seq, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +17,9 @@ use uuid::Uuid;
 use crate::closed::Closed;
 use crate::connection::Store;
 use crate::error::Error;
-use crate::ingest::{About, AnswerRow, Found, Ingest, ReceiptRow, store_rows};
+use crate::ingest::{
+    About, AnswerRow, ConsentRow, Found, InboundRow, Ingest, Person, ReceiptRow, store_rows,
+};
 use crate::ingest_apart::store_apart;
 use crate::pool::Transaction;
 
@@ -27,7 +29,7 @@ const MOST: i64 = 1_000;
 /// What is kept of one.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-enum Event {
+pub(crate) enum Event {
     Receipt {
         status: String,
         at: Option<Timestamp>,
@@ -37,23 +39,43 @@ enum Event {
         follow_up: Option<String>,
         #[serde(default)]
         billable: Option<bool>,
+        #[serde(default)]
+        user: Option<String>,
     },
     Answer {
         at: Option<Timestamp>,
         inbound_id: String,
         answer: Value,
+        #[serde(default)]
+        from: Option<Msisdn>,
+    },
+    Consent {
+        /// `out` or `in`.
+        consent: String,
+        at: Option<Timestamp>,
+        is_by_provider: bool,
+        /// Whether it counts for a number already.
+        is_matched: bool,
+        from: Option<Msisdn>,
+        user: Option<String>,
+    },
+    Inbound {
+        at: Option<Timestamp>,
+        user: Option<String>,
     },
 }
 
 /// Finds whose the campaigns are that references of a batch lead to, and the recipients that ids without a reference lead to.
 pub(crate) async fn look_up(tx: &Transaction<'_>, batch: &Ingest) -> Result<Found, Error> {
-    let receipts = batch.receipts.iter().map(|receipt| &receipt.about);
+    let receipts: Vec<&About> = batch.receipts.iter().map(|receipt| &receipt.about).collect();
     let answers = batch.answers.iter().map(|answer| &answer.about);
-    let about: Vec<&About> = receipts.chain(answers).collect();
-    find(tx, &about).await
+    let replies: Vec<&About> = answers.chain(batch.people().map(|who| &who.about)).collect();
+    find(tx, &receipts, &replies).await
 }
 
-async fn find(tx: &Transaction<'_>, about: &[&About]) -> Result<Found, Error> {
+/// The id of the message is looked up for receipts without a reference, and for every reply: what it replies to says who wrote.
+async fn find(tx: &Transaction<'_>, receipts: &[&About], replies: &[&About]) -> Result<Found, Error> {
+    let about = || receipts.iter().chain(replies);
     let select_owned = "
         select sender_id, id, archived_at is not null as is_archived, erased_at is not null as is_erased
         from campaign where id = any($1)";
@@ -63,10 +85,10 @@ async fn find(tx: &Transaction<'_>, about: &[&About]) -> Result<Found, Error> {
         join sent_message m on m.sender_id = a.sender_id and m.message_hash = message_hash(a.id)
             and m.provider_message_id = a.id";
     let mut found = Found { owned: BTreeSet::new(), closed: BTreeMap::new(), by_id: BTreeMap::new() };
-    let has_no_reference = |about: &&&About| about.recipient.is_none() && about.message_id.is_some();
-    let ids: BTreeSet<(i64, &str)> = about
+    let ids: BTreeSet<(i64, &str)> = receipts
         .iter()
-        .filter(has_no_reference)
+        .filter(|about| about.recipient.is_none())
+        .chain(replies)
         .filter_map(|about| Some((about.sender.0, about.message_id.as_deref()?)))
         .collect();
     if !ids.is_empty() {
@@ -76,7 +98,7 @@ async fn find(tx: &Transaction<'_>, about: &[&About]) -> Result<Found, Error> {
             found.by_id.insert((SenderId(row.get(0)), row.get(1)), recipient);
         }
     }
-    let by_reference = about.iter().filter_map(|about| about.recipient.map(|(campaign, _)| campaign.0));
+    let by_reference = about().filter_map(|about| about.recipient.map(|(campaign, _)| campaign.0));
     let by_id = found.by_id.values().map(|(campaign, _)| campaign.0);
     let campaigns: BTreeSet<i64> = by_reference.chain(by_id).collect();
     if !campaigns.is_empty() {
@@ -95,19 +117,16 @@ async fn find(tx: &Transaction<'_>, about: &[&About]) -> Result<Found, Error> {
 }
 
 /// Keeps what could not be matched. What carries no id of a message cannot be matched ever, and is not kept.
-pub(crate) async fn keep(
+pub(crate) async fn keep<'a>(
     tx: &Transaction<'_>,
-    receipts: &[&ReceiptRow],
-    answers: &[&AnswerRow],
+    lost: impl Iterator<Item = (&'a About, Event)>,
 ) -> Result<u64, Error> {
     let insert = "
         insert into orphan (sender_id, digest, provider_message_id, event)
         select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::jsonb[]) order by 1, 2
         on conflict do nothing";
-    let of_receipts = receipts.iter().map(|receipt| (&receipt.about, Event::of_receipt(receipt)));
-    let of_answers = answers.iter().map(|answer| (&answer.about, Event::of_answer(answer)));
     let (mut senders, mut digests, mut ids, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (about, event) in of_receipts.chain(of_answers) {
+    for (about, event) in lost {
         let Some(id) = about.message_id.as_deref() else { continue };
         let event = serde_json::to_value(&event).map_err(Error::unreadable)?;
         senders.push(about.sender.0);
@@ -129,7 +148,7 @@ fn digest(id: &str, event: &Value) -> Uuid {
 }
 
 impl Event {
-    fn of_receipt(receipt: &ReceiptRow) -> Self {
+    pub(crate) fn of_receipt(receipt: &ReceiptRow) -> Self {
         Self::Receipt {
             status: receipt.status.word().to_owned(),
             at: receipt.at,
@@ -137,17 +156,39 @@ impl Event {
             words: receipt.words.clone(),
             follow_up: receipt.follow_up.map(|follow_up| follow_up.word().to_owned()),
             billable: receipt.billable,
+            user: receipt.user.as_ref().map(|user| user.as_str().to_owned()),
         }
     }
 
-    fn of_answer(answer: &AnswerRow) -> Self {
-        Self::Answer { at: answer.at, inbound_id: answer.inbound_id.clone(), answer: answer.answer.clone() }
+    pub(crate) fn of_answer(answer: &AnswerRow) -> Self {
+        Self::Answer {
+            at: answer.at,
+            inbound_id: answer.inbound_id.clone(),
+            answer: answer.answer.clone(),
+            from: answer.from,
+        }
+    }
+
+    pub(crate) fn of_consent(row: &ConsentRow, is_matched: bool) -> Self {
+        let ConsentRow { inbound: InboundRow { who, at }, consent, is_by_provider } = row;
+        Self::Consent {
+            consent: if *consent == Consent::OptedOut { "out" } else { "in" }.to_owned(),
+            at: *at,
+            is_by_provider: *is_by_provider,
+            is_matched,
+            from: who.from,
+            user: who.user.as_ref().map(|user| user.as_str().to_owned()),
+        }
+    }
+
+    pub(crate) fn of_inbound(row: &InboundRow) -> Self {
+        Self::Inbound { at: row.at, user: row.who.user.as_ref().map(|user| user.as_str().to_owned()) }
     }
 
     /// Puts it back where it came from. What has no time of its own happened when it came.
     fn put_back(self, about: About, came_at: Timestamp, batch: &mut Ingest) -> Result<(), Error> {
         match self {
-            Self::Receipt { status, at, code, words, follow_up, billable } => {
+            Self::Receipt { status, at, code, words, follow_up, billable, user } => {
                 batch.receipts.push(ReceiptRow {
                     about,
                     status: status.parse().map_err(Error::unreadable)?,
@@ -156,10 +197,21 @@ impl Event {
                     words,
                     follow_up: follow_up.map(|word| word.parse().map_err(Error::unreadable)).transpose()?,
                     billable,
+                    user: user.as_deref().and_then(UserId::new),
                 });
             }
-            Self::Answer { at, inbound_id, answer } => {
-                batch.answers.push(AnswerRow { about, at: at.or(Some(came_at)), inbound_id, answer });
+            Self::Answer { at, inbound_id, answer, from } => {
+                batch.answers.push(AnswerRow { about, at: at.or(Some(came_at)), inbound_id, answer, from });
+            }
+            Self::Consent { consent, at, is_by_provider, from, user, .. } => {
+                let who = Person { about, from, user: user.as_deref().and_then(UserId::new) };
+                let inbound = InboundRow { who, at: at.or(Some(came_at)) };
+                let consent = if consent == "out" { Consent::OptedOut } else { Consent::OptedIn };
+                batch.consents.push(ConsentRow { inbound, consent, is_by_provider });
+            }
+            Self::Inbound { at, user } => {
+                let who = Person { about, from: None, user: user.as_deref().and_then(UserId::new) };
+                batch.inbounds.push(InboundRow { who, at: at.or(Some(came_at)) });
             }
         }
         Ok(())

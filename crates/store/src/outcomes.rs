@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Outcome, Reason, SenderId, Seq};
+use campaign::{CampaignId, ClaimId, Msisdn, Outcome, Reason, SenderId, Seq};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
@@ -41,6 +41,8 @@ pub struct Recorded {
     pub latency: Duration,
     /// The answer's status, if there was an answer.
     pub http_status: Option<u16>,
+    /// The number under which WhatsApp said that it knows the recipient, where it is another one.
+    pub wa_id: Option<Msisdn>,
 }
 
 const STATEMENT: &str = "
@@ -148,6 +150,7 @@ impl Store {
         closed: &[ClaimId],
     ) -> Result<Recording, Error> {
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
+        self.learn_wa_ids(campaign, outcomes).await?;
         let columns = Columns::of(outcomes);
         if !are_final(outcomes) {
             return self.record_any((sender, campaign), &columns, &closed).await;
@@ -158,6 +161,30 @@ impl Store {
         }
         let rest = self.record_any((sender, campaign), &columns, &closed).await?;
         Ok(Recording { changed: recorded + rest.changed, ..rest })
+    }
+
+    /// Notes the numbers under which WhatsApp knows recipients, before the outcomes: few batches have one. What is refused for good
+    /// is only told, so that it keeps no outcome from being recorded.
+    async fn learn_wa_ids(&self, campaign: CampaignId, outcomes: &[RecordedOutcome]) -> Result<(), Error> {
+        let known: Vec<(Seq, Msisdn)> = outcomes
+            .iter()
+            .filter_map(|recorded| Some((recorded.seq, recorded.request.as_ref()?.wa_id?)))
+            .collect();
+        if known.is_empty() {
+            return Ok(());
+        }
+        match self.learn_from_answers(campaign, &known).await {
+            Err(error) if !error.is_transient() => {
+                let campaign_id = campaign.0;
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    campaign.id = campaign_id,
+                    "numbers under which WhatsApp knows recipients are not kept: {error}"
+                );
+                Ok(())
+            }
+            learned => learned,
+        }
     }
 
     /// Whatever they are; what is recorded already stays as it is.

@@ -3,15 +3,15 @@
 //! A later stage says that the earlier ones were passed, so what was read was delivered and sent. Every column only ever goes
 //! back to an earlier time, which is why order and doubles do not matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, Seq};
+use campaign::{CampaignId, Consent, FollowUp, ReceiptStatus, Seq};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
 use crate::connection::{Store, written_for};
 use crate::error::Error;
-use crate::ingest::{ConsentRow, Followed, InboundRow, ReceiptRow};
+use crate::ingest::{About, ConsentRow, Followed, InboundRow, Person, ReceiptRow};
 use crate::pool::Transaction;
 
 /// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes. The id of a recipient that was
@@ -130,27 +130,19 @@ pub(crate) async fn follow_up(
     receipts: &[(Seq, &ReceiptRow)],
     followed: &mut Followed,
 ) -> Result<(), Error> {
-    let select = "select seq, msisdn from recipient where campaign_id = $1 and seq = any($2)";
     let personal = || {
         receipts
             .iter()
             .filter(|(_, receipt)| matches!(receipt.follow_up, Some(FollowUp::Suppress | FollowUp::Wait)))
     };
-    let seqs: Vec<i32> = personal().map(|(seq, _)| seq.0).collect();
-    if seqs.is_empty() {
+    if personal().next().is_none() {
         return Ok(());
     }
-    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &seqs]).await?;
-    let mut numbers = BTreeMap::new();
-    for row in rows {
-        // An erased number is negative and leads to nobody.
-        if let Ok(digits) = u64::try_from(row.get::<_, i64>(1)) {
-            numbers.insert(row.get::<_, i32>(0), Msisdn::from_digits(digits));
-        }
-    }
+    let numbers = crate::people::recipients(tx, campaign, personal().map(|(seq, _)| *seq)).await?;
     for (seq, receipt) in personal() {
-        let Some(Some(from)) = numbers.get(&seq.0).copied() else { continue };
-        let inbound = InboundRow { sender: receipt.about.sender, from, at: receipt.at };
+        let Some(from) = numbers.get(seq).copied() else { continue };
+        let about = About { sender: receipt.about.sender, recipient: None, message_id: None };
+        let inbound = InboundRow { who: Person { about, from: Some(from), user: None }, at: receipt.at };
         if receipt.follow_up == Some(FollowUp::Wait) {
             followed.quiet.push(inbound);
         } else {

@@ -1,8 +1,14 @@
 //! Who must not be written to.
+//!
+//! A person is on the list under every number that is known of them (`people.rs`), so that a claim compares one number.
+
+use std::collections::{BTreeSet, HashSet};
 
 use campaign::{Msisdn, SenderId};
 use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
 
+use crate::aliases::{LINKED, Linked, stored};
 use crate::connection::Store;
 use crate::error::Error;
 
@@ -45,7 +51,8 @@ pub struct Suppressed {
 }
 
 impl Store {
-    /// Suppresses these numbers for a sender, or for every one; tells how many were not suppressed before. All or none.
+    /// Suppresses the people of these numbers for a sender, or for every one; tells how many numbers were not suppressed before.
+    /// All or none.
     pub async fn suppress(
         &self,
         numbers: impl Iterator<Item = Msisdn>,
@@ -54,28 +61,40 @@ impl Store {
     ) -> Result<u64, Error> {
         let insert = "
             insert into suppression (msisdn, sender_id, reason) select n, $2, $3 from unnest($1::bigint[]) n
-            on conflict do nothing";
+            on conflict do nothing returning msisdn";
         let mut client = self.own_client().await?;
         let tx = client.transaction().await?;
-        let insert = tx.prepare(insert).await?;
-        let (mut numbers, mut added) = (numbers.filter_map(|msisdn| i64::try_from(msisdn.digits()).ok()), 0);
+        let (insert, linked) = (tx.prepare(insert).await?, tx.prepare(LINKED).await?);
+        let (mut numbers, mut added) = (numbers, 0);
         loop {
-            let batch: Vec<i64> = numbers.by_ref().take(BATCH).collect();
+            let batch: Vec<Msisdn> = numbers.by_ref().take(BATCH).collect();
             if batch.is_empty() {
                 break;
             }
-            added += tx.execute(&insert, &[&batch, &sender.map(|sender| sender.0), &reason.word()]).await?;
+            let people: Vec<i64> = batch.iter().filter_map(|number| stored(number.person())).collect();
+            let linked = Linked::read(&tx.query(&linked, &[&people]).await?);
+            let all: BTreeSet<i64> =
+                batch.iter().flat_map(|number| linked.numbers(*number)).filter_map(stored).collect();
+            let all: Vec<i64> = all.into_iter().collect();
+            let parameters: [&(dyn ToSql + Sync); 3] = [&all, &sender.map(|sender| sender.0), &reason.word()];
+            let named: HashSet<i64> = batch.iter().copied().filter_map(stored).collect();
+            let rows = tx.query(&insert, &parameters).await?;
+            added += rows.iter().filter(|row| named.contains(&row.get::<_, i64>(0))).count() as u64;
         }
         tx.commit().await?;
         Ok(added)
     }
 
-    /// Takes a number off the list of a sender, or off the list for every sender; tells whether it was on it.
+    /// Takes the person of a number off the list of a sender, or off the list for every sender; tells whether they were on it.
     pub async fn unsuppress(&self, msisdn: Msisdn, sender: Option<SenderId>) -> Result<bool, Error> {
-        let delete = "delete from suppression where msisdn = $1 and sender_id is not distinct from $2";
-        let digits = i64::try_from(msisdn.digits()).map_err(Error::unreadable)?;
-        let client = self.client().await?;
-        Ok(client.execute(delete, &[&digits, &sender.map(|sender| sender.0)]).await? > 0)
+        let delete = "delete from suppression where msisdn = any($1) and sender_id is not distinct from $2";
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let linked = Linked::of(&tx, std::iter::once(msisdn)).await?;
+        let all: Vec<i64> = linked.numbers(msisdn).into_iter().filter_map(stored).collect();
+        let removed = tx.execute(delete, &[&all, &sender.map(|sender| sender.0)]).await?;
+        tx.commit().await?;
+        Ok(removed > 0)
     }
 
     /// The list, the last ones first, at most so many; and how long it is.

@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use campaign::{Provider, Refusal, StopReason, Verdict};
+use campaign::{Msisdn, Provider, Refusal, StopReason, Verdict};
 use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::adapter::adapter;
@@ -128,6 +129,22 @@ fn undocumented(heard: &Heard<'_>, code: Option<Cow<'static, str>>) -> Verdict {
     }
 }
 
+/// The number under which WhatsApp knows the recipient: `contacts[0].wa_id` of Meta's answer, which other providers pass on.
+pub(crate) fn wa_id(body: &[u8]) -> Option<Msisdn> {
+    #[derive(Deserialize)]
+    struct Accepted<'a> {
+        #[serde(borrow)]
+        contacts: [Contact<'a>; 1],
+    }
+    #[derive(Deserialize)]
+    struct Contact<'a> {
+        #[serde(borrow)]
+        wa_id: Cow<'a, str>,
+    }
+    let Accepted { contacts: [contact] } = serde_json::from_slice(body).ok()?;
+    contact.wa_id.parse().ok().and_then(Msisdn::from_digits)
+}
+
 /// The provider's code, if it is a short clean word; never more than six digits, so no number of a person rides in.
 pub(crate) fn clean_code(code: Option<&Value>) -> Option<Cow<'static, str>> {
     let code = match code? {
@@ -192,6 +209,30 @@ mod tests {
         ] {
             assert_eq!(retry_after(&headers(&named)), seconds.map(Duration::from_secs), "{named:?}");
         }
+    }
+
+    #[test]
+    fn the_number_that_whatsapp_knows_a_recipient_by_is_read_where_it_is_one() {
+        let known = |contacts: serde_json::Value| {
+            let body = json!({"contacts": contacts, "messages": [{"id": "wamid.1"}]});
+            wa_id(body.to_string().as_bytes()).map(Msisdn::digits)
+        };
+        assert_eq!(
+            known(json!([{"input": "+525512345678", "wa_id": "5215512345678"}])),
+            Some(5_215_512_345_678)
+        );
+        for contacts in [
+            json!([]),
+            json!([{"input": "1"}]),
+            json!([{"wa_id": "KE.13491208655302741918"}]),
+            json!([{"wa_id": 5_215_512_345_678_u64}]),
+            json!([{"wa_id": ""}]),
+            json!("wa_id"),
+        ] {
+            assert_eq!(known(contacts.clone()), None, "{contacts}");
+        }
+        assert_eq!(wa_id(b"\"wa_id\""), None);
+        assert_eq!(wa_id(b"{}"), None);
     }
 
     #[test]

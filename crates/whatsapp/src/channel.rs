@@ -41,6 +41,9 @@ pub struct Answer {
     pub http_status: Option<u16>,
     /// From handing it to the client to the end of the answer.
     pub latency: Duration,
+    /// The number under which WhatsApp says that it knows the recipient, where the rules of spelling do not lead from one to the
+    /// other.
+    pub wa_id: Option<Msisdn>,
 }
 
 /// An account over the client, with address and headers made once; cheap to clone.
@@ -63,11 +66,12 @@ impl Channel {
     /// the outcome unknown.
     pub async fn send(&self, outgoing: &Outgoing<'_>) -> Answer {
         let began = Instant::now();
-        let (http_status, verdict) = match self.body(outgoing) {
+        let (http_status, verdict, wa_id) = match self.body(outgoing) {
             Ok(body) => self.post(outgoing.message, body).await,
-            Err(refusal) => (None, unsendable(outgoing.message, refusal)),
+            Err(refusal) => (None, unsendable(outgoing.message, refusal), None),
         };
-        Answer { verdict, http_status, latency: began.elapsed() }
+        let wa_id = wa_id.filter(|wa_id| wa_id.person() != outgoing.to.person());
+        Answer { verdict, http_status, latency: began.elapsed(), wa_id }
     }
 
     /// The body of the request; a refusal for a message that the provider cannot send.
@@ -75,13 +79,17 @@ impl Channel {
         self.adapter().body(&self.route, outgoing)
     }
 
-    async fn post(&self, message: &Message, body: Vec<u8>) -> (Option<u16>, Verdict) {
+    async fn post(&self, message: &Message, body: Vec<u8>) -> (Option<u16>, Verdict, Option<Msisdn>) {
         let mut request = Request::new(Method::POST, self.route.url(message).clone());
         *request.headers_mut() = self.route.headers.clone();
         *request.body_mut() = Some(body.into());
         match self.client.http.execute(request).await {
-            Ok(response) => (Some(response.status().as_u16()), self.hear(response).await),
-            Err(error) => (None, judge_failure(&error)),
+            Ok(response) => {
+                let status = response.status().as_u16();
+                let (verdict, wa_id) = self.hear(response).await;
+                (Some(status), verdict, wa_id)
+            }
+            Err(error) => (None, judge_failure(&error), None),
         }
     }
 
@@ -106,16 +114,21 @@ impl Channel {
         adapter(self.provider)
     }
 
-    /// Reads the answer to its end, or to the limit, and judges it.
-    async fn hear(&self, mut response: Response) -> Verdict {
+    /// Reads the answer to its end, or to the limit, and judges it. An acceptance may say under which number WhatsApp knows the
+    /// recipient.
+    async fn hear(&self, mut response: Response) -> (Verdict, Option<Msisdn>) {
         let status = response.status().as_u16();
         let retry_after = answer::retry_after(response.headers());
         let judge = |body: &[u8]| {
             let verdict = self.adapter().judge(&Heard { status, retry_after, body });
             self.client.overrides.apply(self.provider, verdict)
         };
-        match read(&mut response, self.client.max_answer_bytes).await {
-            Ok(body) => judge(&body),
+        let verdict = match read(&mut response, self.client.max_answer_bytes).await {
+            Ok(body) => {
+                let verdict = judge(&body);
+                let is_accepted = matches!(verdict, Verdict::Accepted { .. });
+                return (verdict, is_accepted.then(|| answer::wa_id(&body)).flatten());
+            }
             // Not the provider's: its status is all there is to go by.
             Err(Unread::TooLarge) => match judge(&[]) {
                 Verdict::Unknown { .. } => Verdict::Unknown { refusal: ANSWER_TOO_LARGE },
@@ -126,7 +139,8 @@ impl Channel {
                 300..=399 | 429 | 503 => judge(&[]),
                 _ => judge_failure(&error),
             },
-        }
+        };
+        (verdict, None)
     }
 }
 

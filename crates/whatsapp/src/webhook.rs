@@ -6,6 +6,7 @@
 //! numbers, of seconds or milliseconds. Nothing that a person wrote is in a `Debug`.
 
 mod change;
+mod contacts;
 mod failure;
 mod kaleyra;
 mod lipachat;
@@ -17,7 +18,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use campaign::{Consent, FollowUp, Msisdn, Provider, ReceiptStatus, Reference, Refusal, Stop};
+use campaign::{Consent, FollowUp, Msisdn, Provider, ReceiptStatus, Reference, Refusal, Stop, UserId};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -61,8 +62,10 @@ pub struct MessageRef {
 pub struct Receipt {
     /// The message.
     pub message: MessageRef,
-    /// Whom it was for.
+    /// The number of the recipient.
     pub to: Option<Msisdn>,
+    /// WhatsApp's id of the recipient.
+    pub user: Option<UserId>,
     /// How far.
     pub status: ReceiptStatus,
     /// When.
@@ -86,14 +89,18 @@ pub struct Failure {
 
 /// Somebody wrote to us.
 pub struct Inbound {
-    /// Who.
+    /// The number of the person who wrote.
     pub from: Option<Msisdn>,
+    /// WhatsApp's id of the person who wrote.
+    pub user: Option<UserId>,
     /// When.
     pub at: Option<Timestamp>,
     /// The provider's id of what they wrote.
     pub id: Option<String>,
     /// The text, or that of the button they chose.
     pub text: Option<String>,
+    /// What the button they chose stands for; its text may be translated.
+    pub payload: Option<String>,
     /// Which message of ours they answer.
     pub answers: MessageRef,
     /// The completed form, if it is one.
@@ -109,8 +116,10 @@ impl fmt::Debug for Inbound {
 /// Somebody told WhatsApp whether they want our messages.
 #[derive(Debug)]
 pub struct Preference {
-    /// Who.
-    pub from: Msisdn,
+    /// The number of the person.
+    pub from: Option<Msisdn>,
+    /// WhatsApp's id of the person; it or the number is there.
+    pub user: Option<UserId>,
     /// When.
     pub at: Option<Timestamp>,
     /// What they want.

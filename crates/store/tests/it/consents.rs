@@ -7,7 +7,7 @@ use store::{Claimed, ConsentRow, DailyCap, InboundRow, Ingest, Refused};
 use crate::world::{NOON, World, msisdn};
 
 fn wrote(world: &World, n: u32, at: Timestamp) -> InboundRow {
-    InboundRow { sender: world.sender, from: msisdn(n), at: Some(at) }
+    InboundRow { who: world.person(msisdn(n)), at: Some(at) }
 }
 
 fn noon() -> Timestamp {

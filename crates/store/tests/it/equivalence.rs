@@ -69,8 +69,12 @@ impl Side {
         let sent_at = world.now().await;
         for (seq, outcome) in outcomes {
             let claim = self.open.remove(seq).unwrap();
-            let request =
-                Some(Recorded { sent_at, latency: Duration::from_millis(3), http_status: Some(200) });
+            let request = Some(Recorded {
+                sent_at,
+                latency: Duration::from_millis(3),
+                http_status: Some(200),
+                wa_id: None,
+            });
             recorded.push(RecordedOutcome { claim, seq: Seq(*seq), outcome: outcome.clone(), request });
             let left = self.left.get_mut(&claim).unwrap();
             *left -= 1;

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Consent, FollowUp, PriceList, ReceiptStatus};
+use campaign::{CampaignId, Consent, FollowUp, Msisdn, PriceList, ReceiptStatus, UserId};
 use serde_json::json;
-use store::{AnswerRow, ConsentRow, Error, InboundRow, Ingest, LeftOut, RawBody, Rejection};
+use store::{About, AnswerRow, ConsentRow, Error, InboundRow, Ingest, LeftOut, Person, RawBody, Rejection};
 use uuid::Uuid;
 
 use crate::world::{NOON, World, accepted, msisdn, origin, variables};
 
-/// What belongs to the person, wherever it may lie: the number, the id that holds it, the name and the answer.
-const PLANTED: [&str; 4] = ["254712000000", "wamid.1", "planted-name", "planted-answer"];
+/// What belongs to the person, wherever it may lie: the number, the other number that WhatsApp writes, its id of the person, the
+/// id of the message, the name and the answer.
+const PLANTED: [&str; 6] =
+    ["254712000000", "254799000009", "KE.planted-user", "wamid.1", "planted-name", "planted-answer"];
 
 /// A campaign of two, to both of whom everything happened, the first with what is planted.
 async fn everything(world: &World) -> CampaignId {
@@ -39,9 +41,10 @@ async fn everything(world: &World) -> CampaignId {
             at: Some(NOON.parse().unwrap()),
             inbound_id: format!("wamid.{seq}.in"),
             answer: json!({ "says": if seq == 1 { "planted-answer" } else { "fine" } }),
+            from: None,
         });
-        let inbound = InboundRow { sender: world.sender, from: msisdn(seq - 1), at: None };
-        heard.inbounds.push(inbound);
+        let inbound = InboundRow { who: world.person(msisdn(seq - 1)), at: None };
+        heard.inbounds.push(inbound.clone());
         heard.consents.push(ConsentRow { inbound, consent: Consent::OptedIn, is_by_provider: false });
         let body =
             format!("{{\"from\":\"{}\",\"id\":\"wamid.{seq}\"}}", msisdn(seq - 1).digits()).into_bytes();
@@ -53,7 +56,26 @@ async fn everything(world: &World) -> CampaignId {
     lost.follow_up = Some(FollowUp::NotDelivered);
     heard.receipts.push(lost);
     world.store.ingest(&heard).await.unwrap();
+    let who = Person {
+        about: About { recipient: None, ..world.about(campaign, 1) },
+        from: Msisdn::from_digits(254_799_000_009),
+        user: UserId::new("KE.planted-user"),
+    };
+    let body = br#"{"from":"254799000009"}"#.to_vec();
+    let body = RawBody { sender: world.sender, digest: Uuid::new_v4(), body: body.into() };
+    let mut lost = stop_to_nobody(&who);
+    lost.bodies.push(body);
+    lost.inbounds.push(InboundRow { who, at: None });
+    world.store.ingest(&lost).await.unwrap();
     campaign
+}
+
+/// An opt-out of this person that replies to a message nobody knows.
+fn stop_to_nobody(who: &Person) -> Ingest {
+    let about = About { message_id: Some("of-another-system".into()), ..who.about.clone() };
+    let inbound = InboundRow { who: Person { about, ..who.clone() }, at: None };
+    let consent = ConsentRow { inbound, consent: Consent::OptedOut, is_by_provider: false };
+    Ingest { consents: vec![consent], ..Ingest::default() }
 }
 
 /// Every table in which one of these texts stands, in any column.
@@ -82,12 +104,14 @@ async fn leftovers(world: &World, texts: &[&str]) -> Vec<String> {
 async fn an_erased_number_is_in_no_table_but_among_those_who_must_not_be_written_to() {
     let world = World::new("erase_number", None).await;
     let campaign = everything(&world).await;
-    assert!(leftovers(&world, &PLANTED).await.len() >= 8, "the search finds what is there");
+    let found = leftovers(&world, &PLANTED).await;
+    assert!(found.len() >= 14, "the search finds what is there: {found:?}");
     let before = world.store.report(campaign).await.unwrap();
     let suppress = "insert into suppression (msisdn, reason) values (254712000000, 'operator')";
     world.look.execute(suppress, &[]).await.unwrap();
     assert_eq!(world.store.erase_number(msisdn(0)).await.unwrap(), 1);
-    assert_eq!(leftovers(&world, &PLANTED).await, ["254712000000 in suppression"]);
+    let kept = ["254712000000 in suppression", "254799000009 in suppression"];
+    assert_eq!(leftovers(&world, &PLANTED).await, kept);
     assert!(!leftovers(&world, &["254712000001"]).await.is_empty(), "the others stay");
     let after = world.store.report(campaign).await.unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
@@ -149,6 +173,8 @@ async fn retention_erases_whoever_was_in_a_campaign_that_ended_long_ago_and_keep
     assert_eq!(world.store.erase_campaigns(month).await.unwrap(), []);
     let personal = ["planted-name", "planted-answer", "\"fine\"", "Nakuru"];
     assert_eq!(leftovers(&world, &personal).await, Vec::<String>::new());
+    let known = "select (select count(*) from known_user) + (select count(*) from number_alias)";
+    assert_eq!(world.count(known).await, 2, "they were seen since");
     assert_eq!(world.count("select count(*) from recipient where msisdn > 0").await, 0);
     let after = world.store.report(old).await.unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
@@ -196,6 +222,7 @@ fn late(world: &World, campaign: CampaignId) -> Ingest {
             at: None,
             inbound_id: "wamid.1.late".into(),
             answer: json!({ "says": "planted-answer" }),
+            from: None,
         }],
         ..Ingest::default()
     }

@@ -15,6 +15,7 @@ mod feeds;
 mod imports;
 mod outcomes;
 mod pending;
+mod people;
 mod receipts;
 mod refused_rows;
 mod reports;

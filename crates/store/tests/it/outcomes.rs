@@ -28,8 +28,12 @@ async fn what_is_recorded_again_because_its_answer_was_lost_is_not_late() {
     let all = |n, claim: &store::Claim| -> Vec<RecordedOutcome> {
         let failed =
             Outcome::Retry { after: Duration::from_hours(1), counted: true, reason: reason("WA500") };
-        let request =
-            Recorded { sent_at: claim.at, latency: Duration::from_millis(3), http_status: Some(202) };
+        let request = Recorded {
+            sent_at: claim.at,
+            latency: Duration::from_millis(3),
+            http_status: Some(202),
+            wa_id: None,
+        };
         let outcomes = [accepted(), failed, given_back()];
         let requests = [Some(request), Some(request), None];
         let rows = claim.rows.iter().zip(outcomes.into_iter().zip(requests)).take(n);

@@ -46,6 +46,7 @@ fn answer(world: &World, campaign: CampaignId, seq: i32) -> AnswerRow {
         at: Some(NOON.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(1)),
         inbound_id: format!("wamid.in.{seq}"),
         answer: json!({"rating": seq}),
+        from: None,
     }
 }
 
@@ -251,7 +252,7 @@ async fn a_receipt_that_says_stop_suppresses_its_recipient_and_an_old_one_does_n
         "select count(*) from suppression where msisdn = 254712000001 and reason = 'stopped_by_user'";
     assert_eq!(world.count(stopped).await, 1);
     let later = receipt.at.unwrap() + SignedDuration::from_secs(1);
-    let inbound = InboundRow { sender: world.sender, from: msisdn(1), at: Some(later) };
+    let inbound = InboundRow { who: world.person(msisdn(1)), at: Some(later) };
     let consents = vec![ConsentRow { inbound, consent: Consent::OptedIn, is_by_provider: false }];
     world.store.ingest(&Ingest { consents, ..Ingest::default() }).await.unwrap();
     world.store.ingest(&post()).await.unwrap();

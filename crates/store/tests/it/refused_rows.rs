@@ -25,6 +25,7 @@ fn answer(world: &World, campaign: CampaignId, seq: i32, says: &str) -> AnswerRo
         at: Some(NOON.parse().unwrap()),
         inbound_id: format!("in.{seq}"),
         answer: json!({ "says": says }),
+        from: None,
     }
 }
 
@@ -46,9 +47,9 @@ async fn a_row_that_the_database_refuses_is_counted_and_every_other_row_of_its_p
     refuse_receipts_of_13(&world).await;
     let at = Some(NOON.parse::<Timestamp>().unwrap());
     let inbounds: Vec<InboundRow> =
-        (0..20).map(|n| InboundRow { sender: world.sender, from: msisdn(n), at }).collect();
+        (0..20).map(|n| InboundRow { who: world.person(msisdn(n)), at }).collect();
     let consent = |inbound: &InboundRow| ConsentRow {
-        inbound: *inbound,
+        inbound: inbound.clone(),
         consent: Consent::OptedOut,
         is_by_provider: false,
     };

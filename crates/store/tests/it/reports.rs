@@ -146,6 +146,7 @@ fn answer(world: &World, campaign: CampaignId, seq: i32, inbound_id: &str) -> An
         at: Some(NOON.parse().unwrap()),
         inbound_id: inbound_id.into(),
         answer: json!({"rating": seq % 5 + 1, "comment": "fine", "with \"quotes'": true}),
+        from: None,
     }
 }
 

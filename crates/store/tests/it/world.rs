@@ -10,8 +10,8 @@ use devstack::{Scope, Stack};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{
-    About, Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, ReceiptRow, Recorded, RecordedOutcome,
-    Refused, StopCause, Store,
+    About, Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, Person, ReceiptRow, Recorded,
+    RecordedOutcome, Refused, StopCause, Store,
 };
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -121,6 +121,7 @@ impl World {
                     sent_at: claim.at,
                     latency: Duration::from_millis(3),
                     http_status: Some(202),
+                    wa_id: None,
                 }),
             })
             .collect();
@@ -144,6 +145,7 @@ impl World {
             words: (status == ReceiptStatus::Failed).then(|| "not on WhatsApp".to_owned()),
             follow_up: (status == ReceiptStatus::Failed).then_some(FollowUp::NotDelivered),
             billable: None,
+            user: None,
         }
     }
 
@@ -154,6 +156,12 @@ impl World {
             recipient: Some((campaign, Seq(seq))),
             message_id: Some(format!("wamid.{seq}")),
         }
+    }
+
+    /// A person of whom the number is known and nothing else.
+    pub(crate) fn person(&self, from: Msisdn) -> Person {
+        let about = About { sender: self.sender, recipient: None, message_id: None };
+        Person { about, from: Some(from), user: None }
     }
 
     /// The database's time.

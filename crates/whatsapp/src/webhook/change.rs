@@ -7,7 +7,8 @@ use campaign::{Consent, ReceiptStatus, Reference};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::value::{self, id, id_or_number, list, number, reference, text, time};
+use super::contacts::Contacts;
+use super::value::{self, id, id_or_number, list, number, reference, text, time, user};
 use super::{Event, Inbound, MessageRef, Notice, Preference, Reader, Receipt, Subject, Unreadable};
 
 /// States of a template in which it cannot be sent, and of a flow.
@@ -52,16 +53,21 @@ fn messages(value: &Value, known: Option<Reference>, reader: &mut Reader<'_>) ->
     if is_empty && value.get("message_echoes").is_none() {
         reader.unknown("unknown_event");
     }
+    let contacts = Contacts::of(value);
     for status in statuses {
-        read_status(status, known, reader);
+        read_status(status, (known, &contacts), reader);
     }
     for message in messages {
-        read_message(message, known, reader);
+        read_message(message, (known, &contacts), reader);
     }
     Ok(())
 }
 
-fn read_status(status: &Value, known: Option<Reference>, reader: &mut Reader<'_>) {
+fn read_status(
+    status: &Value,
+    (known, contacts): (Option<Reference>, &Contacts<'_>),
+    reader: &mut Reader<'_>,
+) {
     let Some(word) = text(status, "status") else { return reader.unknown("unknown_shape") };
     let word = match value::word(word).as_str() {
         "sent" => ReceiptStatus::Sent,
@@ -85,9 +91,11 @@ fn read_status(status: &Value, known: Option<Reference>, reader: &mut Reader<'_>
         reader.failure(error.and_then(|error| error.get("code")), words.unwrap_or_default())
     });
     let at = time(status.get("timestamp"));
+    let (to, user) = contacts.complete(number(status, "recipient_id"), user(status, "recipient_user_id"));
     reader.event(Event::Receipt(Receipt {
         message,
-        to: number(status, "recipient_id"),
+        to,
+        user,
         status: word,
         at,
         failure,
@@ -106,7 +114,11 @@ fn billable(status: &Value) -> Option<bool> {
     pricing.get("billable").and_then(Value::as_bool).or_else(by_type)
 }
 
-fn read_message(message: &Value, known: Option<Reference>, reader: &mut Reader<'_>) {
+fn read_message(
+    message: &Value,
+    (known, contacts): (Option<Reference>, &Contacts<'_>),
+    reader: &mut Reader<'_>,
+) {
     if !message.is_object() {
         return reader.unknown("unknown_shape");
     }
@@ -122,11 +134,18 @@ fn read_message(message: &Value, known: Option<Reference>, reader: &mut Reader<'
     let context = message.get("context").and_then(|context| id(context, "id"));
     let words =
         ["/text/body", "/button/text", "/interactive/button_reply/title", "/interactive/list_reply/title"];
+    let payloads = ["/button/payload", "/interactive/button_reply/id", "/interactive/list_reply/id"];
+    let written_as =
+        |places: &[&str]| places.iter().find_map(|place| message.pointer(place)?.as_str()).map(str::to_owned);
+    let user = user(message, "from_user_id").or_else(|| value::scoped_user(message, "from"));
+    let (from, user) = contacts.complete(number(message, "from"), user);
     reader.event(Event::Inbound(Inbound {
-        from: number(message, "from"),
+        from,
+        user,
         at: time(message.get("timestamp")),
         id: id(message, "id"),
-        text: words.iter().find_map(|place| message.pointer(place)?.as_str()).map(str::to_owned),
+        text: written_as(&words),
+        payload: written_as(&payloads),
         answers: MessageRef { reference: in_form.or(known), id: context },
         form,
     }));
@@ -164,6 +183,7 @@ pub(super) fn notice(
 }
 
 fn preferences(value: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
+    let contacts = Contacts::of(value);
     for preference in list(value, "user_preferences")? {
         let consent = match text(preference, "value") {
             Some("stop") => Consent::OptedOut,
@@ -173,11 +193,14 @@ fn preferences(value: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable>
                 continue;
             }
         };
-        let Some(from) = number(preference, "wa_id") else {
-            reader.unknown("unknown_shape");
+        let (from, user) = contacts.complete(number(preference, "wa_id"), user(preference, "user_id"));
+        if from.is_none() && user.is_none() {
+            let is_out = consent == Consent::OptedOut;
+            reader.unknown(if is_out { "opt_out_unmatched" } else { "unknown_shape" });
             continue;
-        };
-        reader.event(Event::Preference(Preference { from, at: time(preference.get("timestamp")), consent }));
+        }
+        let at = time(preference.get("timestamp"));
+        reader.event(Event::Preference(Preference { from, user, at, consent }));
     }
     Ok(())
 }

@@ -39,6 +39,14 @@ pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadab
     }
     let words = text(body, "reason").unwrap_or_default();
     let failure = (status == ReceiptStatus::Failed).then(|| reader.failure(body.get("code"), words));
-    reader.event(Event::Receipt(Receipt { message, to: None, status, at: None, failure, billable: None }));
+    reader.event(Event::Receipt(Receipt {
+        message,
+        to: None,
+        user: None,
+        status,
+        at: None,
+        failure,
+        billable: None,
+    }));
     Ok(())
 }

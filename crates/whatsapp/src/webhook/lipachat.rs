@@ -7,7 +7,7 @@
 use campaign::ReceiptStatus;
 use serde_json::Value;
 
-use super::value::{self, id, number, object, reference, text};
+use super::value::{self, id, number, object, reference, text, user};
 use super::{Event, Inbound, MessageRef, Reader, Receipt, Subject, Unreadable, change};
 
 pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), Unreadable> {
@@ -53,6 +53,7 @@ fn read_status(status: &Value, reader: &mut Reader<'_>) {
     reader.event(Event::Receipt(Receipt {
         message,
         to: None,
+        user: None,
         status: word,
         at: None,
         failure,
@@ -67,11 +68,16 @@ fn read_message(item: &Value, reader: &mut Reader<'_>) {
     let (form, reference) = form.map_or((None, None), |(form, reference)| (Some(form), reference));
     let words = ["/text", "/text/body", "/interactive/button_reply/title", "/interactive/list_reply/title"];
     let context = item.get("context").and_then(|context| id(context, "id"));
+    let payloads = ["/button/payload", "/interactive/button_reply/id", "/interactive/list_reply/id"];
+    let written_as =
+        |places: &[&str]| places.iter().find_map(|place| item.pointer(place)?.as_str()).map(str::to_owned);
     reader.event(Event::Inbound(Inbound {
         from: number(item, "from"),
+        user: user(item, "from_user_id").or_else(|| value::scoped_user(item, "from")),
         at: value::time(item.get("timestamp")),
         id: id(item, "messageId").or_else(|| id(item, "waId")),
-        text: words.iter().find_map(|place| item.pointer(place)?.as_str()).map(str::to_owned),
+        text: written_as(&words),
+        payload: written_as(&payloads),
         answers: MessageRef { reference, id: context },
         form,
     }));

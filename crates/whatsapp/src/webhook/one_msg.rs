@@ -50,6 +50,7 @@ fn read_ack(ack: &Value, reader: &mut Reader<'_>) {
     reader.event(Event::Receipt(Receipt {
         message,
         to: number(ack, "chatId"),
+        user: value::scoped_user(ack, "chatId"),
         status,
         at,
         failure,
@@ -79,13 +80,16 @@ fn read_message(message: &Value, reader: &mut Reader<'_>) {
     ];
     let form = places.iter().find_map(|place| message.pointer(place)).map(value::form);
     let (form, reference) = form.map_or((None, None), |(form, reference)| (Some(form), reference));
+    let payloads = ["/button/payload", "/metadata/button/payload", "/interactive/button_reply/id"];
     let quoted = id(message, "quotedMsgId");
     let context = quoted.or_else(|| message.get("context").and_then(|context| id(context, "id")));
     reader.event(Event::Inbound(Inbound {
         from: number(message, "author").or_else(|| number(message, "chatId")),
+        user: value::scoped_user(message, "author").or_else(|| value::scoped_user(message, "chatId")),
         at: value::time(message.get("time")),
         id: id(message, "id"),
         text: text(message, "body").map(str::to_owned),
+        payload: payloads.iter().find_map(|place| message.pointer(place)?.as_str()).map(str::to_owned),
         answers: MessageRef { reference, id: context },
         form,
     }));

@@ -1,6 +1,6 @@
 //! Members of a body, as providers write them: numbers as texts, times in two units, ids of any form.
 
-use campaign::{Msisdn, Reference};
+use campaign::{Msisdn, Reference, UserId};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -49,19 +49,41 @@ pub(super) fn time(value: Option<&Value>) -> Option<Timestamp> {
     (seconds >= EARLIEST).then(|| Timestamp::from_millisecond(ms).ok()).flatten()
 }
 
-/// A number of a person: digits, with or without `+` and what follows an `@`.
+/// What follows the digits of a number in the address of a chat with one person.
+const OF_NUMBERS: [&str; 2] = ["c.us", "s.whatsapp.net"];
+
+/// A number of a person: digits, with or without `+` in front and `@c.us` behind. Digits before another address, such as `@lid`
+/// or `@g.us`, are no number.
 pub(super) fn number(value: &Value, name: &str) -> Option<Msisdn> {
     let written = match value.get(name)? {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    let digits = written.split('@').next().unwrap_or_default().trim();
+    let (digits, address) = written.split_once('@').unwrap_or((written.as_str(), OF_NUMBERS[0]));
+    if !OF_NUMBERS.contains(&address.trim()) {
+        return None;
+    }
+    let digits = digits.trim();
     let digits = digits.strip_prefix('+').unwrap_or(digits);
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     digits.parse().ok().and_then(Msisdn::from_digits)
+}
+
+/// A member that is WhatsApp's id of a person.
+pub(super) fn user(value: &Value, name: &str) -> Option<UserId> {
+    text(value, name).and_then(UserId::new)
+}
+
+/// WhatsApp's id of a person where a number usually stands: two letters and a dot before it, or `@lid` behind it.
+pub(super) fn scoped_user(value: &Value, name: &str) -> Option<UserId> {
+    let written = text(value, name)?;
+    let is_scoped = written.split_once('.').is_some_and(|(country, id)| {
+        country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) && !id.is_empty()
+    });
+    (is_scoped || written.ends_with("@lid")).then(|| UserId::new(written)).flatten()
 }
 
 /// A member that is a list where it is there at all.
@@ -151,10 +173,19 @@ mod tests {
             json!("+254700000001"),
             json!(254_700_000_001_u64),
             json!("254700000001@c.us"),
+            json!("254700000001@s.whatsapp.net"),
         ] {
             assert_eq!(number(&json!({"n": value}), "n"), Msisdn::from_digits(254_700_000_001), "{value}");
         }
-        for value in [json!("12345@g.us"), json!("anna"), json!(""), json!(null), json!("1-1@g.us")] {
+        for value in [
+            json!("1234567@g.us"),
+            json!("254700000001@lid"),
+            json!("254700000001@username"),
+            json!("anna"),
+            json!(""),
+            json!(null),
+            json!("1-1@g.us"),
+        ] {
             assert_eq!(number(&json!({"n": value}), "n"), None, "{value}");
         }
     }

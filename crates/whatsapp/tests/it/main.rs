@@ -11,6 +11,7 @@ mod lipachat;
 mod listener;
 mod meta;
 mod one_msg;
+mod people;
 mod requests;
 mod simulated;
 mod tls;

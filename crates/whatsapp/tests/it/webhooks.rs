@@ -43,7 +43,7 @@ fn line(event: &Event) -> String {
             inbound.answers.id.as_deref().unwrap_or("-"),
             inbound.form.as_ref().map_or_else(|| "-".into(), ToString::to_string),
         ),
-        Event::Preference(preference) => format!("{:?} {}", preference.consent, preference.from),
+        Event::Preference(preference) => format!("{:?} {}", preference.consent, preference.from.unwrap()),
         Event::Notice(notice) => {
             format!("{:?} {} {} {}", notice.about, notice.name, notice.status, notice.is_bad)
         }
