@@ -25,6 +25,7 @@ mod plain_words;
 mod prices;
 mod provider;
 mod rate;
+mod reading;
 mod receipt;
 mod reference;
 mod render;

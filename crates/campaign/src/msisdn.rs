@@ -6,7 +6,7 @@ use std::str::FromStr;
 use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Serialize};
 
-use crate::number_plan;
+use crate::reading;
 use crate::written::Written;
 
 /// The country whose national formats are read when a number carries no country code (ISO 3166-1 alpha-2).
@@ -56,13 +56,15 @@ pub enum MsisdnError {
     NoCountryCode,
     /// The right shape, but the country gives out no such number.
     NotInPlan,
+    /// Without `+` it is a number of the default country as well as one of another country.
+    TwoCountries,
     /// The name of a default country that no country has.
     UnknownCountry,
 }
 
 impl MsisdnError {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Missing,
         Self::NotANumber,
         Self::Several,
@@ -71,6 +73,7 @@ impl MsisdnError {
         Self::TooLong,
         Self::NoCountryCode,
         Self::NotInPlan,
+        Self::TwoCountries,
         Self::UnknownCountry,
     ];
 
@@ -104,6 +107,10 @@ impl MsisdnError {
                 "not_in_number_plan",
                 "no such number exists in its country; look for a wrong, missing or extra digit",
             ),
+            Self::TwoCountries => (
+                "two_countries",
+                "without + this is a number of the default country and of another one; write it with + and its country code",
+            ),
             Self::UnknownCountry => {
                 ("unknown_country", "this is not a country; write two letters of ISO 3166, like KE")
             }
@@ -113,20 +120,19 @@ impl MsisdnError {
 
 impl Msisdn {
     /// Reads any written form: `+254 712 000 001`, `00254712000001`, `254712000001`, or `0712 000 001` with a default
-    /// country. The verdict is that of the `phonenumber` crate, which is asked only where the fast path is not sure.
+    /// country. The verdict is that of the `phonenumber` crate, which is asked only where the fast path is not sure. A spelling of
+    /// an older number plan (`+52 1 55 …`) becomes that of today's.
     pub fn parse(written: &str, default_country: Option<Country>) -> Result<Self, MsisdnError> {
         let written = Written::read(written)?;
         let digits = written.digits();
         if written.is_international() {
-            return international(digits);
+            return reading::international(digits);
         }
         match default_country {
-            // A national number, or one with its country code and no plus; the national reading goes first.
-            Some(country) => {
-                national(digits, country).or_else(|national| international(digits).map_err(|_| national))
-            }
+            // A national number, or one with its country code and no plus.
+            Some(country) => reading::unmarked(digits, country),
             None if digits.starts_with('0') => Err(MsisdnError::NoCountryCode),
-            None => international(digits),
+            None => reading::international(digits),
         }
     }
 
@@ -151,42 +157,6 @@ impl fmt::Debug for Msisdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Msisdn(…{:02})", self.0 % 100)
     }
-}
-
-/// Reads digits that begin with a country code.
-fn international(digits: &str) -> Result<Msisdn, MsisdnError> {
-    match number_plan::international(digits).and_then(Msisdn::from_digits) {
-        Some(msisdn) => Ok(msisdn),
-        None => ask(&format!("+{digits}"), None),
-    }
-}
-
-/// Reads digits as they are dialled in a country.
-fn national(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
-    match number_plan::national(digits, country).and_then(Msisdn::from_digits) {
-        Some(msisdn) => Ok(msisdn),
-        None => ask(digits, Some(country.id)),
-    }
-}
-
-/// Asks the `phonenumber` crate.
-fn ask(text: &str, country: Option<phonenumber::country::Id>) -> Result<Msisdn, MsisdnError> {
-    use phonenumber::ParseError;
-    let number = phonenumber::parse(country, text).map_err(|error| match error {
-        ParseError::InvalidCountryCode => MsisdnError::NoCountryCode,
-        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => MsisdnError::TooShort,
-        ParseError::TooLong => MsisdnError::TooLong,
-        ParseError::NoNumber | ParseError::MalformedInteger(_) => MsisdnError::NotANumber,
-    })?;
-    if !phonenumber::is_valid(&number) {
-        return Err(MsisdnError::NotInPlan);
-    }
-    let zeros = usize::from(number.national().zeros());
-    let digits = format!("{}{}{}", number.code().value(), "0".repeat(zeros), number.national().value());
-    if digits.len() > 15 {
-        return Err(MsisdnError::TooLong);
-    }
-    digits.parse().ok().and_then(Msisdn::from_digits).ok_or(MsisdnError::TooShort)
 }
 
 #[cfg(test)]
@@ -229,60 +199,6 @@ mod tests {
             ("+999712000001", None, MsisdnError::NoCountryCode),
         ] {
             assert_eq!(Msisdn::parse(written, country), Err(reason), "{written:?}");
-        }
-    }
-
-    #[test]
-    fn the_fast_path_gives_the_verdicts_of_the_phonenumber_crate() {
-        let mut random = Random(7);
-        let (mut asked, mut fast) = (0, 0);
-        for plan in DATABASE.iter() {
-            let country: Option<Country> = plan.id().parse().ok();
-            for digits in corpus(plan, &mut random) {
-                asked += 1;
-                let expected = ask(&format!("+{digits}"), None);
-                assert_eq!(international(&digits), expected, "+{digits}");
-                let code = plan.country_code().to_string();
-                let Some(country) = country else { continue };
-                for written in [&digits, digits.strip_prefix(&code).unwrap(), &digits.replacen(&code, "0", 1)]
-                {
-                    let expected = ask(written, Some(country.id));
-                    assert_eq!(national(written, country), expected, "{written} in {}", plan.id());
-                    fast += u32::from(number_plan::national(written, country).is_some());
-                }
-            }
-        }
-        assert!(asked > 5_500, "{asked}");
-        assert!(fast > 5_000, "the fast path decided only {fast}");
-    }
-
-    /// Numbers of a plan, and neighbours of them that may be none: other digits, one more, one less.
-    fn corpus(plan: &phonenumber::Metadata, random: &mut Random) -> Vec<String> {
-        let kinds = plan.descriptors();
-        let examples =
-            [kinds.fixed_line(), kinds.mobile(), kinds.toll_free(), kinds.voip(), kinds.pager(), kinds.uan()];
-        let mut corpus = Vec::new();
-        for example in examples.into_iter().flatten().filter_map(phonenumber::metadata::Descriptor::example) {
-            let digits = format!("{}{example}", plan.country_code());
-            corpus.push(digits.clone());
-            corpus.push(digits.chars().take(digits.len() - 1).collect());
-            corpus.push(format!("{digits}{}", random.below(10)));
-            for changed in [1, 2, 4, 6] {
-                let kept = digits.len().saturating_sub(changed).max(3);
-                let rest = (kept..digits.len()).map(|_| char::from(b'0' + random.below(10)));
-                corpus.push(digits.chars().take(kept).chain(rest).collect());
-            }
-        }
-        corpus
-    }
-
-    /// The same numbers at every run.
-    struct Random(u64);
-
-    impl Random {
-        fn below(&mut self, n: u8) -> u8 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            u8::try_from((self.0 >> 33) % u64::from(n)).unwrap()
         }
     }
 

@@ -30,6 +30,7 @@ struct Region {
     leading: Option<Regex>,
     general: Shape,
     kinds: Vec<Shape>,
+    mobile: Option<Shape>,
     /// What is dialled first within the country.
     prefix: Option<String>,
     prefix_pattern: Option<Regex>,
@@ -50,15 +51,48 @@ pub(crate) fn international(digits: &str) -> Option<u64> {
     if digits.starts_with('0') || digits.len() > MOST_DIGITS {
         return None;
     }
-    let (plan, national) = (1..=3).find_map(|length| {
-        let (code, national) = digits.split_at_checked(length)?;
-        Some((plan(code.parse().ok()?)?, national))
-    })?;
+    let (plan, national) = split(digits)?;
     let region = plan.region_of(national)?;
     if national.starts_with('0') || region.has_prefix(national) || !region.has(national) {
         return None;
     }
     digits.parse().ok()
+}
+
+/// Whether digits are surely no international number. Says no as well where only the `phonenumber` crate can tell.
+pub(crate) fn is_surely_none(digits: &str) -> bool {
+    let may_be_prefix =
+        |national: &str, region: &Region| national.starts_with('0') || region.has_prefix(national);
+    match split(digits) {
+        None => true,
+        Some((plan, national)) => match plan.region_of(national) {
+            Some(region) => !may_be_prefix(national, region) && !region.has(national),
+            None => !plan.0.iter().any(|region| may_be_prefix(national, region)),
+        },
+    }
+}
+
+/// Whether digits begin with a country code, and are as many as numbers of that country have.
+pub(crate) fn is_possible(digits: &str) -> bool {
+    split(digits).is_some_and(|(plan, national)| {
+        let length = bit(national.len());
+        plan.0.iter().flat_map(|region| &region.kinds).any(|kind| kind.lengths & length != 0)
+    })
+}
+
+/// Whether international digits can be those of a mobile phone.
+pub(crate) fn is_mobile(digits: &str) -> bool {
+    let region = split(digits).and_then(|(plan, national)| Some((plan.region_of(national)?, national)));
+    region
+        .is_some_and(|(region, national)| region.mobile.as_ref().is_some_and(|mobile| mobile.fits(national)))
+}
+
+/// The plan of the country code that digits begin with, and the rest.
+fn split(digits: &str) -> Option<(&'static Plan, &str)> {
+    (1..=3).find_map(|length| {
+        let (code, national) = digits.split_at_checked(length)?;
+        Some((plan(code.parse().ok()?)?, national))
+    })
 }
 
 /// The international digits of a number as it is dialled in this country, if it is surely one.
@@ -129,6 +163,7 @@ impl Region {
             leading: metadata.leading_digits().map(|pattern| compile(pattern.as_str())).transpose()?,
             general: Shape::read(metadata.descriptors().general())?,
             kinds: kinds.into_iter().flatten().map(Shape::read).collect::<Result<_, _>>()?,
+            mobile: metadata.descriptors().mobile().map(Shape::read).transpose()?,
             prefix,
             prefix_pattern: prefix_pattern.map(|pattern| compile(pattern.as_str())).transpose()?,
             is_rewritten: metadata.national_prefix_transform_rule().is_some(),

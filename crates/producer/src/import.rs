@@ -76,7 +76,7 @@ pub struct ImportReport {
     pub hidden: i32,
 }
 
-/// Who of a list is not stored though the number is right.
+/// Who of a list is not stored though the number is right: people, by one spelling of their numbers.
 struct Known {
     /// In the campaign from earlier lists.
     earlier: RoaringTreemap,
@@ -161,7 +161,7 @@ async fn set(import: &store::Import, numbers: Numbers) -> Result<RoaringTreemap,
     let mut set = RoaringTreemap::new();
     import
         .each_number(numbers, |msisdn| {
-            set.insert(msisdn.digits());
+            set.insert(msisdn.person().digits());
         })
         .await?;
     Ok(set)
@@ -251,7 +251,8 @@ impl Known {
             Ok(recipient) => recipient,
             Err(refusal) => return Verdict::Rejected(refusal),
         };
-        let digits = msisdn.digits();
+        // Two spellings of one number are one person.
+        let digits = msisdn.person().digits();
         let why = if !self.seen.insert(digits) {
             Why::Repeated
         } else if self.earlier.contains(digits) {

@@ -23,7 +23,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Each of them once, in order.
+    /// Each person's once, in order.
     pub fn iter(&self) -> impl Iterator<Item = Msisdn> {
         self.distinct.iter().filter_map(Msisdn::from_digits)
     }
@@ -41,7 +41,7 @@ pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Err
         swallowed::refuse(row, checker.shape())?;
         match checker.number(row) {
             Ok(msisdn) => {
-                distinct.insert(msisdn.digits());
+                distinct.insert(msisdn.person().digits());
             }
             Err(Refusal { reason, column }) => {
                 rejects.push(reason, rejection(row, reason, column, checker.columns.number))?;

@@ -140,3 +140,32 @@ fn a_list_for_its_numbers_alone_needs_nothing_but_them() {
     assert_eq!(numbers.iter().map(Msisdn::digits).collect::<Vec<_>>(), [254_712_000_001]);
     assert_eq!(numbers.rejected.first[0].line, 4);
 }
+
+#[tokio::test]
+async fn two_spellings_of_one_number_are_one_recipient_and_one_of_an_older_plan_is_that_of_today() {
+    let world = World::new("spellings").await;
+    let id = world.draft().await;
+    let list =
+        b"phone,first_name\n+541123456789,Anna\n+5491123456789,Anna\n5215512345678,Ben\n+525512345678,Ben\n\
+        +553196883193,Cy\n+5531996883193,Cy\n";
+    let report = world.import(id, list, &ListOptions::default(), ImportOptions::default()).await.unwrap();
+    assert_eq!((report.counts.imported, report.counts.left_out.duplicates), (3, 3));
+    assert_eq!(
+        world.recipients(id).await,
+        ["541123456789 first_name=Anna", "525512345678 first_name=Ben", "5531996883193 first_name=Cy"]
+    );
+    // The other spelling, in a later list, in a list that excludes the first one, and of somebody who is suppressed.
+    let later = b"phone,first_name\n+5491123456789,Anna\n";
+    let report = world.import(id, later, &ListOptions::default(), ImportOptions::default()).await.unwrap();
+    assert_eq!(report.counts.left_out.duplicates, 1);
+    let other = world.draft().await;
+    let options = ImportOptions { exclude: vec![id], ..ImportOptions::default() };
+    let report = world.import(other, later, &ListOptions::default(), options).await.unwrap();
+    assert_eq!(report.counts.left_out.excluded, 1);
+    let numbers = std::iter::once(Msisdn::from_digits(541_123_456_789).unwrap());
+    world.store.suppress(numbers, None, SuppressionReason::Operator).await.unwrap();
+    let third = world.draft().await;
+    let report = world.import(third, later, &ListOptions::default(), ImportOptions::default()).await.unwrap();
+    assert_eq!(report.counts.left_out.suppressed, 1);
+    world.close().await;
+}
