@@ -1,23 +1,27 @@
 //! What this worker knows of closed gates, and closing them for everybody.
 //!
-//! The gate itself is in Postgres and every claim asks it. This knowledge only spares the requests that were claimed
-//! before the stop and have not left yet. It is kept by opening (epoch), so it ends by itself when a gate reopens.
+//! The gate itself is in Postgres and every claim asks it. This knowledge holds back the requests that were claimed before the
+//! stop and have not left yet: stops that this worker met, known at once, and all that were made elsewhere, by the
+//! mirror. It is kept by opening (epoch), so it ends by itself when a gate reopens.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope, Troubles};
 use store::{Claim, Opened, StopCause, Store};
 use tokio_util::sync::CancellationToken;
 
+use crate::mirror::{Mirror, Opening};
 use crate::waiting::Waiting;
 
-/// The stops of one sender and its campaigns that this worker met.
+/// The stops of one sender and its campaigns.
 pub(crate) struct Gate {
     store: Store,
     sender: SenderId,
     worker: String,
+    mirror: Arc<Mirror>,
+    /// Those that this worker met.
     stops: Mutex<HashMap<Option<CampaignId>, (i64, Stop, Reason)>>,
     troubles: Mutex<Troubles>,
     closing: tokio::sync::Mutex<()>,
@@ -25,11 +29,17 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(crate) fn new(store: Store, sender: SenderId, worker: String, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(
+        (store, mirror): (Store, Arc<Mirror>),
+        sender: SenderId,
+        worker: String,
+        shutdown: CancellationToken,
+    ) -> Self {
         Self {
             store,
             sender,
             worker,
+            mirror,
             stops: Mutex::default(),
             troubles: Mutex::default(),
             closing: tokio::sync::Mutex::default(),
@@ -37,8 +47,27 @@ impl Gate {
         }
     }
 
-    /// The stop that covers this claim, if this worker met one.
+    /// The stop for which a request of this claim may not leave. A probe passes the gate that it probes.
     pub(crate) fn stop_for(&self, campaign: CampaignId, claim: &Claim) -> Option<(Stop, Reason)> {
+        let met = if claim.is_probe { None } else { self.met(campaign, claim) };
+        met.or_else(|| self.mirror.stop_for(Opening::of(self.sender, campaign, claim)))
+    }
+
+    /// Waits until there is such a stop.
+    pub(crate) async fn stopped(&self, campaign: CampaignId, claim: &Claim) -> (Stop, Reason) {
+        let mut changes = self.mirror.changes();
+        loop {
+            if let Some(stop) = self.stop_for(campaign, claim) {
+                return stop;
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The stop that covers this claim, if this worker met one.
+    fn met(&self, campaign: CampaignId, claim: &Claim) -> Option<(Stop, Reason)> {
         let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
         let covers = |key, epoch| {
             stops
@@ -129,7 +158,7 @@ impl Gate {
     /// Closes the gate, once an opening. It is closed in Postgres when this returns, or the worker is told to stop.
     pub(crate) async fn close(&self, (stop, reason): (Stop, &Reason), campaign: CampaignId, claim: &Claim) {
         let _one_at_a_time = self.closing.lock().await;
-        if self.stop_for(campaign, claim).is_some() {
+        if self.met(campaign, claim).is_some() {
             return;
         }
         let (key, epoch) = match stop.scope {
@@ -167,5 +196,7 @@ impl Gate {
     fn remember(&self, key: Option<CampaignId>, epoch: i64, stop: Stop, reason: &Reason) {
         let mut stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
         stops.insert(key, (epoch, stop, reason.clone()));
+        drop(stops);
+        self.mirror.wake();
     }
 }

@@ -18,6 +18,7 @@ use crate::batch::{Batch, Part};
 use crate::campaigns::{Campaign, Campaigns};
 use crate::config::{Config, RECORDING};
 use crate::gate::Gate;
+use crate::mirror::Mirror;
 use crate::pace::Pace;
 use crate::recorder::Finished;
 use crate::room::{Room, STEP};
@@ -34,6 +35,7 @@ pub(crate) struct Lane {
     pub(crate) references: ReferenceKey,
     pub(crate) pace: Pace,
     pub(crate) gate: Gate,
+    pub(crate) mirror: Arc<Mirror>,
     pub(crate) shutdown: CancellationToken,
     store: Store,
     sender: SenderId,
@@ -67,6 +69,7 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     pub(crate) request_timeout: Duration,
     pub(crate) store: Store,
+    pub(crate) mirror: Arc<Mirror>,
     pub(crate) channel: Channel,
     pub(crate) references: ReferenceKey,
     pub(crate) sender: SenderRow,
@@ -77,9 +80,12 @@ pub(crate) struct Parts {
 impl Lane {
     /// A lane that settles with `settler` and hands its outcomes over through `finished`.
     pub(crate) fn new(parts: Parts, settler: Settler, finished: mpsc::Sender<Finished>) -> Self {
-        let Parts { config, request_timeout, store, channel, references, sender, worker, shutdown } = parts;
+        let Parts { config, request_timeout, store, mirror, channel, references, sender, worker, shutdown } =
+            parts;
+        let gates = (store.clone(), Arc::clone(&mirror));
         Self {
-            gate: Gate::new(store.clone(), sender.id, format!("worker {worker}"), shutdown.clone()),
+            gate: Gate::new(gates, sender.id, format!("worker {worker}"), shutdown.clone()),
+            mirror,
             pace: Pace::default(),
             campaigns: Campaigns::default(),
             turn: Mutex::new(ClaimId(0)),
@@ -155,6 +161,7 @@ impl Lane {
             }
             is_in_doubt = false;
             let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
+            let asked = Instant::now();
             match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
                 Ok(Claimed::Granted(claim)) => {
                     *last = claim.id;
@@ -166,7 +173,9 @@ impl Lane {
                     let size = usize::try_from(at_most).unwrap_or(usize::MAX).min(seqs.len() - 1).max(1);
                     self.claim_size.store(size, Ordering::Relaxed);
                 }
-                Ok(Claimed::Refused(Refused::Wait(time))) => self.pause(time).await,
+                Ok(Claimed::Refused(Refused::Wait(time))) => {
+                    self.wait_for_permits(batch.campaign, asked, time).await;
+                }
                 Ok(Claimed::Refused(Refused::Held)) => return Err(Unclaimed::Stale),
                 Ok(Claimed::Refused(Refused::NothingDue)) => return Ok(batch.stale_part(&seqs)),
                 // One recipient of the batch is to blame; the others are claimed without it.
@@ -220,9 +229,10 @@ impl Lane {
         let _turn = self.turn.lock().await;
         let mut waiting = Waiting::new(&self.shutdown, "asking for departure slots");
         while !self.shutdown.is_cancelled() {
+            let asked = Instant::now();
             match self.store.lease(self.sender, campaign, wanted.max(1)).await {
                 Ok(Leased::Granted(slots)) => return Some(slots),
-                Ok(Leased::Wait(time)) => self.pause(time).await,
+                Ok(Leased::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
                 Ok(Leased::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
                 Err(error) if waiting.again(&error).await => {}
                 Ok(Leased::Held) | Err(_) => return None,
@@ -271,6 +281,19 @@ impl Lane {
     pub(crate) fn leave_by(&self, claim: &Claim) -> Instant {
         let longest_request = self.request_timeout + RECORDING;
         claim.slots.at + self.config.lease.saturating_sub(longest_request)
+    }
+
+    /// Whether slots that were leased are faster than the sender may send by now.
+    pub(crate) fn is_outdated(&self, slots: &LeasedAt) -> bool {
+        self.mirror.is_outdated(self.sender, slots)
+    }
+
+    /// Waits so long for permits that were refused when asked for, or until the rate or a gate is changed.
+    async fn wait_for_permits(&self, campaign: CampaignId, asked: Instant, time: Duration) {
+        tokio::select! {
+            () = self.pause(time) => {}
+            () = self.mirror.changed(self.sender, campaign, asked) => {}
+        }
     }
 
     /// Waits so long, or until the worker is told to stop.

@@ -10,6 +10,7 @@ mod config;
 mod gate;
 mod intake;
 mod lane;
+mod mirror;
 mod pace;
 mod pipeline;
 mod recorder;

@@ -1,5 +1,8 @@
 //! Leaving on time: in a slot of the lease, or in a new one.
 //!
+//! Slots that were leased before the sender's rate became lower, or before its provider asked for a pause, are given up, and
+//! so is the freedom of what was claimed while there was no rate: new slots are taken.
+//!
 //! A lease's slots keep workers apart. A request that wakes up later than its slot allows does not leave in it: it takes
 //! the next slot of its batch, and when there is none left, a new one from the database. So requests that a stall woke
 //! up together do not leave together. `governor` counts the same once more for the whole process, over all leases, spaces
@@ -155,10 +158,8 @@ impl Departures {
     /// Waits for the next slot of the claim.
     pub(crate) async fn next(&self, lane: &Lane, campaign: CampaignId) -> Departure {
         let mut queue = self.queue.lock().await;
-        if queue.slots.lease.rate().is_none() {
-            return Departure::Now;
-        }
-        let departure = queue.next(lane, campaign).await;
+        let is_free = queue.slots.lease.rate().is_none() && !lane.is_outdated(&queue.slots);
+        let departure = if is_free { Departure::Now } else { queue.next(lane, campaign).await };
         queue.waiting = queue.waiting.saturating_sub(1);
         departure
     }
@@ -167,7 +168,12 @@ impl Departures {
 impl Queue {
     async fn next(&mut self, lane: &Lane, campaign: CampaignId) -> Departure {
         loop {
-            let Some(slot) = self.slots.lease.take_slot(self.slots.at.elapsed()) else {
+            let slot = if lane.is_outdated(&self.slots) {
+                None
+            } else {
+                self.slots.lease.take_slot(self.slots.at.elapsed())
+            };
+            let Some(slot) = slot else {
                 let Some(slots) = lane.renew(campaign, self.waiting).await else { return Departure::Missed };
                 self.slots = slots;
                 continue;
@@ -175,6 +181,9 @@ impl Queue {
             let at = self.slots.at + slot;
             if at > Instant::now() {
                 tokio::time::sleep_until(at).await;
+                if lane.is_outdated(&self.slots) {
+                    continue;
+                }
             }
             // Whoever asks the limiter leaves: a permit that is taken and not used would be missed by the next.
             while self.slots.lease.keeps(slot, self.slots.at.elapsed()) {

@@ -1,5 +1,6 @@
 //! The way of one batch, from the queue to the provider and into the record.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
@@ -42,6 +43,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then. The first
 /// claim has the door already, where its batch was gathered before it; others wait for theirs.
 pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room, mut door: Option<Door>) {
+    let _watching = lane.mirror.watch();
     let campaign = match lane.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
         Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
@@ -59,28 +61,38 @@ pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room, mut do
     }
 }
 
-/// Sends to everyone who was claimed, each in its slot, and hands the outcomes over as they come.
+/// Sends to everyone who was claimed, each in its slot, and hands the outcomes over as they come. When the gate closes, those
+/// whose request has no place yet are given back at once.
 async fn send(lane: &Lane, campaign: &Campaign, (id, part): (CampaignId, Part), room: &mut Room) {
     let Part { claim, mut receipts } = part;
     if let Some(claim) = claim {
         failpoint::pass(Place::AfterClaim);
         let departures = Departures::of(&claim);
         let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
-        let mut rows = claim.rows.iter().map(|row| deliver(lane, campaign, claimed, row));
+        let mut finish = async |outcome: RecordedOutcome, room: &mut Room| {
+            let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
+            let place = room.answered();
+            let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len(), place };
+            lane.hand_over(finished).await;
+        };
+        let mut rows = claim.rows.iter();
         let mut sends = FuturesUnordered::new();
+        let mut stopped = pin!(lane.gate.stopped(id, &claim));
         let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
         no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // Told to stop, it gives back at once those of whom nothing has left.
             let at_once = if lane.shutdown.is_cancelled() { usize::MAX } else { room.requests() };
-            sends.extend(rows.by_ref().take(at_once.saturating_sub(sends.len())));
+            let next = rows.by_ref().take(at_once.saturating_sub(sends.len()));
+            sends.extend(next.map(|row| deliver(lane, campaign, claimed, row)));
             tokio::select! {
                 biased;
-                Some(outcome) = sends.next() => {
-                    let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
-                    let place = room.answered();
-                    let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len(), place };
-                    lane.hand_over(finished).await;
+                Some(outcome) = sends.next() => finish(outcome, room).await,
+                (stop, reason) = &mut stopped, if rows.len() > 0 => {
+                    for row in rows.by_ref() {
+                        let held = Outcome::Held { stop, reason: reason.clone() };
+                        finish(not_sent(&claim, row, held), room).await;
+                    }
                 }
                 _ = no_answer.tick(), if rows.len() > 0 => room.widen(),
                 else => break,
@@ -107,8 +119,7 @@ async fn deliver(
     claimed: Claimed<'_>,
     row: &ClaimedRow,
 ) -> RecordedOutcome {
-    let not_sent =
-        |outcome| RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: None };
+    let not_sent = |outcome| not_sent(claimed.claim, row, outcome);
     if lane.shutdown.is_cancelled() {
         return not_sent(given_back(Duration::ZERO, STOPPING));
     }
@@ -126,8 +137,7 @@ async fn deliver(
     if let Some(pause) = lane.pace.pair_pause(row.msisdn) {
         return not_sent(given_back(pause, PAIR_LIMIT));
     }
-    let departure = claimed.departures.next(lane, claimed.campaign);
-    match tokio::time::timeout_at(lane.leave_by(claimed.claim), departure).await {
+    match tokio::time::timeout_at(lane.leave_by(claimed.claim), depart(lane, claimed)).await {
         Ok(Departure::Now) => {}
         Ok(Departure::Missed) => return not_sent(given_back(Duration::ZERO, MISSED)),
         Err(_) => return not_sent(given_back(Duration::ZERO, LEASE_ENDED)),
@@ -162,12 +172,22 @@ async fn deliver(
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 
+/// Waits for the slot of the next request, and for a mirror of the gates that is fresh when the slot comes.
+async fn depart(lane: &Lane, claimed: Claimed<'_>) -> Departure {
+    loop {
+        let ready = Instant::now();
+        lane.mirror.fresh(ready).await;
+        let departure = claimed.departures.next(lane, claimed.campaign).await;
+        if departure == Departure::Missed || lane.mirror.is_fresh(ready) {
+            return departure;
+        }
+    }
+}
+
 /// The last look before the first byte leaves: a gate that closed since the claim, a deadline or sending hours that are
 /// over, or a lease about to end.
 fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
-    if !claimed.claim.is_probe
-        && let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim)
-    {
+    if let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim) {
         return Some(Outcome::Held { stop, reason });
     }
     let is_over = |left: Option<Duration>| left.is_some_and(|left| left.is_zero());
@@ -193,6 +213,11 @@ fn left(claim: &Claim, time: Option<Duration>) -> Option<Duration> {
 /// The database's time, by this process's clock.
 fn now(claim: &Claim) -> Timestamp {
     claim.at.checked_add(claim.slots.at.elapsed()).unwrap_or(claim.at)
+}
+
+/// What became of a recipient for whom no request was made.
+fn not_sent(claim: &Claim, row: &ClaimedRow, outcome: Outcome) -> RecordedOutcome {
+    RecordedOutcome { claim: claim.id, seq: row.seq, outcome, request: None }
 }
 
 /// Not sent, not counted, and due again after a pause.

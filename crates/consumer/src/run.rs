@@ -1,6 +1,7 @@
 //! A worker's life: a lane for each sender it works for.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Consumer, Topology};
@@ -15,6 +16,7 @@ use whatsapp::{Account, Channel, Client};
 use crate::config::{Config, KeyResolver};
 use crate::intake::work;
 use crate::lane::Parts;
+use crate::mirror::Mirror;
 
 /// How often new senders are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -37,6 +39,7 @@ struct Worker {
     id: Uuid,
     setup: Setup,
     store: Store,
+    mirror: Arc<Mirror>,
     client: Client,
     shutdown: CancellationToken,
 }
@@ -44,7 +47,10 @@ struct Worker {
 /// Sends for its senders until `shutdown`, then ends what is under way, records it and returns.
 pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Result<(), whatsapp::Error> {
     let client = Client::new(&setup.http)?;
-    let worker = Worker { id: Uuid::now_v7(), setup, store, client, shutdown };
+    let mirror = Mirror::new();
+    // It ends with the last request, after the shutdown.
+    let following = tokio::spawn(Arc::clone(&mirror).follow(store.watch_gates()));
+    let worker = Worker { id: Uuid::now_v7(), setup, store, mirror, client, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
     worker.say_so(&HashSet::new()).await;
     let mut lanes = JoinSet::new();
@@ -70,6 +76,7 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
         }
     }
     while lanes.join_next().await.is_some() {}
+    following.abort();
     if let Err(error) = worker.store.worker_gone(worker.id).await {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
@@ -136,6 +143,7 @@ impl Worker {
             config: self.setup.config.clone(),
             request_timeout: self.setup.http.timeout,
             store: self.store.clone(),
+            mirror: Arc::clone(&self.mirror),
             channel,
             references,
             sender,

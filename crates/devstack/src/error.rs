@@ -116,6 +116,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the service did not start because another program took one of its ports after it was found free.
+    pub(crate) fn is_port_taken(&self) -> bool {
+        let taken = ["already_used", "eaddrinuse", "Address already in use"];
+        matches!(self, Self::DidNotStart { log, .. } if taken.iter().any(|words| log.contains(words)))
+    }
+
     /// Says what was being done when the operating system refused.
     pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { doing, source }

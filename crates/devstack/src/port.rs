@@ -13,6 +13,9 @@ const FIRST: u16 = 20_000;
 const LAST: u16 = 31_999;
 const ATTEMPTS: usize = 100;
 
+/// How often a service is started on other ports when one that was free is taken in the meantime.
+pub(crate) const PORT_ATTEMPTS: usize = 5;
+
 /// Picks a random port that nothing listens on at this moment.
 pub(crate) fn free() -> io::Result<u16> {
     let mut last = io::Error::other("no port was tried");

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::container::{Container, Engine};
 use crate::instance::{Instance, Way};
+use crate::port::PORT_ATTEMPTS;
 use crate::{Error, Places, Service, installed_postgres};
 
 /// A Postgres that answers.
@@ -65,9 +66,14 @@ impl Postgres {
 
     /// A private server; none if PostgreSQL is not installed.
     pub(crate) async fn installed(places: &Places) -> Result<Option<Self>, Error> {
-        let Some((daemon, url)) = installed_postgres::prepare(places).await? else { return Ok(None) };
-        daemon.start().await?;
-        let instance = Instance::ready(Service::Postgres, Way::Installed(Box::new(daemon)), &url).await?;
-        Ok(Some(Self { instance }))
+        let mut attempts = 1;
+        loop {
+            let Some((daemon, url)) = installed_postgres::prepare(places).await? else { return Ok(None) };
+            daemon.start().await?;
+            match Instance::ready(Service::Postgres, Way::Installed(Box::new(daemon)), &url).await {
+                Err(error) if error.is_port_taken() && attempts < PORT_ATTEMPTS => attempts += 1,
+                ready => return Ok(Some(Self { instance: ready? })),
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::container::{Container, Engine};
 use crate::instance::{Instance, Way};
+use crate::port::PORT_ATTEMPTS;
 use crate::program::Program;
 use crate::{Error, Places, Service, installed_rabbitmq};
 
@@ -88,10 +89,15 @@ impl RabbitMq {
 
     /// A private broker with these lines added to its configuration; none if RabbitMQ is not installed.
     pub(crate) async fn installed(config: &[String], places: &Places) -> Result<Option<Self>, Error> {
-        let Some(prepared) = installed_rabbitmq::prepare(places, config)? else { return Ok(None) };
-        prepared.daemon.start().await?;
-        let way = Way::Installed(Box::new(prepared.daemon));
-        let instance = Instance::ready(Service::RabbitMq, way, &prepared.url).await?;
-        Ok(Some(Self { instance, ctl: Some(prepared.ctl) }))
+        let mut attempts = 1;
+        loop {
+            let Some(prepared) = installed_rabbitmq::prepare(places, config)? else { return Ok(None) };
+            prepared.daemon.start().await?;
+            let way = Way::Installed(Box::new(prepared.daemon));
+            match Instance::ready(Service::RabbitMq, way, &prepared.url).await {
+                Err(error) if error.is_port_taken() && attempts < PORT_ATTEMPTS => attempts += 1,
+                ready => return Ok(Some(Self { instance: ready?, ctl: Some(prepared.ctl) })),
+            }
+        }
     }
 }

@@ -101,12 +101,14 @@ impl Desk {
         self.in_flight.load(Ordering::Relaxed)
     }
 
+    /// A moment on the clock of arrivals, in microseconds since the start.
+    pub(crate) fn since_start_us(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Decides about a request and enters it in the ledger.
     pub(crate) fn decide(&self, examined: Examined, link: &Link) -> Decision {
-        let since_start = |at: Instant| {
-            u64::try_from(at.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX)
-        };
-        let (peer_port, arrival_us) = (link.peer_port, since_start(link.received_at()));
+        let (peer_port, arrival_us) = (link.peer_port, self.since_start_us(link.received_at()));
         let mut state = self.state();
         let sound = examined.finding == Finding::Sound;
         let recipient = examined.recipient;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -156,6 +156,11 @@ impl Ledger {
             }
         }
         entries
+    }
+
+    /// The time on the clock of arrivals, in microseconds since the start.
+    pub fn now_us(&self) -> u64 {
+        self.desk.since_start_us(Instant::now())
     }
 
     /// When each request had arrived, in microseconds since the start, in order.

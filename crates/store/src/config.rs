@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub struct Config {
     /// `postgres://user:password@host/database`, with `?sslmode=require` off the own machine.
     pub url: SecretString,
-    /// Most connections this process holds at once. Default 6.
+    /// Most connections this process holds in its pool; a consumer holds one more, which watches the gates. Default 6.
     #[serde(default = "six")]
     pub connections: usize,
     /// Longest wait for a free connection, and for a new one to be made. Default 5 s.

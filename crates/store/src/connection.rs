@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_postgres::Client;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Connection, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::address::{Address, PoolMode};
@@ -36,6 +37,9 @@ pub struct Store {
     wait: Duration,
     clock: Arc<Mutex<DatabaseClock>>,
 }
+
+/// A connection outside the pool, to be driven by whoever made it.
+pub(crate) type OwnConnection = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 /// Makes connections.
 #[derive(Clone)]
@@ -167,7 +171,16 @@ impl Store {
         Ok(client)
     }
 
-    /// The same, for what erases and drops: it gives up rather than let others wait behind the lock that it waits for.
+    /// A connection of one's own that is not driven yet, for what follows its notifications.
+    pub(crate) async fn own_connection(&self) -> Result<(Client, OwnConnection), Error> {
+        let connecting = Box::pin(self.own.postgres.connect(self.own.tls.clone()));
+        let made = tokio::time::timeout(self.wait, connecting).await.map_err(|elapsed| {
+            Error::unavailable("PostgreSQL did not answer in time when a connection was made", elapsed)
+        })?;
+        made.map_err(Error::connecting)
+    }
+
+    /// A connection of one's own, for what erases and drops: it gives up rather than let others wait behind the lock that it waits for.
     pub(crate) async fn maintenance_client(&self) -> Result<Client, Error> {
         let client = self.own_client().await?;
         // Behind a pooler in transaction mode the setting would stay with a connection that others use.

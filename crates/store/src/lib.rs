@@ -26,6 +26,7 @@ mod error;
 mod exports;
 mod feed;
 mod finals;
+mod gate_watch;
 mod grants;
 mod holds;
 mod hours;
@@ -67,6 +68,7 @@ pub use dead_letters::{DeadLetter, DeadLetterRow, Redriven};
 pub use error::Error;
 pub use exports::Who;
 pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
+pub use gate_watch::{GateOf, GateState, GateWatch};
 pub use holds::{Held, HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, LeftOut, ListOrigin, Numbers, Rejection};
 pub use ingest::{

@@ -3,6 +3,8 @@
 
 #[path = "../it/audit.rs"]
 mod audit;
+#[path = "../it/halts.rs"]
+mod halts;
 #[path = "../it/rates.rs"]
 mod rates;
 #[expect(dead_code, reason = "shared with the short tests")]
@@ -18,3 +20,4 @@ mod pooler;
 mod rate;
 mod stops;
 mod storm;
+mod within_a_second;

@@ -147,7 +147,9 @@ async fn what_a_killed_worker_held_becomes_unknown_and_nobody_is_sent_to_twice()
         .count("select count(*) from recipient where state = 'unknown' and reason_code = 'worker_died'")
         .await;
     assert!(unknown <= 256, "a worker holds at most what it has under way, not {unknown}");
-    assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 2_000 - unknown);
+    // On a machine that stands still for two seconds the other worker has unknown recipients too.
+    let ended = "select count(*) from recipient where state = 'accepted' or state = 'unknown'";
+    assert_eq!(world.count(ended).await, 2_000);
     world.close().await;
 }
 

@@ -40,7 +40,9 @@ async fn an_export_that_cannot_be_written_fails_and_does_not_pass_for_a_whole_li
     world.ok(&["campaign", "cancel", &id]).await;
     let mut export = world.command(&["campaign", "export", &id, "--who", "cancelled"]);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = export.stdout(full).output().await.unwrap();
+    // `output` of this command would put a pipe in the place of what is full.
+    let export = export.stdout(full).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let output = export.wait_with_output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot write the list to standard output: No space left on device"), "{said}");

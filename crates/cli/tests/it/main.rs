@@ -7,6 +7,7 @@ mod campaigns;
 mod costs;
 mod exports;
 mod gate;
+mod halts;
 mod hours;
 mod launch;
 mod lists;

@@ -19,7 +19,7 @@ async fn a_messy_list_is_imported_with_each_refusal_told() {
     for told in [
         "4     12           the number is too short",
         "5     n/a          this is not a phone number",
-        "7     0712000003   the row has fewer cells than the first row",
+        "7     0712000003   first_name: a cell is empty that the message needs",
         "8     2.54712E+11  a spreadsheet rounded this number",
     ] {
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -5,7 +5,10 @@ use std::time::Duration;
 use simulator::{Config, Latency};
 use tokio::time::{Instant, sleep_until};
 
-use crate::world::World;
+use crate::audit::Audit;
+use crate::halts::{Case, Halt, Halted, WITHIN_US};
+use crate::rates::{Arrivals, HEAD, RULE};
+use crate::world::{PATIENCE, World};
 
 /// Longer than several probes would take.
 const SOME_PROBES: Duration = Duration::from_secs(4);
@@ -63,5 +66,106 @@ async fn a_sender_that_a_person_holds_is_not_opened_when_its_balance_is_back() {
     assert!(world.ok(&["sender", "resume", "ke-main"]).await.contains("is open again"));
     world.finished(&id).await;
     world.each_exactly_once(&id, 100).await;
+    world.close().await;
+}
+
+#[expect(clippy::print_stdout, reason = "what was measured")]
+fn nothing_is_late(halted: &Halted) {
+    println!("{halted}");
+    assert_eq!(halted.late(), 0, "{halted}");
+}
+
+#[tokio::test]
+async fn a_pause_is_felt_within_a_second_by_a_worker_without_a_rate_whose_provider_takes_five_seconds() {
+    let latency = Duration::from_secs(5);
+    let case = Case { halt: Halt::Pause, latency, rate: "none", workers: 1, recipients: 2_000 };
+    nothing_is_late(&case.run().await);
+}
+
+#[tokio::test]
+async fn a_pause_is_felt_within_a_second_without_notifications() {
+    let latency = Duration::from_secs(5);
+    let case = Case { halt: Halt::Pause, latency, rate: "none", workers: 1, recipients: 2_000 };
+    nothing_is_late(&case.run_without_notifications().await);
+}
+
+#[tokio::test]
+async fn nothing_leaves_while_gates_cannot_be_read_and_all_goes_on_when_they_can() {
+    let mut world = World::new("gates_unread", "none", quick()).await;
+    let id = world.draft(6_000).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.requests > 300).await);
+    // Claims and records do without the table.
+    world.look.batch_execute("begin; lock table gate_change in access exclusive mode").await.unwrap();
+    sleep_until(Instant::now() + Duration::from_micros(WITHIN_US) * 3 / 2).await;
+    let requests = world.ledger().summary().requests;
+    assert!(requests < 6_000, "all was sent before");
+    sleep_until(Instant::now() + Duration::from_secs(2)).await;
+    assert_eq!(world.ledger().summary().requests, requests);
+    world.look.batch_execute("commit").await.unwrap();
+    world.finished(&id).await;
+    Audit::of(&world).await.holds(0);
+    world.each_exactly_once(&id, 6_000).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_stop_that_one_worker_finds_is_felt_within_a_second_by_the_others() {
+    let latency = Duration::from_secs(5);
+    let case = Case { halt: Halt::LowBalance, latency, rate: "none", workers: 2, recipients: 4_000 };
+    nothing_is_late(&case.run().await);
+}
+
+#[tokio::test]
+async fn a_hold_and_a_cancel_are_felt_within_a_second_with_and_without_a_rate() {
+    for (halt, rate, recipients) in [(Halt::Hold, "none", 6_000), (Halt::Cancel, "100/s", 1_000)] {
+        let latency = Duration::from_millis(20);
+        nothing_is_late(&Case { halt, latency, rate, workers: 2, recipients }.run().await);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_that_is_set_while_a_sender_has_none_holds_for_what_was_claimed_before() {
+    let slow = Config { latency: Latency::fixed(Duration::from_secs(3)), ..Config::default() };
+    let mut world = World::new("rate_set", "none", slow).await;
+    let id = world.draft(3_000).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    let held = "select (count(*) > 1500)::int::bigint from recipient where state = 'sending'";
+    world.until(held, 1).await;
+    world.ok(&["sender", "set", "ke-main", "--rate", "20/s"]).await;
+    let felt_us = world.ledger().now_us() + WITHIN_US;
+    let some = world.ledger().summary().requests + 150;
+    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.requests > some).await, "{}", world.logs());
+    let arrivals = world.ledger().arrivals().into_iter().filter(|at| *at >= felt_us).collect();
+    let after = Arrivals::new("20/s".parse().unwrap(), arrivals);
+    println!("{HEAD}\n{RULE}\n{}", after.row("2"));
+    assert_eq!(after.too_full(), Vec::<String>::new());
+    world.ok(&["sender", "set", "ke-main", "--rate", "none"]).await;
+    world.provider.controls().set_latency(Latency::fixed(Duration::from_millis(5)));
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 3_000).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_rate_that_is_raised_is_used_by_workers_that_wait_for_a_slot_of_the_old_one() {
+    let mut world = World::new("rate_raised", "10/h", quick()).await;
+    let id = world.draft(60).await;
+    let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.accepted == 1).await);
+    world.until("select count(*) from recipient where state = 'accepted'", 1).await;
+    world.ok(&["sender", "set", "ke-main", "--rate", "80/s"]).await;
+    let raised_us = world.ledger().now_us();
+    world.finished(&id).await;
+    let second = world.ledger().arrivals()[1];
+    println!(
+        "the next request arrived {} ms after the rate was raised",
+        second.saturating_sub(raised_us) / 1_000
+    );
+    assert!(second < raised_us + 2 * WITHIN_US, "{second} {raised_us}");
+    world.each_exactly_once(&id, 60).await;
     world.close().await;
 }

@@ -254,7 +254,11 @@ async fn what_comes_late_of_an_erased_campaign_changes_no_count_and_leaves_nothi
     let old = everything(&world).await;
     assert!(world.store.finish_if_done(old).await.unwrap());
     assert_eq!(world.store.erase_campaigns(Duration::ZERO).await.unwrap(), [old]);
-    world.look.batch_execute("truncate webhook_body, orphan, conversation").await.unwrap();
+    world
+        .look
+        .batch_execute("truncate webhook_body, orphan, conversation, known_user, number_alias, suppression")
+        .await
+        .unwrap();
     let before = world.store.report(old).await.unwrap();
     world.store.ingest(&late(&world, old)).await.unwrap();
     assert_eq!(leftovers(&world, &PLANTED).await, Vec::<String>::new());
