@@ -34,7 +34,7 @@ doc: ## Check the documentation of the code
 unit: ## Only the tests that need no services
 	$(RUN_TESTS) --workspace --lib --bins
 
-faults: ## The long tests, about three quarters of an hour: exact rates, stops, kills, outages
+faults: ## The long tests, about three quarters of an hour: exact rates, stops, kills, outages, docs/DEPLOY.md walked with Docker
 	@scripts/bootstrap faults
 	cargo build --profile faults -p cli --bins --tests --features cli/faults
 	cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults

@@ -20,4 +20,5 @@ mod pooler;
 mod rate;
 mod stops;
 mod storm;
+mod walk;
 mod within_a_second;
