@@ -2,6 +2,7 @@
 //!
 //! It runs beside the producer, of however many; the database gives each alert to one of them.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use store::{Alert, Store};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
-use url::Url;
+use url::{Host, Url};
 use whatsapp::Client;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +44,9 @@ impl Config {
         if !self.command.is_empty() && self.url.is_some() {
             return Err("alerts.command and alerts.url are both set; an alert is told once, keep one".into());
         }
+        if let Some(url) = &self.url {
+            check_url(url)?;
+        }
         if self.attempts == 0 {
             return Err("alerts.attempts is 0, nobody would be told; write 1 or more".into());
         }
@@ -52,6 +56,37 @@ impl Config {
     fn is_off(&self) -> bool {
         self.command.is_empty() && self.url.is_none()
     }
+}
+
+/// Refuses addresses that no alert receiver has: of other schemes, and those under which clouds hand out credentials.
+fn check_url(url: &Url) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("alerts.url is of the scheme {}; write an https address", url.scheme()));
+    }
+    let is_metadata = match url.host() {
+        Some(Host::Ipv4(host)) => is_metadata_v4(host),
+        Some(Host::Ipv6(host)) => {
+            let is_link_local = host.segments()[0] & 0xffc0 == 0xfe80;
+            let is_amazons = host == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+            is_link_local || is_amazons || host.to_ipv4_mapped().is_some_and(is_metadata_v4)
+        }
+        Some(Host::Domain(host)) => {
+            let host = host.trim_end_matches('.');
+            host == "metadata"
+                || host.ends_with("metadata.google.internal")
+                || host.ends_with("metadata.goog")
+        }
+        None => return Err("alerts.url names no host; write an https address".into()),
+    };
+    if is_metadata {
+        return Err("alerts.url is the metadata service of a cloud, which is told nothing; write the address of your receiver".into());
+    }
+    Ok(())
+}
+
+/// Link-local addresses (Amazon, Google, Microsoft and others), Alibaba's and Oracle's.
+fn is_metadata_v4(host: Ipv4Addr) -> bool {
+    host.is_link_local() || host == Ipv4Addr::new(100, 100, 100, 200) || host == Ipv4Addr::new(192, 0, 0, 192)
 }
 
 /// Tells what is to be told, until `shutdown`; returns at once when nobody is to be told.
@@ -126,6 +161,33 @@ async fn call(config: &Config, client: &Client, alert: &Alert) -> anyhow::Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_no_receiver_is_refused() {
+        let check = |url: &str| Config { url: url.parse().ok(), ..Config::default() }.check();
+        for url in [
+            "https://alerts.example.com/x",
+            "http://127.0.0.1:9000/",
+            "http://alertmanager:9093/",
+            "http://10.0.0.7/",
+        ] {
+            assert_eq!(check(url), Ok(()), "{url}");
+        }
+        for (url, says) in [
+            ("file:///etc/passwd", "scheme file"),
+            ("ftp://a/", "scheme ftp"),
+            ("unix:/run/x", "scheme unix"),
+            ("http://169.254.169.254/latest/meta-data/", "metadata service"),
+            ("http://[fd00:ec2::254]/", "metadata service"),
+            ("http://[::ffff:169.254.169.254]/", "metadata service"),
+            ("http://[fe80::1]/", "metadata service"),
+            ("http://metadata.google.internal./x", "metadata service"),
+            ("http://100.100.100.200/", "metadata service"),
+            ("http://2852039166/", "metadata service"),
+        ] {
+            assert!(check(url).unwrap_err().contains(says), "{url}");
+        }
+    }
 
     #[test]
     fn two_hooks_or_no_try_make_no_sense() {

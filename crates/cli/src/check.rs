@@ -6,6 +6,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Refused;
+use crate::keys;
 use crate::output::line;
 use crate::settings::Settings;
 
@@ -22,6 +23,9 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     ];
     for problem in sections {
         wrong.extend(problem.map(|problem| problem.to_string()));
+    }
+    if let Some(reference) = settings.server().ok().and_then(|config| config.upload_key) {
+        wrong.extend(keys::resolve_upload_key(&reference).err());
     }
     match settings.postgres() {
         Ok(config) => match Store::connect(&config).await {

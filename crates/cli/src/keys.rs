@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Finds the key behind `env:NAME` or `file:PATH`.
 pub(crate) fn resolve(reference: &str) -> Result<SecretString, String> {
@@ -14,9 +14,19 @@ pub(crate) fn resolve_secret(reference: &str) -> Result<SecretString, String> {
     find("webhook secret", reference)
 }
 
-/// Finds what uploads of lists must show.
+/// Fewest characters of the key of uploads: whoever has it may import lists.
+const SHORTEST_UPLOAD_KEY: usize = 12;
+
+/// Finds what uploads of lists must show, and refuses one that could be guessed.
 pub(crate) fn resolve_upload_key(reference: &str) -> Result<SecretString, String> {
-    find("upload key", reference).map_err(|says| format!("[server] upload_key: {says}"))
+    let of_setting = |says: String| format!("[server] upload_key: {says}");
+    let key = find("upload key", reference).map_err(of_setting)?;
+    match key.expose_secret().chars().count() {
+        length if length < SHORTEST_UPLOAD_KEY => Err(of_setting(format!(
+            "the key in {reference} has {length} characters; write {SHORTEST_UPLOAD_KEY} or more, as 'openssl rand -hex 32' makes them"
+        ))),
+        _ => Ok(key),
+    }
 }
 
 fn find(what: &str, reference: &str) -> Result<SecretString, String> {
@@ -38,7 +48,6 @@ fn find(what: &str, reference: &str) -> Result<SecretString, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     #[test]
     fn a_key_is_found_in_a_file_without_its_line_end() {
@@ -46,6 +55,27 @@ mod tests {
         std::fs::write(file.path(), "secret\n").unwrap();
         let key = resolve(&format!("file:{}", file.path().display())).unwrap();
         assert_eq!(key.expose_secret(), "secret");
+    }
+
+    #[test]
+    fn a_key_of_uploads_that_can_be_guessed_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let resolved = |key: &str| {
+            std::fs::write(file.path(), key).unwrap();
+            resolve_upload_key(&format!("file:{}", file.path().display()))
+        };
+        assert!(resolved("0123456789ab").is_ok());
+        let error = resolved("0123456789a").unwrap_err();
+        assert!(
+            error.starts_with("[server] upload_key: the key in file:") && error.contains("has 11 characters"),
+            "{error}"
+        );
+        assert!(!error.contains("0123456789a"), "{error}");
+        assert!(
+            resolve_upload_key("hunter2hunter2hunter2")
+                .unwrap_err()
+                .contains("neither env:NAME nor file:PATH")
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! and flows.
 //!
 //! Pure. A body that is no JSON, or whose known members have the wrong kind, is refused whole ([`Unreadable`]). Anything else is
-//! taken: what nobody knows is counted ([`Reading::unknown`]) and never breaks what stands beside it. Times may be texts or
+//! taken: half a surrogate pair becomes the sign of a lost letter, and what nobody knows is counted ([`Reading::unknown`]) and never breaks what stands beside it. Times may be texts or
 //! numbers, of seconds or milliseconds. Nothing that a person wrote is in a `Debug`.
 
 mod change;
@@ -163,7 +163,7 @@ pub enum Unreadable {
 
 /// Reads what this provider posted; `overrides` are the operator's own classes of codes.
 pub fn read(provider: Provider, body: &[u8], overrides: &Overrides) -> Result<Reading, Unreadable> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
+    let body = value::json(body).ok_or(Unreadable::NotJson)?;
     let mut reader = Reader { provider, overrides, reading: Reading::default() };
     match provider {
         Provider::Kaleyra => kaleyra::read(&body, &mut reader),

@@ -13,6 +13,37 @@ const LARGEST_SECONDS: i64 = 100_000_000_000;
 /// Before 2010 nobody had WhatsApp Business; such a time is a fault.
 const EARLIEST: i64 = 1_262_304_000;
 
+/// Reads JSON. What a person wrote may hold half a surrogate pair (`\ud83d` alone), which no text has: it becomes U+FFFD.
+pub(super) fn json(bytes: &[u8]) -> Option<Value> {
+    serde_json::from_slice(bytes).ok().or_else(|| serde_json::from_slice(&with_whole_pairs(bytes)?).ok())
+}
+
+/// The JSON with `\ufffd` for each escape of half a pair; none where there is none.
+fn with_whole_pairs(json: &[u8]) -> Option<Vec<u8>> {
+    let unit = |at: usize| -> Option<u16> {
+        let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let (mut whole, mut at, mut is_mended) = (Vec::with_capacity(json.len()), 0, false);
+    while let Some(byte) = json.get(at) {
+        let length = match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            Some(0xd800..=0xdfff) => {
+                whole.extend_from_slice(b"\\ufffd");
+                (at, is_mended) = (at + 6, true);
+                continue;
+            }
+            Some(_) => 6,
+            // A backslash makes the next byte no escape of its own.
+            None if *byte == b'\\' => 2,
+            None => 1,
+        };
+        whole.extend(json.iter().skip(at).take(length));
+        at += length;
+    }
+    is_mended.then_some(whole)
+}
+
 /// A text member.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str)
@@ -113,7 +144,7 @@ pub(super) fn word(text: &str) -> String {
 /// JSON is kept as the text. Members of ours that came back are left out.
 pub(super) fn form(written: &Value) -> (Value, Option<Reference>) {
     let form = match written {
-        Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| written.clone()),
+        Value::String(text) => json(text.as_bytes()).unwrap_or_else(|| written.clone()),
         other => other.clone(),
     };
     let ours = ["flow_token", campaign::LIPACHAT_REFERENCE];
@@ -187,6 +218,35 @@ mod tests {
             json!("1-1@g.us"),
         ] {
             assert_eq!(number(&json!({"n": value}), "n"), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_costs_its_letter_and_nothing_else() {
+        for (written, read) in [
+            (r#"{"a": "x\ud83dy"}"#, Some("x\u{fffd}y")),
+            (r#"{"a": "x\ude4fy"}"#, Some("x\u{fffd}y")),
+            (r#"{"a": "\ud83d\ud83d\ude4f"}"#, Some("\u{fffd}🙏")),
+            (r#"{"a": "\ud83d\ude4f"}"#, Some("🙏")),
+            (r#"{"a": "\\ud83d"}"#, Some("\\ud83d")),
+            (r#"{"a": "\\\ud83d"}"#, Some("\\\u{fffd}")),
+            (r#"{"a": "\ud8"}"#, None),
+            (r#"{"a": "\ud83d}"#, None),
+            (r#"{"a": "x\"#, None),
+        ] {
+            let found = json(written.as_bytes());
+            assert_eq!(found.as_ref().and_then(|value| text(value, "a")), read, "{written}");
+        }
+        let token = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        let (form, reference) = form(&json!(format!(r#"{{"flow_token": "{token}", "says": "\ud83d"}}"#)));
+        assert_eq!((form, reference.is_some()), (json!({"says": "\u{fffd}"}), true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>, text: String) {
+            json(&bytes);
+            json(format!("\"\\ud83d{text}").as_bytes());
         }
     }
 
