@@ -2,16 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::Environment;
 use serde_json::Value;
 
 use crate::flow::{FlowActionKind, FlowName, FlowTemplate};
 use crate::texts::Texts;
+use crate::{template_language as language, template_rules as rules};
 
 pub(crate) const HEADER_LIMIT: usize = 60;
 pub(crate) const BODY_LIMIT: usize = 1024;
 pub(crate) const FOOTER_LIMIT: usize = 60;
 pub(crate) const CTA_LIMIT: usize = 30;
+/// Most texts with variables in one message, most variables, and most loops: each of them is filled in for every recipient.
+const MOST_TEXTS: usize = 100;
+const MOST_VARIABLES: usize = 100;
+const MOST_LOOPS: usize = 10;
 
 /// Why a message cannot be sent to anyone.
 #[derive(Debug, thiserror::Error)]
@@ -66,20 +71,24 @@ pub(crate) struct Compiler {
     section: &'static str,
     parsed: Environment<'static>,
     variables: BTreeSet<String>,
+    texts: usize,
+    loops: usize,
 }
 
 impl Compiler {
     /// For the message in this section of the campaign file.
     pub(crate) fn new(section: &'static str) -> Self {
-        let mut parsed = Environment::new();
-        parsed.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        parsed.set_auto_escape_callback(|_| AutoEscape::None);
-        Self { section, parsed, variables: BTreeSet::new() }
+        Self { section, parsed: language::environment(), variables: BTreeSet::new(), texts: 0, loops: 0 }
     }
 
     /// The parsed texts.
     pub(crate) fn finish(self) -> Texts {
         Texts { section: self.section, parsed: self.parsed, named: self.variables }
+    }
+
+    /// The variables that were named so far.
+    pub(crate) fn variables(&self) -> &BTreeSet<String> {
+        &self.variables
     }
 
     pub(crate) fn wrong(&self, field: &str, reason: impl Into<String>) -> CompileError {
@@ -127,6 +136,8 @@ impl Compiler {
                 _ => Ok(Text::Fixed(source.to_owned())),
             };
         }
+        self.loops += rules::check(source).map_err(|reason| self.wrong(&field, reason))?;
+        self.texts += 1;
         let section = self.section;
         let syntax = |error: minijinja::Error| CompileError::Syntax {
             section,
@@ -135,7 +146,18 @@ impl Compiler {
         };
         self.parsed.add_template_owned(field.clone(), source.to_owned()).map_err(syntax)?;
         let template = self.parsed.get_template(&field).map_err(syntax)?;
-        self.variables.extend(template.undeclared_variables(false));
+        let names =
+            template.undeclared_variables(false).into_iter().filter(|name| !language::is_function(name));
+        self.variables.extend(names);
+        for (n, most, what) in [
+            (self.texts, MOST_TEXTS, "texts with variables"),
+            (self.variables.len(), MOST_VARIABLES, "variables"),
+            (self.loops, MOST_LOOPS, "loops"),
+        ] {
+            if n > most {
+                return Err(self.wrong(&field, format!("is one too many: a message may have {most} {what}")));
+            }
+        }
         Ok(Text::Template { field, limit })
     }
 
@@ -154,6 +176,10 @@ impl Compiler {
             (FlowActionKind::Navigate, Some(screen)) if screen.trim().is_empty() => {
                 Err(self.wrong("screen", "is empty; name the flow's first screen"))
             }
+            (FlowActionKind::Navigate, Some(screen)) if !is_plain_name(screen) => Err(self.wrong(
+                "screen",
+                "is no name of a screen; take the screen's id of the Flow JSON, which has letters, digits and _ only",
+            )),
             (FlowActionKind::Navigate, Some(screen)) => {
                 let data = (!template.data.is_empty())
                     .then(|| self.node("data", &Value::Object(template.data.clone())))
@@ -165,7 +191,20 @@ impl Compiler {
 
     /// Exactly one of id and name.
     pub(crate) fn flow_name(&self, template: &FlowTemplate) -> Result<FlowName, CompileError> {
+        for (field, written) in [("flow_id", &template.flow_id), ("flow_name", &template.flow_name)] {
+            if written.as_ref().is_some_and(|written| is_web_address(written)) {
+                return Err(self.wrong(
+                    field,
+                    "is a web address; write the flow's id, the digits that WhatsApp Manager shows beside its name",
+                ));
+            }
+        }
         match (&template.flow_id, &template.flow_name) {
+            (Some(id), None) if !id.trim().is_empty() && !is_plain_name(&id.replace('-', "_")) => Err(self
+                .wrong(
+                    "flow_id",
+                    "is no id of a flow; write the digits that WhatsApp Manager shows beside its name",
+                )),
             (Some(id), None) if !id.trim().is_empty() => Ok(FlowName::Id(id.clone())),
             (None, Some(name)) if !name.trim().is_empty() => Ok(FlowName::Name(name.clone())),
             _ => Err(self.wrong("flow_id", "give exactly one of flow_id and flow_name")),
@@ -191,6 +230,16 @@ impl Compiler {
             other => Node::Fixed(other.clone()),
         })
     }
+}
+
+/// Letters, digits and `_`.
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn is_web_address(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    text.contains("://") || text.starts_with("www.")
 }
 
 /// Whether the template engine has anything to do.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::ability;
 use crate::compile::CompileError;
 use crate::deadline::Deadline;
-use crate::flow::FlowTemplate;
+use crate::flow::{FlowMode, FlowTemplate};
 use crate::message::CompiledMessage;
 use crate::provider::Provider;
 use crate::rate::Rate;
@@ -155,6 +156,21 @@ impl Definition {
         self.template.as_ref().map_or(Ok(()), |template| ability::check_template(provider, template))
     }
 
+    /// What its author should know, though it can be sent.
+    pub fn warnings(&self, now: Timestamp) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.flow.as_ref().is_some_and(|flow| flow.mode == FlowMode::Draft) {
+            warnings.push(
+                "[flow] mode is \"draft\": only testers of the flow can open it; write \"published\" for everybody else".into(),
+            );
+        }
+        if let Some(start_at) = self.schedule.start_at.filter(|start_at| *start_at <= now) {
+            let minute = start_at.strftime("%Y-%m-%d %H:%M UTC");
+            warnings.push(format!("schedule.start_at is past ({minute}): it sends as soon as it is started"));
+        }
+        warnings
+    }
+
     fn check(&self) -> Result<(), DefinitionError> {
         let wrong = |field, reason| Err(DefinitionError::Value { field, reason });
         if self.name.trim().is_empty() {
@@ -253,6 +269,21 @@ deadline = "24h"
                 "defaults.frist_name: the message needs no such",
             ),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
+            ("screen = \"WELCOME\"", "screen = \"WELCOME SCREEN\"", "[flow] screen: is no name of a screen"),
+            ("flow_id = \"1\"", "flow_id = \"https://wa.me/flow/1\"", "[flow] flow_id: is a web address"),
+            ("flow_id = \"1\"", "flow_id = \"1 2\"", "[flow] flow_id: is no id of a flow"),
+            ("flow_id = \"1\"", "flow_name = \"https://wa.me/1\"", "[flow] flow_name: is a web address"),
+            ("cta = \"Open\"", "cta = \"Open 🙏\"", "[flow] cta: WhatsApp takes no emoji on the button"),
+            (
+                "cta = \"Open\"",
+                "cta = \"{{ first_name }} ❤️\"",
+                "[flow] cta: WhatsApp takes no emoji on the button",
+            ),
+            (
+                "[policy]",
+                "[schedule]\nstart_at = \"2026-12-01T09:00:00\"\n[policy]",
+                "has no time zone; write date",
+            ),
             ("[policy]", "[template]\nname = \"t\"\n[policy]", "missing field `language`"),
             (
                 "[policy]",
@@ -263,6 +294,23 @@ deadline = "24h"
             let error = Definition::parse(&FILE.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_draft_of_a_flow_and_a_beginning_that_is_past_are_told() {
+        let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
+        let warnings =
+            |from: &str, to: &str| Definition::parse(&FILE.replace(from, to)).unwrap().warnings(now);
+        assert_eq!(warnings("", ""), Vec::<String>::new());
+        let draft = warnings("cta = ", "mode = \"draft\"\ncta = ");
+        assert!(draft[0].starts_with("[flow] mode is \"draft\": only testers"), "{draft:?}");
+        let start =
+            |time: &str| warnings("[policy]", &format!("[schedule]\nstart_at = \"{time}\"\n[policy]"));
+        assert_eq!(
+            start("2026-11-29T14:59:00+03:00"),
+            ["schedule.start_at is past (2026-11-29 11:59 UTC): it sends as soon as it is started"]
+        );
+        assert_eq!(start("2026-11-29T15:01:00+03:00"), Vec::<String>::new());
     }
 
     const TEMPLATE: &str = "[template]\nname = \"t\"\nlanguage = \"en\"\nbody = [\"{{ first_name }}\"]\n";

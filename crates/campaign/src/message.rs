@@ -58,6 +58,11 @@ impl CompiledMessage {
         &self.variables
     }
 
+    /// The variable of the template whose line breaks, tabs or spaces Meta would refuse this recipient's message for.
+    pub fn broken_variable(&self, variables: &Variables) -> Option<&str> {
+        self.template.as_ref()?.broken_variable(variables)
+    }
+
     /// Fills in the message that this recipient gets, their window being as it is.
     pub fn render(&self, variables: &Variables, window: Window) -> Result<Message, RenderError> {
         let is_open = match window {

@@ -8,9 +8,16 @@ use std::collections::BTreeSet;
 use crate::compile::{
     Action, BODY_LIMIT, CTA_LIMIT, CompileError, Compiler, FOOTER_LIMIT, HEADER_LIMIT, Text,
 };
+use crate::emoji::is_emoji;
 use crate::flow::{FlowAction, FlowMessage, FlowMode, FlowName, FlowTemplate};
 use crate::texts::Texts;
 use crate::variables::Variables;
+
+const OVER_LIMIT: &str = "filling in this text takes too many steps or gives too long a text; write it with fewer or shorter loops";
+const FAULTY: &str = "this text uses something that the template language does not have";
+pub(crate) const WHITESPACE: &str = "Meta takes no line break, no tab and no more than four spaces in a row in a variable of a \
+    template; change the text, or write fold_spaces = true under [template] to make each of them one space";
+pub(crate) const EMOJI: &str = "WhatsApp takes no emoji on the button; write words only";
 
 /// Why a message could not be filled in for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +42,38 @@ pub enum RenderError {
         /// WhatsApp's limit.
         limit: usize,
     },
+    /// Filling the text in takes too much work, or gives too long a text.
+    #[error("[{section}] {field}: {OVER_LIMIT}")]
+    OverLimit {
+        /// The section of the campaign file.
+        section: &'static str,
+        /// The field of the campaign file.
+        field: String,
+    },
+    /// The text uses something that the template language has not.
+    #[error("[{section}] {field}: {FAULTY}")]
+    Faulty {
+        /// The section of the campaign file.
+        section: &'static str,
+        /// The field of the campaign file.
+        field: String,
+    },
+    /// A variable of a template holds line breaks, tabs or many spaces.
+    #[error("[{section}] {field}: {WHITESPACE}")]
+    Whitespace {
+        /// The section of the campaign file.
+        section: &'static str,
+        /// The field of the campaign file.
+        field: String,
+    },
+    /// The text of the button holds an emoji.
+    #[error("[{section}] {field}: {EMOJI}")]
+    Emoji {
+        /// The section of the campaign file.
+        section: &'static str,
+        /// The field of the campaign file.
+        field: String,
+    },
     /// Only a template could be sent to this recipient, and the campaign has none.
     #[error("their 24-hour window is closed, and the campaign has no [template]")]
     WindowClosed,
@@ -46,6 +85,10 @@ impl RenderError {
         match self {
             Self::Missing { .. } => "variable_missing",
             Self::TooLong { .. } => "text_too_long",
+            Self::OverLimit { .. } => "text_over_limit",
+            Self::Faulty { .. } => "text_faulty",
+            Self::Whitespace { .. } => "line_break_in_variable",
+            Self::Emoji { .. } => "emoji_in_button",
             Self::WindowClosed => "window_closed",
         }
     }
@@ -78,6 +121,7 @@ impl CompiledFlow {
         let texts = compiler.finish();
         let (mode, variables) = (template.mode, BTreeSet::new());
         let mut compiled = Self { texts, header, body, footer, cta, flow, action, mode, variables };
+        compiled.texts.check(|variables| compiled.render(variables).map(drop))?;
         compiled.variables = compiled.texts.needed(|variables| compiled.render(variables).map(drop));
         Ok(compiled)
     }
@@ -95,6 +139,9 @@ impl CompiledFlow {
         let body = text(&self.body)?;
         let footer = self.footer.as_ref().map(text).transpose()?;
         let cta = text(&self.cta)?;
+        if cta.chars().any(is_emoji) {
+            return Err(RenderError::Emoji { section: "flow", field: "cta".into() });
+        }
         let action = match &self.action {
             Action::Navigate { screen, data } => {
                 let data = data.as_ref().map(|node| self.texts.object(node, variables)).transpose()?;

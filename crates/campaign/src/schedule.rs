@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use jiff::{Timestamp, civil};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::definition::DefinitionError;
 use crate::hours::{Opening, SendingHours};
@@ -15,7 +15,7 @@ use crate::zone::Zone;
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Nothing leaves before it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_time")]
     pub start_at: Option<Timestamp>,
     /// The hours of the week in which messages leave; empty means all of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,6 +100,32 @@ impl Schedule {
     }
 }
 
+/// Reads a moment, as a text or as TOML has it; a time without an offset is no moment.
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Toml(toml::value::Datetime),
+        Text(String),
+    }
+    let Some(written) = Option::<Written>::deserialize(deserializer)? else { return Ok(None) };
+    let written = match written {
+        Written::Toml(time) => time.to_string(),
+        Written::Text(text) => text,
+    };
+    let is_without_zone = || {
+        written.parse::<civil::DateTime>().is_ok()
+            || written.parse::<civil::Date>().is_ok()
+            || written.parse::<civil::Time>().is_ok()
+    };
+    written.parse().map(Some).map_err(|_| {
+        let what = if is_without_zone() { "has no time zone" } else { "is no time" };
+        de::Error::custom(format!(
+            "'{written}' {what}; write date, time and offset, like \"2026-12-01T09:00:00+03:00\", or Z for UTC"
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +173,27 @@ mod tests {
         assert_eq!(pause(447_400_123_456), Some(Duration::from_hours(2)));
         // No country: the campaign's zone, in which it is day.
         assert_eq!(pause(881_612_345_678), None);
+    }
+
+    #[test]
+    fn a_beginning_is_a_moment_and_what_is_none_says_why() {
+        for written in ["\"2026-12-01T09:00:00+03:00\"", "2026-12-01T09:00:00+03:00", "\"2026-12-01T06:00Z\""]
+        {
+            let start_at = schedule(&format!("start_at = {written}")).start_at;
+            assert_eq!(start_at, Some(at("2026-12-01T06:00:00Z")), "{written}");
+        }
+        for (written, what) in [
+            (
+                "\"2026-12-01T09:00:00\"",
+                "'2026-12-01T09:00:00' has no time zone; write date, time and offset",
+            ),
+            ("2026-12-01T09:00:00", "'2026-12-01T09:00:00' has no time zone"),
+            ("2026-12-01", "'2026-12-01' has no time zone"),
+            ("\"tomorrow\"", "'tomorrow' is no time"),
+        ] {
+            let error = toml::from_str::<Schedule>(&format!("start_at = {written}")).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
     }
 
     #[test]

@@ -24,8 +24,17 @@ pub struct TemplateUse {
     /// The variables of its body, `{{1}}` first; at most 1024 characters each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<String>,
+    /// Whether line breaks, tabs and many spaces in its variables become one space. Meta refuses variables that hold them, so
+    /// without it a row that brings one is refused at the import.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fold_spaces: bool,
     /// Its flow button; left out where it has none.
     pub button: Option<FlowButtonUse>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The flow button of a template, as written in the campaign file.

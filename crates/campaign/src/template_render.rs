@@ -9,6 +9,7 @@ use crate::render::RenderError;
 use crate::template::{FlowButton, TemplateMessage, TemplateUse};
 use crate::texts::Texts;
 use crate::variables::Variables;
+use crate::whitespace::{folded, is_one_line};
 
 /// Meta's longest name of a template.
 const NAME_LIMIT: usize = 512;
@@ -23,6 +24,9 @@ pub(crate) struct CompiledTemplate {
     header: Option<Text>,
     body: Vec<Text>,
     data: Option<Node>,
+    folds: bool,
+    /// The variables that header and body name.
+    in_parameters: BTreeSet<String>,
     variables: BTreeSet<String>,
 }
 
@@ -42,6 +46,7 @@ impl CompiledTemplate {
             .zip(&written.body)
             .map(|(place, text)| compiler.required(&format!("body.{place}"), text, BODY_LIMIT))
             .collect::<Result<_, _>>()?;
+        let in_parameters = compiler.variables().clone();
         let data = written.button.as_ref().map(|button| &button.data).filter(|data| !data.is_empty());
         let data = data.map(|data| compiler.node("button.data", &Value::Object(data.clone()))).transpose()?;
         let fixed = TemplateMessage {
@@ -53,7 +58,9 @@ impl CompiledTemplate {
             button: written.button.as_ref().map(|button| FlowButton { index: button.index, data: None }),
         };
         let texts = compiler.finish();
-        let mut compiled = Self { texts, fixed, header, body, data, variables: BTreeSet::new() };
+        let (folds, variables) = (written.fold_spaces, BTreeSet::new());
+        let mut compiled = Self { texts, fixed, header, body, data, folds, in_parameters, variables };
+        compiled.texts.check(|variables| compiled.render(variables).map(drop))?;
         compiled.variables = compiled.texts.needed(|variables| compiled.render(variables).map(drop));
         Ok(compiled)
     }
@@ -63,13 +70,30 @@ impl CompiledTemplate {
         &self.variables
     }
 
+    /// The variable whose line breaks, tabs or spaces Meta would refuse the message for, if there is one.
+    pub(crate) fn broken_variable(&self, variables: &Variables) -> Option<&str> {
+        let broken = |name: &&String| variables.get(name).is_some_and(|cell| !is_one_line(cell));
+        // Few rows have one, and what the text makes of it decides.
+        let name = self.in_parameters.iter().find(broken).filter(|_| !self.folds)?;
+        matches!(self.render(variables), Err(RenderError::Whitespace { .. })).then_some(name.as_str())
+    }
+
     /// Fills in the message for one recipient.
     pub(crate) fn render(&self, variables: &Variables) -> Result<TemplateMessage, RenderError> {
         let variables = &self.texts.context(variables);
         let text = |text: &Text| self.texts.text(text, variables);
         let mut message = self.fixed.clone();
-        message.header = self.header.as_ref().map(text).transpose()?;
-        message.body = self.body.iter().map(text).collect::<Result<_, _>>()?;
+        let parameter = |field: &dyn Fn() -> String, filled: String| match filled {
+            filled if is_one_line(&filled) => Ok(filled),
+            filled if self.folds => Ok(folded(&filled)),
+            _ => Err(RenderError::Whitespace { section: "template", field: field() }),
+        };
+        let header = self.header.as_ref().map(text).transpose()?;
+        message.header = header.map(|filled| parameter(&|| "header".into(), filled)).transpose()?;
+        message.body = (0..)
+            .zip(&self.body)
+            .map(|(place, body)| parameter(&|| format!("body.{place}"), text(body)?))
+            .collect::<Result<_, _>>()?;
         if let (Some(button), Some(data)) = (&mut message.button, &self.data) {
             button.data = Some(self.texts.object(data, variables)?);
         }
@@ -112,6 +136,33 @@ mod tests {
         let compiled = CompiledTemplate::compile(&written()).unwrap();
         let error = compiled.render(&[("town", "Nakuru")].into_iter().collect()).unwrap_err();
         assert_eq!(error.to_string(), "[template] body.0: a variable is missing or empty in this row");
+    }
+
+    #[test]
+    fn a_variable_that_meta_refuses_is_told_with_its_column_or_folded() {
+        let row = |name: &str| -> Variables {
+            [("first_name", name), ("town", "Nakuru"), ("note", "a\nb")].into_iter().collect()
+        };
+        let compiled = CompiledTemplate::compile(&written()).unwrap();
+        for name in ["Line one\nLine two", "Cy\tTab", "Five     spaces"] {
+            let error = compiled.render(&row(name)).unwrap_err();
+            assert_eq!(error.word(), "line_break_in_variable");
+            assert!(error.to_string().starts_with("[template] body.0: Meta takes no line break"), "{error}");
+            assert_eq!(compiled.broken_variable(&row(name)), Some("first_name"));
+        }
+        assert_eq!(compiled.broken_variable(&row("Anna    Maria")), None);
+        let mut template = written();
+        template.fold_spaces = true;
+        let folding = CompiledTemplate::compile(&template).unwrap();
+        assert_eq!(folding.render(&row("Line one\nLine two")).unwrap().body[0], "Line one Line two");
+        assert_eq!(folding.broken_variable(&row("Cy\tTab")), None);
+        template.fold_spaces = false;
+        template.body[0] = "{{ first_name|replace('\\n', ', ') }}".into();
+        let by_author = CompiledTemplate::compile(&template).unwrap();
+        assert_eq!(by_author.broken_variable(&row("a\nb")), None, "the text takes it out");
+        template.body[1] = "two\nlines".into();
+        let error = CompiledTemplate::compile(&template).unwrap_err().to_string();
+        assert!(error.starts_with("[template] body.1: Meta takes no line break"), "{error}");
     }
 
     #[test]

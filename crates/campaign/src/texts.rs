@@ -1,14 +1,16 @@
 //! The parsed texts of one message, and filling them in.
 //!
-//! A missing or empty variable is an error, never an empty place in a message.
+//! A missing or empty variable is an error, never an empty place in a message. What a text may do, and for how long, is in
+//! `template_language.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::Environment;
 use serde_json::{Map, Value};
 
-use crate::compile::{Node, Text};
-use crate::render::RenderError;
+use crate::compile::{CompileError, Node, Text};
+use crate::render::{EMOJI, RenderError, WHITESPACE};
+use crate::template_language::{self as language, Unfilled};
 use crate::variables::Variables;
 
 /// The texts of one message that hold variables, by their field.
@@ -40,6 +42,30 @@ impl Texts {
         all.iter().filter(is_needed).cloned().collect()
     }
 
+    /// Refuses texts that cannot be filled in for anybody, whatever stands in the list.
+    pub(crate) fn check(
+        &self,
+        render: impl Fn(&Variables) -> Result<(), RenderError>,
+    ) -> Result<(), CompileError> {
+        let all: Variables = self.named.iter().map(|name| (name.as_str(), "1")).collect();
+        match render(&all) {
+            Err(RenderError::OverLimit { section, field } | RenderError::Faulty { section, field }) => {
+                let error = RenderError::OverLimit { section, field: field.clone() };
+                let reason = error.to_string();
+                let reason =
+                    reason.rsplit_once(": ").map_or(reason.as_str(), |(_, reason)| reason).to_owned();
+                Err(CompileError::Field { section, field, reason })
+            }
+            Err(RenderError::Whitespace { section, field }) => {
+                Err(CompileError::Field { section, field, reason: WHITESPACE.to_owned() })
+            }
+            Err(RenderError::Emoji { section, field }) => {
+                Err(CompileError::Field { section, field, reason: EMOJI.to_owned() })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     /// One text, filled in and within its limit.
     pub(crate) fn text(&self, text: &Text, variables: &minijinja::Value) -> Result<String, RenderError> {
         let (field, limit) = match text {
@@ -48,11 +74,12 @@ impl Texts {
         };
         let section = self.section;
         let missing = || RenderError::Missing { section, field: field.clone() };
-        let filled = self
-            .parsed
-            .get_template(field)
-            .and_then(|template| template.render(variables.clone()))
-            .map_err(|_| missing())?;
+        let template = self.parsed.get_template(field).map_err(|_| missing())?;
+        let filled = language::fill(&template, variables).map_err(|why| match why {
+            Unfilled::Missing => missing(),
+            Unfilled::OverLimit => RenderError::OverLimit { section, field: field.clone() },
+            Unfilled::Wrong => RenderError::Faulty { section, field: field.clone() },
+        })?;
         if filled.trim().is_empty() {
             return Err(missing());
         }

@@ -8,7 +8,7 @@ use store::{Held, RetryClass, Settled, Store, Who};
 use crate::campaign_args::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::exit::Refused;
 use crate::outlook::Outlook;
-use crate::output::{line, table, thousands};
+use crate::output::{line, table, thousands, warning};
 use crate::settings::Settings;
 use crate::{erasures, exports, imports, launch, outlook, progress, reports};
 
@@ -24,6 +24,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             let provider = store.sender(&definition.sender).await?.provider;
             definition.check_for(provider).with_context(|| file.display().to_string())?;
             let id = store.create_campaign(&definition).await?;
+            definition.warnings(store.now().await?).into_iter().for_each(warning);
             line(id);
             Ok(())
         }

@@ -25,6 +25,7 @@ pub(crate) async fn run(store: &Store, lists: &ListsConfig, args: CampaignImport
         number_column: file.number_column.clone(),
         needed: message.variables().clone(),
         defaults: definition.defaults,
+        message: Some(Arc::new(message)),
         exclude,
         again,
         errors: errors.clone().map(AnnotatedList::Path),

@@ -94,7 +94,7 @@ async fn look(store: &Store, id: CampaignId) -> anyhow::Result<Launch> {
     };
     let suppressed_since = store.suppressed_recipients(id).await?;
     let outlook = Outlook::of(store, &campaign, &sender).await?;
-    let mut warnings = Vec::new();
+    let mut warnings = campaign.definition.warnings(store.now().await?);
     if suppressed_since > 0 {
         let n = thousands(suppressed_since);
         warnings.push(format!("{n} recipients were put on the suppression list after their import"));
@@ -167,7 +167,7 @@ fn sentence(fault: &RenderError) -> String {
         RenderError::TooLong { section, field, limit, .. } => {
             format!("[{section}] {field}: longer than WhatsApp's {limit} characters when filled in")
         }
-        RenderError::Missing { .. } | RenderError::WindowClosed => fault.to_string(),
+        other => other.to_string(),
     }
 }
 

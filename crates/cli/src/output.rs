@@ -7,6 +7,11 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     raw(format!("{text}\n").as_bytes());
 }
 
+/// Writes what somebody should know beside the output proper: to standard error.
+pub(crate) fn warning(text: impl std::fmt::Display) {
+    drop(writeln!(std::io::stderr().lock(), "warning: {text}"));
+}
+
 /// Writes bytes as they are.
 pub(crate) fn raw(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();

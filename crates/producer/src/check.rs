@@ -1,6 +1,8 @@
 //! A row of a list as a recipient, or why it is none.
 
-use campaign::{Country, Msisdn, Variables};
+use std::sync::Arc;
+
+use campaign::{CompiledMessage, Country, Msisdn, Variables};
 
 use crate::columns::Columns;
 use crate::list::row::Row;
@@ -17,6 +19,7 @@ const LOST_LETTER: char = '\u{fffd}';
 pub(crate) struct Checker {
     pub(crate) columns: Columns,
     pub(crate) country: Option<Country>,
+    pub(crate) message: Option<Arc<CompiledMessage>>,
 }
 
 /// Why a row is no recipient, and in which column, if it is not the number's.
@@ -48,7 +51,10 @@ impl Checker {
             variables.0.insert(variable.name.clone(), value.to_owned());
         }
         variables.0.extend(self.columns.absent.iter().cloned());
-        Ok((msisdn, variables))
+        match self.message.as_ref().and_then(|message| message.broken_variable(&variables)) {
+            Some(name) => Err(Refusal { reason: Reason::LineBreak, column: Some(name.to_owned()) }),
+            None => Ok((msisdn, variables)),
+        }
     }
 
     /// The number of a row, after what is wrong with the row as a whole.
@@ -100,7 +106,7 @@ mod tests {
         let needed = ["name".to_owned()].into_iter().collect();
         let defaults = BTreeMap::from([("town".to_owned(), "here".to_owned())]);
         let columns = Columns::read(header, &Wanted { number: None, needed, defaults }).unwrap();
-        Checker { columns, country: "KE".parse().ok() }
+        Checker { columns, country: "KE".parse().ok(), message: None }
     }
 
     fn check(header: &[&str], cells: &[&[u8]]) -> Result<String, (Reason, Option<String>)> {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use campaign::{CampaignId, Country, Msisdn, Variables};
+use campaign::{CampaignId, CompiledMessage, Country, Msisdn, Variables};
 use failpoint::Place;
 use roaring::RoaringTreemap;
 use store::{ImportCounts, LeftOut, ListOrigin, Numbers, Rejection, Store};
@@ -39,6 +39,8 @@ pub struct ImportOptions {
     pub needed: BTreeSet<String>,
     /// What stands in for a variable whose cell is empty or missing.
     pub defaults: BTreeMap<String, String>,
+    /// The message, to find cells that it cannot be sent with.
+    pub message: Option<Arc<CompiledMessage>>,
     /// Campaigns whose recipients are left out.
     pub exclude: Vec<CampaignId>,
     /// The list is imported although the campaign has it already.
@@ -241,7 +243,7 @@ pub(crate) fn begin(header: &Row, options: &ImportOptions) -> Result<Checker, Er
         defaults: options.defaults.clone(),
     };
     let columns = Columns::read(&names, &wanted)?;
-    Ok(Checker { columns, country: options.default_country })
+    Ok(Checker { columns, country: options.default_country, message: options.message.clone() })
 }
 
 impl Known {

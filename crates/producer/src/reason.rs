@@ -19,6 +19,8 @@ pub enum Reason {
     BrokenLetter,
     /// Nothing stands in a cell the message needs.
     EmptyCell,
+    /// A cell that a template cannot be filled in with.
+    LineBreak,
     /// A formula gave `#N/A` or the like.
     FormulaError,
     /// A formula whose result is not in the file.
@@ -33,13 +35,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason that is not one of the number itself.
-    const OTHERS: [Self; 11] = [
+    const OTHERS: [Self; 12] = [
         Self::TooManyCells,
         Self::BackslashQuote,
         Self::CellTooLong,
         Self::NulCharacter,
         Self::BrokenLetter,
         Self::EmptyCell,
+        Self::LineBreak,
         Self::FormulaError,
         Self::FormulaNotCalculated,
         Self::NotJson,
@@ -92,6 +95,10 @@ impl Reason {
             Self::EmptyCell => (
                 "empty_cell",
                 "a cell is empty that the message needs; fill it, or give the campaign a default under [defaults]",
+            ),
+            Self::LineBreak => (
+                "line_break",
+                "Meta takes no line break, no tab and no more than four spaces in a row in a template; change the cell, or write fold_spaces = true under [template]",
             ),
             Self::FormulaError => {
                 ("formula_error", "a formula of the row gives an error such as #N/A; mend it")

@@ -135,6 +135,7 @@ impl Uploads {
             number_column: query.number_column,
             needed: message.variables().clone(),
             defaults: definition.defaults,
+            message: Some(Arc::new(message)),
             exclude: query.exclude,
             again: query.again,
             errors: errors.clone().map(AnnotatedList::Spooled),

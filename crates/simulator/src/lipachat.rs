@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use crate::check::{Object, Unknown, Wrong};
-use crate::message::{ANY, check_number};
+use crate::message::{ANY, PARAM_TEXT, check_number, is_param_text};
 use crate::outcome::{Outcome, OutcomeId};
 use crate::provider::{Accepted, Arrived, Examined, Finding, Rules, remark};
 use crate::{Config, Msisdn};
@@ -146,7 +146,8 @@ fn check_template(root: &Object<'_, '_>) -> Result<(), Wrong> {
         Some(Value::Array(texts))
             if texts.iter().all(|text| text.as_str().is_some_and(|text| !text.is_empty())) =>
         {
-            Ok(())
+            let is_taken = texts.iter().filter_map(Value::as_str).all(is_param_text);
+            if is_taken { Ok(()) } else { Err(body.wrong("placeholders", PARAM_TEXT)) }
         }
         Some(_) => Err(body.wrong("placeholders", "must be a list of texts")),
     }

@@ -156,6 +156,14 @@ fn check_flow_button(parameter: &Object<'_, '_>) -> Result<(), Wrong> {
     action.filled_object("flow_action_data")
 }
 
+/// What Meta says of a text that it takes no parameter of a template with.
+pub(crate) const PARAM_TEXT: &str = "cannot have new-line/tab characters or more than 4 consecutive spaces";
+
+/// Whether a text may be a parameter of a template.
+pub(crate) fn is_param_text(text: &str) -> bool {
+    !text.contains(['\n', '\r', '\t']) && !text.contains("     ")
+}
+
 fn check_parameter(parameter: &Object<'_, '_>) -> Result<(), Wrong> {
     let kinds = [
         "text",
@@ -173,7 +181,10 @@ fn check_parameter(parameter: &Object<'_, '_>) -> Result<(), Wrong> {
     parameter.knows(&["type", "parameter_name", kind]);
     parameter.text("parameter_name", ANY)?;
     if matches!(kind, "text" | "payload" | "coupon_code") {
-        parameter.required_text(kind, ANY)?;
+        let text = parameter.required_text(kind, ANY)?;
+        if !is_param_text(text) {
+            return Err(parameter.wrong(kind, PARAM_TEXT));
+        }
     } else {
         parameter.required_object(kind)?;
     }

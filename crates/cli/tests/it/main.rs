@@ -23,6 +23,7 @@ mod receiving;
 mod refusing;
 mod spools;
 mod stops;
+mod texts;
 mod unknown;
 mod uploads;
 mod webhooks;

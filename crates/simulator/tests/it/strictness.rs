@@ -264,3 +264,12 @@ async fn a_body_longer_than_a_mebibyte_is_not_read() {
         assert_eq!(answer.status, status, "{length} bytes");
     }
 }
+
+#[tokio::test]
+async fn a_text_parameter_of_a_template_is_one_line_without_many_spaces() {
+    let text = format!("{TEMPLATE}/components/0/parameters/0/text");
+    let wrong = ["Line one\nLine two", "Cy\tTab", "a\r\nb", "Five     spaces"];
+    let table = wrong.map(|value| (text.clone(), with(template(TO), &text, Some(json!(value)))));
+    assert_refused(table.to_vec()).await;
+    assert_accepted(vec![with(template(TO), &text, Some(json!("Four    spaces")))]).await;
+}
