@@ -81,7 +81,7 @@ async fn send(lane: &Lane, campaign: &Campaign, (id, part): (CampaignId, Part), 
         let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
         no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // Told to stop, it gives back at once those of whom nothing has left.
+            // When the worker is told to stop, all recipients to whom nothing was sent are given back at once.
             let at_once = if lane.shutdown.is_cancelled() { usize::MAX } else { room.requests() };
             let next = rows.by_ref().take(at_once.saturating_sub(sends.len()));
             sends.extend(next.map(|row| deliver(lane, campaign, claimed, row)));

@@ -7,6 +7,7 @@
 //! committed is kept and tried again, for each campaign apart, and its message goes back to the queue when the worker stops
 //! before. Each outcome keeps its place among those under way, so what is kept is bounded.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -37,6 +38,12 @@ pub(crate) struct Finished {
     pub(crate) claim_size: usize,
     /// Its place among those under way, given up when it is recorded: what a worker that dies leaves open is bounded.
     pub(crate) place: Option<OwnedSemaphorePermit>,
+}
+
+impl Borrow<RecordedOutcome> for Finished {
+    fn borrow(&self) -> &RecordedOutcome {
+        &self.outcome
+    }
 }
 
 /// Records what lanes push to it.
@@ -135,9 +142,8 @@ impl Recorder {
         finished: &[Finished],
         claims: &HashMap<ClaimId, usize>,
     ) -> Result<(), store::Error> {
-        let outcomes: Vec<RecordedOutcome> = finished.iter().map(|one| one.outcome.clone()).collect();
         let closed = closed_by(finished, claims);
-        let recorded = self.store.record(self.sender, campaign, &outcomes, &closed).await?;
+        let recorded = self.store.record(self.sender, campaign, finished, &closed).await?;
         failpoint::pass(Place::AfterRecord);
         if recorded.late > 0 {
             let late = recorded.late;

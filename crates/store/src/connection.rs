@@ -77,7 +77,7 @@ impl Connector {
 
     /// Makes a connection, with the task that drives it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-        // Boxed: it is large, and a part of every future that may need a connection.
+        // Boxed, because it is large and would make every future that asks for a connection large.
         let (client, connection) = Box::pin(self.postgres.connect(self.tls.clone())).await?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {

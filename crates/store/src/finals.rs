@@ -49,10 +49,10 @@ with o as (
 )
 select count(*) from recorded";
 
-/// Whether all of these are final and belong to a request.
-pub(crate) fn are_final(outcomes: &[RecordedOutcome]) -> bool {
-    let is_final = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. } | Outcome::Failed { .. });
-    outcomes.iter().all(|recorded| recorded.request.is_some() && is_final(&recorded.outcome))
+/// Whether it is final and belongs to a request.
+pub(crate) fn is_final(recorded: &RecordedOutcome) -> bool {
+    recorded.request.is_some()
+        && matches!(recorded.outcome, Outcome::Accepted { .. } | Outcome::Failed { .. })
 }
 
 impl Store {

@@ -8,7 +8,7 @@
 //!
 //! The receipts of 1msg name a message by the provider's id only, so there that id is noted too (`sent_message`).
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::time::Duration;
 
 use campaign::{CampaignId, ClaimId, Msisdn, Outcome, Reason, SenderId, Seq};
@@ -17,7 +17,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::connection::{Store, written_for};
 use crate::error::Error;
-use crate::finals::are_final;
+use crate::finals::is_final;
 
 /// What became of one claimed recipient.
 #[derive(Clone, Debug)]
@@ -142,17 +142,17 @@ pub(crate) struct Columns<'a> {
 impl Store {
     /// Records the outcomes of one campaign's recipients, and closes the claims whose last outcome is among them.
     /// Recording the same again changes nothing.
-    pub async fn record(
+    pub async fn record<O: Borrow<RecordedOutcome>>(
         &self,
         sender: SenderId,
         campaign: CampaignId,
-        outcomes: &[RecordedOutcome],
+        outcomes: &[O],
         closed: &[ClaimId],
     ) -> Result<Recording, Error> {
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         self.learn_wa_ids(campaign, outcomes).await?;
         let columns = Columns::of(outcomes);
-        if !are_final(outcomes) {
+        if !outcomes.iter().all(|outcome| is_final(outcome.borrow())) {
             return self.record_any((sender, campaign), &columns, &closed).await;
         }
         let recorded = self.record_finals((sender, campaign), &columns, &closed).await?;
@@ -270,10 +270,10 @@ fn storable(text: &str) -> Cow<'_, str> {
 }
 
 impl<'a> Columns<'a> {
-    fn of(outcomes: &'a [RecordedOutcome]) -> Self {
+    fn of<O: Borrow<RecordedOutcome>>(outcomes: &'a [O]) -> Self {
         let mut columns = Self::default();
         for outcome in outcomes {
-            columns.push(outcome);
+            columns.push(outcome.borrow());
         }
         columns
     }

@@ -1,6 +1,7 @@
 //! What people get wrong: one clear sentence each, an exit code that means something, nothing half-done.
 
 use simulator::Config;
+use url::Url;
 
 use crate::world::World;
 
@@ -127,7 +128,17 @@ async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
     assert!(text.contains("flowcast migrate") && text.contains("whether AMQP_URL is right"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     assert_eq!(code, 4);
+    let mut refused = Url::parse(world.scope.amqp_url()).unwrap();
+    refused.set_password(Some("hunter2")).unwrap();
+    let (_, text) = said("AMQP_URL", refused.as_str(), &["check-config"]).await;
+    let told = "RabbitMQ refused to connect: 403 ACCESS_REFUSED - Login was refused";
+    assert!(text.contains(told) && text.contains("check user and password in AMQP_URL"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    let mut slash = Url::parse(world.scope.amqp_url()).unwrap();
+    slash.set_path("/");
+    let slash = format!("{slash}\n");
     world.ok(&["migrate"]).await;
+    assert_eq!(said("AMQP_URL", &slash, &["check-config"]).await, (0, String::new()));
     assert_eq!(
         world.ok(&["check-config"]).await,
         "configuration, temporary folder, Postgres and RabbitMQ are fine\n"

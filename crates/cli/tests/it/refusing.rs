@@ -163,7 +163,7 @@ async fn a_worker_that_is_told_to_stop_while_postgres_refuses_ends_in_time_and_d
 }
 
 #[tokio::test]
-async fn whoever_was_claimed_and_not_sent_to_is_given_back_when_a_worker_stops() {
+async fn claimed_recipients_to_whom_nothing_was_sent_are_given_back_when_a_worker_stops() {
     let latency = Latency::fixed(Duration::from_secs(1));
     let mut world = World::new("give_back", "none", Config { latency, ..Config::default() }).await;
     let settings =

@@ -25,5 +25,6 @@ mod schema;
 mod settlements;
 mod slots;
 mod stops;
+mod tls;
 mod trouble;
 mod world;
