@@ -165,9 +165,14 @@ impl Store {
 
     /// Notes the numbers under which WhatsApp knows recipients, before the outcomes: few batches have one. What is refused for good
     /// is only told, so that it keeps no outcome from being recorded.
-    async fn learn_wa_ids(&self, campaign: CampaignId, outcomes: &[RecordedOutcome]) -> Result<(), Error> {
+    async fn learn_wa_ids<O: Borrow<RecordedOutcome>>(
+        &self,
+        campaign: CampaignId,
+        outcomes: &[O],
+    ) -> Result<(), Error> {
         let known: Vec<(Seq, Msisdn)> = outcomes
             .iter()
+            .map(Borrow::borrow)
             .filter_map(|recorded| Some((recorded.seq, recorded.request.as_ref()?.wa_id?)))
             .collect();
         if known.is_empty() {
