@@ -1,4 +1,4 @@
--- Recipients, attempts, receipts and answers of one campaign of $1 recipients that has ended, written into its partitions as
+-- Recipients, attempts, receipts and answers of one campaign of $1 recipients that has ended, written into its volume as
 -- fast as Postgres can, and counted at the end.
 create function generate_campaign(recipients integer) returns bigint language plpgsql as $$
 declare
@@ -14,11 +14,11 @@ begin
     values (id, recipients, recipients, recipients + 1);
     insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
     values (id, 'list.csv', recipients + 1000, recipients, 600, 400);
-    perform create_campaign_partitions(id), create_recipients(id), create_receipt_partitions(id);
+    perform create_volume(volume_of(id));
     execute format($f$
-        insert into recipient_c%1$s (campaign_id, seq, msisdn, calling_code, claim_id, changed_at, attempts, state, reason_code,
+        insert into recipient_v%1$s (campaign_id, seq, msisdn, calling_code, claim_id, changed_at, attempts, state, reason_code,
             variables)
-        select %1$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + seq,
+        select %2$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + seq,
             (array[254, 255, 91, 49])[1 + seq %% 4], seq / 100,
             timestamptz '2026-11-01 08:00Z' + seq * interval '20 milliseconds', 1,
             case when seq %% 100 < 88 then 'accepted' when seq %% 100 < 95 then 'failed' when seq %% 100 < 97 then 'unknown'
@@ -26,32 +26,33 @@ begin
             case when seq %% 100 < 88 then null when seq %% 100 < 95 then 'E' || seq %% 7 when seq %% 100 < 97 then 'timeout'
                 when seq %% 100 < 99 then 'opted_out' else 'deadline' end,
             '{"first_name": "Anna", "town": "Nakuru"}'
-        from generate_series(1, %2$s) seq$f$, id, recipients);
-    perform attach_recipients(id);
+        from generate_series(1, %3$s) seq$f$, volume_of(id), id, recipients);
+    execute format('insert into recipient_number_v%1$s select msisdn, campaign_id, seq from recipient_v%1$s where campaign_id = %2$s order by 1',
+        volume_of(id), id);
     execute format($f$
-        insert into attempt_c%1$s (campaign_id, claim_id, sent_at, recorded_at, seq, latency_us, http_status, outcome, late,
+        insert into attempt_v%1$s (campaign_id, claim_id, sent_at, recorded_at, seq, latency_us, http_status, outcome, late,
             reason_code, reason_text, provider_message_id)
         select campaign_id, claim_id, changed_at, changed_at, seq, 40000 + seq %% 9000, 202,
             case state when 'accepted' then 'accepted' when 'failed' then 'failed' else 'unknown' end, false, reason_code,
             case state when 'failed' then 'the number is not on WhatsApp' when 'unknown' then 'no answer in time' end,
             case state when 'accepted' then 'wamid.HBgM' || msisdn end
-        from recipient_c%1$s where state in ('accepted', 'failed', 'unknown')$f$, id);
+        from recipient_v%1$s where campaign_id = %2$s and state in ('accepted', 'failed', 'unknown')$f$, volume_of(id), id);
     execute format($f$
-        insert into receipt_c%1$s (campaign_id, seq, calling_code, billable, sent_at, delivered_at, read_at, failed_at, code,
+        insert into receipt_v%1$s (campaign_id, seq, calling_code, billable, sent_at, delivered_at, read_at, failed_at, code,
             follow_up)
         select campaign_id, seq, calling_code, seq %% 10 > 0, at, case when seq %% 25 > 0 then at + interval '2 seconds' end,
             case when seq %% 25 > 8 then at + seq %% 3600 * interval '1 second' end,
             case when seq %% 25 = 0 then at + interval '3 seconds' end, case when seq %% 25 = 0 then '131026' end,
             case when seq %% 25 = 0 then 'not_delivered' end
-        from (select campaign_id, seq, calling_code, changed_at as at from recipient_c%1$s where state = 'accepted') r$f$, id);
+        from (select campaign_id, seq, calling_code, changed_at as at from recipient_v%1$s
+            where campaign_id = %2$s and state = 'accepted') r$f$, volume_of(id), id);
     execute format($f$
-        insert into flow_answer_c%1$s (campaign_id, seq, answered_at, asked_at, inbound_id, answer)
+        insert into flow_answer_v%1$s (campaign_id, seq, answered_at, asked_at, inbound_id, answer)
         select campaign_id, seq, sent_at + seq %% 7200 * interval '1 second', sent_at, 'in' || seq,
             jsonb_build_object('rating', seq %% 5 + 1, 'comment', 'fine')
-        from receipt_c%1$s where seq %% 25 in (9, 17)$f$, id);
-    execute format('insert into answered select campaign_id, seq from flow_answer_c%1$s', id);
+        from receipt_v%1$s where campaign_id = %2$s and seq %% 25 in (9, 17)$f$, volume_of(id), id);
+    execute format('insert into answered select campaign_id, seq from flow_answer_v%1$s where campaign_id = %2$s', volume_of(id), id);
     perform tally_all(id);
-    execute format('analyze recipient_c%1$s, attempt_c%1$s, receipt_c%1$s, flow_answer_c%1$s', id);
     return id;
 end $$;
 
@@ -112,16 +113,17 @@ declare
 begin
     insert into campaign (name, sender_id, definition, state, recipients, started_at)
     select 'written', s.id, '{"template": {}}', 'running', recipients, now() from sender s limit 1 returning campaign.id into id;
-    perform create_campaign_partitions(id), create_recipients(id), create_receipt_partitions(id);
+    perform create_volume(volume_of(id));
     execute format($f$
-        insert into recipient_c%1$s (campaign_id, seq, msisdn, calling_code, variables)
-        select %1$s, seq, 254700000000 + seq, 254, '{"first_name": "Anna", "town": "Nakuru", "branch": "KE-0001"}'
-        from generate_series(1, %2$s) seq$f$, id, recipients);
-    perform attach_recipients(id);
+        insert into recipient_v%1$s (campaign_id, seq, msisdn, calling_code, variables)
+        select %2$s, seq, 254700000000 + seq, 254, '{"first_name": "Anna", "town": "Nakuru", "branch": "KE-0001"}'
+        from generate_series(1, %3$s) seq$f$, volume_of(id), id, recipients);
+    execute format('insert into recipient_number_v%1$s select msisdn, campaign_id, seq from recipient_v%1$s where campaign_id = %2$s order by 1',
+        volume_of(id), id);
     insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
     values (id, 'list.csv', recipients, recipients, 0, 0);
     insert into tally_delta (campaign_id, kind, calling_code, n)
     values (id, 'pending', null, recipients), (id, 'recipient', 254, recipients);
-    execute format('analyze recipient_c%1$s', id);
+    execute format('analyze recipient_v%s', volume_of(id));
     return id;
 end $$;

@@ -7,6 +7,7 @@ use store::Store;
 
 use crate::exit::Refused;
 use crate::output::line;
+use crate::progress;
 
 /// Erases the personal data of campaigns that ended so long ago.
 pub(crate) async fn retention(store: &Store, older_than: Duration) -> anyhow::Result<()> {
@@ -37,11 +38,19 @@ pub(crate) async fn number(store: &Store, number: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops what an ended campaign holds, but its counts.
+/// Removes what an ended campaign holds, but its counts.
 pub(crate) async fn archive(store: &Store, id: CampaignId) -> anyhow::Result<()> {
-    store.archive_campaign(id).await?;
+    let bar = progress::of_steps(0, "places of the list");
+    let archived = store
+        .archive_campaign(id, |done, of| {
+            bar.set_length(u64::try_from(of).unwrap_or(0));
+            bar.set_position(u64::try_from(done).unwrap_or(0));
+        })
+        .await;
+    bar.finish_and_clear();
+    archived?;
     line(format!(
-        "campaign {id}: recipients, attempts, receipts and answers are dropped, its counts are kept"
+        "campaign {id}: recipients, attempts, receipts and answers are removed, its counts are kept"
     ));
     Ok(())
 }

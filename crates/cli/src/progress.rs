@@ -15,6 +15,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const LINE_EVERY: Duration = Duration::from_secs(1);
 const BAR: &str = "{bar:40} {human_pos}/{human_len}  {msg}";
 
+/// A progress bar for work with this number of steps; hidden if standard error is no terminal.
+pub(crate) fn of_steps(steps: usize, of_what: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(u64::try_from(steps).unwrap_or(0)).with_style(style).with_message(of_what)
+}
+
 /// Shows a campaign until it is finished or cancelled. A pause is shown and waited out.
 pub(crate) async fn watch(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let mut view = View::new(std::io::stderr().is_terminal());

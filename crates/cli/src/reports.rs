@@ -5,6 +5,7 @@ use store::{CampaignReport, Store};
 
 use crate::campaign_args::Format;
 use crate::output::{line, table, thousands};
+use crate::progress;
 use crate::waits;
 
 /// Where a campaign stands, in a line or as JSON, and why it waits.
@@ -96,7 +97,11 @@ fn tell_costs(report: &CampaignReport) {
 
 /// Says where the counts of reports differ from a full count: nowhere.
 pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
-    let miscounts = store.check_tallies().await?;
+    let campaigns = store.countable_campaigns().await?;
+    let bar = progress::of_steps(campaigns.len(), "campaigns");
+    let miscounts = store.check_tallies(&campaigns, |_| bar.inc(1)).await;
+    bar.finish_and_clear();
+    let miscounts = miscounts?;
     if miscounts.is_empty() {
         line("every count of every campaign is what a full count gives");
         return Ok(());

@@ -12,12 +12,21 @@ use crate::exit::Refused;
 use crate::output::line;
 use crate::settings::Settings;
 use crate::{alerts, args};
-use crate::{keys, shutdown};
+use crate::{keys, progress, shutdown};
 
 /// `flowcast migrate`
 pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let store = Store::connect(&settings.postgres()?).await?;
-    let applied = store.migrate().await?.applied;
+    let bar = progress::of_steps(0, "tables moved");
+    let migrated = store
+        .migrate_with(&mut |moved| {
+            bar.set_length(u64::try_from(moved.of).unwrap_or(0));
+            bar.set_position(u64::try_from(moved.tables).unwrap_or(0));
+            Ok(())
+        })
+        .await;
+    bar.finish_and_clear();
+    let applied = migrated?.applied;
     line(match applied.len() {
         0 => "the tables are up to date".to_owned(),
         n => format!("{n} migrations applied: {}", applied.join(", ")),

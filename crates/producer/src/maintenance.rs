@@ -1,5 +1,5 @@
-//! What time alone changes, once a second: leases of dead workers, deadlines, sending hours, unknown recipients, daily caps,
-//! and the folding of counters.
+//! What time alone changes: once a second leases of dead workers, deadlines, sending hours, unknown recipients, daily caps and the
+//! folding of counters; once an hour the volumes of recipients.
 //!
 //! Invariant: each job has its own task and its own back-off, and within a job each sender or campaign has its own result. A
 //! job that waits for a lock, or a campaign whose statement fails, delays no other.
@@ -9,7 +9,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use store::{Error, Settled, Store};
+use store::{Error, Settled, Store, VolumeLimits};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -18,6 +18,8 @@ use crate::run::pause_after;
 
 /// The pause between two runs of a job.
 const PERIOD: Duration = Duration::from_secs(1);
+/// The pause between two runs of [`Job::RotateVolumes`].
+const VOLUME_PERIOD: Duration = Duration::from_hours(1);
 
 /// A job that is run again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +40,11 @@ enum Job {
     FoldCounters,
     /// Opens senders whose daily cap leaves room again.
     OpenCappedSenders,
+    /// Rotates volumes, and drops volumes whose campaigns are all archived.
+    RotateVolumes,
 }
 
-const JOBS: [Job; 8] = [
+const JOBS: [Job; 9] = [
     Job::ExpireClaims,
     Job::ExpireCampaigns,
     Job::OpenHours,
@@ -49,6 +53,7 @@ const JOBS: [Job; 8] = [
     Job::ResolveByRule,
     Job::FoldCounters,
     Job::OpenCappedSenders,
+    Job::RotateVolumes,
 ];
 
 /// Runs all jobs until `shutdown`.
@@ -73,7 +78,7 @@ async fn repeat(job: Job, producer: Uuid, store: Store, shutdown: CancellationTo
         let pause = match job.run(producer, &store).await {
             Ok(()) => {
                 failures = 0;
-                PERIOD
+                job.period()
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
@@ -104,6 +109,14 @@ impl Job {
             Self::ResolveByRule => "resolving unknown recipients by their campaign's rule",
             Self::FoldCounters => "folding counters",
             Self::OpenCappedSenders => "opening senders whose daily cap leaves room again",
+            Self::RotateVolumes => "rotating volumes and dropping archived volumes",
+        }
+    }
+
+    fn period(self) -> Duration {
+        match self {
+            Self::RotateVolumes => VOLUME_PERIOD,
+            _ => PERIOD,
         }
     }
 
@@ -117,6 +130,7 @@ impl Job {
             Self::ResolveByRule => resolve_by_rule(store).await,
             Self::FoldCounters => store.fold_tallies().await,
             Self::OpenCappedSenders => open_capped_senders(store).await,
+            Self::RotateVolumes => rotate_volumes(store).await,
         }
     }
 }
@@ -225,6 +239,15 @@ async fn resolve_by_rule(store: &Store) -> Result<(), Error> {
 async fn open_capped_senders(store: &Store) -> Result<(), Error> {
     if store.open_capped_senders().await? > 0 {
         tracing::info!("senders go on: their daily cap leaves room again");
+    }
+    Ok(())
+}
+
+async fn rotate_volumes(store: &Store) -> Result<(), Error> {
+    store.rotate_volume(VolumeLimits::default()).await?;
+    let dropped = store.drop_retired_volumes().await?;
+    if dropped > 0 {
+        tracing::info!(dropped, "dropped the tables of volumes whose campaigns are all archived");
     }
     Ok(())
 }

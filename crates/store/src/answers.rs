@@ -6,10 +6,11 @@ use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
 use crate::aliases::stored;
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::Error;
 use crate::ingest::Answered;
 use crate::pool::Transaction;
+use crate::volume::written_for;
 
 /// The message left with the first request that may have brought it. If a request may be recorded later, the recipient is listed
 /// (`receipts.rs`), and the time is set again when the recipient leaves the list (`told.rs`).

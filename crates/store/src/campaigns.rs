@@ -36,7 +36,7 @@ pub struct CampaignRow {
 }
 
 impl Store {
-    /// Stores a campaign as a draft, with its partitions.
+    /// Stores a campaign as a draft.
     pub async fn create_campaign(&self, definition: &Definition) -> Result<CampaignId, Error> {
         let sender = self.sender(&definition.sender).await?.id;
         let mut client = self.client().await?;
@@ -55,7 +55,12 @@ impl Store {
             let per_us = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
             tx.execute(gate, &[&id, &permits, &per_us]).await?;
         }
-        tx.execute("select create_campaign_partitions($1), create_receipt_partitions($1)", &[&id]).await?;
+        // The volume exists, unless the ids of the volume before it were used up within an hour.
+        tx.execute(
+            "select create_volume(volume_of($1)) where to_regclass('flow_answer_v' || volume_of($1)) is null",
+            &[&id],
+        )
+        .await?;
         tx.commit().await?;
         Ok(CampaignId(id))
     }

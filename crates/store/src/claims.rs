@@ -23,10 +23,11 @@ use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
 use crate::claimed::{Claim, Claimed, OF_CAMPAIGN, Refused, read_refusal};
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::Error;
 use crate::permits::{MAX_AHEAD, REFUSAL_FROM, permit_steps, refusal};
 use crate::pool::Pooled;
+use crate::volume::written_for;
 
 /// WhatsApp's window, less the time from a claim to the departure.
 pub(crate) const WINDOW: &str = "interval '23 hours 59 minutes'";

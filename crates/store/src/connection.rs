@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use campaign::CampaignId;
 use deadpool::Runtime;
 use deadpool::managed::{Pool, Timeouts};
 use jiff::Timestamp;
@@ -218,15 +217,4 @@ fn parse(config: &Config) -> Result<Address, Error> {
         .tcp_user_timeout(Duration::from_secs(15))
         .keepalives_idle(Duration::from_secs(30));
     Ok(address)
-}
-
-/// A statement about one campaign, whose id stands in it for `:campaign`, ready to be prepared; in `recipient_c:campaign` it
-/// names the campaign's own table.
-///
-/// With the id as a parameter a kept plan would open and lock the partitions of all campaigns, and so the statement would be
-/// planned anew each time, which takes longer than it runs. Written in, the plan finds its partition and is kept.
-pub(crate) fn written_for(CampaignId(id): CampaignId, statement: &str) -> String {
-    let id = id.to_string();
-    // The name of its own tables comes first: what is left stands for a value.
-    statement.replace("_c:campaign", &format!("_c{id}")).replace(":campaign", &format!("{id}::bigint"))
 }

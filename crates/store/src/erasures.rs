@@ -16,7 +16,7 @@ use crate::connection::Store;
 use crate::error::Error;
 
 /// Erases recipients `$2` of campaign `$1`, a statement a table.
-const RECIPIENTS: [&str; 7] = [
+const RECIPIENTS: [&str; 8] = [
     "delete from orphan o using sent_message m where m.campaign_id = $1 and m.seq = any($2)
         and o.sender_id = m.sender_id and o.provider_message_id = m.provider_message_id",
     "delete from sent_message where campaign_id = $1 and seq = any($2)",
@@ -27,6 +27,8 @@ const RECIPIENTS: [&str; 7] = [
         from (select seq, inbound_id, row_number() over (partition by seq) as n from flow_answer
             where campaign_id = $1 and seq = any($2)) n
         where f.campaign_id = $1 and f.seq = n.seq and f.inbound_id = n.inbound_id",
+    "delete from recipient_number n using recipient r
+        where r.campaign_id = $1 and r.seq = any($2) and n.campaign_id = $1 and n.msisdn = r.msisdn",
     "update recipient set msisdn = -seq, variables = '{}' where campaign_id = $1 and seq = any($2)",
 ];
 
@@ -98,7 +100,9 @@ impl Store {
     /// recipient waits, and holds the claim lock of its sender meanwhile. Each recipient is a transaction of its own. If the
     /// command breaks off, running it again erases the rest.
     pub async fn erase_number(&self, msisdn: Msisdn) -> Result<usize, Error> {
-        let select = "select campaign_id, seq, state from recipient where msisdn = any($1) order by 1, 2";
+        let select = "
+            select campaign_id, seq, state from recipient_number join recipient using (campaign_id, seq)
+            where recipient_number.msisdn = any($1) order by 1, 2";
         let mut client = self.maintenance_client().await?;
         let people: Vec<i64> = stored(msisdn.person()).into_iter().collect();
         let linked = Linked::read(&client.query(LINKED, &[&people]).await?);

@@ -8,9 +8,10 @@
 use campaign::{CampaignId, Outcome, SenderId};
 use tokio_postgres::types::ToSql;
 
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::{Error, is_without_table};
 use crate::outcomes::{Columns, RecordedOutcome};
+use crate::volume::written_for;
 
 const STATEMENT: &str = "
 with o as (
@@ -18,12 +19,12 @@ with o as (
         $8::smallint[], $9::text[])
     as o (claim_id, seq, outcome, reason_code, reason_text, sent_at, latency_us, http_status, provider_message_id)
 ), recorded as (
-    update recipient_c:campaign r
+    update recipient_v:volume r
     set state = o.outcome, reason_code = o.reason_code, changed_at = clock_timestamp()
     from o where r.campaign_id = :campaign and r.seq = o.seq and r.claim_id = o.claim_id and r.state = 'sending'
     returning o.*, r.calling_code
 ), attempted as (
-    insert into attempt_c:campaign (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
+    insert into attempt_v:volume (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
         reason_text, provider_message_id)
     select :campaign, claim_id, sent_at, seq, latency_us, http_status, outcome, false, reason_code, reason_text,
         provider_message_id

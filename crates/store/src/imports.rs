@@ -1,8 +1,8 @@
 //! Storing a list: recipients by COPY, counts and refusals, all in one transaction.
 //!
-//! **Invariants.** The first list of a campaign fills a table that has no indexes yet and that nobody else sees; they are
-//! built, and the table becomes a part of `recipient`, at the end of the same transaction. Later lists are added with the
-//! indexes in place.
+//! A list is inserted into the tables of its campaign's volume: first into `recipient`, in the order of the list, then into
+//! `recipient_number`, sorted by number. Inserting numbers into an index in the order of the list would take three times as long
+//! (docs/adr/0013).
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -17,14 +17,15 @@ use tokio_postgres::{Client, CopyInSink};
 use crate::campaigns::missing;
 use crate::connection::Store;
 use crate::error::Error;
+use crate::volume::Volume;
 
 /// A list being stored. Dropped without [`Import::finish`], nothing of it is kept.
 pub struct Import {
     client: Client,
     campaign: CampaignId,
     sender: SenderId,
-    /// The table was made by this import.
-    is_first: bool,
+    /// The `seq` of the first recipient of this list.
+    first_seq: i32,
     next_seq: i32,
     imported: i32,
     /// Of them, how many have each calling code.
@@ -104,26 +105,17 @@ impl Store {
             )));
         }
         let (imported, sender): (i32, i64) = (row.get(1), row.get(2));
-        let made = client.query_one("select to_regclass($1) is null", &[&table(campaign)]).await?;
-        let is_first: bool = made.get(0);
-        if is_first {
-            client.execute("select create_recipients($1)", &[&campaign.0]).await?;
-        }
         let sender = SenderId(sender);
         Ok(Import {
             client,
             campaign,
             sender,
-            is_first,
+            first_seq: imported + 1,
             next_seq: imported + 1,
             imported: 0,
             by_country: BTreeMap::new(),
         })
     }
-}
-
-fn table(campaign: CampaignId) -> String {
-    format!("recipient_c{campaign}")
 }
 
 impl Import {
@@ -170,7 +162,7 @@ impl Import {
         &mut self,
         mut batches: tokio::sync::mpsc::Receiver<Vec<(Msisdn, Variables)>>,
     ) -> Result<(), Error> {
-        let table = table(self.campaign);
+        let table = Volume::of(self.campaign).table("recipient");
         let copy =
             format!("copy {table} (campaign_id, msisdn, calling_code, seq, variables) from stdin binary");
         let sink: CopyInSink<bytes::Bytes> = self.client.copy_in(&copy).await?;
@@ -225,19 +217,43 @@ impl Import {
         for batch in rejections {
             self.keep_rejections(import, &batch).await?;
         }
+        self.keep_numbers().await?;
         self.count().await?;
         let update = "update campaign set recipients = $2 where id = $1";
         self.client.execute(update, &[&self.campaign.0, &(self.next_seq - 1)]).await?;
-        if self.is_first {
-            self.client.execute("select attach_recipients($1)", &[&self.campaign.0]).await?;
-        }
         self.client.batch_execute("commit").await?;
-        // What the planner knows of a table just filled would otherwise be nothing.
-        self.client.batch_execute(&format!("analyze {}", table(self.campaign))).await?;
+        self.analyze().await?;
         Ok(ImportCounts { uploaded, imported: self.imported, left_out })
     }
 
-    /// A list copied into its partition passes by the triggers that count.
+    /// Inserts the numbers sorted, so that each page of the index is written once. The unique index refuses the list if a number is
+    /// already in the campaign; the import has left such rows out before.
+    async fn keep_numbers(&self) -> Result<(), Error> {
+        let volume = Volume::of(self.campaign);
+        let insert = format!(
+            "insert into {} (msisdn, campaign_id, seq) select msisdn, campaign_id, seq from {}
+             where campaign_id = $1 and seq >= $2 order by msisdn",
+            volume.table("recipient_number"),
+            volume.table("recipient")
+        );
+        self.client.execute(&insert, &[&self.campaign.0, &self.first_seq]).await?;
+        Ok(())
+    }
+
+    /// Updates the planner's statistics if the list has made the tables of the volume much larger.
+    async fn analyze(&self) -> Result<(), Error> {
+        let volume = Volume::of(self.campaign);
+        let known = "select greatest(reltuples, 0)::float8 from pg_class where oid = $1::text::regclass";
+        for table in [volume.table("recipient"), volume.table("recipient_number")] {
+            let rows: f64 = self.client.query_one(known, &[&table]).await?.get(0);
+            if f64::from(self.imported) > rows / 10.0 {
+                self.client.batch_execute(&format!("analyze {table}")).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A list copied into its volume passes by the triggers that count.
     async fn count(&self) -> Result<(), Error> {
         let insert = "
             insert into tally_delta (campaign_id, kind, calling_code, n)

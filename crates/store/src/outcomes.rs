@@ -15,9 +15,10 @@ use campaign::{CampaignId, ClaimId, Msisdn, Outcome, Reason, SenderId, Seq};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::Error;
 use crate::finals::is_final;
+use crate::volume::written_for;
 
 /// What became of one claimed recipient.
 #[derive(Clone, Debug)]

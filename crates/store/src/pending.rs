@@ -17,9 +17,10 @@ use tokio_postgres::Row;
 
 use crate::claimed::{Claim, Claimed, OF_CAMPAIGN, Refused};
 use crate::claims::{WINDOW, Wish};
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::{Error, is_without_table};
 use crate::permits::{LONGEST, MAX_AHEAD, wait_for};
+use crate::volume::written_for;
 
 /// What `give_back_claim` of the database raises.
 const GIVEN_BACK: &str = "FC001";
@@ -31,7 +32,7 @@ const PLAIN: &str = "(g.is_open and g.daily_cap is null and g.paused_until <= cl
 /// The steps from `changed` to `left_out`: everybody is marked, in the order of their places.
 const MARK_STEPS: &str = "
 changed as (
-    update recipient_c:campaign r
+    update recipient_v:volume r
     set state = case when r.msisdn in (select msisdn from barred) then 'skipped' else 'sending' end,
         claim_id = case when r.msisdn in (select msisdn from barred) then r.claim_id
             else (select claim_id from plain) end,
@@ -102,7 +103,7 @@ fn look_steps() -> String {
     format!(
         "
 listed as materialized (
-    select ctid as place, msisdn from recipient_c:campaign
+    select ctid as place, msisdn from recipient_v:volume
     where campaign_id = :campaign and seq = any($1) and state = 'pending' and (select has_room from plain)
 ), known as materialized (
     select h.msisdn, (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms,

@@ -11,9 +11,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::Error;
 use crate::senders::rate_of;
+use crate::volume::written_for;
 
 /// How far ahead of now departure slots are given out. A worker that dies loses that much of the rate at most.
 /// It is also how long a worker may be kept from asking in time before slots stay empty.

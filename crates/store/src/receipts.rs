@@ -9,10 +9,11 @@ use campaign::{CampaignId, Consent, FollowUp, ReceiptStatus, Seq};
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::Error;
 use crate::ingest::{About, ConsentRow, Followed, InboundRow, Person, ReceiptRow};
 use crate::pool::Transaction;
+use crate::volume::written_for;
 
 /// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes. The id of a recipient that was
 /// erased is not stored again.

@@ -3,6 +3,7 @@
 use crate::connection::Store;
 use crate::error::Error;
 use crate::grants::grant;
+use crate::relocation::{HAS_OLD_TABLES, Relocated};
 use crate::sqlstate::{Fault, Kind, kind, sentence};
 
 mod embedded {
@@ -19,6 +20,15 @@ pub struct Migrated {
 impl Store {
     /// Brings the tables to this program's version. Safe to run from several processes at once.
     pub async fn migrate(&self) -> Result<Migrated, Error> {
+        self.migrate_with(&mut |_| Ok(())).await
+    }
+
+    /// The same with progress, which is reported while rows are moved to new tables. An error of `progress` breaks the moving off; the
+    /// next call continues it.
+    pub async fn migrate_with(
+        &self,
+        progress: &mut (dyn FnMut(Relocated) -> Result<(), Error> + Send),
+    ) -> Result<Migrated, Error> {
         // Two runs at once wait for each other. The lock belongs to a transaction: behind a pooler a connection outlives
         // this process, and would keep a lock of its own.
         let lock = self.own_client().await?;
@@ -30,6 +40,9 @@ impl Store {
         let mut client = self.own_client().await?;
         let report = embedded::migrations::runner().run_async(&mut client).await;
         let report = report.map_err(|error| failed(&error, &user))?;
+        if client.query_one(HAS_OLD_TABLES, &[]).await?.get(0) {
+            Self::relocate(&mut client, progress).await?;
+        }
         lock.batch_execute("commit").await?;
         Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
     }
@@ -45,7 +58,12 @@ impl Store {
         let found: i64 = client.query_one(history, &[]).await?.get(0);
         let known =
             embedded::migrations::runner().get_migrations().iter().map(|m| i64::from(m.version())).max();
+        let has_old: bool = client.query_one(HAS_OLD_TABLES, &[]).await?.get(0);
         match found.cmp(&known.unwrap_or(0)) {
+            std::cmp::Ordering::Equal if has_old => Err(Error::Schema(
+                "rows of campaigns are still in their old tables; run 'flowcast migrate', which continues where it broke off"
+                    .into(),
+            )),
             std::cmp::Ordering::Equal => Ok(()),
             std::cmp::Ordering::Less => {
                 Err(Error::Schema("the tables are of an older version; run 'flowcast migrate'".into()))

@@ -34,18 +34,40 @@ impl Store {
         Ok(())
     }
 
-    /// Counts everything of every campaign, and says where the kept counts differ. It reads every table whole.
-    pub async fn check_tallies(&self) -> Result<Vec<Miscount>, Error> {
-        let select = "select campaign_id, kind, counted, kept from tally_check order by campaign_id, kind";
-        let rows = self.own_client().await?.query(select, &[]).await?;
-        Ok(rows
+    /// Campaigns whose counters can be checked: those that are not archived.
+    pub async fn countable_campaigns(&self) -> Result<Vec<CampaignId>, Error> {
+        let select = "select id from campaign where archived_at is null order by id";
+        Ok(self
+            .own_client()
+            .await?
+            .query(select, &[])
+            .await?
             .iter()
-            .map(|row| Miscount {
-                campaign: CampaignId(row.get(0)),
-                kind: row.get(1),
-                counted: row.get(2),
-                kept: row.get(3),
-            })
+            .map(|row| CampaignId(row.get(0)))
             .collect())
+    }
+
+    /// Counts all rows of these campaigns and returns the counters that differ. Each campaign is one statement, so memory and locks do
+    /// not grow with the number of campaigns. `progress` gets each campaign that is done.
+    pub async fn check_tallies(
+        &self,
+        campaigns: &[CampaignId],
+        mut progress: impl FnMut(CampaignId),
+    ) -> Result<Vec<Miscount>, Error> {
+        let select = "select kind, counted, kept from miscount_of($1) order by kind";
+        let client = self.own_client().await?;
+        let statement = client.prepare(select).await?;
+        let mut miscounts = Vec::new();
+        for campaign in campaigns {
+            let rows = client.query(&statement, &[&campaign.0]).await?;
+            miscounts.extend(rows.iter().map(|row| Miscount {
+                campaign: *campaign,
+                kind: row.get(0),
+                counted: row.get(1),
+                kept: row.get(2),
+            }));
+            progress(*campaign);
+        }
+        Ok(miscounts)
     }
 }

@@ -13,9 +13,10 @@
 
 use campaign::{CampaignId, Seq};
 
-use crate::connection::{Store, written_for};
+use crate::connection::Store;
 use crate::error::Error;
 use crate::pool::Transaction;
+use crate::volume::written_for;
 
 /// Looks at the next thousand of a campaign's list. A failure says nothing of another attempt, so it settles only recipients with
 /// one. A recipient that is just being recorded by its worker is passed over, and so is a row that a receipt lists again just now

@@ -81,7 +81,7 @@ async fn nothing_leaves_without_a_record_while_the_disk_of_postgres_is_full() {
     let space = format!("create tablespace small location '{}'", disk.path().display());
     world.look.batch_execute(&space).await.unwrap();
     for table in ["recipient", "attempt"] {
-        world.look.batch_execute(&format!("alter table {table}_c{id} set tablespace small")).await.unwrap();
+        world.look.batch_execute(&format!("alter table {table}_v0 set tablespace small")).await.unwrap();
     }
     let _processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;

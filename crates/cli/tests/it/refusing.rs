@@ -132,10 +132,9 @@ async fn rights_that_are_revoked_and_granted_again_lose_nothing() {
     world.about_database(&grant).await;
     let processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;
-    let revoke = format!("revoke update, insert on attempt_c{id}, recipient_c{id}, claim from {name}");
-    let told =
-        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE recipient_c{id} TO the user of DATABASE_URL");
-    refuse(&world, &revoke, &told, &grant).await;
+    let revoke = format!("revoke update, insert on attempt_v0, recipient_v0, claim from {name}");
+    let told = "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLE recipient_v0 TO the user of DATABASE_URL";
+    refuse(&world, &revoke, told, &grant).await;
     world.nothing_is_lost(&id).await;
     drop_user(&world, &name, processes).await;
     world.close().await;

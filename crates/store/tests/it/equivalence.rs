@@ -194,7 +194,7 @@ async fn the_short_statements_do_what_the_general_ones_do() {
             let states = (sides[0].state(&world).await, sides[1].state(&world).await);
             assert_eq!(states.0, states.1, "seed {seed}, step {step}");
         }
-        assert_eq!(world.store.check_tallies().await.unwrap(), [], "seed {seed}");
+        assert_eq!(world.miscounts().await, [], "seed {seed}");
         world.close().await;
     }
 }

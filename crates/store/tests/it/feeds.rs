@@ -140,20 +140,19 @@ async fn a_campaign_is_finished_by_its_counters_without_reading_its_list() {
     assert!(!world.store.finish_if_done(campaign).await.unwrap());
     world.record(campaign, &claim, &accepted()).await;
     // With the list locked, only an answer that does not read it can come.
-    let lock = format!("begin; lock table recipient_c{campaign} in access exclusive mode");
-    world.look.batch_execute(&lock).await.unwrap();
+    let lock = "begin; lock table recipient_v0 in access exclusive mode";
+    world.look.batch_execute(lock).await.unwrap();
     assert!(world.store.finish_if_done(campaign).await.unwrap());
     world.look.batch_execute("rollback").await.unwrap();
     world.close().await;
 }
 
 #[tokio::test]
-async fn no_statement_of_a_feed_plans_or_locks_the_lists_of_other_campaigns() {
+async fn no_statement_of_a_feed_plans_or_locks_the_tables_of_other_volumes() {
     let world = World::new("feed_custom_plans", None).await;
     let campaign = world.campaign(10).await;
-    let other = world.campaign(10).await;
-    let lock = format!("begin; lock table recipient_c{other}, attempt_c{other} in access exclusive mode");
-    world.look.batch_execute(&lock).await.unwrap();
+    let lock = "begin; lock table recipient_v1, attempt_v1 in access exclusive mode";
+    world.look.batch_execute(lock).await.unwrap();
     // Postgres would change to a generic plan after five uses.
     for _ in 0..8 {
         world.store.advance_low_water(campaign).await.unwrap();

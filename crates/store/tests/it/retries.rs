@@ -43,7 +43,7 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     world.record(campaign, &again, &accepted()).await;
     assert_eq!(world.count("select count(*) from attempt where seq = 1").await, 2);
     assert_eq!(world.count("select count(*) from settlement where settled_by = 'operator'").await, 3);
-    assert!(world.store.check_tallies().await.unwrap().is_empty());
+    assert!(world.miscounts().await.is_empty());
     world.store.cancel_campaign(campaign, "test").await.unwrap();
     let error = world.store.retry(campaign, RetryClass::Failed, None, "test").await.unwrap_err();
     assert_eq!(error.to_string(), format!("campaign {campaign} is cancelled, nobody of it is sent to again"));

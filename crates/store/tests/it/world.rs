@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
 pub(crate) const NOON: &str = "2026-10-01T12:00:00Z";
 
-const CAMPAIGN: &str = r#"
+pub(crate) const CAMPAIGN: &str = r#"
 name = "trial"
 sender = "main"
 [flow]
@@ -87,6 +87,12 @@ impl World {
         let (copied, ()) = tokio::join!(import.copy(stored), send);
         copied.unwrap();
         import.finish(&origin(), LeftOut::default(), std::iter::empty()).await.unwrap();
+    }
+
+    /// Where the counts of any campaign are not what a full count gives.
+    pub(crate) async fn miscounts(&self) -> Vec<store::Miscount> {
+        let campaigns = self.store.countable_campaigns().await.unwrap();
+        self.store.check_tallies(&campaigns, |_| {}).await.unwrap()
     }
 
     pub(crate) async fn claim(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Claimed {
