@@ -10,6 +10,7 @@ use crate::compile::{
 };
 use crate::emoji::is_emoji;
 use crate::flow::{FlowAction, FlowMessage, FlowMode, FlowName, FlowTemplate};
+use crate::own_codes::own_code;
 use crate::texts::Texts;
 use crate::variables::Variables;
 
@@ -83,13 +84,13 @@ impl RenderError {
     /// The word this reason has in tables and reports.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Missing { .. } => "variable_missing",
-            Self::TooLong { .. } => "text_too_long",
-            Self::OverLimit { .. } => "text_over_limit",
-            Self::Faulty { .. } => "text_faulty",
-            Self::Whitespace { .. } => "line_break_in_variable",
-            Self::Emoji { .. } => "emoji_in_button",
-            Self::WindowClosed => "window_closed",
+            Self::Missing { .. } => const { own_code("variable_missing") },
+            Self::TooLong { .. } => const { own_code("text_too_long") },
+            Self::OverLimit { .. } => const { own_code("text_over_limit") },
+            Self::Faulty { .. } => const { own_code("text_faulty") },
+            Self::Whitespace { .. } => const { own_code("line_break_in_variable") },
+            Self::Emoji { .. } => const { own_code("emoji_in_button") },
+            Self::WindowClosed => const { own_code("window_closed") },
         }
     }
 }

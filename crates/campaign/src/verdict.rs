@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::own_codes::own_code;
 use crate::stop::StopReason;
 
 /// The meaning of one request's end. Each adapter decides it on what its vendor's page documents; the HTTP status
@@ -68,5 +69,10 @@ impl Refusal {
     /// A refusal with fixed words.
     pub const fn new(code: &'static str, text: &'static str) -> Self {
         Self { code: Cow::Borrowed(code), text: Cow::Borrowed(text) }
+    }
+
+    /// A refusal with a code of Flowcast's own. As a constant it compiles only if the code is in `own_codes`.
+    pub const fn own(code: &'static str, text: &'static str) -> Self {
+        Self::new(own_code(code), text)
     }
 }

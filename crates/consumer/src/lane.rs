@@ -25,7 +25,7 @@ use crate::room::{Room, STEP};
 use crate::waiting::Waiting;
 
 const UNANSWERED: Refusal =
-    Refusal::new("claim_unanswered", "PostgreSQL did not answer the claim, and nothing was sent");
+    Refusal::own("claim_unanswered", "PostgreSQL did not answer the claim, and nothing was sent");
 
 /// Everything the pipeline needs for one sender.
 pub(crate) struct Lane {

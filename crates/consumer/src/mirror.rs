@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use campaign::{CampaignId, Rate, Reason, SenderId, Stop, StopReason, StopScope};
+use campaign::{CampaignId, Rate, Reason, SenderId, Stop, StopReason, StopScope, own_code};
 use store::{Claim, GateOf, GateState, GateWatch, LeasedAt};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ const FRESH_FOR: Duration = Duration::from_millis(750);
 const KEPT: Duration = Duration::from_hours(24);
 
 /// The code of those whose gate was closed and opened again since they were claimed.
-const REOPENED: &str = "opened_again";
+const REOPENED: &str = own_code("opened_again");
 
 /// The gates that were changed, as last read.
 pub(crate) struct Mirror {

@@ -19,22 +19,22 @@ use crate::pace::{Departure, Departures};
 use crate::recorder::Finished;
 use crate::room::Room;
 
-const DEADLINE: Refusal = Refusal::new("deadline", "the campaign's deadline passed before the message left");
+const DEADLINE: Refusal = Refusal::own("deadline", "the campaign's deadline passed before the message left");
 const HOURS_OVER: Refusal =
-    Refusal::new("hours_over", "the campaign's sending hours ended before the message left");
+    Refusal::own("hours_over", "the campaign's sending hours ended before the message left");
 const THEIR_NIGHT: Refusal =
-    Refusal::new("recipient_hours", "it is no time for messages where the recipient is; sent to later");
-const HAD_ENOUGH: Refusal = Refusal::new(
+    Refusal::own("recipient_hours", "it is no time for messages where the recipient is; sent to later");
+const HAD_ENOUGH: Refusal = Refusal::own(
     "had_enough",
     "the provider withholds messages to this person for a day after a refusal (Meta 131049); sent to later",
 );
-const LEASE_ENDED: Refusal = Refusal::new("lease_ended", "the worker stood still too long to send in time");
+const LEASE_ENDED: Refusal = Refusal::own("lease_ended", "the worker stood still too long to send in time");
 const MISSED: Refusal =
-    Refusal::new("slot_missed", "the worker stood still, and there was no new slot for it");
+    Refusal::own("slot_missed", "the worker stood still, and there was no new slot for it");
 const STOPPING: Refusal =
-    Refusal::new("worker_stopping", "the worker was told to stop before the message left");
+    Refusal::own("worker_stopping", "the worker was told to stop before the message left");
 const PAIR_LIMIT: Refusal =
-    Refusal::new("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
+    Refusal::own("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
 
 /// How long a claim's requests are waited for before more of them are let leave.
 const PATIENCE: Duration = Duration::from_millis(10);

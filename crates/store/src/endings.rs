@@ -3,7 +3,7 @@
 //! In steps, so that no lock is held long. Rows are locked in the order of their places in the table, as claims lock them.
 //! Rows being sent are left to their worker; what it gives back is listed as due, and taken by the next call, or by [`Store::end_stragglers`] when the campaign had ended in that instant.
 
-use campaign::{CampaignId, CampaignState, RecipientState};
+use campaign::{CampaignId, CampaignState, RecipientState, own_code};
 
 use crate::campaigns::missing;
 use crate::connection::Store;
@@ -41,8 +41,8 @@ update recipient r set state = $2, reason_code = $3, changed_at = now()
 from open where r.campaign_id = $1 and r.seq = open.seq";
 
 /// Why those ended who waited in a campaign that was cancelled, and in one whose deadline passed.
-pub(crate) const CANCELLED: &str = "campaign_cancelled";
-const DEADLINE: &str = "deadline";
+pub(crate) const CANCELLED: &str = own_code("campaign_cancelled");
+pub(crate) const DEADLINE: &str = own_code("deadline");
 
 /// Makes a finished campaign run again: somebody of it is due after all.
 pub(crate) const RUN_AGAIN: &str = "

@@ -7,15 +7,18 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, CampaignState, Resolution, Seq};
+use campaign::{CampaignId, CampaignState, Resolution, Seq, own_code};
 use tokio_postgres::Row;
 
 use crate::campaigns::missing;
 use crate::connection::Store;
-use crate::endings::RUN_AGAIN;
+use crate::endings::{DEADLINE, RUN_AGAIN};
 use crate::error::Error;
 use crate::pool::Transaction;
 use crate::told;
+
+/// Why a recipient failed that was unknown and was given up.
+const GIVEN_UP: &str = own_code("unknown_given_up");
 
 /// What became of recipients who were unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +108,7 @@ impl Store {
             resolution,
             by: "rule",
             reason: if is_late { "resend, but the deadline has passed" } else { &standing.rule },
-            code: if is_late { "deadline" } else { "unknown_given_up" },
+            code: if is_late { DEADLINE } else { GIVEN_UP },
             after: standing.after,
             seqs: None,
         };
@@ -127,7 +130,7 @@ impl Store {
             resolution,
             by: "operator",
             reason,
-            code: "unknown_given_up",
+            code: GIVEN_UP,
             after: Duration::ZERO,
             seqs: seqs.map(|seqs| seqs.iter().map(|seq| seq.0).collect()),
         };

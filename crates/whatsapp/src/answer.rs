@@ -85,9 +85,9 @@ fn unknown_refusal(code: Option<Cow<'static, str>>) -> Refusal {
 /// The verdict on a 2xx answer with this message id, in which a documented refusal may stand all the same.
 fn accepted(message_id: Option<&Value>, refused: bool) -> Verdict {
     const NO_ID: Refusal =
-        Refusal::new("no_message_id", "the provider's answer is a success without a message id");
+        Refusal::own("no_message_id", "the provider's answer is a success without a message id");
     const BOTH: Refusal =
-        Refusal::new("contradictory_answer", "the provider's answer is a success and a refusal at once");
+        Refusal::own("contradictory_answer", "the provider's answer is a success and a refusal at once");
     let is_clean =
         |id: &&str| (1..=256).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     match message_id.and_then(Value::as_str).filter(is_clean) {

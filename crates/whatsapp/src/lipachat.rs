@@ -23,7 +23,7 @@ use crate::interactive::as_text;
 use crate::lipachat_errors::ERRORS;
 use crate::rule::Rule;
 
-const NOT_HERE: Refusal = Refusal::new(
+const NOT_HERE: Refusal = Refusal::own(
     "not_at_this_provider",
     "LipaChat cannot send such a message; 'flowcast campaign check' says what to change",
 );

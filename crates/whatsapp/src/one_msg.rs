@@ -25,9 +25,9 @@ use crate::rule::Rule;
 use crate::template::{Component, components};
 
 const BY_NAME: Refusal =
-    Refusal::new("flow_by_name", "1msg knows flows by id only; write flow_id in the campaign file");
+    Refusal::own("flow_by_name", "1msg knows flows by id only; write flow_id in the campaign file");
 const QUEUED: Refusal =
-    Refusal::new("queued", "taken into a queue without a message id; it may be sent later");
+    Refusal::own("queued", "taken into a queue without a message id; it may be sent later");
 
 pub(crate) struct OneMsg;
 

@@ -11,27 +11,27 @@ use campaign::{Refusal, StopReason, Verdict};
 use rustls::CertificateError;
 
 const CONNECT_FAILED: Refusal =
-    Refusal::new("connect_failed", "the provider cannot be reached; nothing was sent");
+    Refusal::own("connect_failed", "the provider cannot be reached; nothing was sent");
 const CONNECT_TIMEOUT: Refusal =
-    Refusal::new("connect_timeout", "the provider did not take the connection in time; nothing was sent");
+    Refusal::own("connect_timeout", "the provider did not take the connection in time; nothing was sent");
 const DNS_FAILED: Refusal =
-    Refusal::new("dns_failed", "the provider's name cannot be looked up; nothing was sent");
+    Refusal::own("dns_failed", "the provider's name cannot be looked up; nothing was sent");
 const TLS_FAILED: Refusal =
-    Refusal::new("tls_failed", "no secure connection to the provider; nothing was sent");
-const BAD_CERTIFICATE: Refusal = Refusal::new(
+    Refusal::own("tls_failed", "no secure connection to the provider; nothing was sent");
+const BAD_CERTIFICATE: Refusal = Refusal::own(
     "bad_certificate",
     "the certificate behind the sender's base address is not the provider's or not valid; nothing was sent",
 );
 const NOT_BUILT: Refusal =
-    Refusal::new("request_not_built", "the request could not be built; nothing was sent");
+    Refusal::own("request_not_built", "the request could not be built; nothing was sent");
 const TIMEOUT: Refusal =
-    Refusal::new("timeout", "no whole answer in time; the provider may have taken the message");
-const CONNECTION_LOST: Refusal = Refusal::new(
+    Refusal::own("timeout", "no whole answer in time; the provider may have taken the message");
+const CONNECTION_LOST: Refusal = Refusal::own(
     "connection_lost",
     "the connection broke before a whole answer; the message may have been taken",
 );
 /// Of an answer longer than is read.
-pub(crate) const ANSWER_TOO_LARGE: Refusal = Refusal::new(
+pub(crate) const ANSWER_TOO_LARGE: Refusal = Refusal::own(
     "answer_too_large",
     "the answer is too long to be the provider's; the message may have been taken",
 );

@@ -20,6 +20,7 @@ mod people;
 mod receipts;
 mod refused_rows;
 mod relocation;
+mod report_ids;
 mod reports;
 mod retries;
 mod schema;

@@ -203,7 +203,7 @@ async fn answers_become_a_view_with_a_column_a_field() {
 }
 
 /// A reader's own connection, with a login made for this test.
-async fn reader(world: &World, role: &str, name: &str) -> tokio_postgres::Client {
+pub(crate) async fn reader(world: &World, role: &str, name: &str) -> tokio_postgres::Client {
     let database =
         world.count("select oid::bigint from pg_database where datname = current_database()").await;
     let (user, password) = (format!("reader_{database}_{name}"), "reads");
