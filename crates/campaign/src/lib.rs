@@ -48,6 +48,7 @@ mod user_id;
 mod variables;
 mod verdict;
 mod whitespace;
+mod wrapping;
 mod written;
 mod zone;
 

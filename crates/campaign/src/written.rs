@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::msisdn::MsisdnError;
+use crate::wrapping::{is_invisible, unwrapped};
 
 /// Most digits that are taken: two more than E.164 has, for a `00` in front.
 const MOST: usize = 17;
@@ -10,8 +11,77 @@ const MOST: usize = 17;
 const FEWEST: usize = 4;
 /// Digits from which on a part of a cell is a number of its own.
 const WHOLE_NUMBER: usize = 7;
-/// Where the digits 0 to 9 begin: Arabic, Persian, Devanagari, Bengali and full width.
-const OTHER_DIGITS: [char; 5] = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{ff10}'];
+/// Digits of one part of a cell, and of what follows a slash, that are two numbers: `0712000068/9`.
+const BEFORE_SLASH: usize = 9;
+const AFTER_SLASH: std::ops::RangeInclusive<usize> = 1..=3;
+/// Where the digits 0 to 9 begin in the other scripts of Unicode (category Nd).
+const OTHER_DIGITS: [char; 65] = [
+    '\u{660}',
+    '\u{6f0}',
+    '\u{7c0}',
+    '\u{966}',
+    '\u{9e6}',
+    '\u{a66}',
+    '\u{ae6}',
+    '\u{b66}',
+    '\u{be6}',
+    '\u{c66}',
+    '\u{ce6}',
+    '\u{d66}',
+    '\u{de6}',
+    '\u{e50}',
+    '\u{ed0}',
+    '\u{f20}',
+    '\u{1040}',
+    '\u{1090}',
+    '\u{17e0}',
+    '\u{1810}',
+    '\u{1946}',
+    '\u{19d0}',
+    '\u{1a80}',
+    '\u{1a90}',
+    '\u{1b50}',
+    '\u{1bb0}',
+    '\u{1c40}',
+    '\u{1c50}',
+    '\u{a620}',
+    '\u{a8d0}',
+    '\u{a900}',
+    '\u{a9d0}',
+    '\u{a9f0}',
+    '\u{aa50}',
+    '\u{abf0}',
+    '\u{ff10}',
+    '\u{104a0}',
+    '\u{10d30}',
+    '\u{11066}',
+    '\u{110f0}',
+    '\u{11136}',
+    '\u{111d0}',
+    '\u{112f0}',
+    '\u{11450}',
+    '\u{114d0}',
+    '\u{11650}',
+    '\u{116c0}',
+    '\u{11730}',
+    '\u{118e0}',
+    '\u{11950}',
+    '\u{11c50}',
+    '\u{11d50}',
+    '\u{11da0}',
+    '\u{16a60}',
+    '\u{16ac0}',
+    '\u{16b50}',
+    '\u{1d7ce}',
+    '\u{1d7d8}',
+    '\u{1d7e2}',
+    '\u{1d7ec}',
+    '\u{1d7f6}',
+    '\u{1e140}',
+    '\u{1e2f0}',
+    '\u{1e950}',
+    '\u{1fbf0}',
+];
 
 /// The digits of a written number.
 #[derive(Debug)]
@@ -21,8 +91,22 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Takes off everything people write between digits. What no phone number has is refused, and not passed over.
+    /// Takes off everything people write between digits and around a number. What no phone number has is refused, and not
+    /// passed over.
     pub(crate) fn read(text: &str) -> Result<Self, MsisdnError> {
+        match Self::bare(text) {
+            Ok(_) if has_alternative(text) => Err(MsisdnError::Several),
+            Err(error @ (MsisdnError::NotANumber | MsisdnError::TooLong)) => {
+                let inner = unwrapped(text);
+                let found = if *inner == *text { Err(error) } else { Self::bare(&inner) };
+                found.or_else(|error| one_of_several(&inner).unwrap_or(Err(error)))
+            }
+            found => found,
+        }
+    }
+
+    /// Reads a number around which nothing stands.
+    fn bare(text: &str) -> Result<Self, MsisdnError> {
         // An apostrophe in front is how a spreadsheet marks a number as text.
         let text = text.trim().trim_start_matches('\'').trim_start();
         let text = &*undecorated(text)?;
@@ -31,9 +115,9 @@ impl Written {
         for sign in text.chars() {
             match sign {
                 '0'..='9' => digits.push(sign),
-                '+' | '\u{ff0b}' if digits.is_empty() && !has_plus => has_plus = true,
+                '+' | '\u{ff0b}' if digits.is_empty() => has_plus = true,
                 sign if is_between(sign) => {}
-                sign => digits.push(other_digit(sign).ok_or_else(|| strange(text))?),
+                sign => digits.push(other_digit(sign).ok_or(MsisdnError::NotANumber)?),
             }
         }
         match digits.len() {
@@ -41,20 +125,16 @@ impl Written {
             0 => Err(MsisdnError::NotANumber),
             1..FEWEST => Err(MsisdnError::TooShort),
             FEWEST..=MOST => Ok(Self::of(digits, has_plus)),
-            _ if has_several(text) => Err(MsisdnError::Several),
             _ => Err(MsisdnError::TooLong),
         }
     }
 
     fn of(mut digits: String, has_plus: bool) -> Self {
-        if has_plus {
-            return Self { digits, is_international: true };
-        }
-        let is_international = digits.starts_with("00");
-        if is_international {
+        let has_zeros = digits.starts_with("00");
+        if has_zeros {
             digits.drain(..2);
         }
-        Self { digits, is_international }
+        Self { digits, is_international: has_plus || has_zeros }
     }
 
     /// ASCII digits, without `+` or `00` in front.
@@ -71,7 +151,7 @@ impl Written {
 /// Undoes what spreadsheets and data tools do to a long number, where no digit is lost: `254712000001.0` and
 /// `2.54712000001E+11`. `2.54712E+11` is refused.
 fn undecorated(text: &str) -> Result<Cow<'_, str>, MsisdnError> {
-    if let Some((whole, decimals)) = text.split_once('.') {
+    if let Some((whole, decimals)) = text.split_once(['.', ',']) {
         let is_whole = whole.len() >= WHOLE_NUMBER && whole.bytes().all(|byte| byte.is_ascii_digit());
         if is_whole && matches!(decimals, "0" | "00") {
             return Ok(whole.into());
@@ -92,14 +172,14 @@ fn undecorated(text: &str) -> Result<Cow<'_, str>, MsisdnError> {
     }
 }
 
-/// What stands between the digits of a number, or comes along when one is copied: spaces, dashes, brackets, and the marks
-/// of the direction of writing.
+/// What stands between the digits of a number, or comes along when one is copied: spaces, dashes, brackets, and signs that
+/// no one sees.
 fn is_between(sign: char) -> bool {
     matches!(
         sign,
-        ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}' | '\u{ad}' | '\u{2000}'..='\u{2015}' | '\u{2028}'..='\u{202f}'
-            | '\u{2060}'..='\u{2069}' | '\u{2212}' | '\u{3000}' | '\u{feff}' | '\u{ff0d}'
-    )
+        ' ' | '\t' | '-' | '(' | ')' | '.' | '/' | '\u{a0}' | '\u{2000}'..='\u{2015}' | '\u{2028}'..='\u{202f}'
+            | '\u{205f}' | '\u{2212}' | '\u{3000}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0d}'
+    ) || is_invisible(sign)
 }
 
 fn other_digit(sign: char) -> Option<char> {
@@ -109,14 +189,36 @@ fn other_digit(sign: char) -> Option<char> {
     char::from_digit(digit, 10)
 }
 
-fn strange(text: &str) -> MsisdnError {
-    if has_several(text) { MsisdnError::Several } else { MsisdnError::NotANumber }
+/// Whether a few digits behind a slash are the end of a second number.
+fn has_alternative(text: &str) -> bool {
+    let digits = |part: &str| part.chars().filter(|sign| is_digit(*sign)).count();
+    text.rsplit_once('/')
+        .is_some_and(|(first, last)| digits(first) >= BEFORE_SLASH && AFTER_SLASH.contains(&digits(last)))
 }
 
-fn has_several(text: &str) -> bool {
-    let parts = text.split(['/', ',', ';', '|', '&', '\n']);
-    let whole = |part: &&str| part.bytes().filter(u8::is_ascii_digit).count() >= WHOLE_NUMBER;
-    parts.filter(whole).count() > 1
+fn is_digit(sign: char) -> bool {
+    sign.is_ascii_digit() || other_digit(sign).is_some()
+}
+
+/// The number of a cell with several that are all the same; `Several` if they differ, and `None` if there is one at most.
+fn one_of_several(text: &str) -> Option<Result<Written, MsisdnError>> {
+    let numbers = numbers(text, WHOLE_NUMBER, |sign| !is_digit(sign) && (sign == '/' || !is_between(sign)))
+        .or_else(|| numbers(text, BEFORE_SLASH, char::is_whitespace))?;
+    let digits = |number: &&str| Written::bare(number).ok().map(|number| number.digits);
+    let first = numbers.first().and_then(digits);
+    let pluses = text.chars().filter(|sign| "+\u{ff0b}".contains(*sign)).count();
+    let is_same =
+        numbers.iter().all(|number| digits(number) == first) && (pluses == 0 || pluses == numbers.len());
+    let same = first.filter(|_| is_same).map(|digits| Written::of(digits, pluses > 0));
+    Some(same.ok_or(MsisdnError::Several))
+}
+
+/// Parts of a text with so many digits or more, if there are several.
+fn numbers(text: &str, digits: usize, is_end: impl Fn(char) -> bool) -> Option<Vec<&str>> {
+    let parts =
+        text.split(is_end).filter(|part| part.chars().filter(|sign| is_digit(*sign)).count() >= digits);
+    let parts: Vec<&str> = parts.collect();
+    (parts.len() > 1).then_some(parts)
 }
 
 #[cfg(test)]
@@ -136,6 +238,16 @@ mod tests {
             ("\u{202a}+254\u{a0}712\u{2011}000001\u{202c}", "254712000001", true),
             ("(0712) 000/001", "0712000001", false),
             ("٠٧١٢٠٠٠٠٠١", "0712000001", false),
+            ("+๒๕๔๗๑๒๐๐๐๐๐๑", "254712000001", true),
+            ("𝟎𝟕𝟏𝟐𝟎𝟎𝟎𝟎𝟎𝟏", "0712000001", false),
+            ("\u{61c}+254712\u{fe0f}\u{20e3}000\t001\u{e0020}", "254712000001", true),
+            ("++254712000001", "254712000001", true),
+            ("+00254712000001", "254712000001", true),
+            ("wa.me/254712000001", "254712000001", true),
+            ("\u{200f}\"254712000001+\"", "254712000001", true),
+            ("0712000001 / 0712000001", "0712000001", false),
+            ("+254712000001 / +254 712 000 001", "254712000001", true),
+            ("254712000001,0", "254712000001", false),
             ("＋２５４７１２０００００１", "254712000001", true),
         ] {
             assert_eq!(read(text), Ok((digits.to_owned(), is_international)), "{text}");
@@ -165,6 +277,17 @@ mod tests {
             ("254712000001254712000001", MsisdnError::TooLong),
             ("0712000001, 0712000002", MsisdnError::Several),
             ("0712000001/0712000002", MsisdnError::Several),
+            ("0712000001 0713000001", MsisdnError::Several),
+            ("0712000001 - 0713000001", MsisdnError::Several),
+            ("0712000001 or 0713000001", MsisdnError::Several),
+            ("+254712000001 ::: +254713000001", MsisdnError::Several),
+            ("+254712000001+254713000001", MsisdnError::Several),
+            ("0712000001\n0713000001", MsisdnError::Several),
+            ("0712000001/2", MsisdnError::Several),
+            ("٠٧١٢٠٠٠٠٠١ / ٠٧١٣٠٠٠٠٠١", MsisdnError::Several),
+            ("John 0712000001", MsisdnError::NotANumber),
+            ("+2547*****001", MsisdnError::NotANumber),
+            ("=0712000001-1", MsisdnError::NotANumber),
         ] {
             assert_eq!(read(text), Err(reason), "{text:?}");
         }
