@@ -5,9 +5,10 @@
 use std::sync::Arc;
 
 use store::{Error, Ingest, Ingested, Store};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::intake::Post;
+use crate::memory::Kept;
 use crate::stops;
 
 /// Most posts of one commit, and most rows but for a single post that has more.
@@ -27,8 +28,8 @@ pub(crate) enum Taken {
 pub(crate) struct Waiting {
     pub(crate) post: Post,
     pub(crate) answer: oneshot::Sender<Taken>,
-    /// Its share of the memory, given back when it is answered.
-    pub(crate) room: OwnedSemaphorePermit,
+    /// The memory of its body, given back when it is answered.
+    pub(crate) memory: Kept,
 }
 
 /// Commits what waits; several may share the queue.
@@ -101,12 +102,12 @@ impl Committer {
             }
         }
         let mut stops = Vec::new();
-        for Waiting { mut post, answer, room } in batch {
+        for Waiting { mut post, answer, memory } in batch {
             stops.append(&mut post.stops);
             if answer.send(taken).is_err() {
                 tracing::debug!("whoever posted did not wait for the answer");
             }
-            drop(room);
+            drop(memory);
         }
         let Ok(Ingested { to_settle, new_notices, unmatched, .. }) = ingested else { return };
         for (sender, n) in unmatched {

@@ -29,7 +29,7 @@ pub struct Config {
     pub connections: usize,
     /// Most posts that wait for their commit. Default 4096.
     pub queue: usize,
-    /// Most bytes of posts that are being read or wait for their commit. Default 64 MiB.
+    /// Most bytes of posts that have arrived: of posts that are being read, and of posts that wait for their commit. Default 64 MiB.
     pub queue_bytes: usize,
     /// How many commits are under way at once. Default 1: more make smaller batches, which cost the database more.
     pub committers: usize,

@@ -9,17 +9,18 @@ use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
 use campaign::ReferenceKey;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use whatsapp::Overrides;
 use whatsapp::webhook::{SIGNATURE_HEADER, Unreadable};
 
+use crate::body::{self, NotRead};
 use crate::committer::{Taken, Waiting};
 use crate::config::Config;
+use crate::content_coding::{ContentCoding, Decoder, NotDecoded};
 use crate::limit::BadRequests;
+use crate::memory::{Kept, Memory};
 use crate::senders::{Known, PathOf, Sender, Senders};
 use crate::upkeep::{Pulse, Refusals};
 use crate::{address, intake};
@@ -28,7 +29,7 @@ use crate::{address, intake};
 const LONGEST_CHALLENGE: usize = 256;
 
 /// What requests are answered with.
-pub(crate) struct Desk {
+pub(crate) struct WebhookState {
     pub(crate) config: Config,
     pub(crate) senders: Arc<Senders>,
     pub(crate) references: ReferenceKey,
@@ -40,20 +41,22 @@ pub(crate) struct Desk {
     /// Posts of providers that cannot be read.
     pub(crate) unreadable: BadRequests,
     pub(crate) queue: mpsc::Sender<Waiting>,
-    /// Bytes of bodies that may be held still.
-    pub(crate) room: Arc<Semaphore>,
+    /// Decodes bodies with a content coding.
+    pub(crate) decoder: Decoder,
+    /// Memory for bodies.
+    pub(crate) memory: Arc<Memory>,
 }
 
 /// The addresses there are.
-pub(crate) fn router(desk: Arc<Desk>) -> Router {
+pub(crate) fn router(state: Arc<WebhookState>) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/webhook/{path}", get(verify).post(take_in))
-        .with_state(desk)
+        .with_state(state)
 }
 
-async fn health(State(desk): State<Arc<Desk>>) -> (StatusCode, &'static str) {
-    if desk.pulse.is_healthy() {
+async fn health(State(state): State<Arc<WebhookState>>) -> (StatusCode, &'static str) {
+    if state.pulse.is_healthy() {
         (StatusCode::OK, "ok\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "postgres does not answer\n")
@@ -62,16 +65,16 @@ async fn health(State(desk): State<Arc<Desk>>) -> (StatusCode, &'static str) {
 
 /// Meta asks whether the address is ours: it shows the token it was given, and gets its challenge back.
 async fn verify(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<WebhookState>>,
     Extension(peer): Extension<SocketAddr>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let address = address::of(peer.ip(), &headers, &desk.config.trusted_proxies);
-    let sender = match desk.senders.of(&path).await {
+    let address = address::of(peer.ip(), &headers, &state.config.trusted_proxies);
+    let sender = match state.senders.of(&path).await {
         PathOf::Sender(sender) => sender,
-        PathOf::Nobody => return desk.unknown_path(address),
+        PathOf::Nobody => return state.unknown_path(address),
         PathOf::NotKnownYet => return later(),
     };
     let query = query.unwrap_or_default();
@@ -89,68 +92,65 @@ async fn verify(
         let plain = HeaderValue::from_static("text/plain");
         return ([(header::CONTENT_TYPE, plain)], challenge).into_response();
     }
-    desk.refuse(&sender, address, (StatusCode::FORBIDDEN, "bad_token"))
+    state.refuse(&sender, address, (StatusCode::FORBIDDEN, "bad_token"))
 }
 
 /// A post: 200 when it is committed.
 async fn take_in(
-    State(desk): State<Arc<Desk>>,
+    State(state): State<Arc<WebhookState>>,
     Extension(peer): Extension<SocketAddr>,
     Path(path): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let address = address::of(peer.ip(), &headers, &desk.config.trusted_proxies);
-    let sender = match desk.senders.of(&path).await {
+    let address = address::of(peer.ip(), &headers, &state.config.trusted_proxies);
+    let sender = match state.senders.of(&path).await {
         PathOf::Sender(sender) => sender,
-        PathOf::Nobody => return desk.unknown_path(address),
+        PathOf::Nobody => return state.unknown_path(address),
         PathOf::NotKnownYet => return later(),
     };
     let shown = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     match sender.knows(address, shown(header::AUTHORIZATION.as_str())) {
         Known::Yes => {}
-        Known::NotYet => return desk.busy(&sender, "no_secret"),
-        Known::No(kind) => return desk.refuse(&sender, address, (StatusCode::FORBIDDEN, kind)),
+        Known::NotYet => return state.busy(&sender, "no_secret"),
+        Known::No(kind) => return state.refuse(&sender, address, (StatusCode::FORBIDDEN, kind)),
     }
-    let Some(room) = desk.room_for(&headers) else { return desk.busy(&sender, "overload") };
-    let body = match tokio::time::timeout(desk.config.read_timeout, desk.read(body)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(refused)) => return desk.refuse(&sender, address, refused),
-        Err(_) => return desk.refuse(&sender, address, (StatusCode::REQUEST_TIMEOUT, "too_slow")),
+    let arrival = state.memory.arrival(sender.id, address::network(address), Instant::now());
+    let limits = (state.config.max_body_bytes, state.config.read_timeout);
+    let body = match body::read(body, &arrival, limits.0, limits.1).await {
+        Ok(body) => body,
+        Err(NotRead::Full) => return state.busy(&sender, "overload"),
+        Err(not_read) => return state.refuse(&sender, address, not_read.answer()),
     };
     if !sender.is_signed(&body, shown(SIGNATURE_HEADER)) {
-        return desk.refuse(&sender, address, (StatusCode::UNAUTHORIZED, "bad_signature"));
+        return state.refuse(&sender, address, (StatusCode::UNAUTHORIZED, "bad_signature"));
     }
-    let reading = match whatsapp::webhook::read(sender.provider, &body, &desk.overrides) {
-        Ok(reading) => reading,
-        Err(Unreadable::NotJson) => return desk.unreadable(&sender, address, "not_json"),
-        Err(Unreadable::Shape) => return desk.unreadable(&sender, address, "wrong_shape"),
+    let Ok(memory) = arrival.keep() else { return state.busy(&sender, "overload") };
+    // Providers sign the bytes that they send, so a body is decoded after its signature was checked.
+    let Some(coding) = ContentCoding::of(&headers) else {
+        state.unreadable(&sender, address, (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_encoding"));
+        return unknown_encoding();
     };
-    let kept = (!desk.config.keep_bodies.is_zero()).then_some(body);
-    desk.commit(&sender, intake::post(&sender, &desk.references, reading, kept), room).await
+    let (body, memory) = match state.decoder.decode(coding, body, memory).await {
+        Ok(decoded) => decoded,
+        Err(NotDecoded::Full) => return state.busy(&sender, "overload"),
+        Err(not_decoded) => return state.unreadable(&sender, address, not_decoded.answer()),
+    };
+    let bad = |kind| (StatusCode::BAD_REQUEST, kind);
+    let reading = match whatsapp::webhook::read(sender.provider, &body, &state.overrides) {
+        Ok(reading) => reading,
+        Err(Unreadable::NotJson) => return state.unreadable(&sender, address, bad("not_json")),
+        Err(Unreadable::Shape) => return state.unreadable(&sender, address, bad("wrong_shape")),
+    };
+    let kept = (!state.config.keep_bodies.is_zero()).then_some(body);
+    state.commit(&sender, intake::post(&sender, &state.references, reading, kept), memory).await
 }
 
-impl Desk {
-    /// Room for a body of the announced length, or for the longest one.
-    fn room_for(&self, headers: &HeaderMap) -> Option<OwnedSemaphorePermit> {
-        let announced =
-            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let bytes = announced.unwrap_or(self.config.max_body_bytes).clamp(1, self.config.max_body_bytes);
-        Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
-    }
-
-    async fn read(&self, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
-        match Limited::new(body, self.config.max_body_bytes).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err((StatusCode::PAYLOAD_TOO_LARGE, "too_large")),
-            Err(_) => Err((StatusCode::BAD_REQUEST, "broken_off")),
-        }
-    }
-
+impl WebhookState {
     /// Puts a post into the queue and waits for its commit.
-    async fn commit(&self, sender: &Sender, post: intake::Post, room: OwnedSemaphorePermit) -> Response {
+    async fn commit(&self, sender: &Sender, post: intake::Post, memory: Kept) -> Response {
         let (answer, taken) = oneshot::channel();
-        if self.queue.try_send(Waiting { post, answer, room }).is_err() {
+        if self.queue.try_send(Waiting { post, answer, memory }).is_err() {
             return self.busy(sender, "overload");
         }
         match tokio::time::timeout(self.config.commit_timeout, taken).await {
@@ -176,12 +176,17 @@ impl Desk {
     }
 
     /// A post of the provider that cannot be read: counted, and a line in the log, of which there are `bad_requests` a minute.
-    fn unreadable(&self, sender: &Sender, address: IpAddr, kind: &'static str) -> Response {
+    fn unreadable(
+        &self,
+        sender: &Sender,
+        address: IpAddr,
+        (status, kind): (StatusCode, &'static str),
+    ) -> Response {
         self.refusals.note(sender.id, kind);
         if !self.unreadable.is_beyond(Some(sender.id), address, Instant::now()) {
             tracing::warn!(sender.id = %sender.id, kind, "a post to sender {} was refused: {kind}", sender.name);
         }
-        StatusCode::BAD_REQUEST.into_response()
+        status.into_response()
     }
 
     fn unknown_path(&self, address: IpAddr) -> Response {
@@ -202,6 +207,12 @@ impl Desk {
 fn later() -> Response {
     let seconds = HeaderValue::from_static("1");
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, seconds)]).into_response()
+}
+
+fn unknown_encoding() -> Response {
+    let known = [(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate"))];
+    let says = "the Content-Encoding of this post is not known here; send gzip, deflate or none\n";
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, known, says).into_response()
 }
 
 fn too_many() -> Response {

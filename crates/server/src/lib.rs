@@ -6,8 +6,8 @@
 //!
 //! **Invariants.**
 //! - 200 is said after the commit and never before, so whatever got a 200 is in the database, whoever dies then.
-//! - Memory is bounded: posts in the queue by number and by bytes, connections by number. Beyond that 503 is said at once; all
-//!   providers post again.
+//! - Memory is bounded: posts in the queue by number and by bytes, connections by number. Beyond that the answer is 503 at once; all
+//!   providers post again. No post that is not checked keeps a good one out (`memory.rs`).
 //! - What is refused leaves a number behind and one line in the log, without anything of the body, the path or the address's
 //!   owner.
 //! - A body is trusted when its path is known, its address is one of the sender's, and its signature or password is right. Paths
@@ -16,12 +16,15 @@
 //!   address.
 
 mod address;
+mod body;
 mod committer;
 mod config;
+mod content_coding;
 mod days;
 mod hook;
 mod intake;
 mod limit;
+mod memory;
 mod run;
 mod senders;
 mod stops;

@@ -24,14 +24,19 @@ use whatsapp::Overrides;
 
 use crate::committer::Committer;
 use crate::config::Config;
-use crate::hook::{self, Desk};
+use crate::content_coding::Decoder;
+use crate::hook::{self, WebhookState};
 use crate::limit::BadRequests;
+use crate::memory::Memory;
 use crate::senders::Secrets;
 use crate::upkeep::Upkeep;
 use crate::uploads::{self, Uploads};
 
 /// After a failed accept, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Most bytes of a connection that are read ahead; the head of a request must fit in.
+const READ_AHEAD: usize = 32 * 1024;
 
 /// What a server is made of.
 pub struct Setup {
@@ -73,7 +78,7 @@ impl Server {
         let references = store.reference_key().await?;
         let (queue, waiting) = mpsc::channel(config.queue);
         let upkeep = Upkeep::new(store.clone(), config.keep_bodies, setup.secrets);
-        let desk = Desk {
+        let state = WebhookState {
             senders: Arc::clone(&upkeep.senders),
             references,
             overrides: setup.overrides,
@@ -82,7 +87,8 @@ impl Server {
             bad: BadRequests::new(config.bad_requests),
             unreadable: BadRequests::new(config.bad_requests),
             queue,
-            room: Arc::new(Semaphore::new(config.queue_bytes.min(Semaphore::MAX_PERMITS))),
+            decoder: Decoder::new(config.max_body_bytes, config.read_timeout),
+            memory: Memory::new(config.queue_bytes),
             config: config.clone(),
         };
         let uploads = Uploads::new(store.clone(), config.clone(), setup.lists, setup.upload_key.as_ref());
@@ -92,7 +98,7 @@ impl Server {
         let stop_upkeep = CancellationToken::new();
         let upkeep = tokio::spawn(upkeep.run(stop_upkeep.clone()));
         // The router holds the only end of the queue: when the last connection is gone, the committers end.
-        let router = hook::router(Arc::new(desk)).merge(uploads::router(Arc::new(uploads)));
+        let router = hook::router(Arc::new(state)).merge(uploads::router(Arc::new(uploads)));
         listen(listener, router, &config, shutdown).await;
         if tokio::time::timeout(config.drain, committers.join_all()).await.is_err() {
             tracing::warn!(
@@ -121,6 +127,7 @@ async fn listen(listener: TcpListener, router: Router, config: &Config, shutdown
         let service = service_fn(move |request| answer(router.clone(), peer, request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
+            .max_buf_size(READ_AHEAD)
             .header_read_timeout(config.read_timeout)
             .serve_connection(TokioIo::new(stream), service);
         let connection = graceful.watch(connection);

@@ -6,6 +6,7 @@ mod audit;
 mod campaigns;
 mod costs;
 mod exports;
+mod flooding;
 mod gate;
 mod halts;
 mod hours;
