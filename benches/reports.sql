@@ -1,9 +1,8 @@
 -- Recipients, attempts, receipts and answers of one campaign of $1 recipients that has ended, written into its volume as
 -- fast as Postgres can, and counted at the end.
-create function generate_campaign(recipients integer) returns bigint language plpgsql as $$
+create function generate_campaign(recipients integer, began timestamptz default '2026-11-01 08:00Z') returns bigint language plpgsql as $$
 declare
     id bigint;
-    began timestamptz := timestamptz '2026-11-01 08:00Z';
 begin
     insert into failure_code values ('kaleyra', '131026', 'the number cannot get the message') on conflict do nothing;
     insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at, price_list_id)
@@ -18,15 +17,15 @@ begin
     execute format($f$
         insert into recipient_v%1$s (campaign_id, seq, msisdn, calling_code, claim_id, changed_at, attempts, state, reason_code,
             variables)
-        select %2$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + seq,
+        select %2$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + (seq::bigint * 7919 + %2$s * 104729) %% 100000000,
             (array[254, 255, 91, 49])[1 + seq %% 4], seq / 100,
-            timestamptz '2026-11-01 08:00Z' + seq * interval '20 milliseconds', 1,
+            %4$L::timestamptz + seq * interval '20 milliseconds', 1,
             case when seq %% 100 < 88 then 'accepted' when seq %% 100 < 95 then 'failed' when seq %% 100 < 97 then 'unknown'
                 when seq %% 100 < 99 then 'skipped' else 'expired' end,
             case when seq %% 100 < 88 then null when seq %% 100 < 95 then 'E' || seq %% 7 when seq %% 100 < 97 then 'timeout'
                 when seq %% 100 < 99 then 'opted_out' else 'deadline' end,
             '{"first_name": "Anna", "town": "Nakuru"}'
-        from generate_series(1, %3$s) seq$f$, volume_of(id), id, recipients);
+        from generate_series(1, %3$s) seq$f$, volume_of(id), id, recipients, began);
     execute format('insert into recipient_number_v%1$s select msisdn, campaign_id, seq from recipient_v%1$s where campaign_id = %2$s order by 1',
         volume_of(id), id);
     execute format($f$

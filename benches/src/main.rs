@@ -10,6 +10,7 @@ mod feed;
 mod figures;
 mod flowcast;
 mod group;
+mod history;
 mod idle;
 mod import;
 mod jobs;
@@ -67,6 +68,9 @@ struct Args {
     /// Rows of the import question; a workbook has a tenth of them
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
     import_rows: u32,
+    /// Numbers of past campaigns of the history question
+    #[arg(long, default_value = "100,1000,10000", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    past: Vec<u32>,
     /// Who is compared by the peers question
     #[arg(long, value_enum, value_delimiter = ',')]
     peers: Vec<Contestant>,
@@ -105,6 +109,8 @@ enum Question {
     Idle,
     /// How much of a rate is used, and whether it is exceeded
     Limiter,
+    /// Whether a year of past campaigns slows anything down, on PostgreSQL's default settings; takes an hour and 25 GB
+    History,
     /// The same job done by Flowcast, by a prototype without its promises, and by what people use instead
     Peers,
 }
@@ -151,6 +157,9 @@ async fn measure(args: Args) -> anyhow::Result<()> {
             line(format!("\nrun {run} of {}", args.runs));
         }
         Box::pin(take_turns(&args, (&services, &flowcast), &mut figures)).await?;
+    }
+    if args.questions.contains(&Question::History) {
+        Box::pin(history::run(&flowcast, &args.past)).await?;
     }
     let mut verdict = None;
     if args.asks(Question::Peers) {
@@ -238,7 +247,8 @@ impl Args {
 
     /// Whether only such questions are asked as count their runs themselves.
     fn asks_only_once(&self) -> bool {
-        let counts_itself = |question: &Question| matches!(question, Question::Peers | Question::Memory);
+        let counts_itself =
+            |question: &Question| matches!(question, Question::Peers | Question::Memory | Question::History);
         !self.questions.is_empty() && self.questions.iter().all(counts_itself)
     }
 

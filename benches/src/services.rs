@@ -29,6 +29,15 @@ impl Services {
         Ok(Self { stack })
     }
 
+    /// The same with the settings that PostgreSQL has by default.
+    pub(crate) async fn with_default_postgres() -> anyhow::Result<Self> {
+        let settings = ["max_connections=100", "shared_buffers=128MB", "max_wal_size=1GB"];
+        let builder = settings
+            .iter()
+            .fold(Stack::builder().private_installed(), |stack, setting| stack.postgres_setting(*setting));
+        Ok(Self { stack: builder.start().await.context("starting RabbitMQ and Postgres")? })
+    }
+
     /// A database and a queue prefix of its own.
     pub(crate) async fn scope(&self, name: &str) -> anyhow::Result<Scope> {
         Ok(self.stack.scope(name).await?)

@@ -16,7 +16,7 @@ const USER: &str = "flowcast";
 const STOP_SIGNAL: &str = "INT";
 
 /// Makes a database cluster and an instance for it, not running yet, and gives its address; none if nothing is installed.
-pub(crate) async fn prepare(places: &Places) -> Result<Option<(Daemon, String)>, Error> {
+pub(crate) async fn prepare(settings: &[String], places: &Places) -> Result<Option<(Daemon, String)>, Error> {
     let Some(programs) = places.postgres_programs() else { return Ok(None) };
     let home = Home::new(Service::Postgres, places, "postgres")?;
     let password = Uuid::new_v4().simple().to_string();
@@ -32,7 +32,7 @@ pub(crate) async fn prepare(places: &Places) -> Result<Option<(Daemon, String)>,
     initdb.output().await?;
 
     let port = port::free().map_err(Error::system("find a free port"))?;
-    let settings = [
+    let ours = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
         format!("unix_socket_directories={}", home.folder.display()),
@@ -46,7 +46,7 @@ pub(crate) async fn prepare(places: &Places) -> Result<Option<(Daemon, String)>,
     let postgres = Program::new(&programs.join("postgres"), &home.folder, home.user)
         .env("PATH", &places.path)
         .args(["-D".as_ref(), data.as_os_str()])
-        .args(settings.iter().flat_map(|setting| ["-c", setting.as_str()]));
+        .args(ours.iter().chain(settings).flat_map(|setting| ["-c", setting.as_str()]));
     let url = format!("postgres://{USER}:{password}@127.0.0.1:{port}/postgres");
     Ok(Some((Daemon::new(home, None, postgres, STOP_SIGNAL), url)))
 }

@@ -46,10 +46,15 @@ impl Postgres {
     }
 
     /// A server in a container.
-    pub(crate) async fn in_container(places: &Places, engine: Engine) -> Result<Self, Error> {
+    pub(crate) async fn in_container(
+        settings: &[String],
+        places: &Places,
+        engine: Engine,
+    ) -> Result<Self, Error> {
         let password = Uuid::new_v4().simple().to_string();
-        let settings = ["shared_buffers=256MB", "max_connections=200", "max_wal_size=4GB"];
-        let arguments = ["postgres"].into_iter().chain(settings.iter().flat_map(|setting| ["-c", *setting]));
+        let ours = ["shared_buffers=256MB", "max_connections=200", "max_wal_size=4GB"];
+        let settings = ours.into_iter().chain(settings.iter().map(String::as_str));
+        let arguments = ["postgres"].into_iter().chain(settings.flat_map(|setting| ["-c", setting]));
         let request = |image: testcontainers::GenericImage| {
             image
                 .with_env_var("POSTGRES_USER", "flowcast")
@@ -65,10 +70,12 @@ impl Postgres {
     }
 
     /// A private server; none if PostgreSQL is not installed.
-    pub(crate) async fn installed(places: &Places) -> Result<Option<Self>, Error> {
+    pub(crate) async fn installed(settings: &[String], places: &Places) -> Result<Option<Self>, Error> {
         let mut attempts = 1;
         loop {
-            let Some((daemon, url)) = installed_postgres::prepare(places).await? else { return Ok(None) };
+            let Some((daemon, url)) = installed_postgres::prepare(settings, places).await? else {
+                return Ok(None);
+            };
             daemon.start().await?;
             match Instance::ready(Service::Postgres, Way::Installed(Box::new(daemon)), &url).await {
                 Err(error) if error.is_port_taken() && attempts < PORT_ATTEMPTS => attempts += 1,

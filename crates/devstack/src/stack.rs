@@ -47,6 +47,7 @@ impl Stack {
             database_url: given(Service::Postgres),
             places: Places::system(),
             rabbitmq_config: Vec::new(),
+            postgres_settings: Vec::new(),
         }
     }
 
@@ -89,6 +90,7 @@ pub struct Builder {
     database_url: Option<String>,
     places: Places,
     rabbitmq_config: Vec<String>,
+    postgres_settings: Vec<String>,
 }
 
 impl Builder {
@@ -130,6 +132,14 @@ impl Builder {
         self
     }
 
+    /// Adds a setting, `name=value`, to those of Postgres; a later one wins. A given server is then not used, because it would not have
+    /// the setting.
+    pub fn postgres_setting(mut self, setting: impl Into<String>) -> Self {
+        self.postgres_settings.push(setting.into());
+        self.database_url = None;
+        self
+    }
+
     /// Starts what is not given, both services at the same time, and waits until both answer.
     pub async fn start(self) -> Result<Stack, Error> {
         let all_given = self.amqp_url.is_some() && self.database_url.is_some();
@@ -161,12 +171,12 @@ impl Builder {
         }
         let mut tried = NO_ENGINE.to_owned();
         if let Some(engine) = engine {
-            match Postgres::in_container(&self.places, engine).await {
+            match Postgres::in_container(&self.postgres_settings, &self.places, engine).await {
                 Ok(postgres) => return Ok(postgres),
                 Err(error) => tried = no_container(Service::Postgres, &error),
             }
         }
-        let installed = Postgres::installed(&self.places).await?;
+        let installed = Postgres::installed(&self.postgres_settings, &self.places).await?;
         installed.ok_or_else(|| nothing(Service::Postgres, &tried))
     }
 }
