@@ -123,6 +123,7 @@ select report.create_readers();
 create or replace function reason_words(code text) returns text language sql immutable parallel safe
     return case code
         when 'worker_died' then 'the worker died between sending and recording'
+        when 'backup_restored' then 'the database was restored from a backup; the message may have been sent after it'
         when 'resent' then 'was unknown, is sent to again'
         when 'attempts_used_up' then 'was unknown, and no attempt was left'
         when 'unknown_given_up' then 'was unknown, and was given up'

@@ -6,6 +6,7 @@ use crate::stop::StopReason;
 /// `http_NNN`. The database has words for each (`reason_words`).
 pub(crate) const OWN_CODES: &[&str] = &[
     "worker_died",
+    "backup_restored",
     "resent",
     "attempts_used_up",
     "unknown_given_up",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Provider, Rate};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::Timestamp;
 use store::DailyCap;
 
 use crate::campaign_args::CampaignCommand;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     },
     /// Erase a number everywhere, with all that belongs to it; it stays suppressed if it is
     Erase { number: String },
+    /// Prepare a database restored from a backup for sending: recipients that may have been sent to since become unknown
+    Restored(Restored),
     /// Feed the senders' queues, until told to stop; start as many as you like
     Producer,
     /// Send, until told to stop; start as many as you like
@@ -107,6 +110,26 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Options of `flowcast restored`.
+#[derive(ClapArgs)]
+pub(crate) struct Restored {
+    /// When the backup was made (the beginning of pg_dump, or the recovery target), with a zone: 2026-11-29T03:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) backup_at: Timestamp,
+    /// When the last consumer worked on the lost database
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lost_at: Timestamp,
+    /// A campaign that is a draft in the backup and was started since; repeat it for several
+    #[arg(long, value_name = "ID")]
+    pub(crate) started: Vec<CampaignId>,
+    /// Take all waiting recipients: a rate was raised or removed between the two times
+    #[arg(long)]
+    pub(crate) rate_was_raised: bool,
+    /// Do it; without this option only show what would be done
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Subcommand)]

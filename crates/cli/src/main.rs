@@ -22,6 +22,7 @@ mod prices;
 mod progress;
 mod providers;
 mod reports;
+mod restored;
 mod roles;
 mod senders;
 mod settings;
@@ -106,6 +107,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
             erasures::retention(&connect(&settings).await?, older_than).await
         }
         Command::Erase { number } => erasures::number(&connect(&settings).await?, &number).await,
+        Command::Restored(restored) => restored::run(&connect(&settings).await?, restored).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Server => roles::server(&settings).await,

@@ -22,6 +22,7 @@ mod rates;
 mod receipts;
 mod receiving;
 mod refusing;
+mod restoring;
 mod spools;
 mod stops;
 mod texts;
