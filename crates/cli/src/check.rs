@@ -10,7 +10,7 @@ use crate::keys;
 use crate::output::line;
 use crate::settings::Settings;
 
-/// Says everything that is wrong, or that all is fine.
+/// Says everything that is wrong, or that all is fine, and warns of what is probably not meant.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     let sections = [
@@ -39,6 +39,9 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
             wrong.extend(broker_answers(config).await.err().map(|error| error.to_string()));
         }
         Err(problem) => wrong.push(problem.to_string()),
+    }
+    if let Some(warning) = settings.server().ok().and_then(|config| config.warning()) {
+        line(format!("warning: [server] {warning}"));
     }
     wrong.dedup();
     if wrong.is_empty() {

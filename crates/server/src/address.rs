@@ -1,6 +1,6 @@
 //! Who asks: the address of the connection, or what our own proxies say of it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
@@ -8,23 +8,34 @@ use ipnet::IpNet;
 const FORWARDED: &str = "x-forwarded-for";
 
 /// The address that asks. `X-Forwarded-For` is believed from our own proxies only, from its end, up to the first address that is
-/// none of them: what stands before it, anybody may have written.
+/// none of them: anybody may have written what stands before it. If a proxy of ours does not name an address (`unknown`), the address
+/// is that of the proxy: the entries before cannot be believed.
 pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    let peer = peer.to_canonical();
-    if !is_trusted(&peer) {
-        return peer;
-    }
+    let mut address = peer.to_canonical();
     let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
-    let hops: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
-    for hop in hops.iter().rev() {
-        match hop.trim().parse::<IpAddr>().map(|address| address.to_canonical()) {
-            Ok(address) if is_trusted(&address) => {}
-            Ok(address) => return address,
-            Err(_) => return peer,
+    let entries: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
+    for entry in entries.iter().rev() {
+        if !is_trusted(address, trusted) {
+            break;
         }
+        let Some(named) = parse(entry.trim()) else { break };
+        address = named;
     }
-    peer
+    address
+}
+
+/// Whether this is the address of one of our own proxies.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// The address of an entry: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`, also quoted.
+fn parse(entry: &str) -> Option<IpAddr> {
+    let entry = entry.trim_matches('"');
+    let bracketed = || entry.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
+    entry.parse().ok().or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
 }
 
 /// What one customer of a network holds: an IPv4 address, or the /64 of an IPv6 address.
@@ -58,5 +69,20 @@ mod tests {
         assert_eq!(asked("::ffff:127.0.0.1", &["6.6.6.6, 198.51.100.1, 10.1.1.1"]), "198.51.100.1");
         assert_eq!(asked("127.0.0.1", &["6.6.6.6", "198.51.100.1"]), "198.51.100.1");
         assert_eq!(asked("127.0.0.1", &["198.51.100.1, nonsense"]), "127.0.0.1");
+        assert_eq!(asked("127.0.0.1", &["10.1.1.1"]), "10.1.1.1", "one of our own asks");
+        for (entry, address) in [
+            ("198.51.100.1:4711", "198.51.100.1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("\"[2001:db8::1]:4711\"", "2001:db8::1"),
+            ("::ffff:198.51.100.1", "198.51.100.1"),
+            ("unknown", "10.1.1.1"),
+            ("_hidden", "10.1.1.1"),
+            ("198.51.100.1:port", "10.1.1.1"),
+            ("", "10.1.1.1"),
+        ] {
+            assert_eq!(asked("127.0.0.1", &["6.6.6.6", entry, "10.1.1.1:80"]), address, "{entry}");
+        }
     }
 }

@@ -10,6 +10,9 @@ use tokio::time::Instant;
 
 use crate::memory::Arrival;
 
+/// Most bytes that are allocated ahead of those that arrived.
+const GROWTH: usize = 64 * 1024;
+
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotRead {
@@ -53,13 +56,19 @@ async fn collect(body: Body, arrival: &Arrival, most: usize) -> Result<Bytes, No
     if body.size_hint().lower() > most as u64 {
         return Err(NotRead::TooLong);
     }
-    let (mut chunks, mut all) = (body.into_data_stream(), Vec::new());
+    let (mut chunks, mut all) = (body.into_data_stream(), Vec::<u8>::new());
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| NotRead::BrokenOff)?;
         if chunk.len() > most - all.len() {
             return Err(NotRead::TooLong);
         }
-        arrival.take(chunk.len(), Instant::now()).map_err(|_| NotRead::Full)?;
+        let free = all.capacity() - all.len();
+        if chunk.len() > free {
+            // What is counted is what is allocated.
+            let more = chunk.len().max(all.len().min(GROWTH));
+            arrival.take(more - free, Instant::now()).map_err(|_| NotRead::Full)?;
+            all.reserve_exact(more);
+        }
         // A chunk shares the connection's buffer, which is larger and is not counted, so its bytes are copied.
         all.extend_from_slice(&chunk);
     }

@@ -27,6 +27,9 @@ pub struct Config {
     pub commit_timeout: Duration,
     /// Most connections at once. Default 2048.
     pub connections: usize,
+    /// Most connections of one address (IPv6: /64) on which no request with a right signature, password or key is being answered;
+    /// beyond them the oldest is closed. Trusted proxies have no such limit. Default 256.
+    pub connections_per_address: usize,
     /// Most posts that wait for their commit. Default 4096.
     pub queue: usize,
     /// Most bytes of posts that have arrived: of posts that are being read, and of posts that wait for their commit. Default 64 MiB.
@@ -64,6 +67,7 @@ impl Default for Config {
             read_timeout: Duration::from_secs(10),
             commit_timeout: Duration::from_secs(10),
             connections: 2048,
+            connections_per_address: 256,
             queue: 4096,
             queue_bytes: 64 * 1024 * 1024,
             committers: 1,
@@ -80,9 +84,16 @@ impl Default for Config {
 impl Config {
     /// Says the first thing that is wrong.
     pub fn check(&self) -> Result<(), &'static str> {
-        if self.max_body_bytes == 0 || self.queue == 0 || self.connections == 0 || self.committers == 0 {
+        let numbers = [
+            self.max_body_bytes,
+            self.queue,
+            self.connections,
+            self.connections_per_address,
+            self.committers,
+        ];
+        if numbers.contains(&0) {
             return Err(
-                "one of max_body_bytes, queue, connections and committers is 0, nothing could be taken in",
+                "one of max_body_bytes, queue, connections, connections_per_address and committers is 0, nothing could be taken in",
             );
         }
         if self.queue_bytes < self.max_body_bytes {
@@ -93,6 +104,16 @@ impl Config {
         }
         Ok(())
     }
+
+    /// Says what is possible and probably not meant.
+    pub fn warning(&self) -> Option<&'static str> {
+        let is_open = !self.listen.ip().to_canonical().is_loopback();
+        let names_none = self.trusted_proxies.iter().all(|network| network.addr().is_loopback());
+        (is_open && names_none).then_some(
+            "listen is reachable from other machines, and trusted_proxies names none of them; if a proxy stands before the server, \
+             add its network there, or all of its callers count as one address",
+        )
+    }
 }
 
 #[cfg(test)]
@@ -102,8 +123,14 @@ mod tests {
     #[test]
     fn the_default_is_sound_and_what_makes_no_sense_is_refused() {
         Config::default().check().unwrap();
+        assert!(Config { connections_per_address: 0, ..Config::default() }.check().is_err());
         assert!(Config { queue: 0, ..Config::default() }.check().is_err());
         assert!(Config { queue_bytes: 10, ..Config::default() }.check().is_err());
+        assert_eq!(Config::default().warning(), None);
+        let open = Config { listen: ([0, 0, 0, 0], 8080).into(), ..Config::default() };
+        assert!(open.warning().is_some_and(|says| says.contains("trusted_proxies")));
+        let named = vec!["172.16.0.0/12".parse().unwrap()];
+        assert_eq!(Config { trusted_proxies: named, ..open }.warning(), None);
         assert!(Config { public_url: "ftp://x".parse().ok(), ..Config::default() }.check().is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! One request from its first byte to its answer: who is it, is it theirs, what does it say, is it committed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,9 +18,11 @@ use whatsapp::webhook::{SIGNATURE_HEADER, Unreadable};
 use crate::body::{self, NotRead};
 use crate::committer::{Taken, Waiting};
 use crate::config::Config;
+use crate::connections::Connection;
 use crate::content_coding::{ContentCoding, Decoder, NotDecoded};
 use crate::limit::BadRequests;
 use crate::memory::{Kept, Memory};
+use crate::proxies::UnnamedProxies;
 use crate::senders::{Known, PathOf, Sender, Senders};
 use crate::upkeep::{Pulse, Refusals};
 use crate::{address, intake};
@@ -41,6 +43,8 @@ pub(crate) struct WebhookState {
     /// Posts of providers that cannot be read.
     pub(crate) unreadable: BadRequests,
     pub(crate) queue: mpsc::Sender<Waiting>,
+    /// Proxies that are not named in the settings.
+    pub(crate) proxies: Arc<UnnamedProxies>,
     /// Decodes bodies with a content coding.
     pub(crate) decoder: Decoder,
     /// Memory for bodies.
@@ -66,17 +70,18 @@ async fn health(State(state): State<Arc<WebhookState>>) -> (StatusCode, &'static
 /// Meta asks whether the address is ours: it shows the token it was given, and gets its challenge back.
 async fn verify(
     State(state): State<Arc<WebhookState>>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(connection): Extension<Arc<Connection>>,
     Path(path): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let address = address::of(peer.ip(), &headers, &state.config.trusted_proxies);
+    let address = address::of(connection.peer, &headers, &state.config.trusted_proxies);
     let sender = match state.senders.of(&path).await {
         PathOf::Sender(sender) => sender,
         PathOf::Nobody => return state.unknown_path(address),
         PathOf::NotKnownYet => return later(),
     };
+    state.proxies.look(connection.peer, &headers);
     let query = query.unwrap_or_default();
     let shown = |name: &str| {
         url::form_urlencoded::parse(query.as_bytes())
@@ -88,6 +93,7 @@ async fn verify(
         && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     let is_asked = shown("hub.mode").as_deref() == Some("subscribe") && is_clean;
     if is_asked && token.is_some_and(|token| sender.verifies(&token)) {
+        connection.mark_checked();
         tracing::info!(sender.id = %sender.id, "the webhook of sender {} is verified", sender.name);
         let plain = HeaderValue::from_static("text/plain");
         return ([(header::CONTENT_TYPE, plain)], challenge).into_response();
@@ -98,17 +104,18 @@ async fn verify(
 /// A post: 200 when it is committed.
 async fn take_in(
     State(state): State<Arc<WebhookState>>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(connection): Extension<Arc<Connection>>,
     Path(path): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let address = address::of(peer.ip(), &headers, &state.config.trusted_proxies);
+    let address = address::of(connection.peer, &headers, &state.config.trusted_proxies);
     let sender = match state.senders.of(&path).await {
         PathOf::Sender(sender) => sender,
         PathOf::Nobody => return state.unknown_path(address),
         PathOf::NotKnownYet => return later(),
     };
+    state.proxies.look(connection.peer, &headers);
     let shown = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
     match sender.knows(address, shown(header::AUTHORIZATION.as_str())) {
         Known::Yes => {}
@@ -126,6 +133,7 @@ async fn take_in(
         return state.refuse(&sender, address, (StatusCode::UNAUTHORIZED, "bad_signature"));
     }
     let Ok(memory) = arrival.keep() else { return state.busy(&sender, "overload") };
+    connection.mark_checked();
     // Providers sign the bytes that they send, so a body is decoded after its signature was checked.
     let Some(coding) = ContentCoding::of(&headers) else {
         state.unreadable(&sender, address, (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unknown_encoding"));

@@ -6,7 +6,7 @@
 //!
 //! **Invariants.**
 //! - 200 is said after the commit and never before, so whatever got a 200 is in the database, whoever dies then.
-//! - Memory is bounded: posts in the queue by number and by bytes, connections by number. Beyond that the answer is 503 at once; all
+//! - Memory is bounded: posts in the queue by number and by bytes, connections by number (`connections.rs`). Beyond that the answer is 503 at once; all
 //!   providers post again. No post that is not checked keeps a good one out (`memory.rs`).
 //! - What is refused leaves a number behind and one line in the log, without anything of the body, the path or the address's
 //!   owner.
@@ -19,12 +19,15 @@ mod address;
 mod body;
 mod committer;
 mod config;
+mod connections;
 mod content_coding;
 mod days;
 mod hook;
 mod intake;
 mod limit;
+mod listen;
 mod memory;
+mod proxies;
 mod run;
 mod senders;
 mod stops;

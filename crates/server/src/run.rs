@@ -1,25 +1,14 @@
 //! The server's life: listen, answer, drain.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use secrecy::SecretString;
 use store::Store;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 use whatsapp::Overrides;
 
 use crate::committer::Committer;
@@ -27,16 +16,12 @@ use crate::config::Config;
 use crate::content_coding::Decoder;
 use crate::hook::{self, WebhookState};
 use crate::limit::BadRequests;
+use crate::listen;
 use crate::memory::Memory;
+use crate::proxies::UnnamedProxies;
 use crate::senders::Secrets;
 use crate::upkeep::Upkeep;
 use crate::uploads::{self, Uploads};
-
-/// After a failed accept, such as for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Most bytes of a connection that are read ahead; the head of a request must fit in.
-const READ_AHEAD: usize = 32 * 1024;
 
 /// What a server is made of.
 pub struct Setup {
@@ -78,7 +63,9 @@ impl Server {
         let references = store.reference_key().await?;
         let (queue, waiting) = mpsc::channel(config.queue);
         let upkeep = Upkeep::new(store.clone(), config.keep_bodies, setup.secrets);
+        let proxies = Arc::new(UnnamedProxies::new(config.trusted_proxies.clone()));
         let state = WebhookState {
+            proxies: Arc::clone(&proxies),
             senders: Arc::clone(&upkeep.senders),
             references,
             overrides: setup.overrides,
@@ -91,7 +78,8 @@ impl Server {
             memory: Memory::new(config.queue_bytes),
             config: config.clone(),
         };
-        let uploads = Uploads::new(store.clone(), config.clone(), setup.lists, setup.upload_key.as_ref());
+        let uploads =
+            Uploads::new(store.clone(), config.clone(), setup.lists, setup.upload_key.as_ref(), proxies);
         let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)) };
         let committers: JoinSet<()> = (0..config.committers).map(|_| committer.clone().run()).collect();
         drop(committer);
@@ -99,7 +87,7 @@ impl Server {
         let upkeep = tokio::spawn(upkeep.run(stop_upkeep.clone()));
         // The router holds the only end of the queue: when the last connection is gone, the committers end.
         let router = hook::router(Arc::new(state)).merge(uploads::router(Arc::new(uploads)));
-        listen(listener, router, &config, shutdown).await;
+        listen::listen(listener, router, &config, shutdown).await;
         if tokio::time::timeout(config.drain, committers.join_all()).await.is_err() {
             tracing::warn!(
                 "posts that were not committed in time are given up; their providers will post again"
@@ -112,63 +100,4 @@ impl Server {
         tracing::info!("the server has stopped");
         Ok(())
     }
-}
-
-async fn listen(listener: TcpListener, router: Router, config: &Config, shutdown: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(config.connections));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener, &connections) => accepted,
-        };
-        let Some((stream, peer, place)) = accepted else { continue };
-        let router = router.clone();
-        let service = service_fn(move |request| answer(router.clone(), peer, request));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .max_buf_size(READ_AHEAD)
-            .header_read_timeout(config.read_timeout)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
-            }
-            drop(place);
-        });
-    }
-    drop(listener);
-    if tokio::time::timeout(config.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests under way did not end in time; their providers will post again");
-    }
-}
-
-/// The next connection, when there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(connections).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // An answer is one small packet.
-            drop(stream.set_nodelay(true));
-            Some((stream, peer, place))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "no connection could be accepted: {error}");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
-}
-
-async fn answer(
-    router: Router,
-    peer: SocketAddr,
-    mut request: Request<Incoming>,
-) -> Result<axum::response::Response, Infallible> {
-    request.extensions_mut().insert(peer);
-    router.oneshot(request.map(Body::new)).await
 }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::Seek;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -29,7 +29,9 @@ use tokio_util::io::ReaderStream;
 
 use crate::address;
 use crate::config::Config;
+use crate::connections::Connection;
 use crate::limit::BadRequests;
+use crate::proxies::UnnamedProxies;
 use crate::upload_answer::Answer;
 use crate::upload_query::UploadQuery;
 
@@ -44,6 +46,7 @@ pub(crate) struct Uploads {
     /// The hash of the key that uploads must show; without one there are none.
     key: Option<[u8; 32]>,
     bad: BadRequests,
+    proxies: Arc<UnnamedProxies>,
     places: Semaphore,
 }
 
@@ -52,13 +55,19 @@ type Refusal = (StatusCode, String);
 
 impl Uploads {
     /// Webhooks do not need the temporary folder, so a server whose folder does not work starts all the same, and says so.
-    pub(crate) fn new(store: Store, config: Config, lists: ListsConfig, key: Option<&SecretString>) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        config: Config,
+        lists: ListsConfig,
+        key: Option<&SecretString>,
+        proxies: Arc<UnnamedProxies>,
+    ) -> Self {
         if let Some(error) = key.and_then(|_| Spool::new(&lists).check().err()) {
             tracing::error!(error = &error as &dyn std::error::Error, "lists cannot be uploaded: {error}");
         }
         let key = key.map(|key| Sha256::digest(key.expose_secret()).into());
         let bad = BadRequests::new(config.bad_requests);
-        Self { store, config, lists, key, bad, places: Semaphore::new(AT_ONCE) }
+        Self { store, config, lists, key, bad, proxies, places: Semaphore::new(AT_ONCE) }
     }
 }
 
@@ -69,15 +78,17 @@ pub(crate) fn router(uploads: Arc<Uploads>) -> Router {
 
 async fn take_in(
     State(uploads): State<Arc<Uploads>>,
-    Extension(peer): Extension<SocketAddr>,
+    Extension(connection): Extension<Arc<Connection>>,
     Path(id): Path<i64>,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let address = address::of(peer.ip(), &head.headers, &uploads.config.trusted_proxies);
+    let address = address::of(connection.peer, &head.headers, &uploads.config.trusted_proxies);
     let wants_list = wants_list(&head.headers);
     let taken = async {
         uploads.check_key(address, &head.headers)?;
+        connection.mark_checked();
+        uploads.proxies.look(connection.peer, &head.headers);
         let query = UploadQuery::parse(head.uri.query().unwrap_or_default())
             .map_err(|says| (StatusCode::BAD_REQUEST, says))?;
         uploads.import(CampaignId(id), query, body, wants_list).await

@@ -4,8 +4,9 @@ use campaign::CampaignId;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use std::io::Write;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::receiving::{Receiving, delivered, of_meta, request, signature};
@@ -49,6 +50,21 @@ async fn refused(world: &World, kind: &str) {
         assert!(Instant::now() < deadline, "no post was refused: {kind}; {}", world.logs());
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Begins a request without an end, from this address of the machine.
+async fn begin_from(from: [u8; 4], at: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(at).await.unwrap();
+    drop(stream.write_all(b"POST /webhook/guess HTTP/1.1\r\nhost: te").await);
+    stream
+}
+
+/// What is read from a connection until its end, or an error if it was reset.
+async fn rest(stream: &mut TcpStream) -> std::io::Result<String> {
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.map(|_| text)
 }
 
 /// The most memory that a process has had, in KiB.
@@ -125,6 +141,70 @@ async fn coded_posts_are_decoded_within_the_limits_of_plain_ones() {
     let stranger = [("content-encoding", "gzip")];
     assert_eq!(receiving.post_with(&stranger, &bomb).await, Some(401));
     assert_eq!(receiving.post(&body).await, Some(200), "posts with a right signature are not counted as bad");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn partial_requests_that_are_held_open_delay_no_good_post() {
+    let settings = [("FLOWCAST_SERVER_READ_TIMEOUT", "60s")];
+    let (world, receiving, key) = of_meta("flood_partial", 3, &settings).await;
+    let body = delivered(&key, CampaignId(1), 1..4);
+    // From the address of a trusted proxy, from one other address, and from many.
+    for (addresses, from) in [(1, 1), (1, 2), (250, 3)] {
+        let mut held = Vec::new();
+        for n in 0..2100 {
+            held.push(
+                begin_from([127, 0, 0, from + u8::try_from(n % addresses).unwrap()], receiving.at).await,
+            );
+        }
+        let longest = good_posts(&receiving, &[&receiving.path], &body).await;
+        println!(
+            "2,100 partial requests from {addresses} addresses: a good post answered within {longest:?}"
+        );
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_address_has_its_number_of_unchecked_connections_and_its_oldest_are_closed() {
+    let settings =
+        [("FLOWCAST_SERVER_READ_TIMEOUT", "60s"), ("FLOWCAST_SERVER_CONNECTIONS_PER_ADDRESS", "4")];
+    let (world, receiving, _) = of_meta("flood_address", 1, &settings).await;
+    let mut of_others = begin_from([127, 0, 0, 3], receiving.at).await;
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        held.push(begin_from([127, 0, 0, 2], receiving.at).await);
+    }
+    for stream in held.iter_mut().take(6) {
+        drop(tokio::time::timeout(PATIENCE, rest(stream)).await.expect("it was not closed"));
+    }
+    // The others are still served.
+    for stream in held.iter_mut().skip(6).chain([&mut of_others]) {
+        stream.write_all(b"st\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        assert!(rest(stream).await.unwrap().starts_with("HTTP/1.1 404"));
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn where_all_connections_are_checked_a_new_one_is_answered_503() {
+    let settings = [("FLOWCAST_SERVER_CONNECTIONS", "2"), ("FLOWCAST_SERVER_COMMITTERS", "2")];
+    let (world, receiving, key) = of_meta("flood_checked", 3, &settings).await;
+    world.look.batch_execute("begin; lock table receipt in access exclusive mode").await.unwrap();
+    let bodies = [delivered(&key, CampaignId(1), 1..2), delivered(&key, CampaignId(1), 2..3)];
+    let posts = futures::future::join_all(bodies.iter().map(|body| receiving.post(body)));
+    let third = async {
+        // Both posts are checked when both commits wait for the lock.
+        let waits = "select count(*) from pg_locks where relation = 'receipt'::regclass and not granted";
+        world.until(waits, 2).await;
+        let mut stream = TcpStream::connect(receiving.at).await.unwrap();
+        let answer = tokio::time::timeout(PATIENCE, rest(&mut stream)).await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1"), "{answer}");
+        world.look.batch_execute("commit").await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(posts, third);
+    assert_eq!(answers, [Some(200), Some(200)]);
+    assert_eq!(receiving.post(&bodies[0]).await, Some(200), "there is a connection again");
     world.close().await;
 }
 

@@ -59,6 +59,34 @@ async fn bad_requests_refuse_no_good_post_of_the_same_address() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_the_settings_do_not_name_is_warned_of_once() {
+    let settings = [("FLOWCAST_SERVER_TRUSTED_PROXIES", "[\"192.0.2.1/32\"]")];
+    let (world, receiving, key) = of_meta("hook_proxy", 3, &settings).await;
+    let body = delivered(&key, CampaignId(1), 1..2);
+    let signature = signature(&body);
+    let through_proxy = [("x-hub-signature-256", &*signature), ("x-forwarded-for", "198.51.100.1:4711")];
+    let warned =
+        || world.logs().lines().filter(|line| line.contains("requests come through the proxy")).count();
+    let unknown = format!("/webhook/{}", uuid::Uuid::new_v4());
+    request(receiving.at, ("POST", &unknown), &through_proxy, &body).await.unwrap();
+    assert_eq!(
+        (receiving.post(&body).await, warned()),
+        (Some(200), 0),
+        "none that strangers pretend, none that is none"
+    );
+    for _ in 0..3 {
+        assert_eq!(receiving.post_with(&through_proxy, &body).await, Some(200));
+    }
+    assert_eq!(warned(), 1, "{}", world.logs());
+    assert!(world.logs().contains("127.0.0.1 or its network to trusted_proxies"), "{}", world.logs());
+    let mut check = world.command(&["check-config"]);
+    check.env("FLOWCAST_SERVER_LISTEN", "0.0.0.0:8080");
+    let said = String::from_utf8(check.output().await.unwrap().stdout).unwrap();
+    assert!(said.contains("warning: [server] listen is reachable") && said.contains("are fine"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_server_that_has_not_read_the_senders_yet_answers_503() {
     let (mut world, receiving, key) = of_meta("hook_start", 3, &[]).await;
     let body = delivered(&key, CampaignId(1), 1..2);
