@@ -178,3 +178,15 @@ create or replace function reason_words(code text) returns text language sql imm
         when 'flow_fault' then 'the flow is blocked, throttled or broken at the provider'
         when 'operator' then 'an operator stopped the sender or the campaign'
     end;
+
+-- What a list names its columns: told by check, and kept by an export.
+alter table import
+    add column number_column text,
+    add column columns text[] not null default '{}';
+comment on column import.columns is 'the header of the list as it is written, without blanks around each name';
+
+create or replace view report.import as
+select i.id as import_id, i.campaign_id, i.source, i.form, i.uploaded, i.imported, i.duplicates, i.suppressed, i.excluded,
+    i.rejected, i.imported_at, i.hidden, i.number_column
+from import i;
+comment on column report.import.number_column is 'the column that holds the numbers, as the list names it';

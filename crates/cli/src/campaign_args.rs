@@ -34,12 +34,15 @@ pub(crate) enum CampaignCommand {
     Resolve(CampaignResolve),
     /// Send again to those refused for good or not delivered to, as new attempts
     Retry(CampaignRetry),
-    /// Write some of the recipients as a CSV list that can be imported again
+    /// Write some of the recipients to standard output as a list that can be imported again
     Export {
         id: CampaignId,
         /// Which of them
         #[arg(long, value_enum)]
         who: ExportWho,
+        /// What the list is written in; spreadsheets show the numbers of a workbook whole
+        #[arg(long, value_enum, default_value = "csv")]
+        format: ListFormat,
     },
     /// Drop recipients, attempts, receipts and answers of an ended campaign; its counts are kept
     Archive { id: CampaignId },
@@ -110,6 +113,24 @@ pub(crate) enum RetryWho {
     Failed,
     /// Taken by the provider, and a failure was reported later
     Undelivered,
+}
+
+/// What a list is written in.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// CSV in UTF-8
+    Csv,
+    /// An Excel workbook
+    Xlsx,
+}
+
+impl From<ListFormat> for producer::ExportFormat {
+    fn from(format: ListFormat) -> Self {
+        match format {
+            ListFormat::Csv => Self::Csv,
+            ListFormat::Xlsx => Self::Xlsx,
+        }
+    }
 }
 
 /// Which recipients are written.

@@ -41,7 +41,9 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
         }
         CampaignCommand::Resolve(resolve) => self::resolve(&store, resolve).await,
         CampaignCommand::Retry(retry) => self::retry(&store, retry).await,
-        CampaignCommand::Export { id, who } => exports::run(&store, id, listed(who)).await,
+        CampaignCommand::Export { id, who, format } => {
+            exports::run(&store, &settings.lists()?, id, listed(who), format.into()).await
+        }
         CampaignCommand::Archive { id } => erasures::archive(&store, id).await,
         CampaignCommand::Status { id, watch, json } => match (watch, json) {
             (true, false) => progress::watch(&store, id).await,

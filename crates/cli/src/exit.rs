@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::output::complain;
+
 /// A refusal of the command itself; the text says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -14,7 +16,6 @@ const UNAVAILABLE: u8 = 5;
 
 /// Says on standard error what went wrong, and gives the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
-    use std::io::Write;
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
@@ -23,7 +24,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
     }
-    drop(writeln!(std::io::stderr(), "flowcast: {text}"));
+    complain(format!("flowcast: {text}\n"));
     ExitCode::from(code(error))
 }
 

@@ -1,6 +1,6 @@
 //! `flowcast campaign import`: a list, with its progress and what is wrong in it.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use store::Store;
 use crate::exit::Refused;
 use crate::import_progress::View;
 use crate::list_args::{CampaignImport, ListFile};
-use crate::output::{line, table, thousands};
+use crate::output::{complain, line, table, thousands};
 
 pub(crate) async fn run(store: &Store, lists: &ListsConfig, args: CampaignImport) -> anyhow::Result<()> {
     let CampaignImport { id, file, exclude, errors, again } = args;
@@ -107,12 +107,9 @@ fn agreed(error: &anyhow::Error) -> anyhow::Result<bool> {
     if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Refused(format!("{error:#}; nothing was imported; --again imports it again")).into());
     }
-    let mut stderr = std::io::stderr();
-    write!(
-        stderr,
+    complain(format!(
         "{error:#}. Whoever is in the campaign already will be a duplicate. Import it again? [y/N] "
-    )?;
-    stderr.flush()?;
+    ));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -131,6 +128,7 @@ pub(crate) fn tell(report: &ImportReport, id: CampaignId) {
         }
     }
     parts.push(format!("{} rejected", thousands(left_out.rejected)));
+    line(&report.header);
     line(format!("{} rows: {}", thousands(counts.uploaded), parts.join(", ")));
     tell_hidden(report.hidden);
     tell_rejected(&report.rejected, Some(id));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use campaign::{CampaignId, CompiledMessage, Message, RenderError, Variables, Window};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{CampaignReport, SenderRow, Store};
+use store::{CampaignReport, ImportRow, SenderRow, Store};
 
 use crate::campaigns;
 use crate::exit::Refused;
@@ -24,6 +24,8 @@ struct Launch {
     problem: Option<String>,
     /// What somebody should know, though it can.
     warnings: Vec<String>,
+    /// The lists, each with the column that holds its numbers.
+    lists: Vec<ImportRow>,
     /// Rows of the lists, and what became of them.
     uploaded: i64,
     duplicates: i64,
@@ -109,7 +111,8 @@ async fn look(store: &Store, id: CampaignId) -> anyhow::Result<Launch> {
     if !sender.is_open {
         warnings.push(format!("sender {} is stopped; everybody waits until it is opened", sender.name));
     }
-    Ok(launch(&report, problem, warnings, outlook, filled.samples))
+    let lists = store.lists(id).await?;
+    Ok(Launch { lists, ..launch(&report, problem, warnings, outlook, filled.samples) })
 }
 
 fn launch(
@@ -124,6 +127,7 @@ fn launch(
         can_start: problem.is_none(),
         problem,
         warnings,
+        lists: Vec::new(),
         uploaded: report.uploaded,
         duplicates: report.duplicates,
         suppressed: report.suppressed,
@@ -210,6 +214,11 @@ fn tell(launch: &Launch) {
         ("excluded", launch.excluded),
         ("rejected", launch.rejected),
     ];
+    for list in &launch.lists {
+        let column =
+            list.number_column.as_ref().map(|name| format!("; the numbers are those of column '{name}'"));
+        line(format!("{}: {}{}", list.source, list.form, column.unwrap_or_default()));
+    }
     line(format!("  {:>12}  uploaded", thousands(launch.uploaded)));
     for (what, n) in left_out.into_iter().filter(|(_, n)| *n > 0) {
         line(format!("- {:>12}  {what}", thousands(n)));

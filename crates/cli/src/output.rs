@@ -1,37 +1,103 @@
 //! What people read: standard output, line by line.
+//!
+//! **Invariants.** No text of a list, a provider or a file moves the cursor, colors the screen or turns the order of letters: control
+//! characters and marks of direction are written as `\u001b`, which is also what JSON has for them. Standard error is written by
+//! [`warning`] and [`complain`].
 
-use std::io::{ErrorKind, Write};
+use std::borrow::Cow;
+use std::io::{IsTerminal, Stdout, Write};
 
 /// Writes one line. When nobody reads any more, as after `| head`, there is nobody to tell.
 pub(crate) fn line(text: impl std::fmt::Display) {
-    raw(format!("{text}\n").as_bytes());
+    raw(format!("{}\n", printable(&text.to_string())).as_bytes());
 }
 
 /// Writes what somebody should know beside the output proper: to standard error.
 pub(crate) fn warning(text: impl std::fmt::Display) {
-    drop(writeln!(std::io::stderr().lock(), "warning: {text}"));
+    complain(format!("warning: {text}\n"));
 }
 
-/// Writes bytes as they are.
+/// Writes to standard error, without a line end of its own.
+pub(crate) fn complain(text: impl std::fmt::Display) {
+    let mut err = std::io::stderr().lock();
+    drop(err.write_all(printable(&text.to_string()).as_bytes()).and_then(|()| err.flush()));
+}
+
+/// The text without characters that a terminal obeys.
+fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_obeyed) {
+        return text.into();
+    }
+    let escaped = |sign: char| match u32::from(sign) {
+        // All of them have four digits.
+        code if is_obeyed(sign) => format!("\\u{code:04x}"),
+        _ => sign.to_string(),
+    };
+    text.chars().map(escaped).collect::<String>().into()
+}
+
+/// Control characters but for line end and tab, line separators, and marks of the direction of writing.
+fn is_obeyed(sign: char) -> bool {
+    (sign.is_control() && !matches!(sign, '\n' | '\t'))
+        || matches!(
+            sign,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Writes a text of several lines.
+pub(crate) fn text(text: &str) {
+    raw(printable(text).as_bytes());
+}
+
+/// Writes bytes of this program's own as they are.
 pub(crate) fn raw(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     drop(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
-/// Writes a part of a list. A list that is cut off must not pass for a whole one, so a failure is an error, except that the
-/// reader of a pipe may have enough.
-pub(crate) fn list_part(bytes: &[u8]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(anyhow::anyhow!(
-            "cannot write the list to standard output: {error}; the list is not whole, free space or write it to another file"
-        )),
-        _ => Ok(()),
+/// A list on standard output: byte by byte to a file or a pipe, and printable on a terminal.
+pub(crate) struct Listing<W> {
+    out: W,
+    is_terminal: bool,
+    /// The beginning of a letter whose end was not written yet.
+    rest: Vec<u8>,
+}
+
+impl Listing<Stdout> {
+    /// On the standard output of this process.
+    pub(crate) fn new() -> Self {
+        let out = std::io::stdout();
+        Self { is_terminal: out.is_terminal(), out, rest: Vec::new() }
+    }
+}
+
+impl<W: Write> Write for Listing<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if !self.is_terminal {
+            return self.out.write(bytes);
+        }
+        self.rest.extend_from_slice(bytes);
+        let whole = match std::str::from_utf8(&self.rest) {
+            Ok(text) => text.len(),
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            Err(_) => self.rest.len(),
+        };
+        let text: Vec<u8> = self.rest.drain(..whole).collect();
+        self.out.write_all(printable(&String::from_utf8_lossy(&text)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
     }
 }
 
 /// Writes rows under a header, each column as wide as its widest cell. Numbers stand to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
+    // A line end in a cell would begin a row of somebody else's making.
+    let cell = |cell: &String| printable(&cell.replace('\n', "\\u000a").replace('\t', " ")).into_owned();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([header[column].chars().count()]).max().unwrap_or(0)
@@ -52,7 +118,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
         line(padded.join("  ").trim_end());
     };
     write(header.to_vec());
-    for row in rows {
+    for row in &rows {
         write(row.iter().map(String::as_str).collect());
     }
 }
@@ -74,6 +140,36 @@ pub(crate) fn thousands(n: impl Into<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_written() {
+        for (text, shown) in [
+            ("Anna\u{1b}[31m", "Anna\\u001b[31m"),
+            ("\u{9b}2J\u{7f}\r", "\\u009b2J\\u007f\\u000d"),
+            ("\u{202e}gnp.exe\u{2066}\u{200f}", "\\u202egnp.exe\\u2066\\u200f"),
+            ("two\nlines\tof é 😀 ٠", "two\nlines\tof é 😀 ٠"),
+        ] {
+            assert_eq!(printable(text), shown);
+        }
+        // JSON stays JSON, with the same text in it.
+        let json = serde_json::json!({"name": "\u{1b}[2J\u{9b}\u{202e}\u{7f}"});
+        let shown = printable(&json.to_string()).into_owned();
+        assert!(!shown.chars().any(is_obeyed), "{shown}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
+    }
+
+    #[test]
+    fn a_list_is_exact_in_a_file_and_printable_on_a_terminal() {
+        for (is_terminal, shown) in
+            [(false, "José\u{1b}[2J\u{9b}\u{202e}\n"), (true, "José\\u001b[2J\\u009b\\u202e\n")]
+        {
+            let mut listing = Listing { out: Vec::new(), is_terminal, rest: Vec::new() };
+            for byte in "José\u{1b}[2J\u{9b}\u{202e}\n".bytes() {
+                listing.write_all(&[byte]).unwrap();
+            }
+            assert_eq!(String::from_utf8(listing.out).unwrap(), shown);
+        }
+    }
 
     #[test]
     fn thousands_stand_apart() {

@@ -151,9 +151,8 @@ fn csv(report: &CampaignReport) -> anyhow::Result<()> {
 }
 
 /// A text cell: quoted, and never read as a formula by a spreadsheet.
-pub(crate) fn quoted(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']);
-    format!("\"{}{}\"", if formula { "'" } else { "" }, text.replace('"', "\"\""))
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", producer::harmless(text).replace('"', "\"\""))
 }
 
 fn counts(report: &CampaignReport) -> [(&'static str, i64); 13] {

@@ -82,6 +82,7 @@ async fn import(store: &Store, lists: &ListsConfig, args: SuppressionImport) -> 
     let found = i64::try_from(numbers.iter().count())?;
     let added = store.suppress(numbers.iter(), sender, SuppressionReason::Operator).await?;
     let rejected = &numbers.rejected;
+    line(&numbers.header);
     line(format!(
         "{} numbers: {} are new on the suppression list; {} rows hold no number",
         thousands(found),

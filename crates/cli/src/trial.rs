@@ -14,7 +14,7 @@ use whatsapp::{Account, Channel, Client, Outgoing};
 use crate::args::SenderTest;
 use crate::exit::Refused;
 use crate::keys;
-use crate::output::{line, raw};
+use crate::output::{line, text};
 use crate::settings::Settings;
 
 pub(crate) async fn run(store: &Store, settings: &Settings, test: SenderTest) -> anyhow::Result<()> {
@@ -30,7 +30,7 @@ pub(crate) async fn run(store: &Store, settings: &Settings, test: SenderTest) ->
     let channel = open(settings, &sender, test.dry_run)?;
     if test.dry_run {
         let shown = channel.dry_run(&outgoing).map_err(|refusal| Refused(refusal.text.into_owned()))?;
-        raw(shown.as_bytes());
+        text(&shown);
         return Ok(());
     }
     wait_for_slot(store, &sender, test.campaign).await?;

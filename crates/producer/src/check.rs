@@ -10,7 +10,8 @@ use crate::reason::Reason;
 use crate::swallowed::Shape;
 
 /// Signs at which a spreadsheet begins to calculate.
-const FORMULA_SIGNS: &[char] = &['=', '+', '-', '@', '\t', '\r'];
+const FORMULA_SIGNS: &[char] =
+    &['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
 /// What decoders write for a letter they do not know.
 const LOST_LETTER: char = '\u{fffd}';
 
@@ -91,7 +92,7 @@ fn text(cell: &[u8]) -> Result<&str, Reason> {
 }
 
 /// A cell as it may be opened in a spreadsheet: one that would be a formula gets an apostrophe.
-pub(crate) fn harmless(cell: &str) -> String {
+pub fn harmless(cell: &str) -> String {
     if cell.starts_with(FORMULA_SIGNS) { format!("'{cell}") } else { cell.to_owned() }
 }
 
@@ -165,7 +166,19 @@ mod tests {
 
     #[test]
     fn no_cell_is_a_formula_and_every_one_comes_back_as_it_was() {
-        for cell in ["=1+1", "+254712000001", "-5", "@SUM(A1)", "\tx", "plain", "'quoted'", ""] {
+        for cell in [
+            "=1+1",
+            "+254712000001",
+            "-5",
+            "@SUM(A1)",
+            "\tx",
+            "\n=1",
+            "\u{ff1d}1+1",
+            "\u{ff20}a",
+            "plain",
+            "'quoted'",
+            "",
+        ] {
             let written = harmless(cell);
             assert!(!written.starts_with(FORMULA_SIGNS), "{written}");
             assert_eq!(text(written.as_bytes()), Ok(cell));

@@ -3,34 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::error::Error;
+use crate::header::{Header, find_number, listed};
 use crate::list::row::COLUMN_LIMIT;
-
-/// How many names a sentence holds.
-const SHOWN: usize = 20;
-
-/// Names of a number column, as [`variable_name`] writes them; the first column that has one of them is it.
-const NUMBER_NAMES: &[&str] = &[
-    "msisdn",
-    "phone",
-    "phone_number",
-    "mobile",
-    "mobile_number",
-    "number",
-    "whatsapp",
-    "whatsapp_number",
-    "to",
-    "tel",
-    "telephone",
-    "phone_no",
-    "mobile_no",
-    "mobile_phone",
-    "cell",
-    "cellphone",
-    "cell_phone",
-    "contact_number",
-    "recipient",
-    "wa_id",
-];
 
 /// The column of a list that was given back with its errors; it is no variable unless the message needs it.
 const ERROR_COLUMN: &str = "error";
@@ -57,6 +31,8 @@ pub(crate) struct Columns {
     pub(crate) absent: Vec<(String, String)>,
     /// Where the errors of an earlier import stand.
     pub(crate) errors: Option<usize>,
+    /// What the list names them.
+    pub(crate) header: Header,
 }
 
 /// The variable of a column.
@@ -116,7 +92,8 @@ impl Columns {
             .enumerate()
             .map(|(index, name)| is_variable(index, &name).then(|| variable(name)))
             .collect();
-        Ok(Self { number, variables, absent, errors })
+        let header = Header::of(header, number);
+        Ok(Self { number, variables, absent, errors, header })
     }
 }
 
@@ -126,32 +103,8 @@ fn is_number(cell: &str) -> bool {
     cell.chars().filter(char::is_ascii_digit).count() >= 7 && !cell.contains(char::is_alphabetic)
 }
 
-/// Some names, for a sentence.
-fn listed(names: &[String]) -> String {
-    let some: Vec<&str> =
-        names.iter().filter(|name| !name.is_empty()).take(SHOWN).map(String::as_str).collect();
-    let more = if names.len() > SHOWN { ", …" } else { "" };
-    some.join(", ") + more
-}
-
-fn find_number(names: &[String], wanted: Option<&str>) -> Result<usize, Error> {
-    let found = match wanted {
-        Some(wanted) => names.iter().position(|name| *name == variable_name(wanted)),
-        None => NUMBER_NAMES.iter().find_map(|known| names.iter().position(|name| name == known)),
-    };
-    found.ok_or_else(|| {
-        let columns = listed(names);
-        Error::BadList(match wanted {
-            Some(wanted) => format!("there is no column '{wanted}'; the columns are {columns}"),
-            None => format!(
-                "no column looks like the phone number (the columns are {columns}); name it with --number-column"
-            ),
-        })
-    })
-}
-
 /// A header cell as a variable name: lower case, with `_` for everything that is no letter or digit.
-pub(crate) fn variable_name(cell: &str) -> String {
+pub fn variable_name(cell: &str) -> String {
     let spaced: String = cell
         .trim()
         .chars()

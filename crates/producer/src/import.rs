@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::check::{Checker, Refusal};
 use crate::columns::{Columns, Wanted};
 use crate::error::Error;
+use crate::header::{Header, Search};
 use crate::list::List;
 use crate::list::row::Row;
 use crate::reason::Reason;
@@ -76,6 +77,8 @@ pub struct ImportReport {
     pub rejected: Rejected,
     /// Rows of the sheet that were left out because they are hidden; they are not among the counts.
     pub hidden: i32,
+    /// What was read from the header.
+    pub header: Header,
 }
 
 /// Who of a list is not stored though the number is right: people, by one spelling of their numbers.
@@ -110,6 +113,7 @@ struct Found {
     rejects: Rejects,
     returned: Option<Returned>,
     hidden: i32,
+    header: Header,
 }
 
 /// Imports a list into a draft campaign, whole or not at all.
@@ -124,7 +128,7 @@ pub async fn import(
         source: list.name().to_owned(),
         form: list.to_string(),
         sha256: *list.sha256(),
-        hidden: 0,
+        ..ListOrigin::default()
     };
     let mut import = store.begin_import(campaign).await?;
     if !options.again {
@@ -144,11 +148,13 @@ pub async fn import(
     })??;
     let (rejected, batches) = found.rejects.batches()?;
     let left_out = LeftOut { rejected: rejected.total(), ..found.left_out };
-    let hidden = found.hidden;
-    let counts = import.finish(&ListOrigin { hidden, ..origin }, left_out, batches).await?;
+    let (hidden, header) = (found.hidden, found.header);
+    let (number_column, columns) = (header.number.clone(), header.columns.clone());
+    let origin = ListOrigin { hidden, number_column: Some(number_column), columns, ..origin };
+    let counts = import.finish(&origin, left_out, batches).await?;
     failpoint::pass(Place::AfterImport);
     found.returned.map_or(Ok(()), Returned::finish)?;
-    Ok(ImportReport { counts, rejected, hidden })
+    Ok(ImportReport { counts, rejected, hidden, header })
 }
 
 async fn excluded(import: &store::Import, campaigns: &[CampaignId]) -> Result<RoaringTreemap, Error> {
@@ -182,14 +188,16 @@ fn read(
         rejects: Rejects::new(list.spool())?,
         returned: None,
         hidden: 0,
+        header: Header::default(),
     };
-    let mut checker = None;
+    let (mut search, mut checker) = (Search::default(), None);
     let mut batch = Vec::with_capacity(BATCH);
     let hidden = list.each_row(&progress.bytes, &mut |row| {
         let Some(checker) = &checker else {
-            let first = begin(row, options)?;
+            let Some(first) = search.read(row, options)? else { return Ok(true) };
             let begin = |to: &AnnotatedList| Returned::begin(to, list.spool(), row, &first.columns);
             found.returned = options.errors.as_ref().map(begin).transpose()?;
+            found.header = first.columns.header.clone();
             checker = Some(first);
             return Ok(true);
         };
@@ -206,6 +214,7 @@ fn read(
         failpoint::pass(Place::WhileImporting);
         Ok(batches.blocking_send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_ok())
     })?;
+    search.end()?;
     found.hidden = i32::try_from(hidden).unwrap_or(i32::MAX);
     refuse_nobody(checker.is_some(), progress, found.hidden)?;
     // Before the commit: without space for the annotated list nothing is imported.
@@ -242,7 +251,8 @@ pub(crate) fn begin(header: &Row, options: &ImportOptions) -> Result<Checker, Er
         needed: options.needed.clone(),
         defaults: options.defaults.clone(),
     };
-    let columns = Columns::read(&names, &wanted)?;
+    let mut columns = Columns::read(&names, &wanted)?;
+    columns.header.line = header.line;
     Ok(Checker { columns, country: options.default_country, message: options.message.clone() })
 }
 

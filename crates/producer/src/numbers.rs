@@ -7,7 +7,8 @@ use roaring::RoaringTreemap;
 
 use crate::check::Refusal;
 use crate::error::Error;
-use crate::import::{ImportOptions, begin, rejection};
+use crate::header::{Header, Search};
+use crate::import::{ImportOptions, rejection};
 use crate::list::List;
 use crate::rejects::{Rejected, Rejects};
 use crate::swallowed;
@@ -20,6 +21,8 @@ pub struct Numbers {
     pub rejected: Rejected,
     /// Rows of the sheet that were left out because they are hidden.
     pub hidden: u64,
+    /// What was read from the header.
+    pub header: Header,
 }
 
 impl Numbers {
@@ -32,10 +35,12 @@ impl Numbers {
 /// Reads the numbers of a list.
 pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Error> {
     let (mut distinct, mut rejects) = (RoaringTreemap::new(), Rejects::new(list.spool())?);
-    let mut checker = None;
+    let (mut search, mut checker) = (Search::default(), None);
+    let mut header = Header::default();
     let hidden = list.each_row(&AtomicU64::new(0), &mut |row| {
         let Some(checker) = &checker else {
-            checker = Some(begin(row, options)?);
+            checker = search.read(row, options)?;
+            header = checker.as_ref().map(|checker| checker.columns.header.clone()).unwrap_or_default();
             return Ok(true);
         };
         swallowed::refuse(row, checker.shape())?;
@@ -49,5 +54,6 @@ pub fn read_numbers(list: &List, options: &ImportOptions) -> Result<Numbers, Err
         }
         Ok(true)
     })?;
-    Ok(Numbers { distinct, rejected: rejects.summary, hidden })
+    search.end()?;
+    Ok(Numbers { distinct, rejected: rejects.summary, hidden, header })
 }

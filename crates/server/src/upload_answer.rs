@@ -10,6 +10,9 @@ pub(crate) struct Answer {
     campaign_id: i64,
     /// What the list was written in, as it was found out.
     form: String,
+    /// The column that holds the numbers, and others that are named as numbers are.
+    number_column: String,
+    other_number_columns: Vec<String>,
     #[serde(flatten)]
     counts: Counts,
     /// Rows of the sheet that were not read because they are hidden.
@@ -70,6 +73,8 @@ impl Answer {
         Self {
             campaign_id,
             form,
+            number_column: report.header.number.clone(),
+            other_number_columns: report.header.passed_over.clone(),
             counts,
             hidden: report.hidden,
             reasons: report.rejected.reasons.iter().map(refused).collect(),

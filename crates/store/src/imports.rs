@@ -43,6 +43,40 @@ pub struct ListOrigin {
     pub sha256: [u8; 32],
     /// Rows of a sheet that were left out because they are hidden.
     pub hidden: i32,
+    /// The column that holds the numbers, as the list names it.
+    pub number_column: Option<String>,
+    /// Every column, as the list names it.
+    pub columns: Vec<String>,
+}
+
+/// A list that a campaign has.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ImportRow {
+    /// File name, without the path.
+    pub source: String,
+    /// What it is written in.
+    pub form: String,
+    /// The column that holds the numbers, as the list names it; unknown for lists of earlier versions.
+    pub number_column: Option<String>,
+    /// Every column, as the list names it.
+    #[serde(skip)]
+    pub columns: Vec<String>,
+}
+
+impl Store {
+    /// The lists of a campaign, in the order in which they were imported.
+    pub async fn lists(&self, campaign: CampaignId) -> Result<Vec<ImportRow>, Error> {
+        let select =
+            "select source, form, number_column, columns from import where campaign_id = $1 order by id";
+        let rows = self.client().await?.query(select, &[&campaign.0]).await?;
+        let list = |row: &tokio_postgres::Row| ImportRow {
+            source: row.get(0),
+            form: row.get(1),
+            number_column: row.get(2),
+            columns: row.get(3),
+        };
+        Ok(rows.iter().map(list).collect())
+    }
 }
 
 /// Rows of a list that are not stored, by the reason.
@@ -197,10 +231,10 @@ impl Import {
         let uploaded = self.imported + duplicates + suppressed + excluded + rejected;
         let insert = "
             insert into import (campaign_id, source, form, sha256, uploaded, imported, duplicates, suppressed, excluded,
-                rejected, hidden)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id";
+                rejected, hidden, number_column, columns)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id";
         let sha256 = origin.sha256.as_slice();
-        let values: [&(dyn ToSql + Sync); 11] = [
+        let values: [&(dyn ToSql + Sync); 13] = [
             &self.campaign.0,
             &origin.source,
             &origin.form,
@@ -212,6 +246,8 @@ impl Import {
             &excluded,
             &rejected,
             &origin.hidden,
+            &origin.number_column,
+            &origin.columns,
         ];
         let import: i64 = self.client.query_one(insert, &values).await?.get(0);
         for batch in rejections {

@@ -73,7 +73,7 @@ pub use exports::Who;
 pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
 pub use gate_watch::{GateOf, GateState, GateWatch};
 pub use holds::{Held, HoldRow, StopCause};
-pub use imports::{Import, ImportCounts, LeftOut, ListOrigin, Numbers, Rejection};
+pub use imports::{Import, ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
 pub use ingest::{
     About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, Person, RawBody, ReceiptRow,
 };

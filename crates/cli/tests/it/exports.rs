@@ -4,33 +4,63 @@ use simulator::Config;
 
 use crate::world::World;
 
+/// A list with what may go wrong between two programs: formulas, quotation marks, control characters, other letters, numbers
+/// with a leading zero, a landline before WhatsApp.
+const LIST: &str = "Phone,WhatsApp,First Name,Größe (cm),note\n\
+    +254202000001,+254712000001,Anna,\"1,5\",\"a \"\"b\"\", c\"\n\
+    020 2000002,254712000002,=1+1,007,-5\n\
+    ,+254712000003,\u{ff1d}SUM(A1),,\"two\nlines\"\n\
+    ,+254712000004,Jos\u{e9} \u{1f600}\u{1b}[31m_x0041_,'quoted',@x\n";
+
 #[tokio::test]
 async fn a_list_that_was_exported_can_be_imported_again_and_holds_no_formula() {
     let world = World::new("export", "none", Config::default()).await;
     let id = world.draft(0).await;
-    let list = world.file(
-        "people.csv",
-        "phone,first_name,note\n254712000001,Anna,\"a \"\"b\"\", c\"\n254712000002,=1+1,\n",
-    );
+    let list = world.file("people.csv", LIST);
     world.ok(&["campaign", "import", &id, &list]).await;
     world.ok(&["campaign", "cancel", &id]).await;
     let exported = world.ok(&["campaign", "export", &id, "--who", "cancelled"]).await;
     assert_eq!(
         exported,
-        "phone,\"first_name\",\"note\"\n254712000001,\"Anna\",\"a \"\"b\"\", c\"\n254712000002,\"'=1+1\",\"\"\n"
+        "WhatsApp,Phone,First Name,Größe (cm),note\n\
+         254712000001,'+254202000001,Anna,\"1,5\",\"a \"\"b\"\", c\"\n\
+         254712000002,020 2000002,'=1+1,007,'-5\n\
+         254712000003,,'\u{ff1d}SUM(A1),,\"two\nlines\"\n\
+         254712000004,,Jos\u{e9} \u{1f600}\u{1b}[31m_x0041_,'quoted','@x\n"
     );
-    let again = world.draft(0).await;
-    let list = world.file("again.csv", &exported);
-    world.ok(&["campaign", "import", &again, &list]).await;
-    let same = format!(
-        "select count(*) from recipient a join recipient b using (msisdn)
-         where a.campaign_id = {id} and b.campaign_id = {again}"
-    );
-    assert_eq!(world.count(&same).await, 2);
-    let csv = world.ok(&["campaign", "report", &again, "--format", "csv"]).await;
+    let mut export = world.command(&["campaign", "export", &id, "--who", "cancelled", "--format", "xlsx"]);
+    let workbook = export.output().await.unwrap();
+    assert!(workbook.status.success() && workbook.stderr.is_empty());
+    no_formula_and_no_number_in(&workbook.stdout);
+    for (name, bytes) in [("again.csv", exported.as_bytes()), ("again.xlsx", &workbook.stdout)] {
+        let again = world.draft(0).await;
+        let list = world.file(name, bytes);
+        let said = world.ok(&["campaign", "import", &again, &list]).await;
+        assert!(said.contains("column 'WhatsApp', not of 'Phone'") && said.contains("4 imported"), "{said}");
+        let same = format!(
+            "select count(*) from recipient a join recipient b using (seq, msisdn, variables)
+             where a.campaign_id = {id} and b.campaign_id = {again}"
+        );
+        assert_eq!(world.count(&same).await, 4, "{name}");
+    }
+    let csv = world.ok(&["campaign", "report", &id, "--format", "csv"]).await;
     assert!(csv.lines().next().unwrap().ends_with("unpriced,difference"), "{csv}");
     assert!(world.ok(&["check-counts"]).await.starts_with("every count"));
     world.close().await;
+}
+
+/// Every cell of the sheet is text, so a spreadsheet calculates nothing and shows every digit of a number.
+fn no_formula_and_no_number_in(workbook: &[u8]) {
+    let mut parts = zip::ZipArchive::new(std::io::Cursor::new(workbook)).unwrap();
+    let mut sheet = parts.by_name("xl/worksheets/sheet1.xml").unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut sheet, &mut text).unwrap();
+    let cells: Vec<&str> = text.split("<c ").skip(1).collect();
+    assert!(
+        cells.len() > 20 && cells.iter().all(|cell| cell.contains("t=\"inlineStr\"") || cell.contains("/>")),
+        "{text}"
+    );
+    assert!(!text.contains("<f>") && text.contains(">254712000001<"), "{text}");
 }
 
 #[tokio::test]

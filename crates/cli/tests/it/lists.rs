@@ -162,3 +162,19 @@ async fn the_suppressed_and_the_excluded_are_left_out_and_told() {
     }
     world.close().await;
 }
+
+#[tokio::test]
+async fn which_column_held_the_numbers_is_told_by_import_and_check() {
+    let world = World::new("number_column", "none", Config::default()).await;
+    let list = world.file("two.csv", include_bytes!("../../../producer/tests/field/landline_first.csv"));
+    let id = world.draft(0).await;
+    let said = world.ok(&["campaign", "import", &id, &list]).await;
+    let told = "the numbers are those of column 'WhatsApp', not of 'Phone'; --number-column names another\n";
+    assert!(said.contains(told), "{said}");
+    let said = world.ok(&["campaign", "check", &id]).await;
+    assert!(said.contains("UTF-8; the numbers are those of column 'WhatsApp'\n"), "{said}");
+    let said = world.ok(&["campaign", "check", &id, "--json"]).await;
+    let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["lists"][0]["number_column"], "WhatsApp");
+    world.close().await;
+}

@@ -15,7 +15,8 @@ async fn a_messy_list_is_imported_with_each_refusal_told() {
          0712000001;Anna again\r\n0712000003\r\n2.54712E+11;Fay\r\n",
     );
     let said = world.ok(&["campaign", "import", &id, &list, "--default-country", "KE"]).await;
-    let told = "messy.csv: CSV, divided by semicolon, UTF-8\n7 rows: 2 imported, 1 duplicates, 4 rejected\n";
+    let told = "messy.csv: CSV, divided by semicolon, UTF-8\nthe numbers are those of column 'Phone'\n\
+                7 rows: 2 imported, 1 duplicates, 4 rejected\n";
     assert!(said.starts_with(told), "{said}");
     for told in [
         "4     12           the number is too short",
@@ -143,5 +144,46 @@ async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
         world.ok(&["check-config"]).await,
         "configuration, temporary folder, Postgres and RabbitMQ are fine\n"
     );
+    world.close().await;
+}
+
+/// What a terminal obeys, in a cell of a list, the name of a list and the name of a campaign.
+const OBEYED: [char; 5] = ['\u{1b}', '\u{9b}', '\u{7f}', '\r', '\u{202e}'];
+
+#[tokio::test]
+async fn no_control_character_of_a_list_or_a_name_reaches_the_terminal() {
+    let world = World::new("terminal", "none", Config::default()).await;
+    let id = world.draft(0).await;
+    // A line end of any kind would end the row.
+    let evil: String =
+        OBEYED.iter().filter(|sign| **sign != '\r').flat_map(|sign| ['x', *sign, '[', '2', 'J']).collect();
+    let list = world.file(
+        &format!("list{evil}.csv"),
+        format!("phone,first_name,Tel {evil}\n+254712000001,{evil},\n{evil},Ben,\n"),
+    );
+    let mut said = world.ok(&["campaign", "import", &id, &list]).await;
+    let rename = format!("update campaign set name = '{evil}'");
+    world.look.batch_execute(&rename).await.unwrap();
+    for command in [
+        &["campaign", "check", &id][..],
+        &["campaign", "check", &id, "--json"],
+        &["campaign", "list"],
+        &["campaign", "status", &id],
+        &["campaign", "report", &id],
+        &["campaign", "report", &id, "--format", "csv"],
+        &["campaign", "report", &id, "--format", "json"],
+    ] {
+        said += &world.ok(command).await;
+    }
+    for wrong in [
+        &["campaign", "import", &id, &list][..],
+        &["campaign", "import", &id, &list, "--again", "--number-column", &evil],
+        &["suppression", "import", &format!("/nowhere/{evil}")],
+        &["sender", "resume", &evil],
+    ] {
+        said += &world.fails(wrong).await.1;
+    }
+    assert!(said.matches("\\u001b[2J").count() > 10, "{said:?}");
+    assert!(!said.contains(OBEYED), "{said:?}");
     world.close().await;
 }

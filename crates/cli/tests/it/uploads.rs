@@ -40,6 +40,7 @@ async fn an_uploaded_list_is_imported_as_the_command_does_and_explains_itself() 
         ["uploaded", "imported", "duplicates", "rejected"].map(|name| answer[name].as_i64().unwrap());
     assert_eq!(counts, [4, 2, 1, 1]);
     assert_eq!(answer["form"], "CSV, divided by semicolon, UTF-8");
+    assert_eq!(answer["number_column"], "Tel");
     assert_eq!(answer["reasons"][0]["reason"], "number_too_short");
     assert_eq!(
         answer["first_rejected"],

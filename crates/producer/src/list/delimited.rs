@@ -6,6 +6,7 @@
 use std::io::Read;
 
 use crate::error::Error;
+use crate::header::{TITLES, is_number_name};
 use crate::list::row::Row;
 use crate::reason::Reason;
 
@@ -27,14 +28,19 @@ impl Dialect {
     /// Judges by the beginning of the text, with its lines unified: the delimiter that stands most often in the first
     /// line, outside quotation marks.
     pub(crate) fn of(start: &[u8]) -> Self {
-        let first =
-            start.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+        let mut lines = start.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+        let first = lines.next().unwrap_or_default();
+        let unquoted = first.strip_prefix(b"\"").and_then(|first| first.strip_suffix(b"\""));
+        let first = unquoted.filter(|first| first.starts_with(b"sep=")).unwrap_or(first);
         // The delimiter may be a tab, so nothing is trimmed.
         let said =
             first.strip_prefix(b"sep=").and_then(|said| said.first_chunk().filter(|_| said.len() == 1));
-        let (delimiter, is_said) = match said {
-            Some([delimiter]) => (*delimiter, true),
-            None => (most_frequent(first), false),
+        let (delimiter, is_said) = if let Some([delimiter]) = said {
+            (*delimiter, true)
+        } else {
+            // Above the header may stand a title.
+            let mut some = std::iter::once(first).chain(lines).take(TITLES + 1);
+            (most_frequent(some.find(|line| names_a_number(line)).unwrap_or(first)), false)
         };
         let plain = Self { delimiter, is_said, has_backslashes: false };
         Self { has_backslashes: has_backslashes(start, plain), ..plain }
@@ -61,6 +67,12 @@ fn most_frequent(line: &[u8]) -> u8 {
         parts.map(|part| memchr::memchr_iter(*delimiter, part).count()).sum::<usize>()
     };
     DELIMITERS.into_iter().max_by_key(outside).unwrap_or(b',')
+}
+
+/// Whether one of the cells of a line is the name of a number column.
+fn names_a_number(line: &[u8]) -> bool {
+    let delimiter = most_frequent(line);
+    line.split(|byte| *byte == delimiter).any(|cell| std::str::from_utf8(cell).is_ok_and(is_number_name))
 }
 
 /// Whether a quoted cell of these rows ends with `\"`, read the usual way, and goes on behind it.

@@ -204,9 +204,9 @@ async fn cells_that_nobody_foresaw() {
             refused("NUL in the header", "ph\0one,first_name\n0712000001,Anna\n", "no list of text"),
             gives(
                 "formulas",
-                "phone,first_name\n0712000001,=1+1\n\"'+254712000002\",\"'=1+1\"\n=0712000003,Cy\n",
-                &["254712000001 first_name==1+1", "254712000002 first_name==1+1"],
-                &["4 not_a_number"],
+                "phone,first_name\n0712000001,=1+1\n\"'+254712000002\",\"'=1+1\"\n=0712000003,Cy\n=0712000004-1,Di\n",
+                &["254712000001 first_name==1+1", "254712000002 first_name==1+1", "254712000003 first_name=Cy"],
+                &["5 not_a_number"],
             ),
             gives(
                 "empty cells of the message",
