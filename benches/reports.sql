@@ -17,7 +17,7 @@ begin
     execute format($f$
         insert into recipient_v%1$s (campaign_id, seq, msisdn, calling_code, claim_id, changed_at, attempts, state, reason_code,
             variables)
-        select %2$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + (seq::bigint * 7919 + %2$s * 104729) %% 100000000,
+        select %2$s, seq, (array[254700000000, 255700000000, 919000000000, 4915100000000])[1 + seq %% 4] + (seq::bigint * 7919 + %2$s::bigint * 104729) %% 100000000,
             (array[254, 255, 91, 49])[1 + seq %% 4], seq / 100,
             %4$L::timestamptz + seq * interval '20 milliseconds', 1,
             case when seq %% 100 < 88 then 'accepted' when seq %% 100 < 95 then 'failed' when seq %% 100 < 97 then 'unknown'

@@ -11,8 +11,15 @@ use crate::list_args::CampaignImport;
 pub(crate) enum CampaignCommand {
     /// Create a campaign from its file and print its id
     Create { file: PathBuf },
-    /// List the campaigns
-    List,
+    /// List campaigns, the newest first
+    List {
+        /// Campaigns of one page
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+        /// List campaigns older than this one
+        #[arg(long, value_name = "ID")]
+        before: Option<CampaignId>,
+    },
     /// Import a list: CSV, Excel (.xlsx) or JSON Lines, also gzip'ed; its first row names the columns
     Import(Box<CampaignImport>),
     /// Say whether a campaign could be started, whom it would reach, how long it would take, and what they would get

@@ -28,7 +28,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             line(id);
             Ok(())
         }
-        CampaignCommand::List => list(&store).await,
+        CampaignCommand::List { limit, before } => list(&store, before, limit).await,
         CampaignCommand::Import(import) => imports::run(&store, &settings.lists()?, *import).await,
         CampaignCommand::Check { id, json } => launch::run(&store, id, json).await,
         CampaignCommand::Start { id } => start(&store, id).await,
@@ -102,9 +102,10 @@ fn listed(who: ExportWho) -> Who {
     }
 }
 
-async fn list(store: &Store) -> anyhow::Result<()> {
-    let reports = store.all_reports().await?;
-    if reports.is_empty() {
+async fn list(store: &Store, before: Option<CampaignId>, limit: u32) -> anyhow::Result<()> {
+    let reports = store.report_page(before, limit).await?;
+    let last = reports.last().map(|report| report.campaign_id).filter(|_| reports.len() == limit as usize);
+    if reports.is_empty() && before.is_none() {
         line("no campaigns yet; create one with 'flowcast campaign create FILE.toml'");
         return Ok(());
     }
@@ -123,6 +124,9 @@ async fn list(store: &Store) -> anyhow::Result<()> {
         })
         .collect();
     table(&["id", "name", "sender", "state", "recipients", "accepted"], &rows);
+    if let Some(last) = last {
+        line(format!("for older campaigns: flowcast campaign list --before {last}"));
+    }
     Ok(())
 }
 

@@ -84,9 +84,15 @@ impl Store {
         reports.pop().ok_or_else(|| missing(campaign))
     }
 
-    /// The reports of every campaign, newest first.
-    pub async fn all_reports(&self) -> Result<Vec<CampaignReport>, Error> {
-        self.reports("order by r.campaign_id desc", &[]).await
+    /// A page of the reports of all campaigns, the newest first: at most `limit`, of campaigns older than `before` if it is given.
+    pub async fn report_page(
+        &self,
+        before: Option<CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<CampaignReport>, Error> {
+        let before = before.map_or(i64::MAX, |campaign| campaign.0);
+        let which = "where r.campaign_id < $1 order by r.campaign_id desc limit $2";
+        self.reports(which, &[&before, &i64::from(limit)]).await
     }
 
     async fn reports(

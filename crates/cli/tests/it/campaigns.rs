@@ -219,3 +219,20 @@ async fn an_answer_that_never_comes_is_unknown_and_never_sent_again() {
     assert_eq!(world.ledger().summary().requests, 50);
     world.close().await;
 }
+
+#[tokio::test]
+async fn campaigns_are_listed_page_by_page_the_newest_first() {
+    let world = World::new("campaign_pages", "100/s", Config::default()).await;
+    let ids = [world.draft(1).await, world.draft(1).await, world.draft(1).await];
+    let first_page = world.ok(&["campaign", "list", "--limit", "2"]).await;
+    let listed = |page: &str| {
+        ids.iter()
+            .filter(|id| page.lines().any(|line| line.trim_start().starts_with(&format!("{id} "))))
+            .count()
+    };
+    let hint = format!("flowcast campaign list --before {}", ids[1]);
+    assert!(listed(&first_page) == 2 && first_page.contains(&hint), "{first_page}");
+    let second_page = world.ok(&["campaign", "list", "--before", &ids[1]]).await;
+    assert!(listed(&second_page) == 1 && !second_page.contains("--before"), "{second_page}");
+    world.close().await;
+}
