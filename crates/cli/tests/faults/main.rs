@@ -15,6 +15,7 @@ mod receiving;
 mod world;
 
 mod disk;
+mod history;
 mod outage;
 mod pooler;
 mod rate;
