@@ -220,7 +220,9 @@ fn text_form(mut bytes: impl Read, start: &[u8], options: &ListOptions) -> Resul
 
 /// Says what a file is that is no list at all.
 fn refuse_strangers(start: &[u8]) -> Result<(), Error> {
-    let strangers: [(&[u8], &str); 9] = [
+    let picture =
+        "this is a picture; type the list into a spreadsheet, save it as .xlsx or CSV, and import that";
+    let strangers: [(&[u8], &str); 12] = [
         (gzip::MAGIC, "the list is packed twice; unpack it once"),
         (
             b"\xd0\xcf\x11\xe0",
@@ -228,6 +230,9 @@ fn refuse_strangers(start: &[u8]) -> Result<(), Error> {
         ),
         (b"PK\x05\x06", "this zip file is empty; name the list itself"),
         (b"%PDF", "this is a PDF; save the list as .xlsx or CSV and import that"),
+        (b"\x89PNG", picture),
+        (b"\xff\xd8\xff", picture),
+        (b"GIF8", picture),
         (b"BZh", "this is packed with bzip2; unpack it, or pack it with gzip"),
         (b"\xfd7zXZ", "this is packed with xz; unpack it, or pack it with gzip"),
         (b"\x28\xb5\x2f\xfd", "this is packed with zstd; unpack it, or pack it with gzip"),

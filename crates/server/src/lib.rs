@@ -33,6 +33,7 @@ mod senders;
 mod stops;
 mod upkeep;
 mod upload_answer;
+mod upload_body;
 mod upload_query;
 mod uploads;
 

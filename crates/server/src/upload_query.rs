@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct UploadQuery {
     /// The file name, which stands in reports; nothing is concluded from it.
-    pub(crate) name: String,
+    pub(crate) name: Option<String>,
     pub(crate) default_country: Option<Country>,
     pub(crate) number_column: Option<String>,
     pub(crate) list: ListOptions,
@@ -24,11 +24,11 @@ pub(crate) struct UploadQuery {
 impl UploadQuery {
     /// Reads it, or says what is wrong and what there is.
     pub(crate) fn parse(query: &str) -> Result<Self, String> {
-        let mut all = Self { name: UNNAMED.into(), ..Self::default() };
+        let mut all = Self::default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             let wrong = |what: &str| format!("{key}={value}: {what}");
             match &*key {
-                "name" => all.name = file_name(&value),
+                "name" => all.name = Some(file_name(&value)),
                 "default_country" => {
                     let country =
                         value.parse().map_err(|_| wrong("write two letters of ISO 3166, like KE"))?;
@@ -57,7 +57,7 @@ impl UploadQuery {
 }
 
 /// The last part of a path, without anything that a file system or a terminal would take amiss.
-fn file_name(written: &str) -> String {
+pub(crate) fn file_name(written: &str) -> String {
     let last = written.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
     clean.truncate(clean.floor_char_boundary(LONGEST_NAME));
@@ -73,12 +73,12 @@ mod tests {
         let query = "name=C%3A%5Clists%5CSept%20list.xlsx&default_country=KE&number_column=Tel&sheet=2&encoding=utf-8\
                      &exclude_campaign=3&exclude_campaign=4&again=true&include_hidden=true";
         let read = UploadQuery::parse(query).unwrap();
-        assert_eq!(read.name, "Sept list.xlsx");
+        assert_eq!(read.name.as_deref(), Some("Sept list.xlsx"));
         assert_eq!(read.exclude, [CampaignId(3), CampaignId(4)]);
         assert_eq!((read.number_column.as_deref(), read.list.sheet.as_deref()), (Some("Tel"), Some("2")));
         assert!(read.again && read.default_country.is_some() && read.list.encoding.is_some());
         assert!(read.list.include_hidden);
-        assert_eq!(UploadQuery::parse("").unwrap().name, "upload");
+        assert_eq!(UploadQuery::parse("").unwrap().name, None);
     }
 
     #[test]
@@ -97,9 +97,13 @@ mod tests {
 
     #[test]
     fn a_name_is_no_path() {
-        for (written, name) in
-            [("../../etc/passwd", "passwd"), ("..", "upload"), ("a\nb.csv", "ab.csv"), ("/", "upload")]
-        {
+        for (written, name) in [
+            ("../../etc/passwd", "passwd"),
+            ("..", "upload"),
+            ("a\nb.csv", "ab.csv"),
+            ("/", "upload"),
+            ("", "upload"),
+        ] {
             assert_eq!(file_name(written), name);
         }
         assert_eq!(file_name(&"x".repeat(1000)).len(), 200);

@@ -16,13 +16,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use campaign::CampaignId;
-use futures::StreamExt;
 use producer::{AnnotatedList, ImportOptions, List, ListOptions, ListsConfig, Progress, Spool, SpoolError};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use store::Store;
 use subtle::ConstantTimeEq;
-use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
@@ -33,7 +31,8 @@ use crate::connections::Connection;
 use crate::limit::BadRequests;
 use crate::proxies::UnnamedProxies;
 use crate::upload_answer::Answer;
-use crate::upload_query::UploadQuery;
+use crate::upload_body::{self, Form};
+use crate::upload_query::{self, UploadQuery};
 
 /// Lists that are taken in at once; each import holds a connection of its own.
 const AT_ONCE: usize = 2;
@@ -51,7 +50,7 @@ pub(crate) struct Uploads {
 }
 
 /// Why an upload is not taken, by the status and a sentence for the person.
-type Refusal = (StatusCode, String);
+pub(crate) type Refusal = (StatusCode, String);
 
 impl Uploads {
     /// Webhooks do not need the temporary folder, so a server whose folder does not work starts all the same, and says so.
@@ -91,7 +90,8 @@ async fn take_in(
         uploads.proxies.look(connection.peer, &head.headers);
         let query = UploadQuery::parse(head.uri.query().unwrap_or_default())
             .map_err(|says| (StatusCode::BAD_REQUEST, says))?;
-        uploads.import(CampaignId(id), query, body, wants_list).await
+        let form = Form::of(&head.headers)?;
+        uploads.import(CampaignId(id), query, (form, body), wants_list).await
     };
     taken.await.unwrap_or_else(|(status, error)| {
         tracing::warn!(campaign.id = id, status = status.as_u16(), "an upload was refused");
@@ -124,7 +124,7 @@ impl Uploads {
         &self,
         id: CampaignId,
         query: UploadQuery,
-        body: Body,
+        (form, body): (Form, Body),
         wants_list: bool,
     ) -> Result<Response, Refusal> {
         let Ok(_place) = self.places.try_acquire() else {
@@ -136,8 +136,9 @@ impl Uploads {
         let definition = self.store.campaign(id).await.map_err(refused_by_store)?.definition;
         let message = definition.compile().map_err(|error| (StatusCode::CONFLICT, error.to_string()))?;
         let spool = Spool::new(&self.lists);
-        let spooled = tokio::time::timeout(self.config.upload_timeout, self.spool(body, &spool)).await;
-        let file = spooled
+        let spooled = upload_body::spool(body, form, &spool, self.config.max_upload_bytes);
+        let spooled = tokio::time::timeout(self.config.upload_timeout, spooled).await;
+        let (file, file_name) = spooled
             .map_err(|_| (StatusCode::REQUEST_TIMEOUT, "the list did not arrive in time".to_owned()))??;
         let errors =
             if wants_list { Some(Arc::new(spool.file().map_err(|error| no_space(&error))?)) } else { None };
@@ -152,7 +153,9 @@ impl Uploads {
             errors: errors.clone().map(AnnotatedList::Spooled),
         };
         let list = ListOptions { spool: spool.clone(), ..query.list };
-        let list = open(file, query.name, list).await?;
+        let name =
+            query.name.unwrap_or_else(|| upload_query::file_name(file_name.as_deref().unwrap_or_default()));
+        let list = open(file, name, list).await?;
         let form = list.to_string();
         let report = producer::import(&self.store, id, list, options, Arc::new(Progress::default())).await;
         let report = report.map_err(refused_by_list)?;
@@ -165,27 +168,6 @@ impl Uploads {
             Some(errors) => with_errors(&answer, &spool, &errors),
             None => Ok(Json(answer).into_response()),
         }
-    }
-
-    /// Puts the list into a file; memory does not grow with it.
-    async fn spool(&self, body: Body, spool: &Spool) -> Result<File, Refusal> {
-        let failed = |error| no_space(&spool.unwritable(error));
-        let mut file = tokio::fs::File::from_std(spool.file().map_err(|error| no_space(&error))?);
-        let (mut chunks, mut bytes) = (body.into_data_stream(), 0_u64);
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| (StatusCode::BAD_REQUEST, "the list broke off".to_owned()))?;
-            bytes += chunk.len() as u64;
-            if bytes > self.config.max_upload_bytes {
-                let says =
-                    format!("the list is longer than {} bytes; divide it", self.config.max_upload_bytes);
-                return Err((StatusCode::PAYLOAD_TOO_LARGE, says));
-            }
-            spool.take(chunk.len()).map_err(|error| no_space(&error))?;
-            file.write_all(&chunk).await.map_err(failed)?;
-        }
-        file.flush().await.map_err(failed)?;
-        file.rewind().await.map_err(failed)?;
-        Ok(file.into_std().await)
     }
 }
 
@@ -245,7 +227,7 @@ fn refused_by_store(error: store::Error) -> Refusal {
     }
 }
 
-fn no_space(error: &SpoolError) -> Refusal {
+pub(crate) fn no_space(error: &SpoolError) -> Refusal {
     tracing::error!(error = error as &dyn std::error::Error, "an upload cannot be taken in: {error}");
     (StatusCode::INSUFFICIENT_STORAGE, format!("{error}; nothing was imported"))
 }

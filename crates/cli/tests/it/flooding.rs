@@ -67,13 +67,6 @@ async fn rest(stream: &mut TcpStream) -> std::io::Result<String> {
     stream.read_to_string(&mut text).await.map(|_| text)
 }
 
-/// The most memory that a process has had, in KiB.
-fn peak(receiving: &Receiving) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", receiving.server.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
-    peak.strip_suffix(" kB").unwrap().parse().unwrap()
-}
-
 #[tokio::test]
 async fn slow_posts_without_a_signature_delay_no_good_post_of_any_sender() {
     let settings = [("FLOWCAST_SERVER_READ_TIMEOUT", "60s")];
@@ -100,7 +93,7 @@ async fn slow_posts_without_a_signature_delay_no_good_post_of_any_sender() {
         good_posts(&receiving, &paths, &body).await
     };
     let longest = tokio::select! { longest = good => longest, never = flood => never };
-    let peak = peak(&receiving);
+    let peak = receiving.server.peak_kib();
     println!(
         "while {long} posts sent nearly 3 MiB each: answered within {longest:?}; the server had at most {peak} KiB"
     );
@@ -131,10 +124,10 @@ async fn coded_posts_are_decoded_within_the_limits_of_plain_ones() {
     assert!(status == 415 && says.contains("gzip, deflate or none"), "{status} {says}");
     assert_eq!(post("gzip", &body).await.0, 400, "it is not gzip");
     let bomb = gzip(&vec![b' '; 200 * 1024 * 1024]);
-    let before = peak(&receiving);
+    let before = receiving.server.peak_kib();
     let answers = futures::future::join_all((0..40).map(|_| post("gzip", &bomb))).await;
     assert!(answers.iter().all(|(status, _)| *status == 413), "{answers:?}");
-    let grown = peak(&receiving) - before;
+    let grown = receiving.server.peak_kib() - before;
     println!("40 posts of {} bytes that decode to 200 MiB: the server took {grown} KiB more", bomb.len());
     assert!(grown < 64 * 1024, "{grown} KiB");
     // Nothing is decoded for a stranger.

@@ -78,10 +78,9 @@ async fn a_workbook_that_would_take_the_memory_of_the_server_is_refused_and_the_
     let to = format!("/campaigns/{id}/lists");
     let (status, body) = post(receiving.at, &to, &[key()], &comment_of(200_000_000)).await;
     assert!(status == 422 && body.contains("more than 256 MiB of memory"), "{status} {body}");
-    let status = std::fs::read_to_string(format!("/proc/{}/status", receiving.server.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
-    println!("the server had at most {peak}");
-    assert!(peak.strip_suffix(" kB").unwrap().parse::<u64>().unwrap() < 128 * 1024, "{peak}");
+    let peak = receiving.server.peak_kib();
+    println!("the server had at most {peak} KiB");
+    assert!(peak < 128 * 1024, "{peak} KiB");
     let filtered = include_bytes!("../../../producer/tests/field/filtered_rows.xlsx");
     let (status, body) = post(receiving.at, &to, &[key()], filtered).await;
     let answer: Value = serde_json::from_str(&body).unwrap();
@@ -134,6 +133,75 @@ async fn an_upload_that_is_refused_leaves_nothing_behind() {
     }
     assert_eq!(world.count("select count(*) from recipient").await, 0);
     assert_eq!(world.count("select count(*) from import").await, 0);
+    assert!(receiving.server.stop().await.success());
+    world.close().await;
+}
+
+/// A form as curl and browsers write it, of these parts: head and content.
+fn form(parts: &[(&str, &str)]) -> Vec<u8> {
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(head, content)| format!("--b0\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n"))
+        .collect();
+    format!("{}--b0--\r\n", parts.concat()).into_bytes()
+}
+
+#[tokio::test]
+async fn a_list_may_be_the_file_of_a_form_and_what_is_no_list_gets_the_true_reason() {
+    const FILE: &str = "name=\"file\"; filename=\"Sept, list.csv\"";
+    let (world, receiving) = taking_uploads("upload_form", &[]).await;
+    let id = world.draft(0).await;
+    let to = format!("/campaigns/{id}/lists?default_country=KE&number_column=Tel");
+    let multipart = ("content-type", "multipart/form-data; boundary=b0");
+    let (status, body) = post(receiving.at, &to, &[key(), multipart], &form(&[(FILE, LIST)])).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &answer["imported"], &answer["uploaded"]), (200, &json!(2), &json!(4)), "{answer}");
+    assert_eq!(world.count("select count(*) from report.import where source = 'Sept, list.csv'").await, 1);
+    // curl names this type for --data-binary too.
+    let urlencoded = ("content-type", "application/x-www-form-urlencoded");
+    let again = format!("{to}&again=true&name=x.csv");
+    let (status, body) = post(receiving.at, &again, &[key(), urlencoded], LIST.as_bytes()).await;
+    assert_eq!(status, 200, "{body}");
+
+    let one_line = LIST.replace('\n', "").into_bytes();
+    let unending = format!("--b0\r\nX-Long: {}", "x".repeat(20_000_000)).into_bytes();
+    for (kind, body, expected, says) in [
+        (urlencoded, one_line, 415, "curl --data-binary @list.csv"),
+        (urlencoded, b"list=Tel%0A254712000001&country=KE".to_vec(), 415, "curl --data-binary @list.csv"),
+        (
+            multipart,
+            form(&[("name=\"list\"", LIST)]),
+            400,
+            "the field \\\"list\\\" of the form is not a file",
+        ),
+        (multipart, form(&[(FILE, LIST), (FILE, LIST)]), 400, "two files"),
+        (multipart, form(&[]), 400, "no file"),
+        (multipart, LIST.as_bytes().to_vec(), 400, "not the multipart/form-data"),
+        (multipart, form(&[(FILE, LIST)])[..60].to_vec(), 400, "not the multipart/form-data"),
+        (multipart, unending, 400, "the list broke off"),
+        (
+            ("content-type", "multipart/mixed; boundary=b0"),
+            form(&[(FILE, LIST)]),
+            415,
+            "only multipart/form-data",
+        ),
+        (("content-encoding", "br"), LIST.as_bytes().to_vec(), 415, "plain or gzip'ed"),
+        (multipart, form(&[(FILE, "")]), 422, "the list is empty"),
+        (("content-type", "text/csv"), b"<!DOCTYPE html><html>".to_vec(), 422, "a web page"),
+        (("content-type", "text/csv"), b"%PDF-1.7\n".to_vec(), 422, "this is a PDF"),
+    ] {
+        let (status, said) = post(receiving.at, &again, &[key(), kind], &body).await;
+        assert!(status == expected && said.contains(says), "{kind:?} {says}: {status} {said}");
+    }
+    let peak = receiving.server.peak_kib();
+    println!("the server had at most {peak} KiB");
+    assert!(peak < 128 * 1024, "{peak} KiB");
+    assert_eq!(world.count("select count(*) from recipient").await, 2);
+    let rows: Vec<String> = (0..20_000).map(|n| format!("0713{n:06};Name\r\n")).collect();
+    let long = format!("Tel;first_name\r\n{}", rows.concat());
+    let (status, body) = post(receiving.at, &again, &[key(), multipart], &form(&[(FILE, &long)])).await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &answer["imported"]), (200, &json!(20_000)), "{answer}");
     assert!(receiving.server.stop().await.success());
     world.close().await;
 }

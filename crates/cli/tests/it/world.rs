@@ -367,6 +367,13 @@ impl Process {
         kill(self.id(), signal).unwrap();
     }
 
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
+        peak.strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap())

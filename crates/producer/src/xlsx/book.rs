@@ -58,7 +58,7 @@ impl Book {
             return Err(Error::BadList("this is a binary workbook (.xlsb); save it as .xlsx".into()));
         }
         if !package.has(&path) {
-            return Err(no_workbook());
+            return Err(no_workbook(package));
         }
         let related = package.relationships(&path)?;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -91,17 +91,29 @@ impl Book {
                 )));
             }
         }
+        drop(xml);
         match is_workbook {
-            Some(false) => Err(no_workbook()),
+            Some(false) => Err(no_workbook(package)),
             Some(true) if !book.sheets.is_empty() => Ok(book),
             _ => Err(damaged()),
         }
     }
 }
 
-fn no_workbook() -> Error {
-    let says = "this zip file is no Excel workbook; unpack it, or save the list as .xlsx or CSV";
-    Error::BadList(says.into())
+/// Says what else a zip file is.
+fn no_workbook<R: Read + Seek>(package: &Package<R>) -> Error {
+    let others = [
+        ("word/document.xml", "this is a Word document"),
+        ("ppt/presentation.xml", "this is a presentation"),
+        ("content.xml", "this is an OpenDocument file"),
+        ("Index/Document.iwa", "this is a file of Numbers or Pages"),
+    ];
+    match others.iter().find(|(part, _)| package.has(part)) {
+        Some((_, says)) => Error::BadList(format!("{says}; save the list as .xlsx or CSV and import that")),
+        None => Error::BadList(
+            "this zip file is no Excel workbook; unpack it, or save the list as .xlsx or CSV".into(),
+        ),
+    }
 }
 
 /// The sheet of an element, unless it holds a chart or the like.

@@ -312,4 +312,13 @@ fn what_no_sheet_has_is_refused() {
         let said = read(&zipped(&parts)).unwrap_err();
         assert!(said.contains(says), "{parts:?}: {said}");
     }
+    for (part, says) in [
+        ("word/document.xml", "a Word document"),
+        ("ppt/presentation.xml", "a presentation"),
+        ("content.xml", "an OpenDocument file"),
+    ] {
+        let document = format!("<R><Relationship Type='officeDocument' Target='{part}'/></R>");
+        let said = read(&zipped(&[("_rels/.rels", &document), (part, "<document/>")])).unwrap_err();
+        assert!(said.contains(says), "{part}: {said}");
+    }
 }

@@ -272,6 +272,8 @@ async fn files_that_are_no_lists() {
             refused("XML", "\u{feff}<?xml version=\"1.0\"?>", "a web page or XML"),
             refused("RTF", "{\\rtf1 phone}", "a text document"),
             refused("old workbook", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old .xls workbook"),
+            refused("PNG", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a picture"),
+            refused("JPEG", b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a picture"),
             refused("bzip2", "BZh91AY", "packed with bzip2"),
             refused("xz", b"\xfd7zXZ\0", "packed with xz"),
             refused("zstd", b"\x28\xb5\x2f\xfd\0", "packed with zstd"),
