@@ -122,11 +122,17 @@ async fn take_in(
         Known::NotYet => return state.busy(&sender, "no_secret"),
         Known::No(kind) => return state.refuse(&sender, address, (StatusCode::FORBIDDEN, kind)),
     }
+    if sender.has_password() {
+        connection.mark_checked();
+    }
     let arrival = state.memory.arrival(sender.id, address::network(address), Instant::now());
     let limits = (state.config.max_body_bytes, state.config.read_timeout);
     let body = match body::read(body, &arrival, limits.0, limits.1).await {
         Ok(body) => body,
         Err(NotRead::Full) => return state.busy(&sender, "overload"),
+        Err(not_read) if sender.has_password() => {
+            return state.unreadable(&sender, address, not_read.answer());
+        }
         Err(not_read) => return state.refuse(&sender, address, not_read.answer()),
     };
     if !sender.is_signed(&body, shown(SIGNATURE_HEADER)) {
@@ -183,7 +189,7 @@ impl WebhookState {
         status.into_response()
     }
 
-    /// A post of the provider that cannot be read: counted, and a line in the log, of which there are `bad_requests` a minute.
+    /// A post of the provider that cannot be read: it does not count as a bad request. It is counted by its kind, and a line in the log, of which there are `bad_requests` a minute.
     fn unreadable(
         &self,
         sender: &Sender,

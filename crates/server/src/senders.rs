@@ -96,6 +96,11 @@ impl Sender {
         }
     }
 
+    /// Whether a post that this sender knows has shown a password, so that it is the provider's before its body is read.
+    pub(crate) fn has_password(&self) -> bool {
+        matches!(self.secret, Secret::Basic(_))
+    }
+
     /// Whether the body is signed as this provider signs.
     pub(crate) fn is_signed(&self, body: &[u8], signature: Option<&[u8]>) -> bool {
         match &self.secret {

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::receiving::{Receiving, SECRET, delivered, free_address, of_meta, request, signature};
-use crate::world::PATIENCE;
+use crate::world::{PATIENCE, World};
 
 /// The status of a post with the right signature.
 async fn signed(receiving: &Receiving, path: &str, body: &[u8]) -> Option<u16> {
@@ -55,6 +55,24 @@ async fn bad_requests_refuse_no_good_post_of_the_same_address() {
     for (line, n) in [("bad_signature", 31), ("unknown webhook was refused", 30), ("not_json", 30)] {
         assert_eq!(logs.lines().filter(|logged| logged.contains(line)).count(), n, "{line}: {logs}");
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_post_with_the_right_password_never_counts_as_a_bad_request() {
+    let mut world = World::new("hook_password", "none", simulator::Config::default()).await;
+    let settings = [("FLOWCAST_SERVER_BAD_REQUESTS", "3"), ("FLOWCAST_SERVER_MAX_BODY_BYTES", "1000")];
+    let receiving = Receiving::start(&mut world, &settings).await;
+    let right = [("authorization", "Basic ZmxvdzpzZWNyZXQtNTFjOQ==")];
+    for _ in 0..10 {
+        assert_eq!(receiving.post_with(&right, &[b' '; 2000]).await, Some(413));
+    }
+    let wrong = [("authorization", "Basic Zm9vOmJhcg==")];
+    let mut answers = Vec::new();
+    for _ in 0..5 {
+        answers.push(receiving.post_with(&wrong, b"{}").await.unwrap());
+    }
+    assert_eq!(answers, [403, 403, 403, 429, 429], "{}", world.logs());
     world.close().await;
 }
 
