@@ -1,4 +1,4 @@
-//! Logs on standard error: text for people, JSON for collectors. `RUST_LOG` chooses what is written.
+//! Logs on standard error: text for people, JSON for collectors. `RUST_LOG` chooses what is written, but for the values of statements.
 
 use std::io::IsTerminal;
 
@@ -15,6 +15,12 @@ pub(crate) fn start(args: &Args) {
     // What lapin logs of a broken connection, the broker crate says in its own words.
     let default = if is_role { "info,lapin=off" } else { "error,lapin=off" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    // From `debug` on it writes the values of statements, which are numbers and texts of people.
+    let without_values = ["tokio_postgres=info", "tokio_postgres::query=info"];
+    let filter = without_values
+        .iter()
+        .filter_map(|directive| directive.parse().ok())
+        .fold(filter, EnvFilter::add_directive);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -80,6 +80,7 @@ impl Connector {
         let (client, connection) = Box::pin(self.postgres.connect(self.tls.clone())).await?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
+                let error = Error::from(error);
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection to PostgreSQL ended");
             }
         });

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::sqlstate::{Fault, Kind, kind, sentence};
 
@@ -59,6 +59,31 @@ pub enum Error {
     Unreadable(String),
 }
 
+/// What is kept of an error of PostgreSQL: nothing that may hold a value. Its DETAIL has whole rows ("Failing row contains …"), its
+/// CONTEXT lines of a list, and both would be written with the chain of causes or by `Debug`.
+#[derive(Debug, thiserror::Error)]
+#[error("SQLSTATE {code}{at}")]
+pub(crate) struct Cause {
+    code: String,
+    /// The function of PostgreSQL that raised it.
+    at: String,
+}
+
+impl Cause {
+    pub(crate) fn of(found: &DbError) -> Self {
+        let at = found.routine().map(|routine| format!(" from {routine}")).unwrap_or_default();
+        Self { code: found.code().code().to_owned(), at }
+    }
+}
+
+/// A cause without values: of an error of PostgreSQL its code, any other error as it is.
+pub(crate) fn cause(error: tokio_postgres::Error) -> Box<dyn StdError + Send + Sync> {
+    match error.as_db_error() {
+        Some(found) => Cause::of(found).into(),
+        None => error.into(),
+    }
+}
+
 impl Error {
     /// Whether the same call may succeed later. Everything that is not a fault of the call itself may.
     pub fn is_transient(&self) -> bool {
@@ -80,9 +105,7 @@ impl Error {
             Self::Unreadable(_) => true,
             // A page that cannot be read is one of many.
             Self::Unavailable { source, .. } => {
-                let code =
-                    source.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
-                code.is_some_and(|code| code.code().starts_with("XX"))
+                source.downcast_ref::<Cause>().is_some_and(|cause| cause.code.starts_with("XX"))
             }
             Self::Denied { .. }
             | Self::NotFound(_)
@@ -166,8 +189,8 @@ impl From<tokio_postgres::Error> for Error {
                 let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(", ")) };
                 refused(format!("a value{of}"), true)
             }
-            Kind::Denied => Self::Denied { reason: sentence(fault), source: error.into() },
-            Kind::Trouble => Self::Unavailable { reason: sentence(fault), source: error.into() },
+            Kind::Denied => Self::Denied { reason: sentence(fault), source: Cause::of(found).into() },
+            Kind::Trouble => Self::Unavailable { reason: sentence(fault), source: Cause::of(found).into() },
         }
     }
 }

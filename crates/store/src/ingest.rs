@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::closed::Closed;
 use crate::connection::Store;
-use crate::error::Error;
+use crate::error::{Error, cause};
 use crate::orphans::Event;
 use crate::pool::Transaction;
 
@@ -361,7 +361,7 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
         Some(&SqlState::CHECK_VIOLATION) => Error::Unavailable {
             reason: "the table for the posts of today is not made yet; the server makes it, see its log"
                 .into(),
-            source: error.into(),
+            source: cause(error),
         },
         _ => error.into(),
     })?;

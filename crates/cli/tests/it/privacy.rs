@@ -60,3 +60,51 @@ async fn a_message_of_the_queue_is_two_numbers_and_nothing_else() {
     assert!(reader.close(PATIENCE).await);
     world.close().await;
 }
+
+/// PostgreSQL tells the whole row of a refused statement in DETAIL, and values in CONTEXT.
+const REFUSE: &str = "
+    create sequence refusals;
+    create function refuse() returns trigger as $$
+    declare
+        person text;
+        code text := (array['40P01', '40001', '53100', '42501', '57014'])[nextval('refusals')::int];
+    begin
+        if code is null then return new; end if;
+        select format('Failing row contains (%s, %s).', msisdn, variables) into person from recipient
+        where campaign_id = new.campaign_id and seq = new.seq;
+        raise exception using errcode = code, message = 'refused', detail = person, hint = person;
+    end $$ language plpgsql;
+    create trigger refuse before insert on attempt for each row execute function refuse()";
+
+#[tokio::test]
+async fn no_row_that_postgres_refuses_reaches_a_log_whatever_is_logged() {
+    let mut world = World::new("refused_rows", "none", Config::default()).await;
+    let trace = ("RUST_LOG", "trace");
+    let id = world.draft(0).await;
+    let list = world.file("people.csv", "phone,first_name\n254712000001,Name1\n254712000002,Name12\n");
+    for command in [
+        &["campaign", "import", &id, &list][..],
+        &["suppression", "add", "+254712000009"],
+        &["suppression", "list"],
+        &["erase", "+254712000009"],
+    ] {
+        for trace in ["trace", "tokio_postgres::query=trace,debug"] {
+            let said = world.command(command).env("RUST_LOG", trace).output().await.unwrap();
+            let logged = String::from_utf8_lossy(&said.stderr);
+            assert!(!logged.is_empty(), "nothing is logged");
+            nothing_planted_in(&logged);
+        }
+    }
+    world.look.batch_execute(REFUSE).await.unwrap();
+    let processes = [world.start_with("producer", &[trace]), world.start_with("consumer", &[trace])];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from refusals where last_value > 5", 1).await;
+    world.until("select count(*) from recipient where state = 'accepted'", 2).await;
+    for process in processes {
+        process.stop().await;
+    }
+    let logs = world.logs();
+    assert!(logs.contains("40P01"), "the refusals are not in the logs: {logs}");
+    // It looks through all logs for numbers and names.
+    world.close().await;
+}

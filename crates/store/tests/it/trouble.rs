@@ -5,13 +5,13 @@ use std::time::Duration;
 use campaign::ClaimId;
 use devstack::Stack;
 use secrecy::SecretString;
-use store::{Claimed, Config, Error, RecordedOutcome, Store};
+use store::{Claimed, Config, Error, RecordedOutcome, Store, SuppressionReason};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 use uuid::Uuid;
 
-use crate::world::{LEASE, World, given_back};
+use crate::world::{LEASE, World, given_back, msisdn};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -199,4 +199,33 @@ async fn migrating_without_a_right_names_it_and_goes_on_where_it_was_granted() {
     user.drop(&admin).await;
     drop(admin);
     scope.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_error_shows_a_value_of_the_row_that_was_refused() {
+    let world = World::new("trouble_values", None).await;
+    let refuse = "
+        alter table suppression add constraint not_this_one check (msisdn <> 254712000001);
+        create sequence refusals;
+        create function refuse() returns trigger as $$ begin
+            raise exception using message = 'refused', detail = format('Failing row contains (%s).', new.msisdn),
+                hint = new.msisdn::text, column = 'msisdn', table = 'suppression',
+                errcode = (array['40P01', '40001', 'XX001', '42501', '0A000', '53100', '57014', '22001', '42601'])[nextval('refusals')::int];
+        end $$ language plpgsql;";
+    world.look.batch_execute(refuse).await.unwrap();
+    let (number, why) = (msisdn(1), SuppressionReason::Operator);
+    let mut errors = vec![world.store.suppress([number].into_iter(), None, why).await.unwrap_err()];
+    assert!(errors[0].to_string().contains("not_this_one"), "{}", errors[0]);
+    let trigger = "create trigger refuse before insert on suppression for each row execute function refuse()";
+    world.look.batch_execute(trigger).await.unwrap();
+    for _ in 0..9 {
+        errors.push(world.store.suppress([number].into_iter(), None, why).await.unwrap_err());
+    }
+    for error in &errors {
+        let chain = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let said: Vec<String> = chain.map(|error| format!("{error} {error:?} {error:#?}")).collect();
+        assert!(!said.join(" ").contains("254712000001"), "{said:?}");
+    }
+    assert!(errors[3].may_be_of_one_row() && !errors[1].may_be_of_one_row(), "{errors:?}");
+    world.close().await;
 }
