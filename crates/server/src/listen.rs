@@ -30,7 +30,8 @@ use crate::connections::{Connection, Connections};
 
 /// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Most bytes of a connection that are read ahead; the head of a request must fit in.
+/// Bytes of a connection that are read ahead, and in which the head of a request must fit. One read may go beyond them, so hyper keeps
+/// at most twice as many.
 const READ_AHEAD: usize = 32 * 1024;
 /// Open files that are left for other things than connections: Postgres, lists, the program itself.
 const OTHER_FILES: u64 = 200;
