@@ -6,7 +6,7 @@ declare
 begin
     insert into failure_code values ('kaleyra', '131026', 'the number cannot get the message') on conflict do nothing;
     insert into campaign (name, sender_id, definition, state, recipients, created_at, started_at, finished_at, price_list_id)
-    select 'generated', s.id, '{"name": "generated", "sender": "main", "template": {}}', 'finished', recipients, began, began,
+    select 'generated', s.id, '{"name": "generated", "sender": "main", "flow": {"body": "Hello", "cta": "Open", "flow_id": "1", "screen": "WELCOME"}}', 'finished', recipients, began, began,
         began + interval '3 hours', (select max(l.id) from price_list l where l.sender_id = s.id)
     from sender s order by s.id limit 1 returning campaign.id into id;
     insert into campaign_feed (campaign_id, cursor, published, low_water)

@@ -104,7 +104,13 @@ async fn every_command_works_and_a_dump_is_restored_and_sent_on() {
             told,
             "{:>8.1} s  flowcast {}",
             began.elapsed().as_secs_f64(),
-            command[..command.len().min(2)].join(" ")
+            command
+                .iter()
+                .filter(|word| !word.starts_with('+'))
+                .take(2)
+                .copied()
+                .collect::<Vec<_>>()
+                .join(" ")
         )
         .unwrap();
     }
