@@ -50,7 +50,7 @@ impl Flowcast {
         line("building flowcast for release");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "--release", "--package", "cli"])
+            .args(["build", "--quiet", "--release", "--workspace", "--bin", "flowcast"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .await

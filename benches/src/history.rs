@@ -185,7 +185,13 @@ async fn measure(
     commands(stand, flowcast, client, answers).await?;
     let began = Instant::now();
     let dumped = Command::new("pg_dump")
-        .args(["--format=custom", "--compress=1", "--file=/dev/null", stand.scope.database_url()])
+        .args([
+            "--format=custom",
+            "--compress=1",
+            "--no-sync",
+            "--file=/dev/null",
+            stand.scope.database_url(),
+        ])
         .status()
         .await
         .context("running pg_dump")?;

@@ -33,6 +33,7 @@ mod hours;
 mod imports;
 mod ingest;
 mod ingest_apart;
+mod ingest_rows;
 mod openings;
 mod orphans;
 mod outcomes;
@@ -74,9 +75,8 @@ pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
 pub use gate_watch::{GateOf, GateState, GateWatch};
 pub use holds::{Held, HoldRow, StopCause};
 pub use imports::{Import, ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
-pub use ingest::{
-    About, AnswerRow, ConsentRow, InboundRow, Ingest, Ingested, NoticeRow, Person, RawBody, ReceiptRow,
-};
+pub use ingest::{Ingest, Ingested};
+pub use ingest_rows::{About, AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow};
 pub use openings::Opened;
 pub use outcomes::{Recorded, RecordedOutcome, Recording};
 pub use permits::{Leased, LeasedAt, leased_at};

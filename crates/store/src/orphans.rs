@@ -17,10 +17,9 @@ use uuid::Uuid;
 use crate::closed::Closed;
 use crate::connection::Store;
 use crate::error::Error;
-use crate::ingest::{
-    About, AnswerRow, ConsentRow, Found, InboundRow, Ingest, Person, ReceiptRow, store_rows,
-};
+use crate::ingest::{Found, Ingest, store_rows};
 use crate::ingest_apart::store_apart;
+use crate::ingest_rows::{About, AnswerRow, ConsentRow, InboundRow, Person, ReceiptRow};
 use crate::pool::Transaction;
 
 /// Most orphans of one look.

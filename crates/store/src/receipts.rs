@@ -11,7 +11,8 @@ use tokio_postgres::types::ToSql;
 
 use crate::connection::Store;
 use crate::error::Error;
-use crate::ingest::{About, ConsentRow, Followed, InboundRow, Person, ReceiptRow};
+use crate::ingest::Followed;
+use crate::ingest_rows::{About, ConsentRow, InboundRow, Person, ReceiptRow};
 use crate::pool::Transaction;
 use crate::volume::written_for;
 

@@ -229,3 +229,21 @@ async fn no_error_shows_a_value_of_the_row_that_was_refused() {
     assert!(errors[3].may_be_of_one_row() && !errors[1].may_be_of_one_row(), "{errors:?}");
     world.close().await;
 }
+
+#[tokio::test]
+async fn maintenance_gives_up_a_lock_that_another_session_holds_within_its_own_limit() {
+    let world = World::new("maintenance_lock", None).await;
+    let campaign = world.campaign(2).await;
+    let config = Config::new(SecretString::from(world.scope.database_url()));
+    // The limit for statements is longer, so that only the limit for locks can end the wait.
+    let config = Config { statement_timeout: PATIENCE, ..config };
+    let maintenance = Store::connect(&config.for_maintenance()).await.unwrap();
+    world.look.batch_execute("begin; lock table recipient in access exclusive mode").await.unwrap();
+    let began = Instant::now();
+    let error = maintenance.expire_campaign(campaign).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("55P03"), "{error}");
+    assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
+    world.look.batch_execute("rollback").await.unwrap();
+    maintenance.expire_campaign(campaign).await.unwrap();
+    world.close().await;
+}
