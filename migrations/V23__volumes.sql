@@ -6,7 +6,7 @@
 
 -- Views that read the four tables, directly or through other views, are dropped and created again with the same text. That includes
 -- views that analysts have made.
-create temporary table view_to_keep on commit drop as
+create table view_to_keep as
 with recursive readers as (
     select r.ev_class as view, 1 as depth
     from pg_depend d join pg_rewrite r on r.oid = d.objid
@@ -22,7 +22,7 @@ select c.oid as view, format('%I.%I', n.nspname, c.relname) as name, max(x.depth
 from readers x join pg_class c on c.oid = x.view join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'v' group by c.oid, n.nspname;
 
-create temporary table comment_to_keep on commit drop as
+create table comment_to_keep as
 select v.name, a.attname as column_name, d.description
 from view_to_keep v join pg_description d on d.objoid = v.view and d.classoid = 'pg_class'::regclass
 left join pg_attribute a on a.attrelid = v.view and a.attnum = d.objsubid and d.objsubid > 0;
@@ -217,6 +217,8 @@ begin
         end if;
     end loop;
 end $$;
+
+drop table view_to_keep, comment_to_keep;
 
 -- Counters of a campaign that differ from a full count, in one snapshot; no rows if all are right.
 drop view tally_check;
