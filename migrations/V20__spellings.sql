@@ -104,30 +104,3 @@ set last_inbound_at = greatest(c.last_inbound_at, excluded.last_inbound_at),
     (consent_at, is_opted_out) = (select v.at, v.is_out
         from (values (c.consent_at, c.is_opted_out), (excluded.consent_at, excluded.is_opted_out)) v (at, is_out)
         order by v.at desc nulls last, v.is_out desc limit 1);
-
--- What our own codes mean, with those of texts that cannot be filled in.
-create or replace function reason_words(code text) returns text language sql immutable parallel safe
-    return case code
-        when 'worker_died' then 'the worker died between sending and recording'
-        when 'resent' then 'was unknown, is sent to again'
-        when 'attempts_used_up' then 'was unknown, and no attempt was left'
-        when 'unknown_given_up' then 'was unknown, and was given up'
-        when 'deadline' then 'the deadline of the campaign passed'
-        when 'campaign_cancelled' then 'the campaign was cancelled'
-        when 'suppressed' then 'must not be written to: an operator decided'
-        when 'opted_out' then 'must not be written to: opted out'
-        when 'erased' then 'the number was erased'
-        when 'recipient_hours' then 'it was no time for messages where the recipient is'
-        when 'hours_over' then 'the sending hours ended before the message left'
-        when 'had_enough' then 'the provider withholds messages to this person for a day after a refusal'
-        when 'pair_limit' then 'somebody wrote to this recipient moments before; WhatsApp wants a pause'
-        when 'slot_missed' then 'the worker stood still, and there was no new slot for it'
-        when 'lease_ended' then 'the worker stood still too long to send in time'
-        when 'window_closed' then 'the 24-hour window is closed, and the campaign has no template'
-        when 'variable_missing' then 'a variable that the message needs is missing or empty in the row'
-        when 'text_too_long' then 'a text of the message is longer than WhatsApp takes when filled in'
-        when 'text_over_limit' then 'filling in a text of the message takes too many steps or gives too long a text'
-        when 'text_faulty' then 'a text of the message uses something that the template language does not have'
-        when 'line_break_in_variable' then 'a variable of the template holds a line break, a tab or more than four spaces in a row'
-        when 'emoji_in_button' then 'the text of the button holds an emoji'
-    end;

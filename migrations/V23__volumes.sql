@@ -22,6 +22,12 @@ select c.oid as view, format('%I.%I', n.nspname, c.relname) as name, max(x.depth
 from readers x join pg_class c on c.oid = x.view join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'v' group by c.oid, n.nspname;
 
+-- So are the triggers that maintain the counters.
+create table trigger_to_keep as
+select tgname as name, tgrelid::regclass::text as table_name, pg_get_triggerdef(oid) as definition
+from pg_trigger
+where tgrelid = any(array['recipient', 'attempt', 'receipt', 'flow_answer']::regclass[]) and not tgisinternal;
+
 create table comment_to_keep as
 select v.name, a.attname as column_name, d.description
 from view_to_keep v join pg_description d on d.objoid = v.view and d.classoid = 'pg_class'::regclass
@@ -33,6 +39,9 @@ declare
 begin
     for old in select * from view_to_keep order by depth desc loop
         execute 'drop view ' || old.name;
+    end loop;
+    for old in select * from trigger_to_keep loop
+        execute format('drop trigger %I on %I', old.name, old.table_name);
     end loop;
     -- The old tables stay until 'flowcast migrate' has moved their rows (store/src/relocation.rs).
     for old in
@@ -49,17 +58,6 @@ begin
     end loop;
 end $$;
 
-drop trigger tally_updated on recipient_before;
-drop trigger tally_inserted on recipient_before;
-drop trigger tally_deleted on recipient_before;
-drop trigger tally_inserted on attempt_before;
-drop trigger tally_updated on receipt_before;
-drop trigger tally_inserted on receipt_before;
-drop trigger tally_deleted on receipt_before;
-drop trigger tally_billing_updated on receipt_before;
-drop trigger tally_billing_inserted on receipt_before;
-drop trigger tally_billing_deleted on receipt_before;
-drop trigger tally_inserted on flow_answer_before;
 drop function create_campaign_partitions(bigint), create_recipients(bigint), attach_recipients(bigint),
     create_receipt_partitions(bigint);
 
@@ -93,29 +91,6 @@ create table recipient_number (
 ) partition by range (campaign_id);
 comment on table recipient_number is 'recipients by phone number; recipients whose number was erased are not in it';
 
-create trigger tally_updated after update on recipient referencing old table as rows_before new table as rows_now
-    for each statement execute function tally_recipients();
-create trigger tally_inserted after insert on recipient referencing new table as rows_now
-    for each statement execute function tally_recipients();
-create trigger tally_deleted after delete on recipient referencing old table as rows_before
-    for each statement execute function tally_recipients();
-create trigger tally_inserted after insert on attempt referencing new table as rows_now
-    for each statement execute function tally_attempts();
-create trigger tally_updated after update on receipt referencing old table as rows_before new table as rows_now
-    for each statement execute function tally_receipts();
-create trigger tally_inserted after insert on receipt referencing new table as rows_now
-    for each statement execute function tally_receipts();
-create trigger tally_deleted after delete on receipt referencing old table as rows_before
-    for each statement execute function tally_receipts();
-create trigger tally_billing_updated after update on receipt referencing old table as rows_before new table as rows_now
-    for each statement execute function tally_billing();
-create trigger tally_billing_inserted after insert on receipt referencing new table as rows_now
-    for each statement execute function tally_billing();
-create trigger tally_billing_deleted after delete on receipt referencing old table as rows_before
-    for each statement execute function tally_billing();
-create trigger tally_inserted after insert on flow_answer referencing new table as rows_now
-    for each statement execute function tally_answers();
-
 create table volume (
     id bigint primary key,
     created_at timestamptz not null default clock_timestamp(),
@@ -132,19 +107,21 @@ create function volume_of(campaign bigint) returns bigint language sql immutable
 
 -- Creates the tables of a volume, if they do not exist. They are created apart and attached: 'create table … partition of' locks the
 -- parent exclusively, so it waits for the longest running report, and all claims wait behind it. Attaching takes SHARE UPDATE
--- EXCLUSIVE, which conflicts with neither.
+-- EXCLUSIVE, which conflicts with neither. Concurrent calls wait for each other.
 create function create_volume(volume bigint) returns void language plpgsql set client_min_messages = warning as $$
 declare
     part record;
 begin
+    lock table volume in share row exclusive mode;
     for part in
+        -- Statistics are renewed often, so that they know each larger campaign of the volume.
         select * from (values
             -- Space for the two updates of each recipient, so that both are HOT.
-            ('recipient', 'fillfactor = 45, autovacuum_vacuum_scale_factor = 0.2'),
-            ('recipient_number', 'fillfactor = 100'),
-            ('attempt', 'fillfactor = 100'),
-            ('receipt', 'fillfactor = 60'),
-            ('flow_answer', 'fillfactor = 100')) as part (parent, options)
+            ('recipient', 'fillfactor = 45, autovacuum_vacuum_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.01'),
+            ('recipient_number', 'autovacuum_analyze_scale_factor = 0.01'),
+            ('attempt', 'autovacuum_analyze_scale_factor = 0.01'),
+            ('receipt', 'fillfactor = 60, autovacuum_analyze_scale_factor = 0.01'),
+            ('flow_answer', 'autovacuum_analyze_scale_factor = 0.01')) as part (parent, options)
     loop
         continue when to_regclass(part.parent || '_v' || volume) is not null;
         execute format('create table %1$s_v%2$s (like %1$s including all,
@@ -196,6 +173,9 @@ begin
         perform create_volume(volume);
     end loop;
 
+    for kept in select * from trigger_to_keep loop
+        execute kept.definition;
+    end loop;
     for kept in select * from view_to_keep order by depth loop
         execute format('create view %s %s as %s', kept.name,
             coalesce('with (' || array_to_string(kept.options, ', ') || ')', ''), kept.body);
@@ -218,7 +198,7 @@ begin
     end loop;
 end $$;
 
-drop table view_to_keep, comment_to_keep;
+drop table view_to_keep, trigger_to_keep, comment_to_keep;
 
 -- Counters of a campaign that differ from a full count, in one snapshot; no rows if all are right.
 drop view tally_check;

@@ -161,7 +161,7 @@ impl Definition {
         let mut warnings = Vec::new();
         if self.flow.as_ref().is_some_and(|flow| flow.mode == FlowMode::Draft) {
             warnings.push(
-                "[flow] mode is \"draft\": only testers of the flow can open it; write \"published\" for everybody else".into(),
+                "[flow] mode is \"draft\": only testers of the flow can open it; write \"published\" to let all recipients open it".into(),
             );
         }
         if let Some(start_at) = self.schedule.start_at.filter(|start_at| *start_at <= now) {

@@ -77,7 +77,7 @@ pub(crate) fn check(source: &str) -> Result<usize, String> {
             }
             _ => Some(1),
         };
-        // What does not end is told by the engine.
+        // A block that does not end is an error of the template engine.
         let Some(end) = end else { break };
         rest = behind(rest, end);
     }

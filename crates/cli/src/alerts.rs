@@ -79,7 +79,7 @@ fn check_url(url: &Url) -> Result<(), String> {
         None => return Err("alerts.url names no host; write an https address".into()),
     };
     if is_metadata {
-        return Err("alerts.url is the metadata service of a cloud, which is told nothing; write the address of your receiver".into());
+        return Err("alerts.url is the metadata service of a cloud, which gets no alerts; write the address of your receiver".into());
     }
     Ok(())
 }

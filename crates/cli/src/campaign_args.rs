@@ -51,7 +51,7 @@ pub(crate) enum CampaignCommand {
         #[arg(long, value_enum, default_value = "csv")]
         format: ListFormat,
     },
-    /// Drop recipients, attempts, receipts and answers of an ended campaign; its counts are kept
+    /// Delete recipients, attempts, receipts and answers of an ended campaign; its counts are kept
     Archive { id: CampaignId },
     /// Show how far a campaign is
     Status {

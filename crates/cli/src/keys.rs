@@ -14,7 +14,7 @@ pub(crate) fn resolve_secret(reference: &str) -> Result<SecretString, String> {
     find("webhook secret", reference)
 }
 
-/// Fewest characters of the key of uploads: whoever has it may import lists.
+/// Minimum length of the upload key, in characters. With this key, lists can be imported over HTTP.
 const SHORTEST_UPLOAD_KEY: usize = 12;
 
 /// Finds what uploads of lists must show, and refuses one that could be guessed.

@@ -7,6 +7,8 @@ mod campaigns;
 mod check;
 mod dead_letters;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod erasures;
 mod exit;
 mod exports;

@@ -12,7 +12,7 @@ pub(crate) fn line(text: impl std::fmt::Display) {
     raw(format!("{}\n", printable(&text.to_string())).as_bytes());
 }
 
-/// Writes what somebody should know beside the output proper: to standard error.
+/// Writes a warning to standard error.
 pub(crate) fn warning(text: impl std::fmt::Display) {
     complain(format!("warning: {text}\n"));
 }
@@ -95,7 +95,7 @@ impl<W: Write> Write for Listing<W> {
 
 /// Writes rows under a header, each column as wide as its widest cell. Numbers stand to the right.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
-    // A line end in a cell would begin a row of somebody else's making.
+    // A line end in a cell would begin a row of the table that is not ours.
     let cell = |cell: &String| printable(&cell.replace('\n', "\\u000a").replace('\t', " ")).into_owned();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let width = |column: usize| {

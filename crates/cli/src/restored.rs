@@ -13,6 +13,13 @@ pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()>
     let Restored { backup_at, lost_at, started, rate_was_raised, yes } = restored;
     let length = Duration::try_from(lost_at.duration_since(backup_at))
         .map_err(|_| Refused("--lost-at is before --backup-at; nothing was changed".into()))?;
+    let drafts: Vec<String> = store
+        .drafts_with_recipients()
+        .await?
+        .iter()
+        .filter(|draft| !started.contains(draft))
+        .map(ToString::to_string)
+        .collect();
     let gap = Gap { length, started, rate_is_unknown: rate_was_raised };
     let campaigns = store.gap_campaigns(&gap).await?;
     let rows: Vec<Vec<String>> = campaigns
@@ -28,6 +35,12 @@ pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()>
         })
         .collect();
     table(&["campaign", "name", "sender", "up to place", "become unknown"], &rows);
+    if !drafts.is_empty() {
+        line(format!(
+            "drafts in the backup: {}; add --started ID for each of them that was started after the backup",
+            drafts.join(", ")
+        ));
+    }
     if !yes {
         line(
             "nothing was changed; run the command again with --yes to stop all senders and make these recipients unknown",
@@ -45,7 +58,7 @@ pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()>
         campaigns.len()
     ));
     line(
-        "next: start servers, so that delivery receipts resolve unknown recipients; resolve the rest with 'flowcast campaign settle'; \
+        "next: start servers, so that delivery receipts resolve unknown recipients; resolve the rest with 'flowcast campaign resolve'; \
           import lists and opt-outs that came after the backup again; then 'flowcast sender resume' and start consumers",
     );
     Ok(())

@@ -75,8 +75,7 @@ with before as materialized (
     where r.campaign_id = :campaign and r.seq = l.seq and (l.barred is not null or batch.id is not null)
     returning r.seq, r.msisdn, r.variables, r.attempts, l.window_state, l.quiet_ms, l.barred
 ), no_longer_due as (
-    delete from due d using marked m
-    where d.campaign_id = :campaign and d.seq = m.seq and exists (select from due where campaign_id = :campaign)
+    delete from due where campaign_id = :campaign and seq = any(array(select seq from marked))
 ), claimed as (
     select array_agg(seq) as seqs, array_agg(msisdn) as msisdns, array_agg(variables) as variables,
         array_agg(attempts) as attempts, array_agg(msisdn) filter (where is_known) as known,

@@ -14,13 +14,14 @@ const STEP: &str = "
 with rest as (
     select seq from recipient where campaign_id = $1 and seq > $2 order by seq limit 10000
 ), open as (
-    select r.seq from recipient r join rest using (seq)
-    where r.campaign_id = $1 and r.state in ('pending', 'retry') order by r.ctid for update of r
+    select r.seq from recipient r
+    where r.campaign_id = $1 and r.seq = any(array(select seq from rest)) and r.state in ('pending', 'retry')
+    order by r.ctid for update
 ), gone as (
-    delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
+    delete from due where campaign_id = $1 and seq = any(array(select seq from open))
 ), done as (
-    update recipient r set state = $3, reason_code = $4, changed_at = now()
-    from open where r.campaign_id = $1 and r.seq = open.seq returning 1
+    update recipient set state = $3, reason_code = $4, changed_at = now()
+    where campaign_id = $1 and seq = any(array(select seq from open)) returning 1
 ), passed as (
     update campaign_feed set low_water = greatest(low_water, last + 1)
     from (select max(seq) as last from rest) rest where campaign_id = $1
@@ -35,10 +36,10 @@ with open as (
         and r.seq = any(array(select seq from due where campaign_id = $1 limit 10000))
     order by r.ctid for update
 ), gone as (
-    delete from due d using open where d.campaign_id = $1 and d.seq = open.seq
+    delete from due where campaign_id = $1 and seq = any(array(select seq from open))
 )
-update recipient r set state = $2, reason_code = $3, changed_at = now()
-from open where r.campaign_id = $1 and r.seq = open.seq";
+update recipient set state = $2, reason_code = $3, changed_at = now()
+where campaign_id = $1 and seq = any(array(select seq from open))";
 
 /// Why those ended who waited in a campaign that was cancelled, and in one whose deadline passed.
 pub(crate) const CANCELLED: &str = own_code("campaign_cancelled");

@@ -37,12 +37,12 @@ impl Who {
             Self::Expired => "r.state = 'expired'",
             Self::Cancelled => "r.state = 'cancelled'",
             Self::NotDelivered => {
-                "r.state = 'accepted' and not exists (select from receipt t
-                where t.campaign_id = $1 and t.seq = r.seq and t.delivered_at is not null)"
+                "r.state = 'accepted' and (select t.delivered_at from receipt t
+                where t.campaign_id = $1 and t.seq = r.seq) is null"
             }
             Self::NotAnswered => {
-                "r.state = 'accepted' and not exists (select from flow_answer f
-                where f.campaign_id = $1 and f.seq = r.seq)"
+                "r.state = 'accepted' and (select f.seq from flow_answer f
+                where f.campaign_id = $1 and f.seq = r.seq limit 1) is null"
             }
         }
     }

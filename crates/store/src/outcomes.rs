@@ -66,15 +66,13 @@ with o as (
     insert into unsettled (campaign_id, seq) select :campaign, seq from recorded where state = 'unknown'
     on conflict (campaign_id, seq) do update set since = excluded.since
 ), sure as (
-    delete from unsettled u using recorded r
-    where u.campaign_id = :campaign and u.seq = r.seq and r.state <> 'unknown'
-        and exists (select from unsettled where campaign_id = :campaign)
-    returning u.seq
+    delete from unsettled
+    where campaign_id = :campaign and seq = any(array(select seq from recorded where state <> 'unknown')) returning seq
 ), not_again as (
-    delete from due d using recorded r
-    where d.campaign_id = :campaign and d.seq = r.seq and r.state = 'accepted'
+    delete from due
+    where campaign_id = :campaign and seq = any(array(select seq from recorded where state = 'accepted'))
         and exists (select from settlement where campaign_id = :campaign)
-    returning d.seq
+    returning seq
 ), attempted as (
     insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
         reason_text, provider_message_id)

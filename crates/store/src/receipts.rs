@@ -39,8 +39,9 @@ with people as materialized (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
     select m.sender_id, message_hash(m.message_id), :campaign, m.seq, m.message_id
     from merged m
-    where m.message_id is not null and not exists (
-        select from receipt r where r.campaign_id = :campaign and r.seq = m.seq and r.provider_message_id = m.message_id)
+    where m.message_id is distinct from (
+            select r.provider_message_id from receipt r where r.campaign_id = :campaign and r.seq = m.seq)
+        and m.message_id is not null
     order by 1, 2
     on conflict do nothing
 ), stored as (

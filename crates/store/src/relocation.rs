@@ -69,6 +69,11 @@ impl Store {
         }
         let parents: Vec<&str> = MOVES.iter().map(|(parent, _)| *parent).collect();
         client.batch_execute(&format!("drop table {}, relocation", parents.join(", "))).await?;
+        if !old.is_empty() {
+            client
+                .batch_execute("analyze recipient, recipient_number, attempt, receipt, flow_answer")
+                .await?;
+        }
         progress(Relocated { tables: old.len(), of: old.len() })
     }
 }

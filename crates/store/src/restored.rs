@@ -64,6 +64,16 @@ cross join lateral (
 where c.state in ('running', 'paused') or (c.state = 'draft' and c.id = any($2))
 order by c.id";
 
+/// The volume after the last campaign may have been in use in the gap, if volumes were rotated in it; so the one behind it is next.
+const SKIP_IDS: &str = "
+select setval('claim_id_seq', (select last_value from claim_id_seq) + 1000000000),
+    setval(pg_get_serial_sequence('campaign', 'id'), next.volume * campaigns_of_volume(), false), create_volume(next.volume)
+from (select volume_of(max(id)) + 2 as volume from campaign) next";
+
+const LEAVE_UNKNOWN: &str = "
+update campaign c set unknown_rule = 'leave'
+where unknown_rule = 'resend' and exists (select from unsettled where campaign_id = c.id)";
+
 const MARK: &str = "
 with marked as (
     update recipient r set state = 'unknown', reason_code = 'backup_restored', changed_at = clock_timestamp()
@@ -71,7 +81,7 @@ with marked as (
         and (state in ('sending', 'retry') or (state = 'pending' and seq <= $4))
     returning seq
 ), not_due as (
-    delete from due where campaign_id = $1 and seq in (select seq from marked)
+    delete from due where campaign_id = $1 and seq = any(array(select seq from marked))
 )
 insert into unsettled (campaign_id, seq) select $1, seq from marked
 on conflict (campaign_id, seq) do update set since = excluded.since";
@@ -93,8 +103,22 @@ impl Store {
         Ok(rows.iter().map(read).filter(|campaign| campaign.recipients > 0).collect())
     }
 
+    /// Drafts with recipients: the backup does not know whether one of them was started in the gap.
+    pub async fn drafts_with_recipients(&self) -> Result<Vec<CampaignId>, Error> {
+        let select = "select id from campaign where state = 'draft' and recipients > 0 order by id";
+        Ok(self
+            .own_client()
+            .await?
+            .query(select, &[])
+            .await?
+            .iter()
+            .map(|row| CampaignId(row.get(0)))
+            .collect())
+    }
+
     /// Prepares a restored database for sending: stops all senders, raises the sequences of claims and campaigns, so that no id of
-    /// the gap is used for another claim or campaign, and treats daily caps as used up today.
+    /// the gap is used for another claim or campaign, and treats daily caps as used up today. Recipients that are `unknown` in the
+    /// backup may have been sent to again in the gap by the rule of their campaign, so no rule sends to them any more.
     ///
     /// Fails if a consumer is connected: then this is not a restored database, or consumers were started too early. To see this it
     /// takes 6 seconds.
@@ -110,13 +134,9 @@ impl Store {
         for sender in self.senders().await? {
             self.hold_sender(sender.id, by).await?;
         }
-        let skip_ids = "
-            select setval('claim_id_seq', (select last_value from claim_id_seq) + 1000000000),
-                setval(pg_get_serial_sequence('campaign', 'id'), (volume_of((select max(id) from campaign)) + 1) * campaigns_of_volume(),
-                    false),
-                create_volume(volume_of((select max(id) from campaign)) + 1)";
         let client = self.own_client().await?;
-        client.query_one(skip_ids, &[]).await?;
+        client.execute(SKIP_IDS, &[]).await?;
+        client.execute(LEAVE_UNKNOWN, &[]).await?;
         let use_up_caps = "
             update sender_gate set day = day_now(day_zone), day_used = greatest(day_used, daily_cap)
             where daily_cap is not null";

@@ -19,7 +19,8 @@ pub enum RetryClass {
 
 const STEP: &str = "
 with open as (
-    select r.seq, r.claim_id, r.state from recipient r left join receipt t on t.campaign_id = $1 and t.seq = r.seq
+    select r.seq, r.claim_id, r.state from recipient r
+    left join lateral (select * from receipt where campaign_id = $1 and seq = r.seq limit 1) t on true
     where r.campaign_id = $1 and r.seq > $2 and r.msisdn > 0 and case when $3
             then r.state = 'accepted' and t.failed_at is not null and t.delivered_at is null
             else r.state = 'failed' end

@@ -41,13 +41,17 @@ struct Decision<'a> {
     seqs: Option<Vec<i32>>,
 }
 
-/// Settles the next of those who are unknown. Whoever is just being recorded by their worker is passed over.
+/// Resolves the next unknown recipients. Recipients that their worker is recording at this moment are skipped, and so are rows of
+/// `unsettled` that are being listed again.
+///
+/// Rows are looked up by key, in arrays and scalar subqueries: statistics may not know the campaign, and the planner would join by
+/// reading all its rows once for each row.
 const STEP: &str = "
 with wanted as (
     select seq, since from unsettled
     where campaign_id = $1 and since <= clock_timestamp() - $2 * interval '1 second'
         and ($3::int[] is null or seq = any($3))
-    order by since limit 5000
+    order by since limit 5000 for update skip locked
 ), open as (
     select r.seq, r.claim_id, case when $4::bool and r.attempts < $5::int then 'retry' else 'failed' end as state
     from recipient r
@@ -67,10 +71,10 @@ with wanted as (
     from open join campaign c on c.id = $1 where open.state = 'retry'
     on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
 ), no_longer as (
-    delete from unsettled u using wanted w
-    where u.campaign_id = $1 and u.seq = w.seq and u.since = w.since
-        and (exists (select from open where open.seq = w.seq)
-            or not exists (select from recipient r where r.campaign_id = $1 and r.seq = w.seq and r.state = 'unknown'))
+    delete from unsettled
+    where campaign_id = $1 and seq = any(array(select seq from open) || array(
+        select w.seq from wanted w
+        where (select r.state from recipient r where r.campaign_id = $1 and r.seq = w.seq) is distinct from 'unknown'))
 )
 select count(*) filter (where state = 'retry'), count(*) filter (where state = 'failed') from open";
 

@@ -27,8 +27,8 @@ with wanted as materialized (
         (p.state in ('unknown', 'retry') and r.sent_at is not null)
             or (p.state = 'unknown' and p.attempts = 1 and r.failed_at is not null) as may_settle
     from receipt_to_settle t
-        left join receipt r on r.campaign_id = :campaign and r.seq = t.seq
-        left join recipient p on p.campaign_id = :campaign and p.seq = t.seq
+        left join lateral (select * from receipt where campaign_id = :campaign and seq = t.seq limit 1) r on true
+        left join lateral (select * from recipient where campaign_id = :campaign and seq = t.seq limit 1) p on true
     where t.campaign_id = :campaign and t.seq > $1
     order by t.seq limit 1000
 ), held as materialized (
@@ -46,25 +46,24 @@ with wanted as materialized (
     update recipient p
     set state = open.to_state, changed_at = clock_timestamp(),
         reason_code = case when open.has_it then null else open.code end
-    from open where p.campaign_id = :campaign and p.seq = open.seq
+    from open where p.campaign_id = :campaign and p.seq = any(array(select seq from open)) and p.seq = open.seq
 ), on_record as (
     insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason, provider_message_id)
     select :campaign, seq, claim_id, state, to_state, 'receipt',
         case when has_it then 'the provider has it' else code end, provider_message_id
     from open
 ), no_longer as (
-    delete from unsettled u using open where u.campaign_id = :campaign and u.seq = open.seq
+    delete from unsettled where campaign_id = :campaign and seq = any(array(select seq from open))
 ), not_again as (
-    delete from due d using open where d.campaign_id = :campaign and d.seq = open.seq
+    delete from due where campaign_id = :campaign and seq = any(array(select seq from open))
 ), looked_at as (
     select w.seq, w.listed_at, w.look_at,
         coalesce(w.state not in ('pending', 'sending', 'unknown', 'retry'), true) or o.seq is not null
             or (w.state = 'unknown' and not w.may_settle) as is_done
     from held join wanted w using (seq) left join open o using (seq)
 ), done as (
-    delete from receipt_to_settle t using looked_at l
-    where l.is_done and t.campaign_id = :campaign and t.seq = l.seq
-    returning t.seq
+    delete from receipt_to_settle
+    where campaign_id = :campaign and seq = any(array(select seq from looked_at where is_done)) returning seq
 ), postponed as (
     update receipt_to_settle t
     set look_at = clock_timestamp() + least(greatest(clock_timestamp() - l.listed_at, interval '1 second'), interval '1 minute')
@@ -76,7 +75,8 @@ with wanted as materialized (
     from done, lateral (
         select min(t.sent_at) as first from attempt t
         where t.campaign_id = :campaign and t.seq = done.seq and t.outcome in ('accepted', 'unknown')) left_at
-    where a.campaign_id = :campaign and a.seq = done.seq and a.asked_at is distinct from left_at.first
+    where a.campaign_id = :campaign and a.seq = any(array(select seq from done)) and a.seq = done.seq
+        and a.asked_at is distinct from left_at.first
 )
 select (select count(*) from open), (select max(seq) from wanted)";
 

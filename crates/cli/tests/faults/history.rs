@@ -2,17 +2,16 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use devstack::Stack;
 use jiff::Timestamp;
 use simulator::{Config, Latency};
-use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 
 use crate::audit::Audit;
-use crate::world::{PATIENCE, World};
+use crate::postgres_tools::run;
+use crate::world::World;
 
 const GENERATOR: &str = include_str!("../../../../benches/reports.sql");
 /// Past campaigns of three recipients each, in twelve volumes.
@@ -26,11 +25,6 @@ const HISTORY: &str = "
 /// More than 300 requests a second can reach in the gap and the minute of margin.
 const RECIPIENTS: u32 = 25_000;
 
-async fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().await.unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
 /// A world with 10,000 past campaigns, on PostgreSQL's default settings.
 async fn world(name: &str) -> (Stack, World) {
     let stack = Stack::builder().private_installed();
@@ -43,15 +37,6 @@ async fn world(name: &str) -> (Stack, World) {
     world.look.batch_execute(GENERATOR).await.unwrap();
     world.look.batch_execute(HISTORY).await.unwrap();
     (stack, world)
-}
-
-async fn more_arrive(world: &World, requests: u64) {
-    let enough = world.ledger().summary().requests + requests;
-    assert!(
-        world.ledger().wait_until(PATIENCE, |ledger| ledger.requests >= enough).await,
-        "{}",
-        world.logs()
-    );
 }
 
 async fn connect(world: &World) -> Client {
@@ -117,11 +102,11 @@ async fn every_command_works_and_a_dump_is_restored_and_sent_on() {
     print(&told);
     let processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;
-    more_arrive(&world, 300).await;
+    world.more_arrive(300).await;
     let (file, url) = (world.file("backup", ""), world.scope.database_url().to_owned());
     let backup_at = Timestamp::now().to_string();
     run("pg_dump", &["--format=custom", "--file", &file, &url]).await;
-    more_arrive(&world, 300).await;
+    world.more_arrive(300).await;
     for process in processes {
         process.kill().await;
     }
@@ -146,14 +131,14 @@ async fn a_base_backup_is_restored_and_sent_on() {
     let id = world.draft(RECIPIENTS).await;
     let processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];
     world.ok(&["campaign", "start", &id]).await;
-    more_arrive(&world, 300).await;
+    world.more_arrive(300).await;
     let data: String = world.look.query_one("show data_directory", &[]).await.unwrap().get(0);
     let base = format!("{data}-base");
     let backup_at = Timestamp::now().to_string();
     let wal = ["--wal-method=stream", "--checkpoint=fast"];
     run("pg_basebackup", &[&["--dbname", world.scope.database_url(), "--pgdata", &base], &wal[..]].concat())
         .await;
-    more_arrive(&world, 300).await;
+    world.more_arrive(300).await;
     for process in processes {
         process.kill().await;
     }

@@ -5,6 +5,8 @@
 mod audit;
 #[path = "../it/halts.rs"]
 mod halts;
+#[path = "../it/postgres_tools.rs"]
+mod postgres_tools;
 #[path = "../it/rates.rs"]
 mod rates;
 #[expect(dead_code, reason = "shared with the short tests")]

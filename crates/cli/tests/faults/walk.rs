@@ -82,7 +82,7 @@ impl Project {
         self.folder.join(name)
     }
 
-    /// A program in the folder, without the settings of whoever runs the test.
+    /// A program in the folder, without settings from the environment of the test.
     fn command(&self, program: &str) -> std::process::Command {
         let mut command = std::process::Command::new(program);
         for (name, _) in std::env::vars() {

@@ -20,7 +20,7 @@ pub(crate) enum Halt {
     Pause,
     Hold,
     Cancel,
-    /// One worker is told that the balance is low, and no other is.
+    /// One worker gets the answer that the balance is low, and no other worker does.
     LowBalance,
 }
 

@@ -34,20 +34,13 @@ pub(crate) async fn start(world: &mut World) -> (String, [Process; 3]) {
     (id, processes)
 }
 
-/// Waits until so many requests have arrived since.
-pub(crate) async fn more_arrive(world: &World, requests: u64) {
-    let enough = world.ledger().summary().requests + requests;
-    let arrived = world.ledger().wait_until(PATIENCE, |ledger| ledger.requests >= enough).await;
-    assert!(arrived, "nothing is sent any more; {}", world.logs());
-}
-
 #[tokio::test]
 async fn rabbitmq_that_resets_its_connections_again_and_again_loses_and_doubles_nobody() {
     let mut world = world("amqp_resets").await;
     let proxy = world.proxy_rabbitmq().await;
     let (id, _processes) = start(&mut world).await;
     for _ in 0..BREAKS {
-        more_arrive(&world, 60).await;
+        world.more_arrive(60).await;
         proxy.reset();
     }
     world.finished(&id).await;
@@ -61,7 +54,7 @@ async fn a_half_open_connection_to_rabbitmq_is_noticed_and_replaced() {
     let mut world = world("amqp_half_open").await;
     let proxy = world.proxy_rabbitmq().await;
     let (id, _processes) = start(&mut world).await;
-    more_arrive(&world, 100).await;
+    world.more_arrive(100).await;
     proxy.black_hole(true);
     let before = proxy.connections();
     let deadline = Instant::now() + PATIENCE;
@@ -81,7 +74,7 @@ async fn postgres_that_resets_its_connections_again_and_again_doubles_nobody() {
     let proxy = world.proxy_postgres().await;
     let (id, _processes) = start(&mut world).await;
     for _ in 0..BREAKS {
-        more_arrive(&world, 60).await;
+        world.more_arrive(60).await;
         proxy.reset();
     }
     world.finished(&id).await;
@@ -100,7 +93,7 @@ async fn a_postgres_connection_cut_in_the_middle_of_a_statement_doubles_nobody()
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     for _ in 0..BREAKS {
-        more_arrive(&world, 40).await;
+        world.more_arrive(40).await;
         proxy.cut_after(random.u64(1..20_000));
     }
     world.finished(&id).await;
@@ -114,7 +107,7 @@ async fn nothing_leaves_while_postgres_is_away_and_all_goes_on_when_it_is_back()
     let mut world = world("postgres_away").await;
     let proxy = world.proxy_postgres().await;
     let (id, _processes) = start(&mut world).await;
-    more_arrive(&world, 200).await;
+    world.more_arrive(200).await;
     proxy.refuse(true).await;
     proxy.reset();
     // What was leased leaves within a second; after that nobody has a claim.
@@ -139,7 +132,7 @@ async fn a_provider_that_cannot_be_reached_stops_its_sender_and_costs_nobody_an_
     let mut world = world("provider_refuses").await;
     let proxy = world.proxy_provider().await;
     let (id, _processes) = start(&mut world).await;
-    more_arrive(&world, 100).await;
+    world.more_arrive(100).await;
     proxy.refuse(true).await;
     proxy.cut();
     told(&world, "provider_down").await;
@@ -159,7 +152,7 @@ async fn a_provider_that_says_nothing_makes_few_unknown_before_its_sender_stops(
     let mut world = world("provider_silent").await;
     let proxy = world.proxy_provider().await;
     let (id, _processes) = start(&mut world).await;
-    more_arrive(&world, 100).await;
+    world.more_arrive(100).await;
     proxy.black_hole(true);
     told(&world, "provider_down").await;
     proxy.black_hole(false);
@@ -176,7 +169,7 @@ async fn rabbitmq_that_cannot_be_reached_is_told_as_what_everybody_waits_for() {
     let mut world = world("amqp_away").await;
     let proxy = world.proxy_rabbitmq().await;
     let (id, _processes) = start(&mut world).await;
-    more_arrive(&world, 100).await;
+    world.more_arrive(100).await;
     proxy.refuse(true).await;
     proxy.reset();
     told(&world, "queue_away").await;
@@ -210,7 +203,7 @@ async fn a_table_locked_for_longer_than_statements_may_run_loses_no_outcome() {
     );
     let (id, _processes) = start(&mut world).await;
     for _ in 0..3 {
-        more_arrive(&world, 100).await;
+        world.more_arrive(100).await;
         let lock = "begin; lock table recipient in exclusive mode; select pg_sleep(1.5); commit";
         world.look.batch_execute(lock).await.unwrap();
     }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
 use crate::audit::Audit;
-use crate::outages::{IN_FLIGHT, RECIPIENTS, SETTINGS, WORKERS, more_arrive, start, world};
+use crate::outages::{IN_FLIGHT, RECIPIENTS, SETTINGS, WORKERS, start, world};
 use crate::world::{PATIENCE, Process, World};
 
 /// How long Postgres refuses.
@@ -55,7 +55,7 @@ impl World {
 /// sees sending go on.
 #[expect(clippy::print_stdout, reason = "the figure that the report gives")]
 async fn refuse(world: &World, begin: &str, told: &str, end: &str) {
-    more_arrive(world, 200).await;
+    world.more_arrive(200).await;
     world.about_database(begin).await;
     world.end_sessions().await;
     world.logged(told).await;
@@ -63,7 +63,7 @@ async fn refuse(world: &World, begin: &str, told: &str, end: &str) {
     let before = world.ledger().summary().requests;
     world.about_database(end).await;
     let ended = Instant::now();
-    more_arrive(world, 1).await;
+    world.more_arrive(1).await;
     println!("{before} requests before the end, the next one {:?} after it", ended.elapsed());
     assert!(ended.elapsed() < GOES_ON_WITHIN, "{:?}", ended.elapsed());
 }
@@ -75,7 +75,7 @@ const WRITABLE: &str = "alter database \"%\" reset default_transaction_read_only
 async fn a_read_only_postgres_is_waited_out_and_nothing_is_lost() {
     let mut world = world("read_only").await;
     let (id, _processes) = start(&mut world).await;
-    more_arrive(&world, 200).await;
+    world.more_arrive(200).await;
     world.about_database(READ_ONLY).await;
     world.end_sessions().await;
     world.logged("recording is waiting: PostgreSQL is read-only (25006)").await;
@@ -145,7 +145,7 @@ async fn a_worker_that_is_told_to_stop_while_postgres_refuses_ends_in_time_and_d
     let mut world = world("stop_refused").await;
     world.file("flowcast.toml", SETTINGS.replace("[consumer]\n", "[consumer]\ndrain = \"2s\"\n"));
     let (id, [_producer, one, other]) = start(&mut world).await;
-    more_arrive(&world, 200).await;
+    world.more_arrive(200).await;
     world.about_database(READ_ONLY).await;
     world.end_sessions().await;
     world.logged("recording is waiting: PostgreSQL is read-only (25006)").await;
@@ -173,7 +173,7 @@ async fn claimed_recipients_to_whom_nothing_was_sent_are_given_back_when_a_worke
     let worker = world.start_with("consumer", &[("FLOWCAST_CONSUMER_REQUESTS", "2")]);
     world.ok(&["campaign", "start", &id]).await;
     // All of them are claimed when the first request leaves.
-    more_arrive(&world, 1).await;
+    world.more_arrive(1).await;
     assert!(worker.stop().await.success());
     assert_eq!(world.count("select count(*) from recipient where state in ('sending', 'unknown')").await, 0);
     assert!(world.ledger().summary().requests < 10, "{}", world.ledger().summary().requests);

@@ -235,6 +235,13 @@ impl World {
         self.provider.ledger()
     }
 
+    /// Waits until this many more requests have arrived at the provider.
+    pub(crate) async fn more_arrive(&self, requests: u64) {
+        let enough = self.ledger().summary().requests + requests;
+        let arrived = self.ledger().wait_until(PATIENCE, |ledger| ledger.requests >= enough).await;
+        assert!(arrived, "nothing is sent any more; {}", self.logs());
+    }
+
     /// One number of the database.
     pub(crate) async fn count(&self, select: &str) -> i64 {
         self.look.query_one(select, &[]).await.unwrap().get(0)

@@ -134,3 +134,18 @@ async fn the_database_refuses_a_number_that_is_in_a_campaign_twice() {
     assert_eq!(world.count("select count(*) from recipient").await, 2);
     world.close().await;
 }
+
+#[tokio::test]
+async fn the_planner_knows_a_campaign_that_is_imported_beside_larger_ones() {
+    let world = World::new("volumes_statistics", None).await;
+    world.draft(30_000).await;
+    world.draft(30_000).await;
+    world.look.batch_execute("analyze recipient_v0").await.unwrap();
+    let small = world.draft(1_500).await;
+    let explain = format!("explain (format json) select from recipient_v0 where campaign_id = {small}");
+    let plan: tokio_postgres::types::Json<serde_json::Value> =
+        world.look.query_one(&explain, &[]).await.unwrap().get(0);
+    let expected = plan.0[0]["Plan"]["Plan Rows"].as_i64().unwrap();
+    assert!((750..3_000).contains(&expected), "{expected}");
+    world.close().await;
+}
