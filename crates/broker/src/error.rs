@@ -104,6 +104,13 @@ impl Error {
         }
     }
 
+    /// Whether the broker refused one queue and went on serving the connection: the reply codes that AMQP 0-9-1 calls
+    /// channel exceptions (access refused, not found, locked, precondition failed), see
+    /// <https://www.rabbitmq.com/amqp-0-9-1-reference#constants>.
+    pub(crate) fn concerns_one_queue(&self) -> bool {
+        matches!(self.reply_code(), Some(403..=406))
+    }
+
     /// The reply code of the broker, if it is what closed the channel.
     pub(crate) fn reply_code(&self) -> Option<u16> {
         let source = match self {

@@ -193,13 +193,17 @@ async fn refuse_until_unblocked(link: &Link, requests: &mut Intake) {
     }
 }
 
-/// Declares every known queue; one that exists with other arguments can still be used.
+/// Declares every known queue. One that the broker refuses keeps no other from being used: whoever needs it is told when
+/// it asks, and one that only has other arguments can be used as it is.
 async fn declare(link: &Link, queues: &KnownQueues) -> Result<(), Error> {
     let queues = queues.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for queue in &queues {
         match topology::ensure(link, queue).await {
-            Err(error @ Error::Mismatch { .. }) => {
-                warn!(error = &error as &dyn std::error::Error, "a queue is used as it is");
+            Err(error) if error.concerns_one_queue() => {
+                warn!(
+                    error = &error as &dyn std::error::Error, queue = %queue,
+                    "queue {queue} could not be declared, the others are used: {error}"
+                );
             }
             other => drop(other?),
         }

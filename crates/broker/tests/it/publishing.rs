@@ -144,6 +144,24 @@ async fn a_publisher_that_starts_is_not_called_down_before_it_has_tried() {
 }
 
 #[tokio::test]
+async fn a_queue_that_the_broker_refuses_keeps_no_other_from_a_connection() {
+    let world = World::shared("refused_queue").await;
+    let [refused, other] = [1, 2].map(|sender| world.queue(sender));
+    let locked = world.scope.lock_queue(refused.as_str()).await.unwrap();
+    // Both are known before there is a connection, so they are declared while it is made.
+    let (publisher, _task) = Publisher::start(world.config.clone(), world.stop.clone());
+    let (no, yes) = tokio::join!(publisher.declare(&refused), publisher.declare(&other));
+    assert!(no.is_err());
+    yes.unwrap();
+    publisher.publish(&other, bodies(0..10)).await.unwrap();
+    locked.unlock().await.unwrap();
+    publisher.declare(&refused).await.unwrap();
+    publisher.publish(&refused, bodies(0..10)).await.unwrap();
+    assert_eq!((world.depth(&refused).await, world.depth(&other).await), (10, 10));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn without_a_broker_every_caller_is_refused_within_the_operation_timeout() {
     // A port that was free a moment ago; nothing listens there.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

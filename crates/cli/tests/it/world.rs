@@ -282,8 +282,8 @@ impl World {
             'due', (select jsonb_agg(d) from (select * from due order by publish_at limit 5) d),
             'now', clock_timestamp())::text";
         let standing: String = self.look.query_one(select, &[]).await.unwrap().get(0);
-        let depth = self.depth().await;
-        format!("{standing} {depth} ready messages\n")
+        let depth = self.try_depth().await.map_or_else(|error| error.to_string(), |depth| depth.to_string());
+        format!("{standing} messages in the queue of sender 1: {depth}\n")
     }
 
     /// Waits until the campaign is finished.
@@ -317,13 +317,18 @@ impl World {
 
     /// How many messages are in the sender's queue, those delivered and not acknowledged included.
     pub(crate) async fn depth(&self) -> u64 {
+        self.try_depth().await.unwrap()
+    }
+
+    /// The same where the queue may be one that the broker gives to nobody.
+    async fn try_depth(&self) -> Result<u64, broker::Error> {
         let closing = CancellationToken::new();
         let (publisher, publishing) = Publisher::start(self.broker(), closing.clone());
         let queue = Topology::new(self.scope.queue_prefix()).sender_queue(1);
-        let depth = publisher.depth(&queue).await.unwrap();
+        let depth = publisher.depth(&queue).await;
         closing.cancel();
         publishing.await.unwrap();
-        depth.into()
+        depth.map(u64::from)
     }
 
     /// What all processes logged.
