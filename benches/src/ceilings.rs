@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use broker::{Consumer, Publisher, Settlement, Topology};
+use broker::{Acknowledgement, Consumer, Publisher, Topology};
 use campaign::{CampaignId, Definition, Message, Outcome, Provider, SendTask, Seq, Verdict, Window};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use secrecy::SecretString;
@@ -89,14 +89,14 @@ impl Ceilings {
         let queue = self.topology().sender_queue(self.stand.sender.0);
         self.time(figures, ("consume and acknowledge", &["RabbitMQ"]), async {
             let mut consumer = Consumer::start(self.broker(), queue, PREFETCH, &CancellationToken::new());
-            let settler = consumer.settler();
+            let acknowledger = consumer.acknowledger();
             let (mut deliveries, mut left) = (Vec::new(), usize::try_from(self.recipients)?);
             while left > 0 {
                 let taken = consumer.recv_many(&mut deliveries, BATCH).await;
                 anyhow::ensure!(taken > 0, "the consumer stopped by itself");
                 left = left.saturating_sub(taken);
-                let done = deliveries.drain(..).map(|delivery| (delivery.receipt, Settlement::Done));
-                settler.settle_many(done.collect());
+                let done = deliveries.drain(..).map(|delivery| (delivery.tag, Acknowledgement::Ack));
+                acknowledger.acknowledge_many(done.collect());
             }
             anyhow::ensure!(consumer.close(LEASE).await, "some acknowledgements were not sent");
             Ok(())

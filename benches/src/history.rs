@@ -2,7 +2,8 @@
 //!
 //! PostgreSQL runs with its default settings. Past campaigns are generated in the database with recipients, attempts, receipts and
 //! answers: 2,000 recipients a campaign on average, of which the largest hold 1,000,000 each, in volumes that are rotated twelve
-//! times. A campaign that is running, and all commands, are processes of their own.
+//! times. One campaign is being sent at [`BESIDE`] while the questions are asked. The producer, the consumer and all commands are
+//! processes of their own.
 
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ const ASKED: u32 = 5;
 const RECEIPTS: i32 = 500;
 /// Recipients of lists that are imported and sent.
 const LIST: u32 = 100_000;
+/// The campaign that is being sent while the questions are asked: its recipients, and how many of them a second.
+const BESIDE: (u32, u32) = (300_000, 500);
 
 /// Views that analysts and the console filter by one campaign.
 const VIEWS: [&str; 14] = [
@@ -156,6 +159,7 @@ async fn measure(
     answers.add("relations in public and report", relations.to_string());
     let size = "select pg_size_pretty(pg_database_size(current_database()))";
     answers.add("size of the database", client.query_one(size, &[]).await?.get::<_, String>(0));
+    let beside = start_beside(stand, flowcast).await?;
     let some: i64 = client
         .query_one("select id from campaign where name = 'generated' order by id offset 60 limit 1", &[])
         .await?
@@ -182,6 +186,8 @@ async fn measure(
         answers.time(what, began.elapsed());
     }
     commands(stand, flowcast, client, answers).await?;
+    end_beside(stand, beside, answers).await?;
+    send_one(stand, flowcast, answers).await?;
     let began = Instant::now();
     let dumped = Command::new("pg_dump")
         .args([
@@ -227,6 +233,43 @@ async fn commands(
     let began = Instant::now();
     receipts(stand, old.parse().map(|id: i64| CampaignId(id + 1))?).await?;
     answers.time(format!("{RECEIPTS} receipts of an old campaign"), began.elapsed());
+    Ok(())
+}
+
+/// Starts the campaign that is being sent while the questions are asked.
+async fn start_beside(stand: &mut Stand, flowcast: &Flowcast) -> anyhow::Result<(CampaignId, Instant)> {
+    let (recipients, per_second) = BESIDE;
+    let id = stand.campaign_at(Some(format!("{per_second}/s").parse()?)).await?;
+    let path = stand.list(list::MEASURED..list::MEASURED + recipients)?;
+    stand.import(flowcast, id, &path).await?;
+    stand.ledger.reset().await?;
+    stand.start_campaign(flowcast, id).await?;
+    Ok((id, Instant::now()))
+}
+
+/// Ends it, and tells the rate that it kept.
+async fn end_beside(
+    stand: &Stand,
+    (id, began): (CampaignId, Instant),
+    answers: &mut Answers,
+) -> anyhow::Result<()> {
+    let sent = stand.ledger.summary().await?;
+    let rate = f64::from(sent.accepted) / began.elapsed().as_secs_f64();
+    anyhow::ensure!(sent.accepted < BESIDE.0, "the campaign beside the questions ended before them");
+    anyhow::ensure!(
+        sent.accepted == sent.distinct_recipients,
+        "the campaign beside the questions sent twice"
+    );
+    stand.store.cancel_campaign(id, "benchmark").await?;
+    while stand.store.open_claims(id).await? > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    answers.add(format!("sent beside the questions, of {}/s", BESIDE.1), number(rate));
+    Ok(())
+}
+
+/// Imports and sends one campaign without a rate.
+async fn send_one(stand: &mut Stand, flowcast: &Flowcast, answers: &mut Answers) -> anyhow::Result<()> {
     let id: CampaignId = stand.campaign().await?;
     let path = stand.list(list::MEASURED..list::MEASURED + LIST)?;
     let began = Instant::now();

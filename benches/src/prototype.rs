@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use broker::{Consumer, Delivery, Settlement, Settler, Topology};
+use broker::{Acknowledgement, Acknowledger, Consumer, Delivery, Topology};
 use futures::future::join_all;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -86,9 +86,9 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         if consumer.recv_many(&mut batch, BATCH).await == 0 {
             break;
         }
-        let (free, provider, settler) = (free.clone(), Arc::clone(&provider), consumer.settler());
+        let (free, provider, acknowledger) = (free.clone(), Arc::clone(&provider), consumer.acknowledger());
         tokio::spawn(async move {
-            lane.send(&provider, &settler, batch).await;
+            lane.send(&provider, &acknowledger, batch).await;
             // An error means that nobody takes lanes any more.
             free.send(lane).await.ok();
         });
@@ -107,15 +107,16 @@ impl Lane {
     }
 
     /// Claims, posts, records, and settles each delivery after that.
-    async fn send(&self, provider: &Provider, settler: &Settler, batch: Vec<Delivery>) {
-        let settlement = match self.try_send(provider, &batch).await {
-            Ok(()) => Settlement::Done,
+    async fn send(&self, provider: &Provider, acknowledger: &Acknowledger, batch: Vec<Delivery>) {
+        let acknowledgement = match self.try_send(provider, &batch).await {
+            Ok(()) => Acknowledgement::Ack,
             Err(error) => {
                 crate::output::complain(format!("prototype: {error:#}"));
-                Settlement::Return
+                Acknowledgement::Requeue
             }
         };
-        settler.settle_many(batch.into_iter().map(|delivery| (delivery.receipt, settlement)).collect());
+        acknowledger
+            .acknowledge_many(batch.into_iter().map(|delivery| (delivery.tag, acknowledgement)).collect());
     }
 
     async fn try_send(&self, provider: &Provider, batch: &[Delivery]) -> anyhow::Result<()> {

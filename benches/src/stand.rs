@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broker::Topology;
-use campaign::{CampaignId, CampaignState, Definition, Provider, SenderId};
+use campaign::{CampaignId, CampaignState, Definition, Provider, Rate, SenderId};
 use devstack::Scope;
 use secrecy::SecretString;
 use store::{NewSender, Store};
@@ -153,9 +153,15 @@ impl Stand {
         Ok(())
     }
 
-    /// A new draft.
+    /// A new draft without a rate of its own.
     pub(crate) async fn campaign(&self) -> anyhow::Result<CampaignId> {
+        self.campaign_at(None).await
+    }
+
+    /// A new draft with this rate.
+    pub(crate) async fn campaign_at(&self, rate: Option<Rate>) -> anyhow::Result<CampaignId> {
         let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;
+        definition.policy.rate = rate;
         SENDER.clone_into(&mut definition.sender);
         Ok(self.store.create_campaign(&definition).await?)
     }

@@ -5,15 +5,15 @@
 //! [`PATIENCE`] behind it, or is too many by then for the prefetch to bring new ones, is acknowledged singly. Time is
 //! an argument.
 //!
-//! Invariants (held by a property test): every finished tag is settled exactly once, as it was finished, and never
-//! before; a `multiple` frame covers no unfinished and no otherwise settled tag that the broker still knows.
+//! Invariants (held by a property test): every finished tag is acknowledged exactly once, as it was finished, and never
+//! before; a `multiple` frame covers no unfinished and no otherwise acknowledged tag that the broker still knows.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Settlement;
+use crate::Acknowledgement;
 
 /// How long a finished delivery waits behind an unfinished one.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
@@ -35,24 +35,24 @@ pub(crate) enum Frame {
 enum Slot {
     /// Delivered and not finished.
     Open,
-    /// Finished as `Done`, and not told to the broker yet.
-    Done,
-    /// Told to the broker.
-    Settled,
+    /// Finished with `Ack`, and the frame is not sent yet.
+    Acked,
+    /// The frame is sent.
+    Acknowledged,
 }
 
-/// The delivery tags of one channel, from the first one that is not settled to the last one delivered.
+/// The delivery tags of one channel, from the first one that is not acknowledged to the last one delivered.
 #[derive(Debug)]
 pub(crate) struct AckWindow {
-    /// Every tag up to this one is settled.
+    /// Every tag up to this one is acknowledged.
     floor: u64,
     /// The state of the tags after the floor.
     slots: VecDeque<Slot>,
     /// How many slots are open.
     open: usize,
-    /// When each tag was finished as `Done`, the earliest first; may name tags that are settled by now.
+    /// When each tag was finished with `Ack`, the earliest first; may name tags that are acknowledged by now.
     finished: VecDeque<(Instant, u64)>,
-    /// Frames for tags that were not finished as `Done`.
+    /// Frames for tags that were not finished with `Ack`.
     refusals: Vec<Frame>,
     /// How many finished tags may wait at once.
     most_waiting: usize,
@@ -84,15 +84,15 @@ impl AckWindow {
     }
 
     /// A delivery is finished; one that is finished already, or was never delivered, is left as it is.
-    pub(crate) fn finish(&mut self, tag: u64, settlement: Settlement, now: Instant) {
+    pub(crate) fn finish(&mut self, tag: u64, acknowledgement: Acknowledgement, now: Instant) {
         let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Open) else {
             return;
         };
-        *slot = if settlement == Settlement::Done { Slot::Done } else { Slot::Settled };
-        match settlement {
-            Settlement::Done => self.finished.push_back((now, tag)),
-            Settlement::DeadLetter => self.refusals.push(Frame::Reject(tag)),
-            Settlement::Return => self.refusals.push(Frame::Requeue(tag)),
+        *slot = if acknowledgement == Acknowledgement::Ack { Slot::Acked } else { Slot::Acknowledged };
+        match acknowledgement {
+            Acknowledgement::Ack => self.finished.push_back((now, tag)),
+            Acknowledgement::DeadLetter => self.refusals.push(Frame::Reject(tag)),
+            Acknowledgement::Requeue => self.refusals.push(Frame::Requeue(tag)),
         }
         self.open -= 1;
     }
@@ -121,7 +121,7 @@ impl AckWindow {
         let (mut last, mut count) = (None, 0_u32);
         while let Some(slot) = self.slots.pop_front_if(|slot| *slot != Slot::Open) {
             self.floor += 1;
-            if slot == Slot::Done {
+            if slot == Slot::Acked {
                 (last, count) = (Some(self.floor), count + 1);
             }
         }
@@ -135,8 +135,8 @@ impl AckWindow {
             let too_many = self.finished.len() > self.most_waiting;
             let due = |(finished, _): &mut (Instant, u64)| too_many || *finished + PATIENCE <= now;
             let Some((_, tag)) = self.finished.pop_front_if(due) else { return };
-            if let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Done) {
-                *slot = Slot::Settled;
+            if let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Acked) {
+                *slot = Slot::Acknowledged;
                 frames.push(Frame::Ack(tag));
             }
         }
@@ -167,11 +167,11 @@ mod tests {
     fn a_finished_beginning_is_acknowledged_with_one_frame() {
         let (mut window, now) = window(5);
         for tag in [3, 1, 2] {
-            window.finish(tag, Settlement::Done, now);
+            window.finish(tag, Acknowledgement::Ack, now);
         }
         assert_eq!(window.frames(now), [Frame::AckUpTo(3)]);
         assert_eq!(window.frames(now), []);
-        window.finish(4, Settlement::Done, now);
+        window.finish(4, Acknowledgement::Ack, now);
         assert_eq!(window.frames(now), [Frame::Ack(4)]);
         assert!(!window.is_finished());
     }
@@ -179,13 +179,13 @@ mod tests {
     #[test]
     fn a_straggler_holds_the_others_back_for_a_moment_only() {
         let (mut window, now) = window(4);
-        window.finish(2, Settlement::Done, now);
-        window.finish(4, Settlement::Done, now + PATIENCE / 2);
+        window.finish(2, Acknowledgement::Ack, now);
+        window.finish(4, Acknowledgement::Ack, now + PATIENCE / 2);
         assert_eq!(window.frames(now + PATIENCE / 2), []);
         assert_eq!(window.next_due(), Some(now + PATIENCE));
         assert_eq!(window.frames(now + PATIENCE), [Frame::Ack(2)]);
-        window.finish(1, Settlement::Done, now + PATIENCE);
-        window.finish(3, Settlement::Done, now + PATIENCE);
+        window.finish(1, Acknowledgement::Ack, now + PATIENCE);
+        window.finish(3, Acknowledgement::Ack, now + PATIENCE);
         assert_eq!(window.frames(now + PATIENCE), [Frame::AckUpTo(4)]);
         assert_eq!(window.next_due(), None);
         assert!(window.is_finished());
@@ -195,37 +195,37 @@ mod tests {
     fn those_that_wait_behind_a_straggler_leave_room_for_new_ones() {
         let (mut window, now) = window(8);
         for tag in [2, 4, 3] {
-            window.finish(tag, Settlement::Done, now);
+            window.finish(tag, Acknowledgement::Ack, now);
         }
         assert_eq!(window.frames(now), []);
         for tag in [7, 8] {
-            window.finish(tag, Settlement::Done, now);
+            window.finish(tag, Acknowledgement::Ack, now);
         }
         assert_eq!(window.frames(now), [Frame::Ack(2), Frame::Ack(4)]);
-        window.finish(1, Settlement::Done, now);
+        window.finish(1, Acknowledgement::Ack, now);
         assert_eq!(window.frames(now), [Frame::AckUpTo(3)]);
     }
 
     #[test]
     fn refusals_go_out_at_once_and_before_a_frame_that_passes_over_them() {
         let (mut window, now) = window(4);
-        window.finish(3, Settlement::DeadLetter, now);
+        window.finish(3, Acknowledgement::DeadLetter, now);
         assert_eq!(window.frames(now), [Frame::Reject(3)]);
-        window.finish(2, Settlement::Return, now);
-        window.finish(1, Settlement::Done, now);
-        window.finish(4, Settlement::Done, now);
+        window.finish(2, Acknowledgement::Requeue, now);
+        window.finish(1, Acknowledgement::Ack, now);
+        window.finish(4, Acknowledgement::Ack, now);
         assert_eq!(window.frames(now), [Frame::Requeue(2), Frame::AckUpTo(4)]);
     }
 
     #[test]
     fn the_second_settlement_of_a_delivery_and_one_of_an_unknown_delivery_do_nothing() {
         let (mut window, now) = window(2);
-        window.finish(1, Settlement::Done, now);
-        window.finish(1, Settlement::DeadLetter, now);
-        window.finish(9, Settlement::Done, now);
-        window.finish(0, Settlement::Done, now);
+        window.finish(1, Acknowledgement::Ack, now);
+        window.finish(1, Acknowledgement::DeadLetter, now);
+        window.finish(9, Acknowledgement::Ack, now);
+        window.finish(0, Acknowledgement::Ack, now);
         assert_eq!(window.frames(now), [Frame::Ack(1)]);
-        window.finish(1, Settlement::Return, now);
+        window.finish(1, Acknowledgement::Requeue, now);
         assert_eq!(window.frames(now + PATIENCE), []);
     }
 
@@ -240,21 +240,21 @@ mod tests {
     #[derive(Default)]
     struct Broker {
         held: Vec<u64>,
-        settled: Vec<(u64, Settlement)>,
+        acknowledged: Vec<(u64, Acknowledgement)>,
     }
 
     impl Broker {
         /// Takes a frame as RabbitMQ does: an unknown tag is an error that closes the channel.
         fn take(&mut self, frame: Frame) -> Result<(), TestCaseError> {
-            let (tag, settlement) = match frame {
-                Frame::Ack(tag) | Frame::AckUpTo(tag) => (tag, Settlement::Done),
-                Frame::Reject(tag) => (tag, Settlement::DeadLetter),
-                Frame::Requeue(tag) => (tag, Settlement::Return),
+            let (tag, acknowledgement) = match frame {
+                Frame::Ack(tag) | Frame::AckUpTo(tag) => (tag, Acknowledgement::Ack),
+                Frame::Reject(tag) => (tag, Acknowledgement::DeadLetter),
+                Frame::Requeue(tag) => (tag, Acknowledgement::Requeue),
             };
             prop_assert!(self.held.contains(&tag), "unknown tag in {frame:?}");
             let covers = |held: u64| held == tag || (matches!(frame, Frame::AckUpTo(_)) && held < tag);
-            self.settled
-                .extend(self.held.iter().filter(|held| covers(**held)).map(|held| (*held, settlement)));
+            self.acknowledged
+                .extend(self.held.iter().filter(|held| covers(**held)).map(|held| (*held, acknowledgement)));
             self.held.retain(|held| !covers(*held));
             Ok(())
         }
@@ -263,16 +263,16 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Step {
         Deliver,
-        Finish(prop::sample::Index, Settlement),
+        Finish(prop::sample::Index, Acknowledgement),
         Wait(u64),
         Send,
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let settlement = prop_oneof![6 => Just(Settlement::Done), 1 => Just(Settlement::DeadLetter), 1 => Just(Settlement::Return)];
+        let acknowledgement = prop_oneof![6 => Just(Acknowledgement::Ack), 1 => Just(Acknowledgement::DeadLetter), 1 => Just(Acknowledgement::Requeue)];
         prop_oneof![
             4 => Just(Step::Deliver),
-            5 => (any::<prop::sample::Index>(), settlement).prop_map(|(index, settlement)| Step::Finish(index, settlement)),
+            5 => (any::<prop::sample::Index>(), acknowledgement).prop_map(|(index, acknowledgement)| Step::Finish(index, acknowledgement)),
             1 => (0_u64..800).prop_map(Step::Wait),
             2 => Just(Step::Send),
         ]
@@ -283,7 +283,7 @@ mod tests {
         fn every_delivery_is_settled_once_as_it_was_finished_and_not_before(steps in prop::collection::vec(step(), 1..400)) {
             let (mut window, mut now) = window(0);
             let mut broker = Broker::default();
-            let (mut delivered, mut finished) = (0, Vec::<(u64, Settlement)>::new());
+            let (mut delivered, mut finished) = (0, Vec::<(u64, Acknowledgement)>::new());
             for step in steps {
                 match step {
                     Step::Deliver => {
@@ -291,12 +291,12 @@ mod tests {
                         prop_assert!(window.deliver(delivered));
                         broker.held.push(delivered);
                     }
-                    Step::Finish(index, settlement) if delivered > 0 => {
+                    Step::Finish(index, acknowledgement) if delivered > 0 => {
                         let tag = index.index(usize::try_from(delivered).unwrap()) as u64 + 1;
                         if !finished.iter().any(|(known, _)| *known == tag) {
-                            finished.push((tag, settlement));
+                            finished.push((tag, acknowledgement));
                         }
-                        window.finish(tag, settlement, now);
+                        window.finish(tag, acknowledgement, now);
                     }
                     Step::Finish(..) => {}
                     Step::Wait(millis) => now += Duration::from_millis(millis),
@@ -304,7 +304,7 @@ mod tests {
                         for frame in window.frames(now) {
                             broker.take(frame)?;
                         }
-                        prop_assert!(broker.settled.iter().all(|settled| finished.contains(settled)));
+                        prop_assert!(broker.acknowledged.iter().all(|acknowledged| finished.contains(acknowledged)));
                     }
                 }
             }
@@ -312,9 +312,9 @@ mod tests {
             for frame in window.frames(now + PATIENCE) {
                 broker.take(frame)?;
             }
-            broker.settled.sort_unstable_by_key(|(tag, _)| *tag);
+            broker.acknowledged.sort_unstable_by_key(|(tag, _)| *tag);
             finished.sort_unstable_by_key(|(tag, _)| *tag);
-            prop_assert_eq!(&broker.settled, &finished);
+            prop_assert_eq!(&broker.acknowledged, &finished);
             prop_assert_eq!(window.is_finished(), broker.held.is_empty());
             prop_assert_eq!(window.next_due(), None);
         }

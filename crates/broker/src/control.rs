@@ -5,15 +5,15 @@
 
 use lapin::Channel;
 
-use crate::intake::{Intake, Job, Request};
 use crate::link::Link;
+use crate::requests::{Job, Request, RequestQueue};
 use crate::{Error, QueueName, topology};
 
 /// The reply code of a queue that does not exist.
 const NOT_FOUND: u16 = 404;
 
 /// Answers requests until the link is lost, or there will be no more requests.
-pub(crate) async fn serve(link: &Link, requests: &mut Intake) {
+pub(crate) async fn serve(link: &Link, requests: &mut RequestQueue) {
     let mut channel = None;
     while requests.wait().await {
         let Some(request) = requests.take() else {
@@ -24,7 +24,7 @@ pub(crate) async fn serve(link: &Link, requests: &mut Intake) {
             Answer::Silence => true,
         };
         if silent {
-            // Whatever was asked may still be answered, and taken for the answer to the next question.
+            // A late answer would be taken for the answer to the next question.
             return;
         }
     }

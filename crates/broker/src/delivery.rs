@@ -1,19 +1,19 @@
-//! A message that was taken from a queue, and what can become of it.
+//! A message received from a queue, and the ways to acknowledge it.
 
 use std::fmt;
 
 use lapin::types::{AMQPValue, FieldTable};
 
-/// A message that was taken from a queue and is not settled yet.
+/// A message received from a queue that is not acknowledged yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// What settles it.
-    pub receipt: Receipt,
-    /// What was published.
+    /// Identifies the delivery in an acknowledgement.
+    pub tag: DeliveryTag,
+    /// The message body as published.
     pub body: Vec<u8>,
-    /// Whether it may have been delivered before; `false` means surely not.
+    /// Whether it may have been delivered before; `false` means that it was not.
     pub redelivered: bool,
-    /// Why it died, if it comes from the dead-letter queue.
+    /// Why it was dead-lettered, if it comes from the dead-letter queue.
     pub death: Option<Box<Death>>,
 }
 
@@ -30,39 +30,42 @@ pub struct Death {
     pub at_s: Option<u64>,
 }
 
-/// Names one delivery on one connection; of use only until that connection is lost.
+/// Identifies one delivery on one connection; invalid when that connection is lost. See
+/// <https://www.rabbitmq.com/docs/confirms#consumer-acks-delivery-tags>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Receipt {
+pub struct DeliveryTag {
+    /// Number of the subscription in this process.
     pub(crate) generation: u64,
-    pub(crate) tag: u64,
+    /// The delivery tag of AMQP, unique on one channel.
+    pub(crate) value: u64,
 }
 
-/// What becomes of a delivery.
-#[must_use = "a delivery that is not settled stays with this consumer until the broker loses patience"]
+/// How a delivery is acknowledged.
+#[must_use = "a delivery that is not acknowledged stays with this consumer until the delivery acknowledgement timeout of RabbitMQ"]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
-    /// The work is recorded, the message can be forgotten.
-    Done,
-    /// The message is not usable: to the dead-letter queue.
+pub enum Acknowledgement {
+    /// `basic.ack`: the outcome is recorded, and RabbitMQ deletes the message.
+    Ack,
+    /// `basic.reject` without requeue: the message cannot be used and goes to the dead-letter queue.
     DeadLetter,
-    /// Back to the queue, to be delivered again at once. Not a way to retry: it comes straight back.
-    Return,
+    /// `basic.nack` with requeue: RabbitMQ delivers the message again at once. Not a way to wait before a retry.
+    Requeue,
 }
 
 impl Delivery {
     pub(crate) fn new(generation: u64, delivery: lapin::message::Delivery) -> Self {
         let death = delivery.properties.headers().as_ref().and_then(death).map(Box::new);
-        let receipt = Receipt { generation, tag: delivery.delivery_tag };
-        Self { receipt, body: delivery.data, redelivered: delivery.redelivered, death }
+        let tag = DeliveryTag { generation, value: delivery.delivery_tag };
+        Self { tag, body: delivery.data, redelivered: delivery.redelivered, death }
     }
 }
 
 impl fmt::Debug for Delivery {
-    /// Without the body: a message that is not ours may hold anything.
+    /// Without the body: a foreign message may contain personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { receipt, body, redelivered, death } = self;
+        let Self { tag, body, redelivered, death } = self;
         f.debug_struct("Delivery")
-            .field("receipt", receipt)
+            .field("tag", tag)
             .field("body_bytes", &body.len())
             .field("redelivered", redelivered)
             .field("death", death)

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::{Delivery, Receipt};
+use crate::{Delivery, DeliveryTag};
 
-/// A queue with one taker, which the giver can empty.
+/// A queue with one taker, which the consuming task can empty.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     inner: Mutex<Inner>,
@@ -41,12 +41,12 @@ impl Inbox {
     }
 
     /// Takes everything away from the taker.
-    pub(crate) fn clear(&self) -> Vec<Receipt> {
-        self.inner().deliveries.drain(..).map(|delivery| delivery.receipt).collect()
+    pub(crate) fn clear(&self) -> Vec<DeliveryTag> {
+        self.inner().deliveries.drain(..).map(|delivery| delivery.tag).collect()
     }
 
     /// Takes everything away from the taker, for good.
-    pub(crate) fn close(&self) -> Vec<Receipt> {
+    pub(crate) fn close(&self) -> Vec<DeliveryTag> {
         self.inner().closed = true;
         self.changed.notify_one();
         self.clear()
@@ -70,9 +70,9 @@ mod tests {
 
     use super::*;
 
-    fn delivery(tag: u64) -> Delivery {
-        let receipt = Receipt { generation: 1, tag };
-        Delivery { receipt, body: Vec::new(), redelivered: false, death: None }
+    fn delivery(value: u64) -> Delivery {
+        let tag = DeliveryTag { generation: 1, value };
+        Delivery { tag, body: Vec::new(), redelivered: false, death: None }
     }
 
     #[tokio::test]

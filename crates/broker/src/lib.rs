@@ -7,7 +7,7 @@
 //! - `lapin` is used in this crate only, and its own recovery is off.
 //! - [`Publisher::publish`] gives `Ok` only if the broker has confirmed every message and returned none. After
 //!   anything else the caller publishes all of them again, so a message may arrive twice.
-//! - A delivery is settled at most once, and only on the connection it came from. What was not settled when a
+//! - A delivery is acknowledged at most once, and only on the connection it came from. What was not acknowledged when a
 //!   connection ended comes again.
 //! - No await on the broker is without a time limit.
 //!
@@ -18,22 +18,22 @@ mod ack_window;
 mod backoff;
 mod config;
 mod consumer;
+mod consumer_task;
 mod control;
 mod delivery;
 mod error;
 mod inbox;
-mod intake;
 mod link;
 mod publisher;
+mod publisher_task;
+mod requests;
 mod round;
-mod subscriber;
 mod subscription;
 mod topology;
-mod worker;
 
 pub use config::Config;
-pub use consumer::{Consumer, Settler};
-pub use delivery::{Death, Delivery, Receipt, Settlement};
+pub use consumer::{Acknowledger, Consumer};
+pub use delivery::{Acknowledgement, Death, Delivery, DeliveryTag};
 pub use error::Error;
 pub use link::State;
 pub use publisher::Publisher;

@@ -13,14 +13,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::intake::{Intake, Job, Request};
-use crate::worker::{Fault, Worker};
+use crate::publisher_task::{Fault, PublisherTask};
+use crate::requests::{Job, Request, RequestQueue};
 use crate::{Config, Error, QueueName, State};
 
-/// Requests that may wait in line before callers wait to get into it.
+/// Requests in the queue; further callers wait for a place in it.
 const ROOM: usize = 64;
 
-/// A handle to the publishing task; clones share the task, its connection and its bounded line.
+/// A handle to the publishing task; clones share the task, its connection and its bounded queue.
 #[derive(Clone, Debug)]
 pub struct Publisher {
     messages: mpsc::Sender<Request>,
@@ -31,7 +31,7 @@ pub struct Publisher {
     fault: Fault,
 }
 
-/// The queues that were ever declared here, which each new connection declares again.
+/// All queues that were declared through this publisher; each new connection declares them again.
 pub(crate) type KnownQueues = Arc<Mutex<BTreeSet<QueueName>>>;
 
 impl Publisher {
@@ -39,13 +39,13 @@ impl Publisher {
     ///
     /// When `shutdown` is cancelled it finishes what it has begun, closes the connection and ends.
     pub fn start(config: Config, shutdown: CancellationToken) -> (Self, JoinHandle<()>) {
-        let (messages, message_intake) = Intake::new(ROOM);
-        let (questions, question_intake) = Intake::new(ROOM);
+        let (messages, message_intake) = RequestQueue::new(ROOM);
+        let (questions, question_intake) = RequestQueue::new(ROOM);
         let (state_sender, state) = watch::channel(State::Connecting);
         let queues = KnownQueues::default();
         let limit = config.operation_timeout;
         let fault = Fault::default();
-        let worker = Worker {
+        let worker = PublisherTask {
             config,
             shutdown,
             messages: message_intake,
@@ -60,7 +60,7 @@ impl Publisher {
 
     /// Puts messages into a queue, and returns when all of them are safe there.
     ///
-    /// After an error publish all of them again: some may be in the queue, none is known not to be. It returns
+    /// After an error, publish all of them again: some may be in the queue. It returns
     /// early, within the operation timeout, when the broker is away or blocked. A queue that does not exist is
     /// an error with `returned` messages; [`declare`](Self::declare) it then. Dropping the future does not
     /// take the messages back.
@@ -82,7 +82,7 @@ impl Publisher {
         self.ask(&self.questions, Job::Declare(queue.clone())).await.map(drop)
     }
 
-    /// How the publisher stands with the broker, and a way to wait for a change.
+    /// The state of the connection, and a way to wait for a change.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
     }
@@ -100,7 +100,7 @@ impl Publisher {
             Ok(Err(_)) => return Err(Error::ShutDown),
             Err(_) => return Err(self.refusal()),
         }
-        // The task drops the request without an answer when the connection is lost under it.
+        // The task drops the request without an answer when the connection is lost while it is served.
         answered.await.unwrap_or_else(|_| Err(Error::silent("answer")))
     }
 

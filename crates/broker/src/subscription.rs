@@ -1,6 +1,6 @@
-//! One subscription: a connection, a channel on it, and the deliveries that are not settled there.
+//! One subscription: a connection, a channel on it, and the deliveries that are not acknowledged there.
 //!
-//! Invariants: the prefetch is set before the broker may deliver; settlements of another generation are ignored;
+//! Invariants: the prefetch is set before the broker may deliver; acknowledgements of another generation are ignored;
 //! nothing is handed out from a channel that is closed; every frame is sent with a time limit.
 
 use std::pin::Pin;
@@ -22,19 +22,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::ack_window::{AckWindow, Frame, PATIENCE};
+use crate::consumer_task::Order;
 use crate::inbox::Inbox;
 use crate::link::Link;
-use crate::subscriber::Order;
-use crate::{Config, Delivery, Error, QueueName, Receipt, Settlement, topology};
+use crate::{Acknowledgement, Config, Delivery, DeliveryTag, Error, QueueName, topology};
 
-/// Most deliveries that are handed on at once.
+/// Most deliveries that are passed on at once.
 const CHUNK: usize = 256;
 /// How often the connection is looked at, beside what it reports by itself.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Why a subscription ends without a fault.
 pub(crate) enum End {
-    /// It was told to stop, and nothing is left to settle or to wait for.
+    /// It was told to stop, and nothing is left to acknowledge or to wait for.
     Stopped,
     /// It was told to pause, and to say when nothing is held any more.
     Paused(oneshot::Sender<()>),
@@ -63,7 +63,10 @@ impl Subscription {
         let link = Link::open(&config, &format!("flowcast consumer of {queue}")).await?;
         match topology::ensure(&link, &queue).await {
             Err(error @ Error::Mismatch { .. }) => {
-                warn!(error = &error as &dyn std::error::Error, "a queue is used as it is");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the queue has other arguments than this version gives it; it is used as it is"
+                );
             }
             other => drop(other?),
         }
@@ -90,7 +93,7 @@ impl Subscription {
         })
     }
 
-    /// Receives and settles until told otherwise; an error means that the subscription is lost.
+    /// Receives and acknowledges until told otherwise; an error means that the subscription is lost.
     pub(crate) async fn run(
         &mut self,
         orders: &mut mpsc::UnboundedReceiver<Order>,
@@ -123,7 +126,7 @@ impl Subscription {
         }
     }
 
-    /// Closes channel and connection; the broker takes back what is not settled.
+    /// Closes channel and connection; the broker takes back what is not acknowledged.
     pub(crate) async fn close(self) {
         let Self { arrivals, channel, link, .. } = self;
         if channel.status().connected() && link.is_up() {
@@ -137,13 +140,13 @@ impl Subscription {
     /// Takes an order and all that are waiting behind it, up to one that ends the subscription.
     fn obey(&mut self, first: Option<Order>, more: &mut mpsc::UnboundedReceiver<Order>) -> Option<End> {
         let Some(mut order) = first else {
-            // Nobody is left who could settle.
+            // All handles are dropped: no more acknowledgements will come.
             return Some(End::Stopped);
         };
         let now = Instant::now();
         loop {
             match order {
-                Order::Settle(settlements) => self.settle(settlements, now),
+                Order::Acknowledge(acknowledgements) => self.acknowledge(acknowledgements, now),
                 Order::Pause(done) => return Some(End::Paused(done)),
                 Order::Resume => {}
             }
@@ -151,15 +154,15 @@ impl Subscription {
         }
     }
 
-    fn settle(&mut self, settlements: Vec<(Receipt, Settlement)>, now: Instant) {
-        for (receipt, settlement) in settlements {
-            if receipt.generation == self.generation {
-                self.window.finish(receipt.tag, settlement, now);
+    fn acknowledge(&mut self, acknowledgements: Vec<(DeliveryTag, Acknowledgement)>, now: Instant) {
+        for (tag, acknowledgement) in acknowledgements {
+            if tag.generation == self.generation {
+                self.window.finish(tag.value, acknowledgement, now);
             }
         }
     }
 
-    /// Hands deliveries on; a failure anywhere among them means that all are void.
+    /// Passes deliveries on; if one of them is a failure, all of them are void.
     fn receive(&mut self, arrived: Option<Vec<lapin::Result<message::Delivery>>>) -> Result<(), Error> {
         let deliveries = self.admit(arrived)?;
         self.look()?;
@@ -176,7 +179,7 @@ impl Subscription {
         let mut deliveries = Vec::with_capacity(arrived.len());
         for delivery in arrived {
             let delivery = Delivery::new(self.generation, delivery.map_err(Error::failed("deliver"))?);
-            if !self.window.deliver(delivery.receipt.tag) {
+            if !self.window.deliver(delivery.tag.value) {
                 return Err(Error::silent("number its deliveries one by one"));
             }
             deliveries.push(delivery);
@@ -191,8 +194,8 @@ impl Subscription {
 
     /// Ends the consumer at the broker and gives back what was not handed out.
     async fn stop_receiving(&mut self) -> Result<(), Error> {
-        let unread = self.inbox.close().into_iter().map(|receipt| (receipt, Settlement::Return)).collect();
-        self.settle(unread, Instant::now());
+        let unread = self.inbox.close().into_iter().map(|tag| (tag, Acknowledgement::Requeue)).collect();
+        self.acknowledge(unread, Instant::now());
         let cancel = self.channel.basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default());
         self.link.within("end the consumer", cancel).await?;
         // What was on its way; the answer to the cancellation ends the stream.
@@ -203,12 +206,12 @@ impl Subscription {
                 return Ok(());
             }
             let late = self.admit(arrived)?;
-            let late = late.into_iter().map(|delivery| (delivery.receipt, Settlement::Return)).collect();
-            self.settle(late, Instant::now());
+            let late = late.into_iter().map(|delivery| (delivery.tag, Acknowledgement::Requeue)).collect();
+            self.acknowledge(late, Instant::now());
         }
     }
 
-    /// Sends whatever can be sent, also what would wait a moment behind unfinished deliveries.
+    /// Sends all frames that can be sent, including those that would wait behind unfinished deliveries.
     async fn finish_with(&mut self, end: End) -> Result<End, Error> {
         self.send(Instant::now() + PATIENCE).await?;
         Ok(end)
@@ -220,14 +223,14 @@ impl Subscription {
         if frames.is_empty() {
             return Ok(());
         }
-        // A frame that acknowledges many passes over tags that the others settle, so it comes last.
+        // A frame that acknowledges many passes over tags that the others acknowledge, so it comes last.
         let (many, single): (Vec<Frame>, Vec<Frame>) =
             frames.into_iter().partition(|frame| matches!(frame, Frame::AckUpTo(_)));
         let all_at_once =
             |frames: Vec<Frame>| join_all(frames.into_iter().map(|frame| write(&self.channel, frame)));
         for frames in [single, many] {
             let written = async { all_at_once(frames).await.into_iter().collect::<lapin::Result<()>>() };
-            self.link.within("settle", written).await?;
+            self.link.within("acknowledge", written).await?;
         }
         Ok(())
     }

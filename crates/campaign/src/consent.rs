@@ -5,10 +5,13 @@
 //! opt-out may be polite or said several times ("Stop. Thank you", "STOP STOP"); an opt-in must be the word alone, for a message
 //! to somebody who did not ask for it is the graver fault.
 
+pub(crate) mod plain_words;
+pub(crate) mod words;
+
 use std::collections::BTreeSet;
 
-use crate::consent_words::{COURTESIES, OPT_IN_WORDS, OPT_OUT_PAYLOAD, OPT_OUT_WORDS};
-use crate::plain_words::plain_words;
+use crate::consent::plain_words::plain_words;
+use crate::consent::words::{COURTESIES, OPT_IN_WORDS, OPT_OUT_PAYLOAD, OPT_OUT_WORDS};
 
 /// The longest word has some dozen letters; a letter of thousands need not be looked through.
 const LONGEST: usize = 200;

@@ -1,21 +1,22 @@
 //! The campaign file (TOML): what is sent, through which sender, and by what rules.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+pub(crate) mod error;
+pub(crate) mod policy;
+pub(crate) mod provider_limits;
+pub(crate) mod unknown;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-use crate::ability;
-use crate::compile::CompileError;
-use crate::deadline::Deadline;
-use crate::flow::{FlowMode, FlowTemplate};
+use crate::definition::error::DefinitionError;
+use crate::definition::policy::Policy;
 use crate::message::CompiledMessage;
+use crate::message::error::CompileError;
+use crate::message::flow::{FlowMode, FlowTemplate};
+use crate::message::template::TemplateUse;
 use crate::provider::Provider;
-use crate::rate::Rate;
-use crate::schedule::Schedule;
-use crate::template::TemplateUse;
-use crate::unknown::UnknownRule;
+use crate::time::schedule::Schedule;
 
 /// A campaign as its author wrote it. It is frozen when the campaign starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,99 +43,6 @@ pub struct Definition {
     pub schedule: Schedule,
 }
 
-/// The rules of sending of one campaign.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Policy {
-    /// How many requests one recipient may cost, the first one included.
-    pub max_attempts: u16,
-    /// The first pause before another attempt where the provider names none; doubled each time, with jitter.
-    #[serde(with = "humantime_serde")]
-    pub retry_base: Duration,
-    /// The longest such pause.
-    #[serde(with = "humantime_serde")]
-    pub retry_cap: Duration,
-    /// What becomes of recipients the provider may or may not have taken.
-    pub unknown: UnknownRule,
-    /// How long after they became unknown that is decided, so that a receipt may come first.
-    #[serde(with = "humantime_serde")]
-    pub unknown_after: Duration,
-    /// What is taken for granted of the 24-hour window of recipients nobody heard from. A free-form flow needs it said.
-    pub assume_window: Option<AssumedWindow>,
-    /// How many refusals for good in a row stop the campaign: its message is probably wrong. Each worker counts its own.
-    pub stop_after_refusals: u16,
-    /// Share of the sender's rate among its running campaigns.
-    pub weight: u16,
-    /// The campaign's own rate, besides its sender's. Its requests leave in bunches of a tenth of a second.
-    pub rate: Option<Rate>,
-    /// When it ends at the latest.
-    pub deadline: Option<Deadline>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            max_attempts: 4,
-            retry_base: Duration::from_secs(30),
-            retry_cap: Duration::from_mins(15),
-            unknown: UnknownRule::Leave,
-            unknown_after: Duration::from_hours(24),
-            assume_window: None,
-            stop_after_refusals: 25,
-            weight: 1,
-            rate: None,
-            deadline: None,
-        }
-    }
-}
-
-/// What is assumed of a 24-hour window that nobody heard about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AssumedWindow {
-    /// It is open: the provider will refuse those whose window is closed.
-    Open,
-}
-
-/// Why a campaign file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
-    /// Not TOML, a key nobody knows, or a value of the wrong kind; the text names line and key.
-    #[error("{0}")]
-    Form(#[from] toml::de::Error),
-    /// A value that makes no sense.
-    #[error("{field}: {reason}")]
-    Value {
-        /// The key.
-        field: &'static str,
-        /// What is wrong and what to write.
-        reason: &'static str,
-    },
-    /// Something that the sender's provider cannot do.
-    #[error("{provider}: [{section}] {field} {reason}")]
-    Provider {
-        /// The provider.
-        provider: Provider,
-        /// The section of the campaign file.
-        section: &'static str,
-        /// The field of the campaign file.
-        field: &'static str,
-        /// What is wrong and what to write.
-        reason: &'static str,
-    },
-    /// A default for a variable that the message does not use.
-    #[error("defaults.{name}: the message needs no such variable; it needs {needed}")]
-    Default {
-        /// The key.
-        name: String,
-        /// The variables it may be.
-        needed: String,
-    },
-    /// The message is wrong.
-    #[error(transparent)]
-    Message(#[from] CompileError),
-}
-
 impl Definition {
     /// Reads a campaign file and checks all that can be checked without a list.
     pub fn parse(text: &str) -> Result<Self, DefinitionError> {
@@ -145,15 +53,15 @@ impl Definition {
 
     /// The message, ready to be filled in.
     pub fn compile(&self) -> Result<CompiledMessage, CompileError> {
-        CompiledMessage::compile(self)
+        CompiledMessage::compile(self.flow.as_ref(), self.template.as_ref(), self.policy.assume_window)
     }
 
     /// Refuses what this provider cannot do, which is the one of the campaign's sender.
     pub fn check_for(&self, provider: Provider) -> Result<(), DefinitionError> {
         if let Some(flow) = &self.flow {
-            ability::check_flow(provider, flow)?;
+            provider_limits::check_flow(provider, flow)?;
         }
-        self.template.as_ref().map_or(Ok(()), |template| ability::check_template(provider, template))
+        self.template.as_ref().map_or(Ok(()), |template| provider_limits::check_template(provider, template))
     }
 
     /// What its author should know, though it can be sent.
@@ -212,7 +120,10 @@ impl Definition {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::UnknownRule;
 
     const FILE: &str = r#"
 name = "September survey"

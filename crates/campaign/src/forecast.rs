@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::calling_code::CallingCode;
-use crate::hours::Opening;
-use crate::rate::Rate;
-use crate::schedule::{Schedule, ScheduleClock, WhenOver};
-use crate::zone::Zone;
+use crate::number::calling_code::CallingCode;
+use crate::number::zone::Zone;
+use crate::pacing::rate::Rate;
+use crate::time::hours::Opening;
+use crate::time::schedule::{Schedule, ScheduleClock, WhenOver};
 
 /// So many openings and ends of hours are looked at: seven years of daily hours.
 const MOST_STEPS: usize = 4_000;

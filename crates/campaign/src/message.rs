@@ -3,15 +3,30 @@
 //! WhatsApp takes a free-form flow only while the recipient's 24-hour window is open, and a template at any time. A
 //! campaign has one of them or both; the window decides, and what is not known of it is what the campaign assumes.
 
+pub(crate) mod compile;
+pub(crate) mod emoji;
+pub(crate) mod error;
+pub(crate) mod flow;
+pub(crate) mod node;
+pub(crate) mod render;
+pub(crate) mod template;
+pub(crate) mod template_language;
+pub(crate) mod template_render;
+pub(crate) mod template_rules;
+pub(crate) mod texts;
+pub(crate) mod variables;
+pub(crate) mod whitespace;
+
 use std::collections::BTreeSet;
 
-use crate::compile::CompileError;
-use crate::definition::{AssumedWindow, Definition};
-use crate::flow::FlowMessage;
-use crate::render::{CompiledFlow, RenderError};
-use crate::template::TemplateMessage;
-use crate::template_render::CompiledTemplate;
-use crate::variables::Variables;
+use serde::{Deserialize, Serialize};
+
+use crate::message::error::{CompileError, RenderError};
+use crate::message::flow::{FlowMessage, FlowTemplate};
+use crate::message::render::CompiledFlow;
+use crate::message::template::{TemplateMessage, TemplateUse};
+use crate::message::template_render::CompiledTemplate;
+use crate::message::variables::Variables;
 
 /// A message for one recipient.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +48,14 @@ pub enum Window {
     Unheard,
 }
 
+/// What is assumed of a 24-hour window that nobody heard about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssumedWindow {
+    /// It is open: the provider will refuse those whose window is closed.
+    Open,
+}
+
 /// The messages of one campaign, their texts parsed and their fields known to be right.
 #[derive(Debug)]
 pub struct CompiledMessage {
@@ -43,14 +66,18 @@ pub struct CompiledMessage {
 }
 
 impl CompiledMessage {
-    /// Parses and checks the messages of a campaign.
-    pub(crate) fn compile(definition: &Definition) -> Result<Self, CompileError> {
-        let flow = definition.flow.as_ref().map(CompiledFlow::compile).transpose()?;
-        let template = definition.template.as_ref().map(CompiledTemplate::compile).transpose()?;
+    /// Compiles the messages of a campaign. `assumed` is what the campaign assumes about windows that are not known.
+    pub(crate) fn compile(
+        flow: Option<&FlowTemplate>,
+        template: Option<&TemplateUse>,
+        assumed: Option<AssumedWindow>,
+    ) -> Result<Self, CompileError> {
+        let flow = flow.map(CompiledFlow::compile).transpose()?;
+        let template = template.map(CompiledTemplate::compile).transpose()?;
         let of_flow = flow.iter().flat_map(CompiledFlow::variables);
         let of_template = template.iter().flat_map(CompiledTemplate::variables);
         let variables = of_flow.chain(of_template).cloned().collect();
-        Ok(Self { flow, template, assumed: definition.policy.assume_window, variables })
+        Ok(Self { flow, template, assumed, variables })
     }
 
     /// The variables needed of every recipient, whichever message they get.
@@ -81,6 +108,7 @@ impl CompiledMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Definition;
 
     const FLOW: &str = "[flow]\nbody = \"Hi {{ a }}\"\ncta = \"Open\"\nflow_id = \"1\"\nscreen = \"W\"\n";
     const TEMPLATE: &str =

@@ -1,4 +1,5 @@
-//! The campaigns a worker sends, compiled once. A campaign's file is frozen when it starts, so it is never stale.
+//! The campaigns that a worker sends, compiled once. The definition of a campaign is frozen at its start, so a compiled
+//! campaign never becomes stale.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +8,10 @@ use campaign::{CampaignId, CampaignState, CompiledMessage, Outcome, Policy, Refu
 use store::Store;
 use tokio::sync::RwLock;
 
-/// How many campaigns are kept compiled; beyond it all are forgotten and compiled again as they come.
+/// Most compiled campaigns; at this number the cache is cleared.
 const KEPT: usize = 256;
 
-/// A campaign, ready to be sent.
+/// A campaign whose message is compiled.
 #[derive(Debug)]
 pub(crate) struct Campaign {
     /// Its message.
@@ -24,12 +25,12 @@ pub(crate) struct Campaign {
 }
 
 impl Campaign {
-    /// How many recipients one claim may take by the campaign's own rate.
+    /// How many recipients one claim may take at the campaign's own rate.
     pub(crate) fn claim_size(&self) -> usize {
         self.claim_size
     }
 
-    /// Notes an outcome; a stop when this worker met too many refusals in a row.
+    /// Counts an outcome; returns a stop if this worker met too many permanent refusals in a row.
     pub(crate) fn note(&self, outcome: &Outcome) -> Option<Stop> {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).note(&self.policy, outcome)
     }
@@ -42,7 +43,7 @@ pub(crate) struct Campaigns {
 }
 
 impl Campaigns {
-    /// The campaign, or `None` when it is a draft still or its message cannot be compiled, and so is not to be sent.
+    /// The campaign; `None` if it is a draft or its message cannot be compiled, so nothing of it may be sent.
     pub(crate) async fn get(
         &self,
         store: &Store,

@@ -1,4 +1,4 @@
-//! How a worker works.
+//! The `[consumer]` section of the configuration.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,31 +6,31 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// What recording takes after the slowest request, with a margin.
+/// Time to record the outcome of the slowest request, with a margin.
 pub(crate) const RECORDING: Duration = Duration::from_secs(5);
 
-/// Finds the key behind a reference like `env:NAME` or `file:PATH`; the error says what to do.
+/// Resolves an API key reference such as `env:NAME` or `file:PATH`; the error says what to do.
 pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send + Sync>;
 
-/// How a worker works.
+/// The `[consumer]` section.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The senders it works for, by name; empty means all of them.
+    /// Names of the senders that this worker sends for; empty means all senders.
     pub senders: Vec<String>,
-    /// Threads that the process works on, as far as the machine has cores. Default 2.
+    /// Threads of the process, at most the number of cores. Default 2.
     pub threads: u16,
-    /// Most recipients under way at once for one sender, from the claim to the record; what a worker that dies leaves
-    /// unknown at most. Default 1,200.
+    /// Most recipients in flight for one sender, from the claim to the record. A killed worker leaves at most this many
+    /// recipients `unknown`. Default 1,200.
     pub in_flight: u16,
-    /// Most requests under way at once for one sender, each on a connection of its own. Default 300.
+    /// Most open requests for one sender, each on a connection of its own. Default 300.
     pub requests: u16,
-    /// Most recipients claimed at once; never more than `in_flight`. Default 400.
+    /// Most recipients of one claim; at most `in_flight`. Default 400.
     pub batch: u16,
-    /// How long claimed recipients are ours; longer than the slowest request and its recording. Default 60 s.
+    /// Lease of a claim; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// How long requests under way may take to end when the worker is told to stop. Default 30 s.
+    /// How long open requests may take to end when the worker is told to stop. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }
@@ -50,7 +50,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Tells what makes no sense, given the longest a request may take.
+    /// Checks the values against the request timeout; the error says what to write.
     pub fn check(&self, request_timeout: Duration) -> Result<(), String> {
         if [self.threads, self.in_flight, self.requests, self.batch].contains(&0) {
             return Err("consumer.threads, in_flight, requests and batch must be 1 or more".into());
@@ -64,7 +64,7 @@ impl Config {
         Ok(())
     }
 
-    /// How many threads that is on a machine with so many cores.
+    /// The number of threads on a machine with this many cores.
     pub fn threads_on(&self, cores: usize) -> usize {
         cores.clamp(1, self.threads.max(1).into())
     }

@@ -1,8 +1,8 @@
-//! What this worker knows of closed gates, and closing them for everybody.
+//! The stops of one sender and its campaigns, as this worker knows them, and closing the gate for all workers.
 //!
-//! The gate itself is in Postgres and every claim asks it. This knowledge holds back the requests that were claimed before the
-//! stop and have not left yet: stops that this worker met, known at once, and all that were made elsewhere, by the
-//! mirror. It is kept by opening (epoch), so it ends by itself when a gate reopens.
+//! The gate itself is a row in PostgreSQL that every claim reads. This file holds back requests that were claimed before a stop
+//! and have not left yet. It knows the stops that this worker met at once, and all other stops through the gate mirror. A stop
+//! belongs to one opening (epoch), so it ends when the gate reopens.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,16 +12,16 @@ use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope, Troubles}
 use store::{Claim, Opened, StopCause, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::mirror::{Mirror, Opening};
-use crate::waiting::Waiting;
+use crate::gate_mirror::{GateMirror, Opening};
+use crate::retry_pause::RetryPause;
 
 /// The stops of one sender and its campaigns.
 pub(crate) struct Gate {
     store: Store,
     sender: SenderId,
     worker: String,
-    mirror: Arc<Mirror>,
-    /// Those that this worker met.
+    mirror: Arc<GateMirror>,
+    /// The stops that this worker met, by campaign; `None` is the sender.
     stops: Mutex<HashMap<Option<CampaignId>, (i64, Stop, Reason)>>,
     troubles: Mutex<Troubles>,
     closing: tokio::sync::Mutex<()>,
@@ -30,7 +30,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(
-        (store, mirror): (Store, Arc<Mirror>),
+        (store, mirror): (Store, Arc<GateMirror>),
         sender: SenderId,
         worker: String,
         shutdown: CancellationToken,
@@ -66,7 +66,7 @@ impl Gate {
         }
     }
 
-    /// The stop that covers this claim, if this worker met one.
+    /// The stop for this claim that this worker met, if it met one.
     fn met(&self, campaign: CampaignId, claim: &Claim) -> Option<(Stop, Reason)> {
         let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
         let covers = |key, epoch| {
@@ -78,8 +78,8 @@ impl Gate {
         covers(None, claim.gate_epoch).or_else(|| covers(Some(campaign), claim.campaign_epoch))
     }
 
-    /// What an outcome says of the gate: a stop closes it for every worker, a throttle answer slows all of them, and
-    /// any answer but a stop to a probe opens it.
+    /// Applies an outcome to the gate: a stop closes it for all workers, a throttle answer slows all workers down, and any
+    /// answer to a probe except a stop opens it.
     pub(crate) async fn observe(
         &self,
         outcome: &Outcome,
@@ -104,58 +104,60 @@ impl Gate {
         }
     }
 
-    /// A stop when the provider did not answer this request and many before it.
+    /// A stop if the provider answered neither this request nor many before it.
     fn note(&self, outcome: &Outcome, answered: bool, epoch: i64) -> Option<(Stop, Reason)> {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
         let stop = troubles.note(epoch, outcome, answered)?;
         let last = outcome.reason()?;
-        let text = format!("request after request ended without an answer, the last one so: {}", last.text);
+        let text = format!(
+            "the provider answered none of the last requests; the last one ended with: {}",
+            last.text
+        );
         Some((stop, Reason { code: last.code.clone(), text: text.into() }))
     }
 
     async fn slow(&self, pause: Duration, reason: &Reason) {
         match self.store.slow_sender(self.sender, pause).await {
             Ok(true) => {
-                tracing::warn!(sender.id = %self.sender, code = %reason.code, "the sender slows down: {}", reason.text);
+                tracing::warn!(sender.id = %self.sender, code = %reason.code, "the provider asks for a lower rate; the sender slows down: {}", reason.text);
             }
             Ok(false) => {}
-            // The next throttle answer says it again.
+            // The next throttle answer slows the sender down again.
             Err(error) => tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the sender was not slowed down: {error}"
+                "the sender could not be slowed down: {error}"
             ),
         }
     }
 
-    /// Opens the gate that a probe of this opening went through, unless somebody opened or closed it since.
+    /// Opens the gate after a successful probe of this opening, unless it was opened or closed since.
     async fn open(&self, epoch: i64) {
         match self.store.open_after_probe(self.sender, epoch, &self.worker).await {
             Ok(Opened::Open) => {
-                tracing::info!(sender.id = %self.sender, "the probe went through, the sender is open again");
+                tracing::info!(sender.id = %self.sender, "the probe was accepted; the sender sends again");
             }
             Ok(Opened::Capped { until, .. }) => {
                 tracing::info!(
                     sender.id = %self.sender,
-                    "the probe went through; the sender stays stopped for its daily cap until {until:.0}"
+                    "the probe was accepted; the sender stays stopped until {until:.0} because its daily cap is used up"
                 );
             }
             Ok(Opened::Unchanged) => {
                 tracing::info!(
                     sender.id = %self.sender,
-                    "the probe went through; the sender was opened or held meanwhile and stays as it is"
+                    "the probe was accepted; the sender was resumed or held meanwhile and stays as it is"
                 );
             }
-            // It stays closed until the next probe.
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the sender was not opened: {error}"
+                    "the sender could not be opened after a probe; the next probe tries again: {error}"
                 );
             }
         }
     }
 
-    /// Closes the gate, once an opening. It is closed in Postgres when this returns, or the worker is told to stop.
+    /// Closes the gate, once per opening. It returns when the gate is closed in PostgreSQL or the worker is told to stop.
     pub(crate) async fn close(&self, (stop, reason): (Stop, &Reason), campaign: CampaignId, claim: &Claim) {
         let _one_at_a_time = self.closing.lock().await;
         if self.met(campaign, claim).is_some() {
@@ -168,14 +170,14 @@ impl Gate {
         self.remember(key, epoch, stop, reason);
         let by = &self.worker;
         let cause = StopCause { reason: stop.reason, refusal: Some(reason), by };
-        let mut waiting = Waiting::new(&self.shutdown, "closing a gate");
+        let mut retry = RetryPause::new(&self.shutdown, "closing a gate");
         let closed = loop {
             let closed = match stop.scope {
                 StopScope::Sender => self.store.stop_sender(self.sender, Some(epoch), &cause).await,
                 StopScope::Campaign => self.store.pause_campaign(campaign, Some(epoch), &cause).await,
             };
             if let Err(error) = &closed
-                && waiting.again(error).await
+                && retry.again(error).await
             {
                 continue;
             }
@@ -188,7 +190,7 @@ impl Gate {
             ),
             Ok(false) => {}
             Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error, sender.id = %self.sender, "a gate could not be closed: {error}"
+                error = &error as &dyn std::error::Error, sender.id = %self.sender, "the stop could not be stored: {error}"
             ),
         }
     }

@@ -1,22 +1,23 @@
-//! The consumer: takes ids from the senders' queues and sends the messages.
+//! The consumer: receives recipient ids from the senders' queues, claims the recipients and sends their messages.
 //!
-//! **Invariants.** The way of one batch is told by one function, `pipeline::handle`, from top to bottom. A message of
-//! the queue is settled only after what became of its recipient is committed. One claim is one HTTP request. No phone
-//! number, variable or key is logged.
+//! Start reading at `pipeline::handle`: it is the story of one batch, from top to bottom.
+//!
+//! **Invariants.** A queue message is acknowledged only after the outcome of its recipient is committed. A recipient in a
+//! claim gets at most one HTTP request. No phone number, variable or key is logged.
 
 mod batch;
 mod campaigns;
+mod capacity;
 mod config;
+mod departures;
 mod gate;
-mod intake;
-mod lane;
-mod mirror;
-mod pace;
+mod gate_mirror;
 mod pipeline;
 mod recorder;
-mod room;
+mod retry_pause;
 mod run;
-mod waiting;
+mod sender_loop;
+mod sender_worker;
 
 pub use config::{Config, KeyResolver};
 pub use run::{Setup, run};

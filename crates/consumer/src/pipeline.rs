@@ -1,9 +1,10 @@
-//! The way of one batch, from the queue to the provider and into the record.
+//! The story of one batch: resolve the campaign, claim the recipients, send, classify the answers, pass the outcomes to the
+//! recorder.
 
 use std::pin::pin;
 use std::time::Duration;
 
-use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, judge};
+use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, classify};
 use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -14,94 +15,111 @@ use whatsapp::Outgoing;
 
 use crate::batch::{Batch, Part};
 use crate::campaigns::Campaign;
-use crate::lane::{Door, Lane, Unclaimed};
-use crate::pace::{Departure, Departures};
+use crate::capacity::Permits;
+use crate::departures::{Departure, Departures};
 use crate::recorder::Finished;
-use crate::room::Room;
+use crate::sender_worker::{ClaimTurn, SenderWorker, Unclaimed};
 
-const DEADLINE: Refusal = Refusal::own("deadline", "the campaign's deadline passed before the message left");
+const DEADLINE: Refusal =
+    Refusal::own("deadline", "the campaign's deadline passed before the message was sent");
 const HOURS_OVER: Refusal =
-    Refusal::own("hours_over", "the campaign's sending hours ended before the message left");
-const THEIR_NIGHT: Refusal =
-    Refusal::own("recipient_hours", "it is no time for messages where the recipient is; sent to later");
+    Refusal::own("hours_over", "the campaign's sending hours ended before the message was sent");
+const THEIR_NIGHT: Refusal = Refusal::own(
+    "recipient_hours",
+    "it is outside the sending hours at the recipient's place; the message is sent later",
+);
 const HAD_ENOUGH: Refusal = Refusal::own(
     "had_enough",
-    "the provider withholds messages to this person for a day after a refusal (Meta 131049); sent to later",
+    "Meta limits marketing messages to this person (131049); the message is sent a day later",
 );
-const LEASE_ENDED: Refusal = Refusal::own("lease_ended", "the worker stood still too long to send in time");
+const LEASE_ENDED: Refusal =
+    Refusal::own("lease_ended", "the worker was stalled until the lease of the claim was about to end");
 const MISSED: Refusal =
-    Refusal::own("slot_missed", "the worker stood still, and there was no new slot for it");
+    Refusal::own("slot_missed", "the worker was stalled past its departure slot, and there was no new slot");
 const STOPPING: Refusal =
-    Refusal::own("worker_stopping", "the worker was told to stop before the message left");
-const PAIR_LIMIT: Refusal =
-    Refusal::own("pair_limit", "somebody wrote to this recipient moments ago; WhatsApp wants a pause");
+    Refusal::own("worker_stopping", "the worker was told to stop before the message was sent");
+const PAIR_LIMIT: Refusal = Refusal::own(
+    "pair_limit",
+    "a message was sent to this recipient less than six seconds ago; WhatsApp asks for a pause",
+);
 
-/// How long a claim's requests are waited for before more of them are let leave.
+/// How long a claim waits for an answer before it adds more requests.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Takes one batch all the way: look up, claim, send, judge, hand over to the recorder, which acknowledges after its
-/// commit. It never acknowledges what it sent. Each recipient keeps its place among those under way until then. The first
-/// claim has the door already, where its batch was gathered before it; others wait for theirs.
-pub(crate) async fn handle(lane: &Lane, mut batch: Batch, mut room: Room, mut door: Option<Door>) {
-    let _watching = lane.mirror.watch();
-    let campaign = match lane.campaign(batch.campaign).await {
+/// Handles one batch: resolves its campaign, claims its recipients, sends, classifies, and passes the outcomes to the recorder,
+/// which acknowledges the messages after its commit. The pipeline never acknowledges a message that it sent for.
+///
+/// The first claim has its turn already if the batch was gathered before it; later claims wait for theirs.
+pub(crate) async fn handle(
+    worker: &SenderWorker,
+    mut batch: Batch,
+    mut permits: Permits,
+    mut turn: Option<ClaimTurn>,
+) {
+    let _watching = worker.mirror.watch();
+    let campaign = match worker.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
-        Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
+        Err(unclaimed) => return worker.acknowledge(batch.into_tags(), unclaimed),
     };
     while !batch.tasks.is_empty() {
-        let door = match door.take() {
-            Some(door) => door,
-            None => lane.door().await,
+        let turn = match turn.take() {
+            Some(turn) => turn,
+            None => worker.claim_turn().await,
         };
         failpoint::pass(Place::BeforeClaim);
-        match lane.claim(&campaign, &mut batch, &mut room, door).await {
-            Ok(part) => send(lane, &campaign, (batch.campaign, part), &mut room).await,
-            Err(unclaimed) => return lane.settle(batch.into_receipts(), unclaimed),
+        match worker.claim(&campaign, &mut batch, &mut permits, turn).await {
+            Ok(part) => send(worker, &campaign, (batch.campaign, part), &mut permits).await,
+            Err(unclaimed) => return worker.acknowledge(batch.into_tags(), unclaimed),
         }
     }
 }
 
-/// Sends to everyone who was claimed, each in its slot, and hands the outcomes over as they come. When the gate closes, those
-/// whose request has no place yet are given back at once.
-async fn send(lane: &Lane, campaign: &Campaign, (id, part): (CampaignId, Part), room: &mut Room) {
-    let Part { claim, mut receipts } = part;
+/// Sends to all claimed recipients, each in its slot, and passes the outcomes to the recorder as they arrive. When the gate
+/// closes, recipients without a permit for a request are given back at once.
+async fn send(
+    worker: &SenderWorker,
+    campaign: &Campaign,
+    (id, part): (CampaignId, Part),
+    permits: &mut Permits,
+) {
+    let Part { claim, mut tags } = part;
     if let Some(claim) = claim {
         failpoint::pass(Place::AfterClaim);
         let departures = Departures::of(&claim);
         let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
-        let mut finish = async |outcome: RecordedOutcome, room: &mut Room| {
-            let receipts = receipts.remove(&outcome.seq).unwrap_or_default();
-            let place = room.answered();
-            let finished = Finished { campaign: id, outcome, receipts, claim_size: claim.rows.len(), place };
-            lane.hand_over(finished).await;
+        let mut finish = async |outcome: RecordedOutcome, permits: &mut Permits| {
+            let tags = tags.remove(&outcome.seq).unwrap_or_default();
+            let permit = permits.release_answered();
+            let finished = Finished { campaign: id, outcome, tags, claim_size: claim.rows.len(), permit };
+            worker.pass_to_recorder(finished).await;
         };
         let mut rows = claim.rows.iter();
         let mut sends = FuturesUnordered::new();
-        let mut stopped = pin!(lane.gate.stopped(id, &claim));
+        let mut stopped = pin!(worker.gate.stopped(id, &claim));
         let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
         no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // When the worker is told to stop, all recipients to whom nothing was sent are given back at once.
-            let at_once = if lane.shutdown.is_cancelled() { usize::MAX } else { room.requests() };
+            // On shutdown, all recipients to whom nothing was sent are given back at once.
+            let at_once = if worker.shutdown.is_cancelled() { usize::MAX } else { permits.requests() };
             let next = rows.by_ref().take(at_once.saturating_sub(sends.len()));
-            sends.extend(next.map(|row| deliver(lane, campaign, claimed, row)));
+            sends.extend(next.map(|row| deliver(worker, campaign, claimed, row)));
             tokio::select! {
                 biased;
-                Some(outcome) = sends.next() => finish(outcome, room).await,
+                Some(outcome) = sends.next() => finish(outcome, permits).await,
                 (stop, reason) = &mut stopped, if rows.len() > 0 => {
                     for row in rows.by_ref() {
                         let held = Outcome::Held { stop, reason: reason.clone() };
-                        finish(not_sent(&claim, row, held), room).await;
+                        finish(not_sent(&claim, row, held), permits).await;
                     }
                 }
-                _ = no_answer.tick(), if rows.len() > 0 => room.widen(),
+                _ = no_answer.tick(), if rows.len() > 0 => permits.add_requests(),
                 else => break,
             }
         }
     }
-    room.end();
-    // What is left was not due: done, held by another worker, or stale.
-    lane.settle(receipts.into_values().flatten(), Unclaimed::Stale);
+    permits.release_requests();
+    // The remaining messages are of recipients that were not due: done, claimed by another worker, or stale.
+    worker.acknowledge(tags.into_values().flatten(), Unclaimed::Stale);
 }
 
 /// A claim, its campaign and its departures.
@@ -112,48 +130,48 @@ struct Claimed<'a> {
     departures: &'a Departures,
 }
 
-/// Sends to one claimed recipient and judges the answer.
+/// Sends to one claimed recipient and classifies the answer.
 async fn deliver(
-    lane: &Lane,
+    worker: &SenderWorker,
     campaign: &Campaign,
     claimed: Claimed<'_>,
     row: &ClaimedRow,
 ) -> RecordedOutcome {
     let not_sent = |outcome| not_sent(claimed.claim, row, outcome);
-    if lane.shutdown.is_cancelled() {
+    if worker.shutdown.is_cancelled() {
         return not_sent(given_back(Duration::ZERO, STOPPING));
     }
     let message = match campaign.message.render(&row.variables, row.window) {
         Ok(message) => message,
-        Err(error) => return not_sent(Outcome::Failed { reason: refused_by_ourselves(&error) }),
+        Err(error) => return not_sent(Outcome::Failed { reason: cannot_be_rendered(&error) }),
     };
     if let Some(pause) = campaign.schedule.pause_for(row.msisdn, now(claimed.claim)) {
         return not_sent(given_back(pause, THEIR_NIGHT));
     }
-    // An answer within the open window is no marketing.
+    // A message in an open service window is not marketing.
     if let (Some(pause), Window::Unheard | Window::Closed) = (row.quiet_for, row.window) {
         return not_sent(given_back(pause, HAD_ENOUGH));
     }
-    if let Some(pause) = lane.pace.pair_pause(row.msisdn) {
+    if let Some(pause) = worker.pacer.pair_pause(row.msisdn) {
         return not_sent(given_back(pause, PAIR_LIMIT));
     }
-    match tokio::time::timeout_at(lane.leave_by(claimed.claim), depart(lane, claimed)).await {
+    match tokio::time::timeout_at(worker.leave_by(claimed.claim), depart(worker, claimed)).await {
         Ok(Departure::Now) => {}
         Ok(Departure::Missed) => return not_sent(given_back(Duration::ZERO, MISSED)),
         Err(_) => return not_sent(given_back(Duration::ZERO, LEASE_ENDED)),
     }
-    if let Some(held_back) = hold_back(lane, claimed) {
+    if let Some(held_back) = hold_back(worker, claimed) {
         return not_sent(held_back);
     }
     let sent_at = now(claimed.claim);
     let outgoing = Outgoing {
         to: row.msisdn,
         message: &message,
-        reference: lane.references.seal(claimed.campaign, row.seq),
+        reference: worker.references.seal(claimed.campaign, row.seq),
         campaign: claimed.campaign,
         attempt: row.attempt,
     };
-    let answer = lane.channel.send(&outgoing).await;
+    let answer = worker.channel.send(&outgoing).await;
     failpoint::pass(Place::AfterAnswer);
     let attempt = Attempt {
         number: row.attempt,
@@ -161,33 +179,33 @@ async fn deliver(
         time_left: time_left(claimed.claim),
         is_probe: claimed.claim.is_probe,
     };
-    let outcome = judge(&campaign.policy, attempt, answer.verdict);
-    lane.gate.observe(&outcome, answer.http_status.is_some(), claimed.campaign, claimed.claim).await;
+    let outcome = classify(&campaign.policy, attempt, answer.verdict);
+    worker.gate.observe(&outcome, answer.http_status.is_some(), claimed.campaign, claimed.claim).await;
     if let Some(stop) = campaign.note(&outcome) {
         let reason = too_many_refusals(&campaign.policy);
-        lane.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
+        worker.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
     }
     let (latency, http_status, wa_id) = (answer.latency, answer.http_status, answer.wa_id);
     let request = Recorded { sent_at, latency, http_status, wa_id };
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 
-/// Waits for the slot of the next request, and for a mirror of the gates that is fresh when the slot comes.
-async fn depart(lane: &Lane, claimed: Claimed<'_>) -> Departure {
+/// Waits for the slot of the next request, and for a gate mirror that is fresh when the slot comes.
+async fn depart(worker: &SenderWorker, claimed: Claimed<'_>) -> Departure {
     loop {
         let ready = Instant::now();
-        lane.mirror.fresh(ready).await;
-        let departure = claimed.departures.next(lane, claimed.campaign).await;
-        if departure == Departure::Missed || lane.mirror.is_fresh(ready) {
+        worker.mirror.fresh(ready).await;
+        let departure = claimed.departures.next(worker, claimed.campaign).await;
+        if departure == Departure::Missed || worker.mirror.is_fresh(ready) {
             return departure;
         }
     }
 }
 
-/// The last look before the first byte leaves: a gate that closed since the claim, a deadline or sending hours that are
-/// over, or a lease about to end.
-fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
-    if let Some((stop, reason)) = lane.gate.stop_for(claimed.campaign, claimed.claim) {
+/// The last check before the first byte leaves: the gate closed since the claim, the deadline or the sending hours are over, or
+/// the lease is about to end.
+fn hold_back(worker: &SenderWorker, claimed: Claimed<'_>) -> Option<Outcome> {
+    if let Some((stop, reason)) = worker.gate.stop_for(claimed.campaign, claimed.claim) {
         return Some(Outcome::Held { stop, reason });
     }
     let is_over = |left: Option<Duration>| left.is_some_and(|left| left.is_zero());
@@ -197,15 +215,15 @@ fn hold_back(lane: &Lane, claimed: Claimed<'_>) -> Option<Outcome> {
     if is_over(left(claimed.claim, claimed.claim.open_for)) {
         return Some(given_back(Duration::ZERO, HOURS_OVER));
     }
-    (Instant::now() > lane.leave_by(claimed.claim)).then(|| given_back(Duration::ZERO, LEASE_ENDED))
+    (Instant::now() > worker.leave_by(claimed.claim)).then(|| given_back(Duration::ZERO, LEASE_ENDED))
 }
 
-/// Until the campaign's deadline, by this process's clock.
+/// Time until the campaign's deadline, by this process's clock.
 fn time_left(claim: &Claim) -> Option<Duration> {
     left(claim, claim.time_left)
 }
 
-/// What is left of a time that the claim was granted with.
+/// The rest of a duration that began with the claim.
 fn left(claim: &Claim, time: Option<Duration>) -> Option<Duration> {
     time.map(|time| time.saturating_sub(claim.slots.at.elapsed()))
 }
@@ -215,22 +233,25 @@ fn now(claim: &Claim) -> Timestamp {
     claim.at.checked_add(claim.slots.at.elapsed()).unwrap_or(claim.at)
 }
 
-/// What became of a recipient for whom no request was made.
+/// The outcome of a recipient for whom no request was made.
 fn not_sent(claim: &Claim, row: &ClaimedRow, outcome: Outcome) -> RecordedOutcome {
     RecordedOutcome { claim: claim.id, seq: row.seq, outcome, request: None }
 }
 
-/// Not sent, not counted, and due again after a pause.
+/// Not sent, not counted as an attempt, and due again after a pause.
 fn given_back(after: Duration, why: Refusal) -> Outcome {
     Outcome::Retry { after, counted: false, reason: why.into() }
 }
 
 fn too_many_refusals(policy: &Policy) -> Reason {
-    let text = format!("{} refusals for good in a row; is the message right?", policy.stop_after_refusals);
+    let text = format!(
+        "{} permanent refusals in a row; check the message and its template",
+        policy.stop_after_refusals
+    );
     Reason { code: StopReason::TooManyRefusals.word().into(), text: text.into() }
 }
 
-/// A message that cannot be filled in for this recipient.
-fn refused_by_ourselves(error: &campaign::RenderError) -> Reason {
+/// The reason of a recipient whose variables do not fit the message.
+fn cannot_be_rendered(error: &campaign::RenderError) -> Reason {
     Reason { code: error.word().into(), text: error.to_string().into() }
 }

@@ -1,17 +1,17 @@
-//! Recording outcomes in batches, and settling the messages after the commit. The order is visible here and nowhere
-//! else: record, commit, acknowledge.
+//! Records outcomes in batches and acknowledges their messages after the commit. The order stands only here: record, commit,
+//! acknowledge.
 //!
-//! There is no timer: while one batch is being committed the next one gathers, and what finishes in the same moment comes too.
+//! There is no timer: while one batch is committed, the next one gathers.
 //!
 //! **Invariant.** A message is acknowledged only when the outcome of its recipient is committed. An outcome that cannot be
-//! committed is kept and tried again, for each campaign apart, and its message goes back to the queue when the worker stops
-//! before. Each outcome keeps its place among those under way, so what is kept is bounded.
+//! committed is kept and retried, for each campaign separately. If the worker stops before, the message returns to the queue.
+//! Each outcome holds a permit of the recipients in flight, so the number of kept outcomes is bounded.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use broker::{Receipt, Settlement, Settler};
+use broker::{Acknowledgement, Acknowledger, DeliveryTag};
 use campaign::{CampaignId, ClaimId, SenderId, Seq};
 use failpoint::Place;
 use futures::FutureExt;
@@ -22,22 +22,22 @@ use tokio_util::sync::CancellationToken;
 
 /// Most outcomes of one commit.
 const MOST: usize = 500;
-/// The longest pause before an outcome that was refused alone is tried again.
+/// Longest pause between two attempts at an outcome that PostgreSQL refused on its own.
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
-/// What became of one recipient, and the messages to settle when that is committed.
+/// The outcome of one recipient, and the messages to acknowledge when it is committed.
 #[derive(Debug)]
 pub(crate) struct Finished {
     /// The campaign.
     pub(crate) campaign: CampaignId,
-    /// What became of the recipient.
+    /// The outcome.
     pub(crate) outcome: RecordedOutcome,
-    /// The messages that brought it.
-    pub(crate) receipts: Vec<Receipt>,
-    /// How many recipients its claim holds.
+    /// The messages of the recipient.
+    pub(crate) tags: Vec<DeliveryTag>,
+    /// How many recipients the claim holds.
     pub(crate) claim_size: usize,
-    /// Its place among those under way, given up when it is recorded: what a worker that dies leaves open is bounded.
-    pub(crate) place: Option<OwnedSemaphorePermit>,
+    /// Its permit of the recipients in flight, released when the outcome is recorded.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Borrow<RecordedOutcome> for Finished {
@@ -46,27 +46,27 @@ impl Borrow<RecordedOutcome> for Finished {
     }
 }
 
-/// Records what lanes push to it.
+/// Records what sender workers send to it.
 pub(crate) struct Recorder {
     pub(crate) store: Store,
     pub(crate) sender: SenderId,
-    pub(crate) settler: Settler,
-    /// Gives up waiting for Postgres; cancelled when the time to drain is over.
+    pub(crate) acknowledger: Acknowledger,
+    /// Cancelled when the drain time is over: stop waiting for PostgreSQL.
     pub(crate) give_up: CancellationToken,
 }
 
-/// Outcomes that are committed together: those of a campaign, or one that was refused alone.
+/// Outcomes that are committed together: those of a campaign, or one that was refused on its own.
 type Key = (CampaignId, Option<(ClaimId, Seq)>);
 
 /// Outcomes that are not recorded yet.
 struct Kept {
     finished: Vec<Finished>,
     backoff: Backoff,
-    /// When to try again; at once where nothing failed.
+    /// When to try again; `None` means at once.
     retry_at: Option<Instant>,
 }
 
-/// What is not recorded yet, and how many outcomes each claim still lacks.
+/// Outcomes that are not recorded yet, and how many outcomes each claim still lacks.
 #[derive(Default)]
 struct Open {
     kept: BTreeMap<Key, Kept>,
@@ -74,7 +74,7 @@ struct Open {
 }
 
 impl Recorder {
-    /// Works until every pushing end is dropped and all was recorded, or until it is to give up.
+    /// Records until all senders of outcomes are dropped and all outcomes are recorded, or until `give_up`.
     pub(crate) async fn run(self, mut finished: mpsc::Receiver<Finished>) {
         let mut open = Open::default();
         let mut batch = Vec::with_capacity(MOST);
@@ -102,7 +102,7 @@ impl Recorder {
         self.give_back(open);
     }
 
-    /// Commits what is kept under this key, and settles its messages. What fails is kept.
+    /// Commits the outcomes kept under this key and acknowledges their messages. Outcomes that fail are kept.
     async fn record(&self, key: Key, open: &mut Open) {
         let Some(mut kept) = open.kept.remove(&key) else { return };
         let mut at_most = MOST;
@@ -112,14 +112,14 @@ impl Recorder {
             match self.commit(key.0, these, &open.claims).await {
                 Ok(()) => {
                     open.note_recorded(these);
-                    self.settle(kept.finished.drain(..n), Settlement::Done);
+                    self.acknowledge(kept.finished.drain(..n), Acknowledgement::Ack);
                     if kept.backoff.has_waited() {
-                        tracing::info!(campaign.id = %key.0, "recording goes on");
+                        tracing::info!(campaign.id = %key.0, "outcomes are recorded again");
                         kept.backoff = backoff(key);
                         open.hurry();
                     }
                 }
-                // One of them may be to blame: without it the others are recorded.
+                // The row of one outcome may be at fault: record the others without it.
                 Err(error) if error.may_be_of_one_row() && n > 1 => at_most = n / 2,
                 Err(error) if error.may_be_of_one_row() && key.1.is_none() => {
                     for refused in kept.finished.drain(..n) {
@@ -147,21 +147,21 @@ impl Recorder {
         failpoint::pass(Place::AfterRecord);
         if recorded.late > 0 {
             let late = recorded.late;
-            tracing::warn!(campaign.id = %campaign, late, "{late} outcomes came too late to count");
+            tracing::warn!(campaign.id = %campaign, late, "{late} outcomes are not counted, because their recipients were resolved or claimed again meanwhile");
         }
         Ok(())
     }
 
-    fn settle(&self, finished: impl Iterator<Item = Finished>, settlement: Settlement) {
-        let receipts = finished.flat_map(|Finished { receipts, place, .. }| {
-            drop(place);
-            receipts
+    fn acknowledge(&self, finished: impl Iterator<Item = Finished>, acknowledgement: Acknowledgement) {
+        let tags = finished.flat_map(|Finished { tags, permit, .. }| {
+            drop(permit);
+            tags
         });
-        self.settler.settle_many(receipts.map(|receipt| (receipt, settlement)).collect());
+        self.acknowledger.acknowledge_many(tags.map(|tag| (tag, acknowledgement)).collect());
     }
 
-    /// The worker stops before these could be recorded: their claims stand until their leases end, and their messages go
-    /// back to the queue.
+    /// Requeues the messages of outcomes that could not be recorded before the worker stopped. Their recipients become
+    /// `unknown` when the leases of their claims end.
     fn give_back(&self, open: Open) {
         for ((campaign, _), Kept { finished, .. }) in open.kept {
             let outcomes = finished.len();
@@ -169,7 +169,7 @@ impl Recorder {
                 campaign.id = %campaign, outcomes,
                 "{outcomes} outcomes could not be recorded before the worker stopped; their recipients become unknown"
             );
-            self.settle(finished.into_iter(), Settlement::Return);
+            self.acknowledge(finished.into_iter(), Acknowledgement::Requeue);
         }
     }
 }
@@ -218,7 +218,7 @@ impl Open {
         self.kept.values().filter_map(|kept| kept.retry_at).min()
     }
 
-    /// Postgres takes outcomes again: no campaign waits any longer.
+    /// PostgreSQL records outcomes again: retry those of all campaigns now.
     fn hurry(&mut self) {
         let of_campaigns = self.kept.iter_mut().filter(|((_, refused), _)| refused.is_none());
         of_campaigns.for_each(|(_, kept)| kept.retry_at = kept.retry_at.map(|_| Instant::now()));
@@ -235,8 +235,8 @@ impl Open {
     }
 }
 
-/// Lets those come too that are about to finish: as long as each turn of the runtime brings some, up to a full commit. A
-/// turn that has nothing to do is over at once, so nobody waits for anybody who is not there.
+/// Adds outcomes that are about to arrive: yields to the runtime as long as each turn brings some, up to a full commit. A turn
+/// without work ends at once, so an outcome never waits for one that is not there.
 async fn gather<T>(finished: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
     while batch.len() < MOST {
         tokio::task::yield_now().await;
@@ -247,7 +247,7 @@ async fn gather<T>(finished: &mut mpsc::Receiver<T>, batch: &mut Vec<T>) {
     }
 }
 
-/// The claims whose last outcome is among these.
+/// The claims whose last outcome is among `finished`.
 fn closed_by(finished: &[Finished], claims: &HashMap<ClaimId, usize>) -> Vec<ClaimId> {
     let mut counts: BTreeMap<ClaimId, (usize, usize)> = BTreeMap::new();
     for Finished { outcome, claim_size, .. } in finished {
@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_finishes_turn_by_turn_is_recorded_together_and_nobody_is_waited_for() {
+    async fn outcomes_that_arrive_turn_by_turn_are_recorded_together_without_waiting() {
         let (done, mut finished) = mpsc::channel(MOST);
         tokio::spawn(async move {
             for n in 0..10 {
@@ -282,7 +282,7 @@ mod tests {
         let reason = campaign::Reason { code: "test".into(), text: "test".into() };
         let outcome = campaign::Outcome::Failed { reason };
         let outcome = RecordedOutcome { claim: ClaimId(claim), seq: Seq(seq), outcome, request: None };
-        Finished { campaign: CampaignId(1), outcome, receipts: Vec::new(), claim_size: 3, place: None }
+        Finished { campaign: CampaignId(1), outcome, tags: Vec::new(), claim_size: 3, permit: None }
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_than_one_commit_takes_is_gathered() {
+    async fn at_most_one_full_commit_is_gathered() {
         let (done, mut finished) = mpsc::channel(2 * MOST);
         (0..2 * MOST).for_each(|n| done.try_send(n).unwrap());
         let mut batch = vec![0];

@@ -1,4 +1,4 @@
-//! A worker's life: a lane for each sender it works for.
+//! A worker process: starts one sender worker for each sender.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,73 +14,73 @@ use uuid::Uuid;
 use whatsapp::{Account, Channel, Client};
 
 use crate::config::{Config, KeyResolver};
-use crate::intake::work;
-use crate::lane::Parts;
-use crate::mirror::Mirror;
+use crate::gate_mirror::GateMirror;
+use crate::sender_loop::run_sender;
+use crate::sender_worker::Parts;
 
-/// How often new senders are looked for.
+/// How often the worker looks for new senders.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What a worker is made of.
+/// What a worker needs to run.
 #[derive(Clone)]
 pub struct Setup {
-    /// How it works.
+    /// The `[consumer]` section.
     pub config: Config,
-    /// How it reaches RabbitMQ.
+    /// How to connect to RabbitMQ.
     pub broker: broker::Config,
-    /// How it reaches the providers.
+    /// How to connect to providers.
     pub http: whatsapp::Config,
-    /// Finds the senders' keys.
+    /// Resolves the senders' API keys.
     pub keys: KeyResolver,
 }
 
-/// A worker being run.
+/// A running worker.
 struct Worker {
     id: Uuid,
     setup: Setup,
     store: Store,
-    mirror: Arc<Mirror>,
+    mirror: Arc<GateMirror>,
     client: Client,
     shutdown: CancellationToken,
 }
 
-/// Sends for its senders until `shutdown`, then ends what is under way, records it and returns.
+/// Sends for its senders until `shutdown`; then finishes the batches in flight, records them and returns.
 pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Result<(), whatsapp::Error> {
     let client = Client::new(&setup.http)?;
-    let mirror = Mirror::new();
-    // It ends with the last request, after the shutdown.
+    let mirror = GateMirror::new();
+    // The mirror is needed until the last request, after the shutdown.
     let following = tokio::spawn(Arc::clone(&mirror).follow(store.watch_gates()));
     let worker = Worker { id: Uuid::now_v7(), setup, store, mirror, client, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
-    worker.say_so(&HashSet::new()).await;
-    let mut lanes = JoinSet::new();
+    worker.report_alive(&HashSet::new()).await;
+    let mut sender_workers = JoinSet::new();
     let mut known = HashSet::new();
     while !worker.shutdown.is_cancelled() {
         match worker.store.senders().await {
             Ok(senders) => {
                 for sender in senders.into_iter().filter(|sender| worker.works_for(sender)) {
-                    worker.open_lane(sender, &mut known, &mut lanes).await;
+                    worker.start_sender_worker(sender, &mut known, &mut sender_workers).await;
                 }
             }
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "the senders cannot be read now: {error}"
+                    "cannot read the senders from PostgreSQL; retrying: {error}"
                 );
             }
         }
-        worker.say_so(&known).await;
+        worker.report_alive(&known).await;
         tokio::select! {
             () = worker.shutdown.cancelled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
-    while lanes.join_next().await.is_some() {}
+    while sender_workers.join_next().await.is_some() {}
     following.abort();
     if let Err(error) = worker.store.worker_gone(worker.id).await {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
-            "it counts as there for some seconds: {error}"
+            "cannot remove this worker from the list of workers; it is listed for some more seconds: {error}"
         );
     }
     tracing::info!(worker.id = %worker.id, "worker {} has stopped", worker.id);
@@ -92,22 +92,27 @@ impl Worker {
         self.setup.config.senders.is_empty() || self.setup.config.senders.contains(&sender.name)
     }
 
-    /// Says for whom it works, so that it can be told when nobody does, and looks at the database clock.
-    async fn say_so(&self, senders: &HashSet<SenderId>) {
+    /// Stores a sign of life with the senders of this worker, and measures the database clock.
+    async fn report_alive(&self, senders: &HashSet<SenderId>) {
         let senders: Vec<SenderId> = senders.iter().copied().collect();
-        let said = async {
+        let reported = async {
             self.store.measure_clock().await?;
             self.store.worker_seen(self.id, &senders).await
         };
-        if let Err(error) = said.await {
+        if let Err(error) = reported.await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
-                "nobody knows this worker is here: {error}"
+                "cannot store the sign of life of this worker: {error}"
             );
         }
     }
 
-    async fn open_lane(&self, sender: SenderRow, known: &mut HashSet<SenderId>, lanes: &mut JoinSet<()>) {
+    async fn start_sender_worker(
+        &self,
+        sender: SenderRow,
+        known: &mut HashSet<SenderId>,
+        sender_workers: &mut JoinSet<()>,
+    ) {
         if known.contains(&sender.id) {
             return;
         }
@@ -118,10 +123,10 @@ impl Worker {
                 let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
                 let ahead = prefetch(sender.rate, self.setup.config.in_flight);
                 let consumer = Consumer::start(broker, queue, ahead, &self.shutdown);
-                lanes.spawn(work(parts, consumer));
+                sender_workers.spawn(run_sender(parts, consumer));
             }
             Err(reason) => {
-                tracing::error!(sender.id = %sender.id, "cannot work for sender {}: {reason}", sender.name);
+                tracing::error!(sender.id = %sender.id, "cannot send for sender {}: {reason}", sender.name);
             }
         }
     }
@@ -153,8 +158,8 @@ impl Worker {
     }
 }
 
-/// Two seconds of the rate, at least 50 messages, and at most 1,000 or twice as many as may be under way: while one half is
-/// being sent, the other waits to be claimed in whole batches.
+/// The prefetch: two seconds of the rate, at least 50 messages, at most 1,000 or twice `in_flight`. While one half is being sent,
+/// the other half waits to be claimed in whole batches.
 fn prefetch(rate: Option<Rate>, in_flight: u16) -> u16 {
     let most = f64::from(in_flight.saturating_mul(2).max(1_000));
     let wanted = rate.map_or(most, |rate| (rate.per_second() * 2.0).clamp(50.0, most));
@@ -168,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_queue_is_read_ahead_for_two_seconds_and_for_whole_batches_at_most() {
+    fn the_prefetch_is_two_seconds_of_the_rate_and_at_most_two_full_loads() {
         let ahead = |rate: &str, in_flight| prefetch(Some(rate.parse().unwrap()), in_flight);
         assert_eq!(ahead("20/s", 600), 50);
         assert_eq!(ahead("80/s", 600), 160);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use broker::{Consumer, Death, Delivery, Settlement, Topology};
+use broker::{Acknowledgement, Consumer, Death, Delivery, Topology};
 use jiff::Timestamp;
 use store::{Backoff, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
@@ -19,17 +19,17 @@ pub async fn drain(broker: broker::Config, store: Store, shutdown: CancellationT
     let topology = Topology::new(&broker.prefix);
     let prefix = format!("{}.", broker.prefix);
     let mut consumer = Consumer::start(broker, topology.dead_queue(), AT_ONCE, &shutdown);
-    let settler = consumer.settler();
+    let acknowledger = consumer.acknowledger();
     let mut deliveries = Vec::new();
     'drain: while consumer.recv_many(&mut deliveries, usize::from(AT_ONCE)).await > 0 {
         for delivery in deliveries.drain(..) {
             if !keep(&store, &delivery, &prefix, &shutdown).await {
                 break 'drain;
             }
-            settler.settle(delivery.receipt, Settlement::Done);
+            acknowledger.acknowledge(delivery.tag, Acknowledgement::Ack);
         }
     }
-    drop(settler);
+    drop(acknowledger);
     consumer.close(CLOSING).await;
 }
 

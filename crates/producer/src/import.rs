@@ -203,7 +203,7 @@ fn read(
         };
         progress.rows.fetch_add(1, Ordering::Relaxed);
         swallowed::refuse(row, checker.shape())?;
-        let verdict = known.judge(checker.check(row));
+        let verdict = known.classify(checker.check(row));
         found.note(row, &verdict, checker)?;
         if let Verdict::Recipient(msisdn, variables) = verdict {
             batch.push((msisdn, variables));
@@ -258,7 +258,7 @@ pub(crate) fn begin(header: &Row, options: &ImportOptions) -> Result<Checker, Er
 
 impl Known {
     /// Decides about a row that was checked.
-    fn judge(&mut self, checked: Result<(Msisdn, Variables), Refusal>) -> Verdict {
+    fn classify(&mut self, checked: Result<(Msisdn, Variables), Refusal>) -> Verdict {
         let (msisdn, variables) = match checked {
             Ok(recipient) => recipient,
             Err(refusal) => return Verdict::Rejected(refusal),

@@ -1,15 +1,15 @@
-//! What a consumer hands out, what a settlement does, and what is given back.
+//! What a consumer hands out, what a acknowledgement does, and what is given back.
 
 use std::time::Duration;
 
-use broker::{Settlement, State};
+use broker::{Acknowledgement, State};
 use tokio::time::timeout;
 
-use crate::{PATIENCE, World, drain, numbers, receive, settle, until};
+use crate::{PATIENCE, World, acknowledge, drain, numbers, receive, until};
 
 #[tokio::test]
 async fn what_is_done_is_gone_and_what_is_not_settled_comes_again() {
-    let world = World::shared("settle").await;
+    let world = World::shared("acknowledge").await;
     let queue = world.queue(1);
     world.publisher.declare(&queue).await.unwrap();
     world.publish(&queue, 0..100).await;
@@ -19,14 +19,14 @@ async fn what_is_done_is_gone_and_what_is_not_settled_comes_again() {
     // Every second one, so that no two can be acknowledged together.
     let (odd, even): (Vec<_>, Vec<_>) =
         deliveries.into_iter().partition(|delivery| crate::number(delivery) % 2 == 1);
-    settle(&consumer.settler(), &odd, Settlement::Done);
-    assert!(!consumer.close(Duration::from_millis(200)).await, "half of them are not settled");
+    acknowledge(&consumer.acknowledger(), &odd, Acknowledgement::Ack);
+    assert!(!consumer.close(Duration::from_millis(200)).await, "half of them are not acknowledged");
     let mut consumer = world.consumer(&queue, 100);
     let again = receive(&mut consumer, 50).await;
     assert_eq!(numbers(&again), numbers(&even));
     assert!(again.iter().all(|delivery| delivery.redelivered));
-    settle(&consumer.settler(), &again, Settlement::Done);
-    assert!(consumer.close(PATIENCE).await, "all of them are settled");
+    acknowledge(&consumer.acknowledger(), &again, Acknowledgement::Ack);
+    assert!(consumer.close(PATIENCE).await, "all of them are acknowledged");
     world.until_depth(&queue, 0).await;
     world.end().await;
 }
@@ -40,12 +40,12 @@ async fn a_straggler_does_not_stop_the_deliveries_behind_it() {
     let mut consumer = world.consumer(&queue, 10);
     let mut straggler = receive(&mut consumer, 10).await;
     let rest = straggler.split_off(1);
-    settle(&consumer.settler(), &rest, Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &rest, Acknowledgement::Ack);
     for _ in 0..10 {
         let more = receive(&mut consumer, 9).await;
-        settle(&consumer.settler(), &more, Settlement::Done);
+        acknowledge(&consumer.acknowledger(), &more, Acknowledgement::Ack);
     }
-    settle(&consumer.settler(), &straggler, Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &straggler, Acknowledgement::Ack);
     assert!(consumer.close(PATIENCE).await);
     assert_eq!(world.depth(&queue).await, 0);
     world.end().await;
@@ -59,8 +59,12 @@ async fn a_dead_lettered_message_is_in_the_dead_letter_queue_with_its_reason() {
     world.publish(&queue, 0..3).await;
     let mut consumer = world.consumer(&queue, 10);
     let deliveries = receive(&mut consumer, 3).await;
-    settle(&consumer.settler(), &deliveries[1..2], Settlement::DeadLetter);
-    settle(&consumer.settler(), &[deliveries[0].clone(), deliveries[2].clone()], Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &deliveries[1..2], Acknowledgement::DeadLetter);
+    acknowledge(
+        &consumer.acknowledger(),
+        &[deliveries[0].clone(), deliveries[2].clone()],
+        Acknowledgement::Ack,
+    );
     assert!(consumer.close(PATIENCE).await);
     let mut undertaker = world.consumer(&dead, 10);
     let letters = receive(&mut undertaker, 1).await;
@@ -68,7 +72,7 @@ async fn a_dead_lettered_message_is_in_the_dead_letter_queue_with_its_reason() {
     let death = letters[0].death.as_deref().unwrap();
     assert_eq!((death.reason.as_str(), death.queue.as_str()), ("rejected", queue.as_str()));
     assert!(death.count == 1 && death.at_s.is_some_and(|at_s| at_s > 1_700_000_000), "{death:?}");
-    settle(&undertaker.settler(), &letters, Settlement::Done);
+    acknowledge(&undertaker.acknowledger(), &letters, Acknowledgement::Ack);
     assert!(undertaker.close(PATIENCE).await);
     assert_eq!((world.depth(&dead).await, world.depth(&queue).await), (0, 0));
     world.end().await;
@@ -84,7 +88,7 @@ async fn a_returned_message_comes_again() {
     // More often than the default delivery limit of RabbitMQ 4.
     for _ in 0..30 {
         let deliveries = receive(&mut consumer, 5).await;
-        settle(&consumer.settler(), &deliveries, Settlement::Return);
+        acknowledge(&consumer.acknowledger(), &deliveries, Acknowledgement::Requeue);
     }
     let seen = drain(&mut consumer, 5).await;
     assert_eq!(seen.len(), 5);
@@ -98,14 +102,14 @@ async fn a_paused_consumer_holds_nothing() {
     world.publisher.declare(&queue).await.unwrap();
     world.publish(&queue, 0..60).await;
     let mut consumer = world.consumer(&queue, 50);
-    let settler = consumer.settler();
+    let acknowledger = consumer.acknowledger();
     let handed_out = receive(&mut consumer, 20).await;
-    settle(&settler, &handed_out[..10], Settlement::Done);
+    acknowledge(&acknowledger, &handed_out[..10], Acknowledgement::Ack);
     consumer.pause().await;
     assert_eq!(*consumer.state().borrow(), State::Paused);
     world.until_depth(&queue, 50).await;
     // Too late: these are back in the queue.
-    settle(&settler, &handed_out[10..], Settlement::Done);
+    acknowledge(&acknowledger, &handed_out[10..], Acknowledgement::Ack);
     let mut none = Vec::new();
     assert!(
         timeout(Duration::from_millis(300), consumer.recv_many(&mut none, 10)).await.is_err(),
@@ -134,7 +138,7 @@ async fn a_consumer_whose_queue_is_deleted_declares_it_and_goes_on() {
     // The consumer declares the queue; until then there is none to publish to.
     until(consumer.state(), State::Up).await;
     world.publish(&queue, 100..150).await;
-    settle(&consumer.settler(), &lost, Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &lost, Acknowledgement::Ack);
     let seen = drain(&mut consumer, 50).await;
     assert!(seen.iter().all(|(number, times)| *number >= 100 && *times == 1), "{seen:?}");
     world.end().await;
@@ -148,21 +152,21 @@ async fn a_shutdown_gives_back_what_was_not_handed_out_and_waits_for_the_rest() 
     world.publish(&queue, 0..100).await;
     let mut consumer = world.consumer(&queue, 50);
     let handed_out = receive(&mut consumer, 30).await;
-    let settler = consumer.settler();
+    let acknowledger = consumer.acknowledger();
     let stop = world.stop.child_token();
     let mut other = broker::Consumer::start(world.config.clone(), queue.clone(), 10, &stop);
     let others = receive(&mut other, 10).await;
     stop.cancel();
     assert_eq!(timeout(PATIENCE, other.recv_many(&mut Vec::new(), 10)).await, Ok(0), "it is shut down");
-    settle(&other.settler(), &others[..4], Settlement::Return);
-    settle(&other.settler(), &others[4..], Settlement::Done);
+    acknowledge(&other.acknowledger(), &others[..4], Acknowledgement::Requeue);
+    acknowledge(&other.acknowledger(), &others[4..], Acknowledgement::Ack);
     assert!(other.close(PATIENCE).await);
     // The first consumer holds 50, 20 of them unread.
     world.until_depth(&queue, 44).await;
     let close = tokio::spawn(consumer.close(PATIENCE));
     world.until_depth(&queue, 64).await;
     assert!(!close.is_finished(), "30 of them are being worked on");
-    settle(&settler, &handed_out, Settlement::Done);
+    acknowledge(&acknowledger, &handed_out, Acknowledgement::Ack);
     assert!(close.await.unwrap());
     assert_eq!(world.depth(&queue).await, 64);
     world.end().await;

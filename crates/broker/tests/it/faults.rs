@@ -5,12 +5,12 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use broker::{Config, Error, Publisher, Receipt, Settlement, State, Topology};
+use broker::{Acknowledgement, Config, DeliveryTag, Error, Publisher, State, Topology};
 use devstack::Stack;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{World, bodies, drain, numbers, receive, settle, until};
+use crate::{World, acknowledge, bodies, drain, numbers, receive, until};
 
 /// Messages of one publish.
 const BATCH: u32 = 200;
@@ -52,13 +52,13 @@ async fn confirmed_messages_survive(world: &World) {
     let ((confirmed, refused), ()) = tokio::join!(publish, kill);
     assert!(refused > 0, "the kill came too late to hurt");
     let mut consumer = world.consumer(&queue, 500);
-    let (settler, mut missing) = (consumer.settler(), confirmed);
+    let (acknowledger, mut missing) = (consumer.acknowledger(), confirmed);
     while !missing.is_empty() {
         let deliveries = receive(&mut consumer, 1).await;
         for number in numbers(&deliveries) {
             missing.remove(&number);
         }
-        settle(&settler, &deliveries, Settlement::Done);
+        acknowledge(&acknowledger, &deliveries, Acknowledgement::Ack);
     }
 }
 
@@ -68,24 +68,24 @@ async fn stale_deliveries_are_void(world: &World) {
     world.stack.rabbitmq().flush_queue_directory().await.unwrap();
     world.publish(&queue, 0..100).await;
     let mut consumer = world.consumer(&queue, 60);
-    let settler = consumer.settler();
+    let acknowledger = consumer.acknowledger();
     // 50 more are in the consumer, not handed out.
     let stale = receive(&mut consumer, 10).await;
     world.until_depth(&queue, 40).await;
     world.stack.rabbitmq().kill().await.unwrap();
     until(consumer.state(), State::Down).await;
-    settle(&settler, &stale[..5], Settlement::Done);
+    acknowledge(&acknowledger, &stale[..5], Acknowledgement::Ack);
     let mut none = Vec::new();
     let early = tokio::time::timeout(Duration::from_millis(200), consumer.recv_many(&mut none, 10)).await;
     assert!(early.is_err(), "{} stale deliveries were handed out", none.len());
     world.stack.rabbitmq().start().await.unwrap();
     let fresh = receive(&mut consumer, 60).await;
-    settle(&settler, &stale[5..], Settlement::DeadLetter);
-    let receipts: HashSet<Receipt> = fresh.iter().map(|delivery| delivery.receipt).collect();
-    assert!(stale.iter().all(|delivery| !receipts.contains(&delivery.receipt)));
-    settle(&settler, &fresh, Settlement::Done);
+    acknowledge(&acknowledger, &stale[5..], Acknowledgement::DeadLetter);
+    let tags: HashSet<DeliveryTag> = fresh.iter().map(|delivery| delivery.tag).collect();
+    assert!(stale.iter().all(|delivery| !tags.contains(&delivery.tag)));
+    acknowledge(&acknowledger, &fresh, Acknowledgement::Ack);
     let rest = receive(&mut consumer, 40).await;
-    settle(&settler, &rest, Settlement::Done);
+    acknowledge(&acknowledger, &rest, Acknowledgement::Ack);
     let mut all = numbers(&fresh);
     all.extend(numbers(&rest));
     all.sort_unstable();
@@ -125,10 +125,10 @@ async fn an_alarm_stops_publishing_only(world: &World) {
     assert!(matches!(world.publisher.publish(&queue, bodies(1000..1001)).await, Err(Error::Blocked)));
     assert!(matches!(world.publisher.depth(&queue).await, Err(Error::Blocked)));
     assert!(begun.elapsed() < world.config.operation_timeout * 2, "took {:?}", begun.elapsed());
-    settle(&consumer.settler(), &held, Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &held, Acknowledgement::Ack);
     let mut seen = numbers(&held);
     seen.extend(drain(&mut consumer, 90).await.into_keys());
-    assert_eq!(seen, (0..100).collect::<Vec<u32>>(), "consuming and settling go on");
+    assert_eq!(seen, (0..100).collect::<Vec<u32>>(), "consuming and acknowledging go on");
     assert!(consumer.close(Duration::from_secs(10)).await);
     world.stack.rabbitmq().ctl(&["set_disk_free_limit", "1MB"]).await.unwrap();
     until(world.publisher.state(), State::Up).await;
@@ -155,10 +155,10 @@ async fn silence_is_noticed_and_leaves_no_threads(world: &World) {
     }
     assert!(lapin_threads() <= threads + 1, "{} threads, {threads} before", lapin_threads());
     world.stack.rabbitmq().thaw().await.unwrap();
-    settle(&consumer.settler(), &held, Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &held, Acknowledgement::Ack);
     let again = receive(&mut consumer, 10).await;
     assert_eq!(numbers(&again), (0..10).collect::<Vec<u32>>());
-    settle(&consumer.settler(), &again, Settlement::Done);
+    acknowledge(&consumer.acknowledger(), &again, Acknowledgement::Ack);
     publish_at_last(world, 2000).await;
 }
 

@@ -14,7 +14,7 @@ mod publishing;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use broker::{Config, Consumer, Delivery, Publisher, QueueName, Settlement, State};
+use broker::{Acknowledgement, Config, Consumer, Delivery, Publisher, QueueName, State};
 use devstack::{Scope, Stack};
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -151,19 +151,24 @@ async fn receive(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
 
 /// Receives and finishes messages until each of these numbers has come, and gives how often each came.
 async fn drain(consumer: &mut Consumer, expected: u32) -> BTreeMap<u32, usize> {
-    let (settler, mut seen) = (consumer.settler(), BTreeMap::new());
+    let (acknowledger, mut seen) = (consumer.acknowledger(), BTreeMap::new());
     while seen.len() < usize::try_from(expected).unwrap() {
         let deliveries = receive(consumer, 1).await;
         for delivery in &deliveries {
             *seen.entry(number(delivery)).or_default() += 1;
         }
-        settle(&settler, &deliveries, Settlement::Done);
+        acknowledge(&acknowledger, &deliveries, Acknowledgement::Ack);
     }
     seen
 }
 
-fn settle(settler: &broker::Settler, deliveries: &[Delivery], settlement: Settlement) {
-    settler.settle_many(deliveries.iter().map(|delivery| (delivery.receipt, settlement)).collect());
+fn acknowledge(
+    acknowledger: &broker::Acknowledger,
+    deliveries: &[Delivery],
+    acknowledgement: Acknowledgement,
+) {
+    acknowledger
+        .acknowledge_many(deliveries.iter().map(|delivery| (delivery.tag, acknowledgement)).collect());
 }
 
 /// Waits for a state.

@@ -41,7 +41,7 @@ async fn a_worker_that_wakes_up_records_over_no_newer_attempt_and_sends_to_nobod
     let (before, requests) = (world.count(rows).await, world.ledger().summary().requests);
 
     sleeper.signal(Signal::SIGCONT);
-    let said = "outcomes came too late to count";
+    let said = "outcomes are not counted";
     let late = async {
         while !world.logs().contains(said) {
             tokio::time::sleep(Duration::from_millis(50)).await;

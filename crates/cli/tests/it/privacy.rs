@@ -1,6 +1,6 @@
 //! What must be found nowhere: numbers, variables and keys in logs, and anything but ids in the queue.
 
-use broker::{Consumer, Settlement, Topology};
+use broker::{Acknowledgement, Consumer, Topology};
 use campaign::SendTask;
 use simulator::{Config, Effect, Fault, Scope};
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ async fn a_message_of_the_queue_is_two_numbers_and_nothing_else() {
     let queue = Topology::new(world.scope.queue_prefix()).sender_queue(1);
     let gone = CancellationToken::new();
     let mut reader = Consumer::start(world.broker(), queue, 200, &gone);
-    let (settler, mut deliveries) = (reader.settler(), Vec::new());
+    let (acknowledger, mut deliveries) = (reader.acknowledger(), Vec::new());
     while deliveries.len() < 200 {
         reader.recv_many(&mut deliveries, 200).await;
     }
@@ -54,8 +54,9 @@ async fn a_message_of_the_queue_is_two_numbers_and_nothing_else() {
         assert!(delivery.body.len() < 100);
         nothing_planted_in(&String::from_utf8_lossy(&delivery.body));
     }
-    settler
-        .settle_many(deliveries.into_iter().map(|delivery| (delivery.receipt, Settlement::Done)).collect());
+    acknowledger.acknowledge_many(
+        deliveries.into_iter().map(|delivery| (delivery.tag, Acknowledgement::Ack)).collect(),
+    );
     gone.cancel();
     assert!(reader.close(PATIENCE).await);
     world.close().await;

@@ -1,6 +1,6 @@
 //! The queue is only a doorbell: messages may be lost, doubled, disordered or garbage.
 
-use broker::{Consumer, Publisher, Settlement, Topology};
+use broker::{Acknowledgement, Consumer, Publisher, Topology};
 use campaign::{CampaignId, SendTask, Seq};
 use simulator::Config;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +22,11 @@ async fn messages_that_are_lost_are_published_again() {
     let queue = Topology::new(world.scope.queue_prefix()).sender_queue(1);
     let gone = CancellationToken::new();
     let mut thief = Consumer::start(world.broker(), queue, 100, &gone);
-    let (settler, mut stolen, mut loot) = (thief.settler(), 0, Vec::new());
+    let (acknowledger, mut stolen, mut loot) = (thief.acknowledger(), 0, Vec::new());
     while stolen < 500 || world.count(FED).await < 500 || world.depth().await > 0 {
         stolen += thief.recv_many(&mut loot, 100).await;
-        settler.settle_many(loot.drain(..).map(|delivery| (delivery.receipt, Settlement::Done)).collect());
+        acknowledger
+            .acknowledge_many(loot.drain(..).map(|delivery| (delivery.tag, Acknowledgement::Ack)).collect());
         if stolen >= 500 {
             // Who was published twice, because a confirm was late, is in the queue by then.
             world.until(FED, 500).await;
@@ -52,10 +53,11 @@ async fn lost_messages_of_one_campaign_are_published_again_while_another_fills_t
     let queue = Topology::new(world.scope.queue_prefix()).sender_queue(1);
     let gone = CancellationToken::new();
     let mut thief = Consumer::start(world.broker(), queue, 100, &gone);
-    let (settler, mut stolen, mut loot) = (thief.settler(), 0, Vec::new());
+    let (acknowledger, mut stolen, mut loot) = (thief.acknowledger(), 0, Vec::new());
     while stolen < 30 {
         stolen += thief.recv_many(&mut loot, 100).await;
-        settler.settle_many(loot.drain(..).map(|delivery| (delivery.receipt, Settlement::Done)).collect());
+        acknowledger
+            .acknowledge_many(loot.drain(..).map(|delivery| (delivery.tag, Acknowledgement::Ack)).collect());
     }
     gone.cancel();
     assert!(thief.close(PATIENCE).await);
@@ -167,11 +169,11 @@ async fn dead_letters_are_drained_and_their_recipients_brought_back() {
     publisher.declare(&queue).await.unwrap();
     publisher.publish(&queue, vec![b"Anna, 254712000000".to_vec()]).await.unwrap();
     let mut killer = Consumer::start(world.broker(), queue, 100, &closing);
-    let (settler, mut killed, mut letters) = (killer.settler(), 0, Vec::new());
+    let (acknowledger, mut killed, mut letters) = (killer.acknowledger(), 0, Vec::new());
     while killed < 4 {
         killed += killer.recv_many(&mut letters, 100).await;
-        let buried = letters.drain(..).map(|delivery| (delivery.receipt, Settlement::DeadLetter));
-        settler.settle_many(buried.collect());
+        let buried = letters.drain(..).map(|delivery| (delivery.tag, Acknowledgement::DeadLetter));
+        acknowledger.acknowledge_many(buried.collect());
     }
     assert!(killer.close(PATIENCE).await);
     world.until("select count(*) from report.dead_letter where reason = 'rejected' and deaths = 1", 4).await;

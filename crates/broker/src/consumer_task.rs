@@ -1,0 +1,144 @@
+//! The consuming task: subscribes, and subscribes again when the subscription is lost or a pause is over.
+//!
+//! Invariants: each subscription has a number of its own, its generation; the inbox is emptied before a
+//! subscription is given up; while paused there is no connection.
+
+use std::sync::Arc;
+
+use futures::future::pending;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::backoff::Backoff;
+use crate::inbox::Inbox;
+use crate::subscription::{End, Subscription};
+use crate::{Acknowledgement, Config, DeliveryTag, Error, QueueName, State};
+
+/// Orders of the handles of a consumer to its task, in the order in which they are given.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Acknowledge these deliveries.
+    Acknowledge(Vec<(DeliveryTag, Acknowledgement)>),
+    /// Requeue all deliveries, and signal when that is done.
+    Pause(oneshot::Sender<()>),
+    /// Receive again.
+    Resume,
+}
+
+/// The consuming task.
+pub(crate) struct ConsumerTask {
+    pub(crate) config: Config,
+    pub(crate) queue: QueueName,
+    pub(crate) prefetch: u16,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) orders: mpsc::UnboundedReceiver<Order>,
+    /// Cancelled to stop receiving.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled to stop waiting for acknowledgements.
+    pub(crate) hurry: CancellationToken,
+    pub(crate) state: watch::Sender<State>,
+}
+
+impl ConsumerTask {
+    /// Runs until it is told to stop and all deliveries that were taken are acknowledged.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::new();
+        let mut paused = false;
+        let mut generation = 0;
+        while !self.stop.is_cancelled() {
+            if paused {
+                self.state.send_replace(State::Paused);
+                self.meanwhile_obeying(&mut paused, pending::<()>()).await;
+                self.state.send_replace(State::Connecting);
+                continue;
+            }
+            let begun = Instant::now();
+            generation += 1;
+            let subscribe = Subscription::open(
+                self.config.clone(),
+                self.queue.clone(),
+                self.prefetch,
+                (generation, Arc::clone(&self.inbox)),
+            );
+            match self.meanwhile_obeying(&mut paused, subscribe).await {
+                Some(Ok(subscription)) => paused = self.serve(subscription).await,
+                Some(Err(error)) => self.warn(&error, "cannot consume from the broker"),
+                None => continue,
+            }
+            if !paused {
+                self.state.send_replace(State::Down);
+            }
+            backoff.connection_lived(begun.elapsed());
+            if !paused && !self.stop.is_cancelled() {
+                self.meanwhile_obeying(&mut paused, sleep(backoff.next())).await;
+            }
+        }
+    }
+
+    /// Uses a subscription to its end; true if that is a pause.
+    async fn serve(&mut self, mut subscription: Subscription) -> bool {
+        self.state.send_replace(State::Up);
+        info!(queue = %self.queue, "consuming from the broker");
+        let ended = subscription.run(&mut self.orders, &self.stop, &self.hurry).await;
+        self.inbox.clear();
+        match ended {
+            Ok(End::Stopped) => {
+                subscription.close().await;
+                false
+            }
+            Ok(End::Paused(done)) => {
+                subscription.close().await;
+                // The caller of `pause` may have gone away.
+                done.send(()).ok();
+                true
+            }
+            Err(error) => {
+                self.warn(&error, "has lost the broker");
+                false
+            }
+        }
+    }
+
+    /// Does `work` while there is no subscription; acknowledgements are ignored, because their deliveries are void.
+    ///
+    /// `None` if the consumer was stopped, paused or resumed before `work` was done.
+    async fn meanwhile_obeying<T>(&mut self, paused: &mut bool, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            let order = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                order = self.orders.recv() => order?,
+                done = &mut work => return Some(done),
+            };
+            match order {
+                Order::Acknowledge(_) => {}
+                Order::Pause(done) => {
+                    done.send(()).ok();
+                    if !std::mem::replace(paused, true) {
+                        return None;
+                    }
+                }
+                Order::Resume => {
+                    if std::mem::replace(paused, false) {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn warn(&self, error: &Error, what: &str) {
+        warn!(queue = %self.queue, error = error as &dyn std::error::Error, "the consumer {what}: {error}");
+    }
+}
+
+impl Drop for ConsumerTask {
+    /// However the task ends, no caller waits for it.
+    fn drop(&mut self) {
+        self.inbox.close();
+        self.state.send_replace(State::Down);
+    }
+}

@@ -1,0 +1,222 @@
+//! The publishing task: connects, publishes round after round, answers questions, and begins again when the
+//! connection is lost.
+//!
+//! Invariants: while there is no connection, or a blocked one, requests are refused at their deadline; after a
+//! round with unanswered messages the connection is not used for another, because the answers may still come.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::ConfirmSelectOptions;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::backoff::Backoff;
+use crate::link::Link;
+use crate::publisher::KnownQueues;
+use crate::requests::{Job, Request, RequestQueue};
+use crate::round::{self, Batch, WINDOW};
+use crate::{Config, Error, State, control, topology};
+
+/// Most messages of a round, unless one request has more; keeps the wait of the next request short.
+const ROUND: usize = 8 * WINDOW;
+
+/// Why the last attempt to connect failed, shared with the handles.
+pub(crate) type Fault = Arc<Mutex<Option<lapin::Error>>>;
+
+/// The publishing task.
+pub(crate) struct PublisherTask {
+    pub(crate) config: Config,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) messages: RequestQueue,
+    pub(crate) questions: RequestQueue,
+    pub(crate) queues: KnownQueues,
+    pub(crate) state: watch::Sender<State>,
+    /// Why the last attempt to connect failed, for the callers that are refused meanwhile.
+    pub(crate) fault: Fault,
+}
+
+impl PublisherTask {
+    /// Runs until the shutdown, or until all handles are dropped.
+    pub(crate) async fn run(mut self) {
+        let mut backoff = Backoff::new();
+        while !self.shutdown.is_cancelled() {
+            let connected = Instant::now();
+            match self.connect().await {
+                Some(Ok((link, channel))) => {
+                    self.note_fault(None);
+                    self.serve(&link, &channel).await;
+                    self.state.send_replace(State::Down);
+                    close(link, channel).await;
+                }
+                Some(Err(error)) => {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the publisher cannot connect to the broker: {error}"
+                    );
+                    self.note_fault(error.into_source());
+                    self.state.send_replace(State::Down);
+                }
+                None => break,
+            }
+            backoff.connection_lived(connected.elapsed());
+            if self.refuse_late_for(backoff.next()).await.is_none() {
+                break;
+            }
+        }
+        self.messages.close();
+        self.questions.close();
+    }
+
+    /// Opens a connection, declares all known queues and opens a confirm channel. `None` if all handles are dropped.
+    async fn connect(&mut self) -> Option<Result<(Link, Channel), Error>> {
+        let (config, queues) = (self.config.clone(), KnownQueues::clone(&self.queues));
+        self.meanwhile_refusing(async move {
+            let link = Link::open(&config, "flowcast publisher").await?;
+            declare(&link, &queues).await?;
+            let channel = link.channel().await?;
+            link.within("select confirms", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+            Ok((link, channel))
+        })
+        .await
+    }
+
+    /// Waits, and refuses requests at their deadlines meanwhile.
+    async fn refuse_late_for(&mut self, pause: Duration) -> Option<()> {
+        self.meanwhile_refusing(sleep(pause)).await
+    }
+
+    /// Does `work` while there is no connection; refuses requests at their deadlines meanwhile.
+    async fn meanwhile_refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let Self { shutdown, messages, questions, fault, .. } = self;
+        let refusal = || Error::not_connected(fault.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => None,
+            done = work => Some(done),
+            () = async { tokio::join!(messages.refuse_late(refusal), questions.refuse_late(refusal)); } => None,
+        }
+    }
+
+    fn note_fault(&self, fault: Option<lapin::Error>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Uses a connection until it is lost, or until the shutdown.
+    async fn serve(&mut self, link: &Link, channel: &Channel) {
+        self.state.send_replace(State::Up);
+        info!("the publisher is connected to the broker");
+        let Self { shutdown, messages, questions, state, .. } = self;
+        tokio::select! {
+            () = publish(link, channel, messages, shutdown) => {}
+            () = answer(link, questions) => {}
+            () = link.watch(channel, state) => warn!("the publisher has lost its connection to the broker"),
+        }
+    }
+}
+
+/// Publishes round after round; returns when the connection should not be used any more.
+async fn publish(link: &Link, channel: &Channel, messages: &mut RequestQueue, shutdown: &CancellationToken) {
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            more = messages.wait() => if !more { return },
+        }
+        if link.is_blocked() {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = link.unblocked() => {}
+                () = messages.refuse_late(|| Error::Blocked) => return,
+            }
+            continue;
+        }
+        if !publish_round(link, channel, messages).await {
+            warn!(
+                "the broker did not confirm all messages; they count as not published and are published again"
+            );
+            refuse_until_unblocked(link, messages).await;
+            return;
+        }
+    }
+}
+
+/// Publishes the requests in the queue; false if the broker left messages without an answer.
+async fn publish_round(link: &Link, channel: &Channel, messages: &mut RequestQueue) -> bool {
+    let (mut requests, mut batches, mut count) = (Vec::new(), Vec::new(), 0);
+    while count < ROUND
+        && let Some(mut request) = messages.take()
+    {
+        match batch(&mut request) {
+            Ok((batch, size)) => {
+                count += size;
+                batches.push(batch);
+                requests.push(request);
+            }
+            Err(error) => request.reply(Err(error)),
+        }
+    }
+    round::publish(channel, &batches, link.limit()).await;
+    let blocked = link.is_blocked();
+    for (request, batch) in requests.into_iter().zip(&batches) {
+        let alarm = blocked && !batch.is_answered();
+        request.reply(if alarm { Err(Error::Blocked) } else { batch.result() });
+    }
+    batches.iter().all(Batch::is_answered)
+}
+
+fn batch(request: &mut Request) -> Result<(Batch, usize), Error> {
+    match &mut request.job {
+        Job::Publish(queue, bodies) => {
+            let bodies = std::mem::take(bodies);
+            let size = bodies.len();
+            Ok((Batch::new(queue.short()?, bodies), size))
+        }
+        Job::Declare(_) | Job::Depth(_) => {
+            Err(Error::Invalid { what: "questions do not go to the confirm channel" })
+        }
+    }
+}
+
+/// Answers questions; returns when the connection should not be used any more.
+async fn answer(link: &Link, questions: &mut RequestQueue) {
+    control::serve(link, questions).await;
+    refuse_until_unblocked(link, questions).await;
+}
+
+/// A blocked connection is kept until the alarm is over, because a new one would be blocked just the same.
+async fn refuse_until_unblocked(link: &Link, requests: &mut RequestQueue) {
+    tokio::select! {
+        () = link.unblocked() => {}
+        () = requests.refuse_late(|| Error::Blocked) => {}
+    }
+}
+
+/// Declares every known queue. If the broker refuses one queue, the others are used all the same: the caller that needs the
+/// refused queue gets the error when it publishes or declares. A queue with other arguments is used as it is.
+async fn declare(link: &Link, queues: &KnownQueues) -> Result<(), Error> {
+    let queues = queues.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for queue in &queues {
+        match topology::ensure(link, queue).await {
+            Err(error) if error.concerns_one_queue() => {
+                warn!(
+                    error = &error as &dyn std::error::Error, queue = %queue,
+                    "queue {queue} could not be declared, the others are used: {error}"
+                );
+            }
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
+
+async fn close(link: Link, channel: Channel) {
+    if channel.status().connected() && link.is_up() && !link.is_blocked() {
+        // An error means that the channel is closed already.
+        drop(link.within("close a channel", channel.close(200, "done".into())).await);
+    }
+    link.close().await;
+}

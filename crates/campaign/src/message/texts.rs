@@ -1,0 +1,121 @@
+//! The parsed texts of one message, and filling them in.
+//!
+//! A missing or empty variable is an error, never an empty place in a message. What a text may do, and for how long, is in
+//! `template_language.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use minijinja::Environment;
+use serde_json::{Map, Value};
+
+use crate::message::error::{CompileError, EMOJI, RenderError, WHITESPACE};
+use crate::message::node::{Node, Text};
+use crate::message::template_language::{self as language, Unfilled};
+use crate::message::variables::Variables;
+
+/// The texts of one message that hold variables, by their field.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    /// The section of the campaign file.
+    pub(crate) section: &'static str,
+    pub(crate) parsed: Environment<'static>,
+    /// Every variable they name.
+    pub(crate) named: BTreeSet<String>,
+}
+
+impl Texts {
+    /// The variables that the texts name, as the template engine sees them: an empty cell is as missing as no cell.
+    pub(crate) fn context(&self, variables: &Variables) -> minijinja::Value {
+        let filled = |name: &String| variables.get(name).filter(|cell| !cell.trim().is_empty());
+        let named = self.named.iter().filter_map(|name| Some((name.clone(), filled(name)?.to_owned())));
+        minijinja::Value::from(named.collect::<BTreeMap<_, _>>())
+    }
+
+    /// Those variables without which nobody can be sent to; one with a default, or asked about by `if`, is optional.
+    pub(crate) fn needed(&self, render: impl Fn(&Variables) -> Result<(), RenderError>) -> BTreeSet<String> {
+        let all = &self.named;
+        let without = |variable: &String| -> Variables {
+            all.iter().filter(|other| *other != variable).map(|other| (other.as_str(), "1")).collect()
+        };
+        let is_needed =
+            |variable: &&String| matches!(render(&without(variable)), Err(RenderError::Missing { .. }));
+        all.iter().filter(is_needed).cloned().collect()
+    }
+
+    /// Refuses texts that cannot be filled in for anybody, whatever stands in the list.
+    pub(crate) fn check(
+        &self,
+        render: impl Fn(&Variables) -> Result<(), RenderError>,
+    ) -> Result<(), CompileError> {
+        let all: Variables = self.named.iter().map(|name| (name.as_str(), "1")).collect();
+        match render(&all) {
+            Err(RenderError::OverLimit { section, field } | RenderError::Faulty { section, field }) => {
+                let error = RenderError::OverLimit { section, field: field.clone() };
+                let reason = error.to_string();
+                let reason =
+                    reason.rsplit_once(": ").map_or(reason.as_str(), |(_, reason)| reason).to_owned();
+                Err(CompileError::Field { section, field, reason })
+            }
+            Err(RenderError::Whitespace { section, field }) => {
+                Err(CompileError::Field { section, field, reason: WHITESPACE.to_owned() })
+            }
+            Err(RenderError::Emoji { section, field }) => {
+                Err(CompileError::Field { section, field, reason: EMOJI.to_owned() })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// One text, filled in and within its limit.
+    pub(crate) fn text(&self, text: &Text, variables: &minijinja::Value) -> Result<String, RenderError> {
+        let (field, limit) = match text {
+            Text::Fixed(text) => return Ok(text.clone()),
+            Text::Template { field, limit } => (field, *limit),
+        };
+        let section = self.section;
+        let missing = || RenderError::Missing { section, field: field.clone() };
+        let template = self.parsed.get_template(field).map_err(|_| missing())?;
+        let filled = language::fill(&template, variables).map_err(|why| match why {
+            Unfilled::Missing => missing(),
+            Unfilled::OverLimit => RenderError::OverLimit { section, field: field.clone() },
+            Unfilled::Wrong => RenderError::Faulty { section, field: field.clone() },
+        })?;
+        if filled.trim().is_empty() {
+            return Err(missing());
+        }
+        match filled.chars().count() {
+            length if length > limit => {
+                Err(RenderError::TooLong { section, field: field.clone(), length, limit })
+            }
+            _ => Ok(filled),
+        }
+    }
+
+    /// A JSON object, its texts filled in.
+    pub(crate) fn object(
+        &self,
+        node: &Node,
+        variables: &minijinja::Value,
+    ) -> Result<Map<String, Value>, RenderError> {
+        match self.value(node, variables)? {
+            Value::Object(members) => Ok(members),
+            _ => Ok(Map::new()),
+        }
+    }
+
+    fn value(&self, node: &Node, variables: &minijinja::Value) -> Result<Value, RenderError> {
+        Ok(match node {
+            Node::Fixed(value) => value.clone(),
+            Node::Text(text) => Value::String(self.text(text, variables)?),
+            Node::List(items) => {
+                items.iter().map(|item| self.value(item, variables)).collect::<Result<_, _>>()?
+            }
+            Node::Object(members) => Value::Object(
+                members
+                    .iter()
+                    .map(|(name, node)| Ok((name.clone(), self.value(node, variables)?)))
+                    .collect::<Result<_, RenderError>>()?,
+            ),
+        })
+    }
+}

@@ -1,0 +1,294 @@
+//! From the digits of a written number to the number: by the country code they begin with, or as they are dialed in a country.
+
+use crate::number::msisdn::{Country, Msisdn, MsisdnError};
+use crate::number::number_plan;
+
+/// Reads digits that begin with a country code.
+pub(crate) fn international(digits: &str) -> Result<Msisdn, MsisdnError> {
+    by_plan(digits).or_else(|error| renewed(digits).ok_or(error))
+}
+
+/// Reads digits without a mark of their country: a number as it is dialed in this country, or one with a country code and
+/// without a plus. Where both readings are numbers, it is the one that can be a mobile phone; where both can, it is refused,
+/// so that no message goes to a stranger.
+pub(crate) fn unmarked(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
+    let home = national(digits, country).or_else(|error| whole(digits, country).ok_or(error));
+    if digits.starts_with('0') {
+        return home.or_else(|error| renewed_at_home(digits, country).ok_or(error));
+    }
+    let abroad =
+        if number_plan::is_surely_none(digits) { Err(MsisdnError::NotInPlan) } else { by_plan(digits) };
+    match (home, abroad) {
+        (Ok(home), Ok(abroad)) if home == abroad => Ok(home),
+        (Ok(home), Ok(abroad)) => match (is_mobile(home), is_mobile(abroad)) {
+            (true, false) => Ok(home),
+            (false, true) => Ok(abroad),
+            _ => Err(MsisdnError::TwoCountries),
+        },
+        // A landline is dialed with its zero; without it these may be the digits of a number that our plans do not know yet.
+        (Ok(home), Err(_)) if !is_mobile(home) && number_plan::is_possible(digits) => {
+            Err(MsisdnError::TwoCountries)
+        }
+        (Ok(number), Err(_)) | (Err(_), Ok(number)) => Ok(number),
+        (Err(error), Err(_)) => renewed(digits).or_else(|| renewed_at_home(digits, country)).ok_or(error),
+    }
+}
+
+fn is_mobile(number: Msisdn) -> bool {
+    number_plan::is_mobile(&number.to_string())
+}
+
+/// Reads digits that begin with a country code, by today's number plans.
+fn by_plan(digits: &str) -> Result<Msisdn, MsisdnError> {
+    match number_plan::international(digits).and_then(Msisdn::from_digits) {
+        Some(msisdn) => Ok(msisdn),
+        None => ask(&format!("+{digits}"), None),
+    }
+}
+
+/// Reads digits as a mobile number of a country even where they begin with its own code, as Italian ones with 39.
+fn whole(digits: &str, country: Country) -> Option<Msisdn> {
+    by_plan(&format!("{}{digits}", country.code)).ok().filter(|number| is_mobile(*number))
+}
+
+/// The number of today for digits of an older number plan.
+fn renewed(digits: &str) -> Option<Msisdn> {
+    let older = digits.parse().ok().and_then(Msisdn::from_digits)?;
+    let person = older.person();
+    if person == older { None } else { by_plan(&person.to_string()).ok() }
+}
+
+/// The same for digits as they were dialed in a country.
+fn renewed_at_home(digits: &str, country: Country) -> Option<Msisdn> {
+    let local = digits.strip_prefix('0').unwrap_or(digits);
+    renewed(&format!("{}{local}", country.code))
+}
+
+/// Reads digits as they are dialled in a country.
+fn national(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
+    match number_plan::national(digits, country).and_then(Msisdn::from_digits) {
+        Some(msisdn) => Ok(msisdn),
+        None => ask(digits, Some(country.id)),
+    }
+}
+
+/// Asks the `phonenumber` crate.
+fn ask(text: &str, country: Option<phonenumber::country::Id>) -> Result<Msisdn, MsisdnError> {
+    use phonenumber::ParseError;
+    let number = phonenumber::parse(country, text).map_err(|error| match error {
+        ParseError::InvalidCountryCode => MsisdnError::NoCountryCode,
+        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => MsisdnError::TooShort,
+        ParseError::TooLong => MsisdnError::TooLong,
+        ParseError::NoNumber | ParseError::MalformedInteger(_) => MsisdnError::NotANumber,
+    })?;
+    if !phonenumber::is_valid(&number) {
+        return Err(MsisdnError::NotInPlan);
+    }
+    let zeros = usize::from(number.national().zeros());
+    let digits = format!("{}{}{}", number.code().value(), "0".repeat(zeros), number.national().value());
+    if digits.len() > 15 {
+        return Err(MsisdnError::TooLong);
+    }
+    digits.parse().ok().and_then(Msisdn::from_digits).ok_or(MsisdnError::TooShort)
+}
+
+#[cfg(test)]
+mod tests {
+    use phonenumber::metadata::DATABASE;
+
+    use super::*;
+
+    fn country(id: &str) -> Country {
+        id.parse().unwrap()
+    }
+
+    fn read(digits: &str, default: &str) -> Result<u64, MsisdnError> {
+        unmarked(digits, country(default)).map(Msisdn::digits)
+    }
+
+    #[test]
+    fn a_number_of_an_older_plan_becomes_that_of_today() {
+        for (written, default, today) in [
+            ("+5215512345678", None, 525_512_345_678),
+            ("5215512345678", None, 525_512_345_678),
+            ("5215512345678", Some("MX"), 525_512_345_678),
+            ("5512345678", Some("MX"), 525_512_345_678),
+            ("+553196883193", None, 5_531_996_883_193),
+            ("31 9688-3193", Some("BR"), 5_531_996_883_193),
+            ("(031) 9688-3193", Some("BR"), 5_531_996_883_193),
+            ("+22507123456", None, 2_250_707_123_456),
+            ("+22997123456", None, 2_290_197_123_456),
+            // Both are numbers of today.
+            ("+541123456789", None, 541_123_456_789),
+            ("+5491123456789", None, 5_491_123_456_789),
+        ] {
+            let read = Msisdn::parse(written, default.map(country));
+            assert_eq!(read.map(Msisdn::digits), Ok(today), "{written}");
+        }
+        assert_eq!(Msisdn::parse("+521551234567", None), Err(MsisdnError::NotInPlan));
+    }
+
+    #[test]
+    fn of_two_readings_the_mobile_one_is_taken_and_two_mobile_ones_are_refused() {
+        for (digits, default, expected) in [
+            // An Austrian, a Swiss and a Kenyan mobile number are landlines of Germany as well.
+            ("436641234567", "DE", Ok(436_641_234_567)),
+            ("41791234567", "DE", Ok(41_791_234_567)),
+            ("254712000001", "DE", Ok(254_712_000_001)),
+            ("4915120000012", "DE", Ok(4_915_120_000_012)),
+            ("015120000012", "DE", Ok(4_915_120_000_012)),
+            ("3964793977", "IT", Ok(393_964_793_977)),
+            ("1701234567", "DE", Ok(491_701_234_567)),
+            ("712000001", "KE", Ok(254_712_000_001)),
+            ("0712000001", "KE", Ok(254_712_000_001)),
+            // A German mobile number without its zero, or one of Texas with its country code.
+            ("15122000001", "DE", Err(MsisdnError::TwoCountries)),
+            ("015122000001", "DE", Ok(4_915_122_000_001)),
+            ("15122000001", "US", Ok(15_122_000_001)),
+            // A number of Syria that the plan does not know, or a landline of Germany without its zero.
+            ("963901111685", "DE", Err(MsisdnError::TwoCountries)),
+            ("0963901111685", "DE", Ok(49_963_901_111_685)),
+            ("30123456", "DE", Ok(4_930_123_456)),
+            // A number of Arkansas, or one of Norway.
+            ("4792345678", "US", Err(MsisdnError::TwoCountries)),
+        ] {
+            assert_eq!(read(digits, default), expected, "{digits} in {default}");
+        }
+    }
+
+    /// Countries whose lists are read by the others as the default country.
+    const COUNTRIES: [&str; 18] = [
+        "DE", "AT", "CH", "FR", "RO", "IT", "GB", "TR", "US", "MX", "BR", "IN", "ID", "SG", "EG", "NG", "KE",
+        "ZA",
+    ];
+
+    /// Random mobile numbers of a country, with its code.
+    fn mobiles(id: &str, n: usize, random: &mut fastrand::Rng) -> Vec<String> {
+        let plan = DATABASE.by_id(id).unwrap();
+        let example =
+            plan.descriptors().mobile().and_then(phonenumber::metadata::Descriptor::example).unwrap();
+        let mut found = Vec::new();
+        while found.len() < n {
+            let rest = (1..example.len()).map(|_| random.digit(10));
+            let digits: String =
+                plan.country_code().to_string().chars().chain(example.chars().take(1)).chain(rest).collect();
+            if number_plan::is_mobile(&digits)
+                && by_plan(&digits).is_ok_and(|number| number.to_string() == digits)
+            {
+                found.push(digits);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn no_mobile_number_without_a_plus_becomes_a_number_of_another_country() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let all: Vec<(&str, Vec<String>)> =
+            COUNTRIES.iter().map(|id| (*id, mobiles(id, 10, &mut random))).collect();
+        let (mut refused, mut read) = ([0_u32; 2], [0_u32; 2]);
+        let mut worst: Vec<(u32, String)> = Vec::new();
+        for (default, _) in &all {
+            let home = country(default);
+            for (owner, numbers) in &all {
+                let mut refused_here = 0;
+                for digits in numbers {
+                    let own = *owner == *default;
+                    let code = home.code.to_string();
+                    // A number at home is written without its country code and without the zero in front.
+                    let written = if own { digits.strip_prefix(&code).unwrap() } else { digits };
+                    match unmarked(written, home) {
+                        Ok(number) => {
+                            assert_eq!(number.to_string(), *digits, "{written} in {default}, seed {seed}");
+                            read[usize::from(own)] += 1;
+                        }
+                        Err(error) => {
+                            assert_eq!(
+                                error,
+                                MsisdnError::TwoCountries,
+                                "{written} in {default}, seed {seed}"
+                            );
+                            refused[usize::from(own)] += 1;
+                            refused_here += 1;
+                        }
+                    }
+                    assert_eq!(
+                        unmarked(digits, country(owner)).map(|n| n.to_string()),
+                        Ok(digits.clone()),
+                        "own code"
+                    );
+                }
+                worst.push((refused_here, format!("{owner} in a list of {default}")));
+            }
+        }
+        worst.sort_unstable_by_key(|(n, _)| std::cmp::Reverse(*n));
+        println!(
+            "abroad: {} read, {} refused; at home without zero: {} read, {} refused",
+            read[0], refused[0], read[1], refused[1]
+        );
+        println!("most refused of 10: {:?}", &worst[..12]);
+        assert!(refused[0] * 20 < read[0] && refused[1] * 10 < read[1], "{refused:?} {read:?}");
+    }
+
+    #[test]
+    fn the_fast_path_gives_the_verdicts_of_the_phonenumber_crate() {
+        let mut random = Random(7);
+        let (mut asked, mut fast) = (0, 0);
+        for plan in DATABASE.iter() {
+            let country: Option<Country> = plan.id().parse().ok();
+            for digits in corpus(plan, &mut random) {
+                asked += 1;
+                let expected = ask(&format!("+{digits}"), None);
+                assert_eq!(by_plan(&digits), expected, "+{digits}");
+                assert!(!number_plan::is_surely_none(&digits) || expected.is_err(), "+{digits}");
+                if random.below(4) == 0 {
+                    let other: String =
+                        random.below(10).to_string().chars().chain(digits.chars().skip(1)).collect();
+                    assert!(!number_plan::is_surely_none(&other) || by_plan(&other).is_err(), "+{other}");
+                }
+                let code = plan.country_code().to_string();
+                let Some(country) = country else { continue };
+                for written in [&digits, digits.strip_prefix(&code).unwrap(), &digits.replacen(&code, "0", 1)]
+                {
+                    let expected = ask(written, Some(country.id));
+                    assert_eq!(national(written, country), expected, "{written} in {}", plan.id());
+                    fast += u32::from(number_plan::national(written, country).is_some());
+                }
+            }
+        }
+        assert!(asked > 5_500, "{asked}");
+        assert!(fast > 5_000, "the fast path decided only {fast}");
+    }
+
+    /// Numbers of a plan, and neighbours of them that may be none: other digits, one more, one less.
+    fn corpus(plan: &phonenumber::Metadata, random: &mut Random) -> Vec<String> {
+        let kinds = plan.descriptors();
+        let examples =
+            [kinds.fixed_line(), kinds.mobile(), kinds.toll_free(), kinds.voip(), kinds.pager(), kinds.uan()];
+        let mut corpus = Vec::new();
+        for example in examples.into_iter().flatten().filter_map(phonenumber::metadata::Descriptor::example) {
+            let digits = format!("{}{example}", plan.country_code());
+            corpus.push(digits.clone());
+            corpus.push(digits.chars().take(digits.len() - 1).collect());
+            corpus.push(format!("{digits}{}", random.below(10)));
+            for changed in [1, 2, 4, 6] {
+                let kept = digits.len().saturating_sub(changed).max(3);
+                let rest = (kept..digits.len()).map(|_| char::from(b'0' + random.below(10)));
+                corpus.push(digits.chars().take(kept).chain(rest).collect());
+            }
+        }
+        corpus
+    }
+
+    /// The same numbers at every run.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, n: u8) -> u8 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            u8::try_from((self.0 >> 33) % u64::from(n)).unwrap()
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A subscriber number in E.164 digits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use phonenumber::metadata::DATABASE;
+use serde::{Deserialize, Serialize};
+
+/// The country whose national formats are read when a number carries no country code (ISO 3166-1 alpha-2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Country {
+    pub(crate) id: phonenumber::country::Id,
+    /// Its calling code.
+    pub(crate) code: u16,
+}
+
+impl FromStr for Country {
+    type Err = MsisdnError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let id: phonenumber::country::Id =
+            text.to_ascii_uppercase().parse().map_err(|_| MsisdnError::UnknownCountry)?;
+        let plan = DATABASE.by_id(id.as_ref()).ok_or(MsisdnError::UnknownCountry)?;
+        Ok(Self { id, code: plan.country_code() })
+    }
+}
+
+/// A subscriber number: 7 to 15 E.164 digits with the country code, without `+`.
+///
+/// A valid number of the country's own plan when it comes from [`Msisdn::parse`]. `Debug` shows the last two digits
+/// only; `Display` shows all of them and is for request bodies and exports.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Msisdn(u64);
+
+/// Why a written number is not an MSISDN, in words for the person who wrote the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{}", self.sentence())]
+pub enum MsisdnError {
+    /// Nothing was written.
+    Missing,
+    /// Letters or signs that no phone number has.
+    NotANumber,
+    /// Two numbers in one cell.
+    Several,
+    /// A spreadsheet turned the number into `2.54712E+11`; its last digits are gone.
+    Rounded,
+    /// Fewer digits than any number of that country.
+    TooShort,
+    /// More digits than any number of that country, or than E.164 allows.
+    TooLong,
+    /// A national format, and no default country to read it by.
+    NoCountryCode,
+    /// The right shape, but the country gives out no such number.
+    NotInPlan,
+    /// Without `+` it is a number of the default country as well as one of another country.
+    TwoCountries,
+    /// The name of a default country that no country has.
+    UnknownCountry,
+}
+
+impl MsisdnError {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::Missing,
+        Self::NotANumber,
+        Self::Several,
+        Self::Rounded,
+        Self::TooShort,
+        Self::TooLong,
+        Self::NoCountryCode,
+        Self::NotInPlan,
+        Self::TwoCountries,
+        Self::UnknownCountry,
+    ];
+
+    /// The word this reason has in tables and reports.
+    pub fn word(self) -> &'static str {
+        self.said().0
+    }
+
+    /// The reason as a sentence.
+    pub fn sentence(self) -> &'static str {
+        self.said().1
+    }
+
+    fn said(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Missing => ("number_missing", "the number is missing"),
+            Self::NotANumber => ("not_a_number", "this is not a phone number"),
+            Self::Several => {
+                ("several_numbers", "there is more than one number in the cell; keep one, or make two rows")
+            }
+            Self::Rounded => (
+                "number_rounded",
+                "a spreadsheet rounded this number (E+); format the column as text and export again",
+            ),
+            Self::TooShort => ("number_too_short", "the number is too short"),
+            Self::TooLong => ("number_too_long", "the number is too long"),
+            Self::NoCountryCode => {
+                ("no_country_code", "the number has no known country code; add it, or name a default country")
+            }
+            Self::NotInPlan => (
+                "not_in_number_plan",
+                "no such number exists in its country; look for a wrong, missing or extra digit",
+            ),
+            Self::TwoCountries => (
+                "two_countries",
+                "without + this is a number of the default country and of another one; write it with + and its country code",
+            ),
+            Self::UnknownCountry => {
+                ("unknown_country", "this is not a country; write two letters of ISO 3166, like KE")
+            }
+        }
+    }
+}
+
+impl Msisdn {
+    /// Takes the digits as they were stored by [`Msisdn::digits`].
+    pub fn from_digits(digits: u64) -> Option<Self> {
+        (1_000_000..=999_999_999_999_999).contains(&digits).then_some(Self(digits))
+    }
+
+    /// The E.164 digits as one number, for storage; no E.164 number begins with zero.
+    pub fn digits(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for Msisdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Debug for Msisdn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Msisdn(…{:02})", self.0 % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_hides_the_number() {
+        let number = Msisdn::parse("+254712345678", None).unwrap();
+        assert_eq!(format!("{number:?}"), "Msisdn(…78)");
+    }
+}

@@ -1,0 +1,262 @@
+//! From a verdict to what becomes of the recipient: the one place where retry, stop and giving up are decided.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::definition::policy::Policy;
+use crate::outcome::retry::backoff;
+use crate::outcome::verdict::{Refusal, Verdict};
+use crate::states::stop::{StopReason, StopScope};
+
+/// Which attempt is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// Its number for this recipient, from 1; attempts given back are not counted.
+    pub number: u16,
+    /// A random number in `0.0..1.0`, for jitter.
+    pub random: f64,
+    /// Until the campaign's deadline, if it has one.
+    pub time_left: Option<Duration>,
+    /// Sent to see whether a closed gate can be opened.
+    pub is_probe: bool,
+}
+
+/// Why a recipient is where it is, for tables and reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The provider's code or ours.
+    pub code: Cow<'static, str>,
+    /// What it means, in words.
+    pub text: Cow<'static, str>,
+}
+
+impl From<Refusal> for Reason {
+    fn from(Refusal { code, text }: Refusal) -> Self {
+        Self { code, text }
+    }
+}
+
+/// What is recorded of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took it.
+    Accepted {
+        /// The provider's id of the message.
+        provider_message_id: String,
+    },
+    /// To be tried again after this pause.
+    Retry {
+        /// How long from the recording.
+        after: Duration,
+        /// Whether the attempt counts against the campaign's `max_attempts`.
+        counted: bool,
+        /// Why.
+        reason: Reason,
+    },
+    /// Too fast: the sender slows down for everybody, and this one is tried again uncounted.
+    Throttled {
+        /// How long from the recording.
+        after: Duration,
+        /// Why.
+        reason: Reason,
+    },
+    /// Given up.
+    Failed {
+        /// Why.
+        reason: Reason,
+    },
+    /// It may have been taken.
+    Unknown {
+        /// Why it is not known.
+        reason: Reason,
+    },
+    /// A gate closes: back to pending, nothing counted; the stop is carried out with the recording.
+    Held {
+        /// The stop.
+        stop: Stop,
+        /// Why.
+        reason: Reason,
+    },
+}
+
+impl Outcome {
+    /// Why the recipient is where it is, when the provider did not simply take the message.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::Retry { reason, .. }
+            | Self::Throttled { reason, .. }
+            | Self::Failed { reason }
+            | Self::Unknown { reason }
+            | Self::Held { reason, .. } => Some(reason),
+        }
+    }
+}
+
+/// A gate to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Whom it covers.
+    pub scope: StopScope,
+    /// Its reason.
+    pub reason: StopReason,
+}
+
+/// Pause after a throttle answer that names none.
+const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Decides what becomes of the recipient.
+pub fn classify(policy: &Policy, attempt: Attempt, verdict: Verdict) -> Outcome {
+    match verdict {
+        Verdict::Accepted { provider_message_id } => Outcome::Accepted { provider_message_id },
+        Verdict::Throttled { refusal, retry_after } => {
+            let after = retry_after.unwrap_or(THROTTLE_PAUSE).mul_f64(1.0 + attempt.random);
+            Outcome::Throttled { after, reason: refusal.into() }
+        }
+        Verdict::Retry { refusal, schedule } => retry(policy, attempt, refusal, schedule),
+        Verdict::Unknown { refusal } => Outcome::Unknown { reason: refusal.into() },
+        Verdict::Rejected { refusal } => Outcome::Failed { reason: refusal.into() },
+        Verdict::StopCampaign { refusal, reason } => held(StopScope::Campaign, reason, refusal),
+        Verdict::StopSender { refusal, reason } => held(StopScope::Sender, reason, refusal),
+    }
+}
+
+/// Counts the refusals for good in a row of one campaign.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refusals {
+    in_a_row: u16,
+}
+
+impl Refusals {
+    /// Notes an outcome; a stop of the campaign when it is one refusal too many. What says nothing of the message (a
+    /// retry, a stop, an unknown end) neither counts nor begins anew.
+    pub fn note(&mut self, policy: &Policy, outcome: &Outcome) -> Option<Stop> {
+        match outcome {
+            Outcome::Accepted { .. } => self.in_a_row = 0,
+            Outcome::Failed { .. } => self.in_a_row += 1,
+            Outcome::Retry { .. }
+            | Outcome::Throttled { .. }
+            | Outcome::Unknown { .. }
+            | Outcome::Held { .. } => {}
+        }
+        if self.in_a_row < policy.stop_after_refusals {
+            return None;
+        }
+        self.in_a_row = 0;
+        Some(Stop { scope: StopScope::Campaign, reason: StopReason::TooManyRefusals })
+    }
+}
+
+fn retry(policy: &Policy, attempt: Attempt, refusal: Refusal, schedule: &[Duration]) -> Outcome {
+    let used_up = !attempt.is_probe
+        && (attempt.number >= policy.max_attempts
+            || (!schedule.is_empty() && usize::from(attempt.number) > schedule.len()));
+    if used_up {
+        return Outcome::Failed { reason: refusal.into() };
+    }
+    let after = schedule
+        .get(usize::from(attempt.number.saturating_sub(1)))
+        .copied()
+        .unwrap_or_else(|| backoff(policy.retry_base, policy.retry_cap, attempt.number, attempt.random));
+    if attempt.time_left.is_some_and(|left| after >= left) {
+        return Outcome::Failed { reason: refusal.into() };
+    }
+    // Whoever is sent to for everybody's sake does not pay for it.
+    Outcome::Retry { after, counted: !attempt.is_probe, reason: refusal.into() }
+}
+
+fn held(scope: StopScope, reason: StopReason, refusal: Refusal) -> Outcome {
+    Outcome::Held { stop: Stop { scope, reason }, reason: refusal.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUSY: Refusal = Refusal::new("WA500", "internal error at the provider");
+    const SCHEDULE: [Duration; 3] =
+        [Duration::from_mins(5), Duration::from_mins(10), Duration::from_mins(15)];
+
+    fn attempt(number: u16) -> Attempt {
+        Attempt { number, random: 1.0, time_left: None, is_probe: false }
+    }
+
+    fn policy(max_attempts: u16) -> Policy {
+        Policy { max_attempts, ..Policy::default() }
+    }
+
+    #[test]
+    fn the_providers_own_schedule_goes_first_and_ends_in_failed() {
+        let judged: Vec<Outcome> = (1..=4)
+            .map(|n| classify(&policy(10), attempt(n), Verdict::Retry { refusal: BUSY, schedule: &SCHEDULE }))
+            .collect();
+        let retry = |after| Outcome::Retry { after, counted: true, reason: BUSY.into() };
+        assert_eq!(
+            judged,
+            [
+                retry(SCHEDULE[0]),
+                retry(SCHEDULE[1]),
+                retry(SCHEDULE[2]),
+                Outcome::Failed { reason: BUSY.into() },
+            ]
+        );
+    }
+
+    #[test]
+    fn attempts_used_up_is_failed() {
+        let verdict = Verdict::Retry { refusal: BUSY, schedule: &[] };
+        assert!(matches!(classify(&policy(2), attempt(1), verdict.clone()), Outcome::Retry { .. }));
+        assert!(matches!(classify(&policy(2), attempt(2), verdict), Outcome::Failed { .. }));
+    }
+
+    #[test]
+    fn a_probe_that_was_not_taken_costs_its_recipient_nothing() {
+        let verdict = Verdict::Retry { refusal: BUSY, schedule: &[] };
+        let judged = classify(&policy(2), Attempt { is_probe: true, ..attempt(2) }, verdict);
+        assert!(matches!(judged, Outcome::Retry { counted: false, .. }), "{judged:?}");
+    }
+
+    #[test]
+    fn a_retry_that_would_come_after_the_deadline_is_failed() {
+        let verdict = Verdict::Retry { refusal: BUSY, schedule: &SCHEDULE };
+        let with = |left| Attempt { time_left: Some(left), ..attempt(1) };
+        let judged = classify(&policy(9), with(SCHEDULE[0]), verdict.clone());
+        assert_eq!(judged, Outcome::Failed { reason: BUSY.into() });
+        let judged = classify(&policy(9), with(SCHEDULE[0] + Duration::from_secs(1)), verdict);
+        assert!(matches!(judged, Outcome::Retry { .. }));
+    }
+
+    #[test]
+    fn a_throttle_counts_no_attempt_and_honours_the_named_pause() {
+        let verdict = Verdict::Throttled { refusal: BUSY, retry_after: Some(Duration::from_secs(7)) };
+        let Outcome::Throttled { after, .. } = classify(&policy(1), attempt(9), verdict) else {
+            panic!("a throttle slows the sender down")
+        };
+        assert!(after >= Duration::from_secs(7));
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_never_retried() {
+        let outcome = classify(&policy(10), attempt(1), Verdict::Unknown { refusal: BUSY });
+        assert_eq!(outcome, Outcome::Unknown { reason: BUSY.into() });
+    }
+
+    #[test]
+    fn refusals_in_a_row_stop_the_campaign_and_begin_anew_after_it() {
+        let policy = Policy { stop_after_refusals: 3, ..Policy::default() };
+        let refused = Outcome::Failed { reason: BUSY.into() };
+        let accepted = Outcome::Accepted { provider_message_id: "A".into() };
+        let unknown = Outcome::Unknown { reason: BUSY.into() };
+        let mut refusals = Refusals::default();
+        let stops = [&refused, &refused, &accepted, &refused, &unknown, &refused, &refused, &refused]
+            .map(|outcome| refusals.note(&policy, outcome).is_some());
+        assert_eq!(stops, [false, false, false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_stop_holds_the_recipient() {
+        let verdict = Verdict::StopSender { refusal: BUSY, reason: StopReason::LowBalance };
+        let stop = Stop { scope: StopScope::Sender, reason: StopReason::LowBalance };
+        assert_eq!(classify(&policy(1), attempt(1), verdict), Outcome::Held { stop, reason: BUSY.into() });
+    }
+}

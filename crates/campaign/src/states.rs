@@ -1,0 +1,6 @@
+//! The words of the state machine: states, delivery statuses, stops and reason codes. Uses no other folder.
+
+pub(crate) mod reason_codes;
+pub(crate) mod receipt;
+pub(crate) mod state;
+pub(crate) mod stop;

@@ -1,0 +1,5 @@
+//! When a campaign may send: start, sending hours, deadline. Uses `number`.
+
+pub(crate) mod deadline;
+pub(crate) mod hours;
+pub(crate) mod schedule;

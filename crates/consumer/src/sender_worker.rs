@@ -1,0 +1,344 @@
+//! What the pipeline of one sender shares inside a worker: claims, departure slots, campaigns and acknowledgements.
+//!
+//! **Invariants.** One claim at a time asks PostgreSQL for permits. A claim whose answer did not arrive is taken back before
+//! the next one is made. A message is acknowledged here only if nothing was sent for its recipient.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use broker::{Acknowledgement, Acknowledger, DeliveryTag};
+use campaign::{CampaignId, ClaimId, Outcome, Rate, ReferenceKey, Refusal, SenderId, Seq};
+use store::{Claim, Claimed, Leased, LeasedAt, RecordedOutcome, Refused, SenderRow, Store, leased_at};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use whatsapp::Channel;
+
+use crate::batch::{Batch, Part};
+use crate::campaigns::{Campaign, Campaigns};
+use crate::capacity::{Permits, REQUEST_STEP};
+use crate::config::{Config, RECORDING};
+use crate::departures::Pacer;
+use crate::gate::Gate;
+use crate::gate_mirror::GateMirror;
+use crate::recorder::Finished;
+use crate::retry_pause::RetryPause;
+
+const UNANSWERED: Refusal =
+    Refusal::own("claim_unanswered", "PostgreSQL did not answer the claim, and nothing was sent");
+
+/// Everything the pipeline needs for one sender.
+pub(crate) struct SenderWorker {
+    pub(crate) config: Config,
+    pub(crate) request_timeout: Duration,
+    pub(crate) channel: Channel,
+    pub(crate) references: ReferenceKey,
+    pub(crate) pacer: Pacer,
+    pub(crate) gate: Gate,
+    pub(crate) mirror: Arc<GateMirror>,
+    pub(crate) shutdown: CancellationToken,
+    store: Store,
+    sender: SenderId,
+    worker_id: Uuid,
+    campaigns: Campaigns,
+    acknowledger: Acknowledger,
+    finished: mpsc::Sender<Finished>,
+    /// The claim lock: one request for permits at a time, so that the next one waits here and not in PostgreSQL. It guards the
+    /// last claim that was granted. Later claims of this worker in PostgreSQL are claims whose answers did not arrive.
+    last_claim: Mutex<ClaimId>,
+    /// At most one batch waits for the claim lock, so that requests that lost their slots come before all further claims.
+    claim_turn: Arc<Mutex<()>>,
+    /// See [`SenderWorker::claim_size`].
+    claim_size: AtomicUsize,
+}
+
+/// Why a batch was not claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unclaimed {
+    /// No recipient of the batch is due, or the sender or campaign is stopped and the producer publishes them again later.
+    Stale,
+    /// The worker is stopping.
+    Stopping,
+}
+
+/// The right to claim next.
+pub(crate) type ClaimTurn = OwnedMutexGuard<()>;
+
+/// What a sender worker is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) request_timeout: Duration,
+    pub(crate) store: Store,
+    pub(crate) mirror: Arc<GateMirror>,
+    pub(crate) channel: Channel,
+    pub(crate) references: ReferenceKey,
+    pub(crate) sender: SenderRow,
+    pub(crate) worker: Uuid,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl SenderWorker {
+    /// A sender worker that acknowledges through `acknowledger` and sends outcomes to the recorder through `finished`.
+    pub(crate) fn new(parts: Parts, acknowledger: Acknowledger, finished: mpsc::Sender<Finished>) -> Self {
+        let Parts { config, request_timeout, store, mirror, channel, references, sender, worker, shutdown } =
+            parts;
+        let gates = (store.clone(), Arc::clone(&mirror));
+        Self {
+            gate: Gate::new(gates, sender.id, format!("worker {worker}"), shutdown.clone()),
+            mirror,
+            pacer: Pacer::default(),
+            campaigns: Campaigns::default(),
+            last_claim: Mutex::new(ClaimId(0)),
+            claim_turn: Arc::default(),
+            claim_size: AtomicUsize::new(claim_size(sender.rate, config.most_claimed())),
+            sender: sender.id,
+            config,
+            request_timeout,
+            channel,
+            references,
+            shutdown,
+            store,
+            worker_id: worker,
+            acknowledger,
+            finished,
+        }
+    }
+
+    /// How many recipients one claim takes at the sender's rate, as last seen.
+    pub(crate) fn claim_size(&self) -> usize {
+        self.claim_size.load(Ordering::Relaxed)
+    }
+
+    /// Whether a claim of this many recipients is small for its cost. Always false if there is a rate, because slots pass.
+    pub(crate) fn is_small_claim(&self, recipients: usize) -> bool {
+        is_small(recipients, self.claim_size(), self.config.most_claimed())
+    }
+
+    /// The compiled campaign; reads it until PostgreSQL answers.
+    pub(crate) async fn campaign(&self, id: CampaignId) -> Result<Arc<Campaign>, Unclaimed> {
+        let mut retry = RetryPause::new(&self.shutdown, "reading a campaign");
+        loop {
+            match self.campaigns.get(&self.store, id).await {
+                Ok(campaign) => return campaign.ok_or(Unclaimed::Stale),
+                // The row was written by a newer version. Other campaigns continue; the producer publishes this one again.
+                Err(error) if is_of_row(&error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, campaign.id = %id, "campaign {id} cannot be sent: {error}");
+                    return Err(Unclaimed::Stale);
+                }
+                Err(error) => retry.pause_after(&error).await,
+            }
+            if self.shutdown.is_cancelled() {
+                return Err(Unclaimed::Stopping);
+            }
+        }
+    }
+
+    /// Waits until no other batch waits for the claim lock.
+    pub(crate) async fn claim_turn(&self) -> ClaimTurn {
+        Arc::clone(&self.claim_turn).lock_owned().await
+    }
+
+    /// Claims the first recipients of the batch, as many as the rates allow at once. It waits for the claim lock and for
+    /// permits; nothing is claimed while it waits. Recipients that were asked for and not granted are not due, and leave the
+    /// batch.
+    pub(crate) async fn claim(
+        &self,
+        campaign: &Campaign,
+        batch: &mut Batch,
+        permits: &mut Permits,
+        _turn: ClaimTurn,
+    ) -> Result<Part, Unclaimed> {
+        let ours = (self.worker_id, self.config.lease);
+        permits.acquire_requests(self.first_requests(campaign)).await;
+        let mut last = self.last_claim.lock().await;
+        let mut retry = RetryPause::new(&self.shutdown, "claiming");
+        // Whether PostgreSQL may hold a claim whose answer did not arrive.
+        let mut is_in_doubt = false;
+        let mut at_most = usize::MAX;
+        while !self.shutdown.is_cancelled() {
+            if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
+                retry.pause_after(&error).await;
+                continue;
+            }
+            is_in_doubt = false;
+            let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
+            let asked = Instant::now();
+            match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
+                Ok(Claimed::Granted(claim)) => {
+                    *last = claim.id;
+                    let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
+                    self.claim_size.store(size, Ordering::Relaxed);
+                    return Ok(batch.part(claim, &seqs));
+                }
+                Ok(Claimed::Refused(Refused::TooMany(at_most))) => {
+                    let size = usize::try_from(at_most).unwrap_or(usize::MAX).min(seqs.len() - 1).max(1);
+                    self.claim_size.store(size, Ordering::Relaxed);
+                }
+                Ok(Claimed::Refused(Refused::Wait(time))) => {
+                    self.wait_for_permits(batch.campaign, asked, time).await;
+                }
+                Ok(Claimed::Refused(Refused::Held)) => return Err(Unclaimed::Stale),
+                Ok(Claimed::Refused(Refused::NothingDue)) => return Ok(batch.stale_part(&seqs)),
+                // The row of one recipient is at fault: claim the others without it.
+                Err(error) if is_of_row(&error) && seqs.len() > 1 => {
+                    (is_in_doubt, at_most) = (true, seqs.len() / 2);
+                }
+                Err(error) if is_of_row(&error) => {
+                    return Ok(self.dead_letter_recipient(batch, &seqs, &error));
+                }
+                Err(error) => {
+                    is_in_doubt = true;
+                    retry.pause_after(&error).await;
+                }
+            }
+        }
+        if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "PostgreSQL may hold a claim of this worker; its recipients become unknown when its lease ends: {error}"
+            );
+        }
+        Err(Unclaimed::Stopping)
+    }
+
+    /// Gives back the recipients of claims whose answers did not arrive: nothing was sent to them.
+    async fn take_back_after(&self, last: &mut ClaimId) -> Result<(), store::Error> {
+        for (campaign, claim, seqs) in self.store.claims_after(self.sender, self.worker_id, *last).await? {
+            *last = claim;
+            let claim_size = seqs.len();
+            tracing::warn!(campaign.id = %campaign, recipients = claim_size, "PostgreSQL did not answer a claim; it is given back");
+            for seq in seqs {
+                let outcome =
+                    Outcome::Retry { after: Duration::ZERO, counted: false, reason: UNANSWERED.into() };
+                let outcome = RecordedOutcome { claim, seq, outcome, request: None };
+                let tags = Vec::new();
+                self.pass_to_recorder(Finished { campaign, outcome, tags, claim_size, permit: None }).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many requests get their permits before the claim: all of them if a rate makes claims smaller than the limit, because
+    /// its slots pass; otherwise the first few.
+    fn first_requests(&self, campaign: &Campaign) -> usize {
+        let size = self.claim_size().min(campaign.claim_size());
+        if size < usize::from(self.config.most_claimed()) { size } else { REQUEST_STEP }
+    }
+
+    /// New departure slots for claimed recipients that lost theirs, at most `wanted`. `None` if the sender is stopped or the
+    /// worker is shutting down.
+    ///
+    /// It comes before all waiting claims but one; otherwise claims would take each permit that becomes free.
+    pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: u32) -> Option<LeasedAt> {
+        let _claim_lock = self.last_claim.lock().await;
+        let mut retry = RetryPause::new(&self.shutdown, "asking for departure slots");
+        while !self.shutdown.is_cancelled() {
+            let asked = Instant::now();
+            match self.store.lease(self.sender, campaign, wanted.max(1)).await {
+                Ok(Leased::Granted(slots)) => return Some(slots),
+                Ok(Leased::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
+                Ok(Leased::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
+                Err(error) if retry.again(&error).await => {}
+                Ok(Leased::Held) | Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    /// Passes an outcome to the recorder.
+    pub(crate) async fn pass_to_recorder(&self, finished: Finished) {
+        if self.finished.send(finished).await.is_err() {
+            tracing::error!(
+                "the recorder has ended; a recipient becomes unknown when the lease of its claim ends"
+            );
+        }
+    }
+
+    /// Acknowledges or requeues the messages of recipients that were not claimed.
+    pub(crate) fn acknowledge(&self, tags: impl Iterator<Item = DeliveryTag>, unclaimed: Unclaimed) {
+        let acknowledgement = match unclaimed {
+            Unclaimed::Stale => Acknowledgement::Ack,
+            Unclaimed::Stopping => Acknowledgement::Requeue,
+        };
+        self.acknowledger.acknowledge_many(tags.map(|tag| (tag, acknowledgement)).collect());
+    }
+
+    /// Dead-letters a message that is no task.
+    pub(crate) fn dead_letter(&self, tag: DeliveryTag, error: &campaign::TaskError) {
+        tracing::error!("a message of the queue goes to the dead letters: {error}");
+        self.acknowledger.acknowledge(tag, Acknowledgement::DeadLetter);
+    }
+
+    /// Dead-letters the messages of the one recipient asked for, because PostgreSQL refuses to claim its row.
+    fn dead_letter_recipient(&self, batch: &mut Batch, seqs: &[Seq], error: &store::Error) -> Part {
+        tracing::error!(
+            error = error as &dyn std::error::Error, campaign.id = %batch.campaign, ?seqs,
+            "a recipient cannot be claimed, its message goes to the dead letters: {error}"
+        );
+        let Part { claim, tags } = batch.stale_part(seqs);
+        tags.into_values()
+            .flatten()
+            .for_each(|tag| self.acknowledger.acknowledge(tag, Acknowledgement::DeadLetter));
+        Part { claim, tags: BTreeMap::new() }
+    }
+
+    /// When the requests of a claim must have left for their outcomes to be recorded before its lease ends.
+    pub(crate) fn leave_by(&self, claim: &Claim) -> Instant {
+        let longest_request = self.request_timeout + RECORDING;
+        claim.slots.at + self.config.lease.saturating_sub(longest_request)
+    }
+
+    /// Whether leased slots are faster than the sender's present rate.
+    pub(crate) fn is_outdated(&self, slots: &LeasedAt) -> bool {
+        self.mirror.is_outdated(self.sender, slots)
+    }
+
+    /// Waits this long for permits, or until the sender's or campaign's rate or gate has changed since `asked`.
+    async fn wait_for_permits(&self, campaign: CampaignId, asked: Instant, time: Duration) {
+        tokio::select! {
+            () = self.pause(time) => {}
+            () = self.mirror.changed(self.sender, campaign, asked) => {}
+        }
+    }
+
+    /// Waits this long, or until the worker is told to stop.
+    pub(crate) async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = self.shutdown.cancelled() => {}
+            () = tokio::time::sleep(time) => {}
+        }
+    }
+}
+
+/// Whether one row or value is at fault, not PostgreSQL or its operation.
+fn is_of_row(error: &store::Error) -> bool {
+    error.may_be_of_one_row() && !error.is_transient()
+}
+
+/// Whether the recipients are fewer than half a claim, and no rate makes claims smaller.
+fn is_small(recipients: usize, claim_size: usize, most: u16) -> bool {
+    claim_size == usize::from(most) && recipients < claim_size / 2
+}
+
+/// How many recipients one claim takes at this rate, at most `batch`.
+fn claim_size(rate: Option<Rate>, batch: u16) -> usize {
+    let most = usize::from(batch);
+    rate.map_or(most, |rate| usize::try_from(leased_at(rate)).unwrap_or(most).min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_small_below_half_of_what_it_may_take_and_never_at_a_rate() {
+        assert!(is_small(149, 300, 300));
+        assert!(!is_small(150, 300, 300));
+        assert!(!is_small(0, 1, 1));
+        let at_a_rate = claim_size(Some("80/s".parse().unwrap()), 300);
+        assert!((1..300).contains(&at_a_rate) && !is_small(1, at_a_rate, 300));
+    }
+}
