@@ -1,6 +1,11 @@
 //! The command line. Its comments are the `--help` texts, so they carry no Markdown.
 #![expect(clippy::doc_markdown, reason = "backticks would be shown in --help")]
 
+pub(crate) mod campaigns;
+pub(crate) mod lists;
+pub(crate) mod prices;
+pub(crate) mod webhook;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,98 +16,102 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use store::DailyCap;
 
-use crate::campaign_args::CampaignCommand;
-use crate::list_args::SuppressionCommand;
-use crate::prices::SenderPrices;
-use crate::webhook_args::WebhookArgs;
+use crate::args::campaigns::CampaignCommand;
+use crate::args::lists::SuppressionCommand;
+use crate::args::prices::SenderPrices;
+use crate::args::webhook::WebhookArgs;
 
-/// Sends bulk WhatsApp Flow campaigns: at the provider's pace, without losing anyone, without sending anyone twice.
+/// Send bulk WhatsApp Flow campaigns: at the provider's rate, losing no recipient, sending to no recipient twice.
 ///
-/// DATABASE_URL and AMQP_URL say where Postgres and RabbitMQ are; flowcast.toml and FLOWCAST_SECTION_KEY say the rest.
+/// DATABASE_URL and AMQP_URL give the addresses of PostgreSQL and RabbitMQ. All other settings are in flowcast.toml or in
+/// environment variables FLOWCAST_SECTION_KEY.
 ///
-/// Exit codes: 0 done, 1 failed, 2 wrong command line, 3 no such thing, 4 refused as things stand, 5 Postgres, RabbitMQ
-/// or a provider is away: try again.
+/// Exit codes: 0 success, 1 failure, 2 wrong command line, 3 not found, 4 not possible in the present state, 5 PostgreSQL,
+/// RabbitMQ or a provider is not available (try again).
 #[derive(Parser)]
 #[command(name = "flowcast", version, max_term_width = 110)]
 pub(crate) struct Args {
-    /// The configuration file; without it ./flowcast.toml is read if it is there
+    /// Configuration file; default: ./flowcast.toml if it exists
     #[arg(long, global = true, env = "FLOWCAST_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// How logs are written to standard error
+    /// Format of the log on standard error
     #[arg(long, global = true, env = "FLOWCAST_LOG_FORMAT", value_enum, default_value = "text")]
     pub(crate) log_format: LogFormat,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// How logs are written.
+/// Format of the log.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Show everything on this machine: private services, a simulated provider, one campaign from list to report
+    /// Run one campaign from list to report on this machine, with private services and a simulated provider
     Demo(Demo),
-    /// Bring the database tables to this version
+    /// Apply database migrations
     Migrate,
-    /// Check configuration, Postgres and RabbitMQ, and say everything that is wrong
+    /// Check configuration, PostgreSQL and RabbitMQ, and print every problem
     CheckConfig,
-    /// Sending identities: number, key and rate at a provider
+    /// Manage senders: a number, an API key and a rate at a provider
     Sender {
         #[command(subcommand)]
         command: SenderCommand,
     },
-    /// The providers: what their answers mean
+    /// Show what the answers of a provider mean
     Provider {
         #[command(subcommand)]
         command: ProviderCommand,
     },
-    /// The suppression list: who must not be written to
+    /// Manage the suppression list: numbers that must not get messages
     Suppression {
         #[command(subcommand)]
         command: SuppressionCommand,
     },
-    /// Campaigns: a message, a list and a sender
+    /// Manage campaigns: a message, a list and a sender
     Campaign {
         #[command(subcommand)]
         command: CampaignCommand,
     },
-    /// Say who waits, why, since when and until when
+    /// Show waiting recipients by campaign, with the reason and the expected end
     Waiting {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Messages that were of no use to a worker
+    /// List and redrive dead-lettered queue messages
     DeadLetters {
         #[command(subcommand)]
         command: DeadLetterCommand,
     },
-    /// Compare the kept counts of all reports with a full count; reads every table
+    /// Compare the counters of all reports with a full count; reads every table
     CheckCounts,
-    /// How long personal data is kept
+    /// Erase personal data of old campaigns
     Retention {
         #[command(subcommand)]
         command: RetentionCommand,
     },
-    /// Erase a number everywhere, with all that belongs to it; it stays suppressed if it is
-    Erase { number: String },
-    /// Prepare a database restored from a backup for sending: recipients that may have been sent to since become unknown
+    /// Erase a phone number and all data that belongs to it; a suppressed number stays suppressed
+    Erase {
+        /// The phone number, with its country code
+        number: String,
+    },
+    /// Prepare a restored database for sending: recipients that may have been sent to since the backup become unknown
     Restored(Restored),
-    /// Feed the senders' queues, until told to stop; start as many as you like
+    /// Run a producer: publish due recipients to RabbitMQ. Run more than one for availability
     Producer,
-    /// Send, until told to stop; start as many as you like
+    /// Run a consumer: claim recipients and send their messages. Run as many as the load needs
     Consumer,
-    /// Take in what the providers post, until told to stop; start as many as you like
+    /// Run a server: receive webhooks of the providers and uploads of lists. Run more than one for availability
     Server,
-    /// Stand in for a provider, for rehearsals without a network
+    /// Run a simulated provider, for rehearsals without a network
     Simulator(Simulator),
-    /// Read the workbook on standard input, in a process of its own with limits
+    /// Read a workbook from standard input, in a process with limits
     #[command(hide = true)]
     ReadWorkbook { request: String },
     /// Print the completion script of a shell
@@ -118,16 +127,16 @@ pub(crate) struct Restored {
     /// When the backup was made (the beginning of pg_dump, or the recovery target), with a zone: 2026-11-29T03:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) backup_at: Timestamp,
-    /// When the last consumer worked on the lost database
+    /// When the last consumer used the lost database
     #[arg(long, value_name = "TIME")]
     pub(crate) lost_at: Timestamp,
-    /// A campaign that is a draft in the backup and was started since; repeat it for several
+    /// A campaign that is a draft in the backup and was started after it; repeat the option for several
     #[arg(long, value_name = "ID")]
     pub(crate) started: Vec<CampaignId>,
-    /// Take all waiting recipients: a rate was raised or removed between the two times
+    /// Include all waiting recipients, because a rate was raised or removed between the two times
     #[arg(long)]
     pub(crate) rate_was_raised: bool,
-    /// Do it; without this option only show what would be done
+    /// Apply the changes; without this option they are only shown
     #[arg(long)]
     pub(crate) yes: bool,
 }
@@ -136,47 +145,47 @@ pub(crate) struct Restored {
 pub(crate) enum SenderCommand {
     /// Add a sender
     Add(SenderAdd),
-    /// List the senders
+    /// List senders
     List,
-    /// Show one sender, and why it is stopped if it is
+    /// Show a sender and, if it is stopped, the reason
     Show { name: String },
-    /// Change the rate, the daily cap or the webhook; workers feel it at once, servers within seconds
+    /// Change the rate, the daily cap or the webhook; takes effect in consumers within a second, in servers within seconds
     Set {
         name: String,
         #[command(flatten)]
         limits: Limits,
         #[command(flatten)]
         webhook: WebhookArgs,
-        /// Make address and verify token anew; the old address takes nothing any more
+        /// Create a new webhook address and verify token; the old address stops working
         #[arg(long)]
         new_webhook_path: bool,
     },
-    /// Show what a sender's messages cost, or take a new price list; running campaigns keep the prices of their start
+    /// Show or replace the price list of a sender; running campaigns keep the prices of their start
     Prices(SenderPrices),
-    /// Print the address to be pasted at the provider, and how its posts are known; it is a secret
+    /// Print the webhook address to enter at the provider, and how its posts are authenticated; the address is secret
     Webhook { name: String },
-    /// Stop a sender until it is resumed, also one that is stopped for another reason; recipients keep waiting
+    /// Stop a sender until it is resumed, also if it is stopped for another reason; its recipients wait
     Hold { name: String },
-    /// Open a stopped sender again, unless its daily cap is used up
+    /// Resume a stopped sender, unless its daily cap is used up
     Resume { name: String },
-    /// Send one real message to one number, outside the campaign's counts
+    /// Send one real message to one number; it is not counted in the campaign
     Test(SenderTest),
 }
 
 #[derive(ClapArgs)]
 pub(crate) struct SenderTest {
-    /// The sender
+    /// Name of the sender
     pub(crate) name: String,
-    /// The number it goes to, with its country code
+    /// Phone number to send to, with its country code
     #[arg(long, value_name = "NUMBER")]
     pub(crate) to: String,
-    /// The campaign whose message is sent
+    /// Campaign whose message is sent
     #[arg(long, value_name = "ID")]
     pub(crate) campaign: CampaignId,
-    /// A variable of the message; without it a variable shows its own name
+    /// Value of a variable of the message; default: the name of the variable
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
-    /// Print the request without sending it; the key is masked
+    /// Print the request with the API key masked, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -188,20 +197,20 @@ fn variable(text: &str) -> Result<(String, String), &'static str> {
 
 #[derive(Subcommand)]
 pub(crate) enum ProviderCommand {
-    /// Print the answers of a provider and what is done about each
+    /// Print the answers of a provider and how Flowcast handles each
     Errors {
         /// The provider
         provider: Provider,
     },
 }
 
-/// What of a sender can be changed while it sends.
+/// Settings of a sender that can be changed while it sends.
 #[derive(ClapArgs)]
 pub(crate) struct Limits {
-    /// Such as 20/s, 80/s,burst=10, 50000/5m, or none
+    /// Rate: 20/s, 80/s,burst=10, 50000/5m, or none
     #[arg(long, value_parser = rate)]
     pub(crate) rate: Option<RateArg>,
-    /// Most recipients of a day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
+    /// Most recipients per day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
     #[arg(long, value_parser = daily_cap, value_name = "CAP")]
     pub(crate) daily_cap: Option<CapArg>,
 }
@@ -229,21 +238,21 @@ fn daily_cap(text: &str) -> Result<CapArg, String> {
 
 #[derive(ClapArgs)]
 pub(crate) struct SenderAdd {
-    /// Its name in commands and campaign files
+    /// Name of the sender in commands and campaign files
     pub(crate) name: String,
     /// The provider
     #[arg(long)]
     pub(crate) provider: Provider,
-    /// Address of the provider's API, scheme and host
+    /// Base URL of the provider's API: scheme and host
     #[arg(long, value_name = "https://HOST")]
     pub(crate) base_url: String,
-    /// Our WhatsApp business number
+    /// WhatsApp business number of the sender
     #[arg(long, value_name = "DIGITS")]
     pub(crate) number: String,
     /// Account id at the provider (Kaleyra: SID, 1msg: instance id, Meta: phone number id)
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<String>,
-    /// Environment variable of the workers that holds the key
+    /// Environment variable with the API key, in the environment of the consumers
     #[arg(
         long,
         value_name = "VAR",
@@ -251,13 +260,13 @@ pub(crate) struct SenderAdd {
         required_unless_present = "api_key_file"
     )]
     pub(crate) api_key_env: Option<String>,
-    /// File at the workers that holds the key
+    /// File with the API key, on the machines of the consumers
     #[arg(long, value_name = "FILE")]
     pub(crate) api_key_file: Option<String>,
-    /// How fast it may send: 20/s, 80/s,burst=10, 50000/5m, or none
+    /// Rate: 20/s, 80/s,burst=10, 50000/5m, or none
     #[arg(long, value_parser = rate)]
     pub(crate) rate: RateArg,
-    /// Most recipients of a day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
+    /// Most recipients per day: 10000 for days in UTC, 10000,zone=Africa/Nairobi, or none
     #[arg(long, value_parser = daily_cap, value_name = "CAP", default_value = "none")]
     pub(crate) daily_cap: CapArg,
     #[command(flatten)]
@@ -277,24 +286,24 @@ fn rate(text: &str) -> Result<RateArg, campaign::RateError> {
 
 #[derive(Subcommand)]
 pub(crate) enum DeadLetterCommand {
-    /// List them, the last ones first
+    /// List dead letters, newest first
     List {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Publish the recipients of dead tasks again, if they still wait
+    /// Publish the recipients of dead-lettered messages again, if they are still waiting
     Redrive {
-        /// Only these dead letters; without it all that were not redriven yet
+        /// Ids of dead letters; default: all that were not redriven yet
         ids: Vec<i64>,
     },
 }
 
 #[derive(Subcommand)]
 pub(crate) enum RetentionCommand {
-    /// Erase numbers, variables and answers of campaigns that ended long ago; counts are kept
+    /// Erase phone numbers, variables and answers of campaigns that ended long ago; counters are kept
     Run {
-        /// How long ago they ended, such as 90d
+        /// Minimum time since the end of the campaign, such as 90d
         #[arg(long, value_parser = humantime::parse_duration)]
         older_than: Duration,
     },
@@ -302,53 +311,53 @@ pub(crate) enum RetentionCommand {
 
 #[derive(ClapArgs)]
 pub(crate) struct Simulator {
-    /// The provider to stand in for
+    /// Provider to simulate
     #[arg(long, default_value = "kaleyra")]
     pub(crate) provider: simulator::Provider,
-    /// Where to listen; port 0 is any free port
+    /// Address to listen on; port 0 chooses a free port
     #[arg(long, default_value = "127.0.0.1:8070")]
     pub(crate) listen: SocketAddr,
-    /// The account the provider knows (Kaleyra: SID, 1msg: instance id, Meta: phone number id)
+    /// Account of the sender (Kaleyra: SID, 1msg: instance id, Meta: phone number id)
     #[arg(long, default_value = "HXSIMULATOR00IN")]
     pub(crate) account: String,
-    /// The business number the provider knows
+    /// Business number of the sender
     #[arg(long, default_value = "919900000000")]
     pub(crate) number: String,
-    /// Environment variable that holds the key the provider knows; without it the key is simulator-key
+    /// Environment variable with the API key; default key: simulator-key
     #[arg(long, value_name = "VAR")]
     pub(crate) api_key_env: Option<String>,
-    /// Messages until the balance is used up and is refused as low (Kaleyra: E110); without it endless
+    /// Messages until the balance is low (Kaleyra: E110); default: unlimited
     #[arg(long)]
     pub(crate) balance: Option<u64>,
-    /// Requests in a sliding window above which 429 is answered, such as 20/s
+    /// Rate above which requests get 429, in a sliding window, such as 20/s
     #[arg(long)]
     pub(crate) rate_limit: Option<String>,
-    /// How long every answer takes, such as 50ms
+    /// Time until each answer, such as 50ms
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) latency: Option<Duration>,
-    /// Where to post what becomes of the messages: what 'flowcast sender webhook' prints, in plain http
+    /// Address to post delivery statuses to: the address that 'flowcast sender webhook' prints, with http
     #[arg(long, value_name = "http://HOST:PORT/PATH")]
     pub(crate) webhook_url: Option<String>,
-    /// File that says at what rates what becomes of them (TOML); without it all are delivered and read
+    /// TOML file with the shares of statuses and replies; default: all messages are delivered and read
     #[arg(long, value_name = "FILE", requires = "webhook_url")]
     pub(crate) webhook_rates: Option<PathBuf>,
-    /// Environment variable with the secret to post with: Meta's app secret, or user:password
+    /// Environment variable with the webhook secret: Meta's app secret, or user:password
     #[arg(long, value_name = "VAR", requires = "webhook_url")]
     pub(crate) webhook_secret_env: Option<String>,
 }
 
 #[derive(ClapArgs)]
 pub(crate) struct Demo {
-    /// How many recipients
+    /// Number of recipients
     #[arg(long, default_value_t = 10_000)]
     pub(crate) recipients: u32,
-    /// How fast the sender may send, or none
+    /// Rate of the sender, or none
     #[arg(long, default_value = "1000/s", value_parser = rate)]
     pub(crate) rate: RateArg,
-    /// How many consumers
+    /// Number of consumers
     #[arg(long, default_value_t = 2)]
     pub(crate) consumers: u32,
-    /// How long the simulated provider takes to answer
+    /// Latency of the simulated provider
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
     pub(crate) latency: Duration,
 }

@@ -8,25 +8,28 @@ use regex::Regex;
 
 use crate::args::Args;
 
-/// Files of these kinds, below these folders of the repository.
-const WHERE: [(&str, &str); 8] = [
-    (".", "md"),
-    (".", "yml"),
-    ("docs", "md"),
-    ("docs/adr", "md"),
-    ("examples", "toml"),
-    ("crates/cli/src", "rs"),
-    ("crates/producer/src", "rs"),
-    ("crates/store/src", "rs"),
-];
+/// Files of these kinds, in these folders of the repository and below them.
+const WHERE: [(&str, &str); 5] =
+    [(".", "yml"), (".", "md"), ("docs", "md"), ("examples", "toml"), ("crates", "rs")];
 
 fn files() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let of_kind = |(folder, kind): (&str, &str)| {
-        let entries = fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        entries.filter(|path| path.extension().is_some_and(|found| found == kind)).collect::<Vec<_>>()
-    };
-    WHERE.into_iter().flat_map(of_kind).collect()
+    let mut found = Vec::new();
+    for (folder, kind) in WHERE {
+        find(&root.join(folder), kind, folder != ".", &mut found);
+    }
+    found
+}
+
+fn find(folder: &Path, kind: &str, is_deep: bool, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && is_deep {
+            find(&path, kind, true, found);
+        } else if path.extension().is_some_and(|extension| extension == kind) {
+            found.push(path);
+        }
+    }
 }
 
 #[test]

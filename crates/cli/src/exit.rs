@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::output::complain;
+use crate::terminal::output::complain;
 
 /// A refusal of the command itself; the text says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]

@@ -2,37 +2,15 @@
 
 mod alerts;
 mod args;
-mod campaign_args;
-mod campaigns;
-mod check;
-mod dead_letters;
-mod demo;
+mod commands;
 #[cfg(test)]
 mod documented;
-mod erasures;
 mod exit;
-mod exports;
-mod import_progress;
-mod imports;
 mod keys;
-mod launch;
-mod list_args;
 mod logging;
-mod outlook;
-mod output;
-mod prices;
-mod progress;
-mod providers;
-mod reports;
-mod restored;
-mod roles;
-mod senders;
 mod settings;
 mod shutdown;
-mod suppressions;
-mod trial;
-mod waits;
-mod webhook_args;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -42,7 +20,12 @@ use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command, RetentionCommand};
+use crate::commands::{
+    campaigns, check_config, dead_letters, demo, erasure, providers, report, restored, roles, senders,
+    suppressions, waiting,
+};
 use crate::settings::Settings;
+use crate::terminal::output;
 
 /// A tenth of a consumer's time less than with the C library's, in about the same memory (docs/BENCHMARKS.md). Its settings are
 /// compiled in: `.cargo/config.toml`.
@@ -97,18 +80,18 @@ fn on(threads: usize) -> Builder {
 async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
     match command {
         Command::Migrate => roles::migrate(&settings).await,
-        Command::CheckConfig => check::run(&settings).await,
+        Command::CheckConfig => check_config::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
         Command::Suppression { command } => suppressions::run(&settings, command).await,
         Command::Campaign { command } => campaigns::run(&settings, command).await,
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
-        Command::Waiting { json } => waits::run(&settings, json).await,
-        Command::CheckCounts => reports::check_counts(&connect(&settings).await?).await,
+        Command::Waiting { json } => waiting::run(&settings, json).await,
+        Command::CheckCounts => report::check_counts(&connect(&settings).await?).await,
         Command::Retention { command: RetentionCommand::Run { older_than } } => {
-            erasures::retention(&connect(&settings).await?, older_than).await
+            erasure::retention(&connect(&settings).await?, older_than).await
         }
-        Command::Erase { number } => erasures::number(&connect(&settings).await?, &number).await,
+        Command::Erase { number } => erasure::number(&connect(&settings).await?, &number).await,
         Command::Restored(restored) => restored::run(&connect(&settings).await?, restored).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,

@@ -4,6 +4,8 @@
 //! first in, first out, so once as many messages were published after a campaign's last one as the queue holds, none of the
 //! campaign's messages is in the queue any more ([`Memory::may_hold_messages_of`]).
 
+pub(crate) mod share;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::Error;
-use crate::share::{Claimant, share};
+use crate::feed::share::{Claimant, share};
 
 /// How far ahead of the workers the feed stays, and between which bounds.
 const AHEAD: Duration = Duration::from_secs(5);

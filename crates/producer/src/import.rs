@@ -1,63 +1,38 @@
 //! Importing a list: read and checked on one thread, stored by another, kept only when both came to the end.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::PathBuf;
+pub(crate) mod annotated_list;
+pub(crate) mod check;
+pub(crate) mod columns;
+pub(crate) mod header;
+pub(crate) mod header_search;
+pub(crate) mod numbers;
+pub(crate) mod options;
+pub(crate) mod rejected_rows;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use campaign::{CampaignId, CompiledMessage, Country, Msisdn, Variables};
+use campaign::{CampaignId, Msisdn, Variables};
 use failpoint::Place;
 use roaring::RoaringTreemap;
-use store::{ImportCounts, LeftOut, ListOrigin, Numbers, Rejection, Store};
+use store::{ImportCounts, LeftOut, ListOrigin, Numbers, Store};
 use tokio::sync::mpsc;
 
-use crate::check::{Checker, Refusal};
-use crate::columns::{Columns, Wanted};
 use crate::error::Error;
-use crate::header::{Header, Search};
+use crate::import::annotated_list::Returned;
+use crate::import::check::{Checker, Refusal};
+use crate::import::header::Header;
+use crate::import::header_search::Search;
+use crate::import::options::{AnnotatedList, ImportOptions};
+use crate::import::rejected_rows::{Rejected, Rejects, rejection};
 use crate::list::List;
 use crate::list::row::Row;
+use crate::list::unclosed_quote;
 use crate::reason::Reason;
-use crate::rejects::{Rejected, Rejects};
-use crate::returned::Returned;
-use crate::swallowed;
 
 /// Rows handed over at once, and how many such batches may wait.
 const BATCH: usize = 1000;
 const WAITING: usize = 8;
-/// How much of a refused cell is kept.
-const SHOWN: usize = 40;
-
-/// How a list is to be read, and whom to leave out.
-#[derive(Clone, Debug, Default)]
-pub struct ImportOptions {
-    /// The country whose national formats are read.
-    pub default_country: Option<Country>,
-    /// The number column, when none of the usual names is in the header.
-    pub number_column: Option<String>,
-    /// The variables that the message cannot do without.
-    pub needed: BTreeSet<String>,
-    /// What stands in for a variable whose cell is empty or missing.
-    pub defaults: BTreeMap<String, String>,
-    /// The message, to find cells that it cannot be sent with.
-    pub message: Option<Arc<CompiledMessage>>,
-    /// Campaigns whose recipients are left out.
-    pub exclude: Vec<CampaignId>,
-    /// The list is imported although the campaign has it already.
-    pub again: bool,
-    /// Where the annotated list is written.
-    pub errors: Option<AnnotatedList>,
-}
-
-/// Where the annotated list is written: the list as CSV, with the reason of each refusal in a column `error`.
-#[derive(Clone, Debug)]
-pub enum AnnotatedList {
-    /// The file of this path, which appears when the import is done.
-    Path(PathBuf),
-    /// A file of the temporary folder, from [`crate::Spool::file`].
-    Spooled(Arc<File>),
-}
 
 /// How far an import came; shared with whoever shows it.
 #[derive(Debug, Default)]
@@ -202,7 +177,7 @@ fn read(
             return Ok(true);
         };
         progress.rows.fetch_add(1, Ordering::Relaxed);
-        swallowed::refuse(row, checker.shape())?;
+        unclosed_quote::refuse(row, checker.shape())?;
         let verdict = known.classify(checker.check(row));
         found.note(row, &verdict, checker)?;
         if let Verdict::Recipient(msisdn, variables) = verdict {
@@ -236,24 +211,6 @@ fn refuse_nobody(has_header: bool, progress: &Progress, hidden: i32) -> Result<(
         n => format!(" ({n} rows of the sheet are hidden; --include-hidden reads them)"),
     };
     Err(Error::BadList(format!("{says}{hidden}")))
-}
-
-/// Reads the header row.
-pub(crate) fn begin(header: &Row, options: &ImportOptions) -> Result<Checker, Error> {
-    swallowed::refuse_header(header)?;
-    let names: Vec<&str> =
-        header.cells().map(std::str::from_utf8).collect::<Result<_, _>>().map_err(|_| {
-            let says = "the first row is not in UTF-8; save the list as 'CSV UTF-8' and import again";
-            Error::BadList(says.into())
-        })?;
-    let wanted = Wanted {
-        number: options.number_column.as_deref(),
-        needed: options.needed.clone(),
-        defaults: options.defaults.clone(),
-    };
-    let mut columns = Columns::read(&names, &wanted)?;
-    columns.header.line = header.line;
-    Ok(Checker { columns, country: options.default_country, message: options.message.clone() })
 }
 
 impl Known {
@@ -317,13 +274,6 @@ impl Why {
             Self::Excluded => "the number is in a campaign that was excluded",
         }
     }
-}
-
-/// A refused row as it is kept.
-pub(crate) fn rejection(row: &Row, reason: Reason, column: Option<String>, number: usize) -> Rejection {
-    let cell = String::from_utf8_lossy(row.cell(number));
-    let cell = cell.trim().replace('\0', "").chars().take(SHOWN).collect();
-    Rejection { line: row.line, reason: reason.word(), column, cell }
 }
 
 /// A reason with the column it is about.

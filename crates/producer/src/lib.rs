@@ -4,40 +4,32 @@
 //! cursor only past ids whose publishing was confirmed, and can be set back at any time: publishing an id twice is
 //! harmless, because a claim decides. No phone number goes to the broker.
 
-mod check;
-mod columns;
 mod config;
-mod dead;
+mod dead_letters;
 mod error;
-mod exported;
+mod export;
 mod feed;
-mod header;
 mod import;
 mod list;
 mod maintenance;
-mod numbers;
 mod reason;
-mod rejects;
-mod returned;
 mod run;
-mod share;
 mod spool;
-mod swallowed;
-mod xlsx;
 
-pub use check::harmless;
-pub use columns::variable_name;
 pub use config::Config;
-pub use dead::drain;
+pub use dead_letters::drain;
 pub use error::Error;
-pub use exported::{ExportFormat, Exported};
-pub use header::{Header, export_header};
-pub use import::{AnnotatedList, ImportOptions, ImportReport, Progress, import};
+pub use export::{ExportFormat, Exported};
+pub use import::check::harmless;
+pub use import::header::{Header, export_header};
+pub use import::numbers::{Numbers, read_numbers};
+pub use import::options::{AnnotatedList, ImportOptions};
+pub use import::rejected_rows::Rejected;
+pub use import::{ImportReport, Progress, import};
+pub use list::column_names::variable_name;
 pub use list::workbook::WorkbookReader;
 pub use list::workbook::process::read_workbook;
 pub use list::{List, ListOptions};
-pub use numbers::{Numbers, read_numbers};
 pub use reason::Reason;
-pub use rejects::Rejected;
 pub use run::{Setup, run};
 pub use spool::{ListsConfig, Spool, SpoolError};

@@ -3,6 +3,7 @@
 //! **Invariants.** The first row is the header. Memory does not grow with the list. What is found out is told to the person
 //! (`Display`). A list that is text is looked at from end to end before a row of it is read.
 
+pub(crate) mod column_names;
 pub(crate) mod delimited;
 mod encoding;
 mod gzip;
@@ -11,7 +12,9 @@ mod legacy;
 mod lines;
 pub(crate) mod row;
 mod source;
+pub(crate) mod unclosed_quote;
 pub(crate) mod workbook;
+pub(crate) mod xlsx;
 
 use std::fmt;
 use std::fs::File;
@@ -29,7 +32,6 @@ use crate::list::row::Row;
 use crate::list::source::Source;
 use crate::list::workbook::{Each, Workbook, WorkbookReader};
 use crate::spool::Spool;
-use crate::xlsx;
 
 const BLOCK: usize = 64 * 1024;
 

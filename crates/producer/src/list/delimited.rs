@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use crate::error::Error;
-use crate::header::{TITLES, is_number_name};
+use crate::list::column_names::{TITLES, is_number_name};
 use crate::list::row::Row;
 use crate::reason::Reason;
 

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::list::row::Row;
 use crate::list::workbook::frame::Frame;
 use crate::list::workbook::process::{MEMORY_MIB, Request, SECONDS};
-use crate::xlsx::{Choice, damaged};
+use crate::list::xlsx::{Choice, damaged};
 
 /// How long the process may say nothing, in milliseconds; its own limits end it long before on a machine that is not overloaded.
 const SILENCE_MS: u16 = 60_000;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::list::Counted;
 use crate::list::workbook::frame::{Frame, write_row};
-use crate::xlsx::Xlsx;
+use crate::list::xlsx::Xlsx;
 
 /// Memory that reading a workbook may take, in MiB.
 pub(crate) const MEMORY_MIB: u64 = 256;

@@ -1,0 +1,21 @@
+//! What each command does: one file for a command or a group of commands. Files here use `args`, `terminal` and the files beside
+//! this one, and are used by `main` alone.
+
+pub(crate) mod campaign_check;
+pub(crate) mod campaigns;
+pub(crate) mod check_config;
+pub(crate) mod cost_forecast;
+pub(crate) mod dead_letters;
+pub(crate) mod demo;
+pub(crate) mod erasure;
+pub(crate) mod export;
+pub(crate) mod import;
+pub(crate) mod prices;
+pub(crate) mod providers;
+pub(crate) mod report;
+pub(crate) mod restored;
+pub(crate) mod roles;
+pub(crate) mod sender_test;
+pub(crate) mod senders;
+pub(crate) mod suppressions;
+pub(crate) mod waiting;

@@ -1,0 +1,93 @@
+//! `flowcast check-config`: the configuration, the temporary folder, Postgres and RabbitMQ, and everything that is wrong at once.
+
+use broker::{Publisher, State, Topology};
+use producer::Spool;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Refused;
+use crate::keys;
+use crate::settings::Settings;
+use crate::terminal::output::line;
+
+/// Says everything that is wrong, or that all is fine, and warns of what is probably not meant.
+pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let mut wrong = Vec::new();
+    let sections = [
+        settings.producer().err(),
+        settings.http().err(),
+        settings.consumer().err(),
+        settings.server().err(),
+        temporary_folder(settings).err(),
+        settings.alerts().err(),
+    ];
+    for problem in sections {
+        wrong.extend(problem.map(|problem| problem.to_string()));
+    }
+    if let Some(reference) = settings.server().ok().and_then(|config| config.upload_key) {
+        wrong.extend(keys::resolve_upload_key(&reference).err());
+    }
+    match settings.postgres() {
+        Ok(config) => match Store::connect(&config).await {
+            Ok(store) => wrong.extend(store.check_schema().await.err().map(|error| error.to_string())),
+            Err(error) => wrong.push(error.to_string()),
+        },
+        Err(problem) => wrong.push(problem.to_string()),
+    }
+    match settings.broker() {
+        Ok(config) => {
+            wrong.extend(broker_answers(config).await.err().map(|error| error.to_string()));
+        }
+        Err(problem) => wrong.push(problem.to_string()),
+    }
+    if let Some(warning) = settings.server().ok().and_then(|config| config.warning()) {
+        line(format!("warning: [server] {warning}"));
+    }
+    wrong.dedup();
+    if wrong.is_empty() {
+        line("configuration, temporary folder, Postgres and RabbitMQ are fine");
+        return Ok(());
+    }
+    Err(Refused(wrong.join("\nflowcast: ")).into())
+}
+
+/// Checks that lists can be kept while they are imported, the longest upload included.
+fn temporary_folder(settings: &Settings) -> Result<(), Refused> {
+    let spool = Spool::new(&settings.lists()?);
+    let refused = |error: producer::SpoolError| Refused(error.to_string());
+    spool.check().map_err(refused)?;
+    // What is wrong there is said already.
+    let Ok(server) = settings.server() else { return Ok(()) };
+    let free = spool.free_bytes().map_err(refused)?;
+    if server.upload_key.is_none() || free >= server.max_upload_bytes {
+        return Ok(());
+    }
+    Err(Refused(format!(
+        "the temporary folder {} has {free} bytes free, and a list of {} may be uploaded; free space there, name a folder with \
+         more space in [lists] temporary_folder, or lower [server] max_upload_bytes",
+        spool.folder().display(),
+        server.max_upload_bytes
+    )))
+}
+
+/// Tells whether RabbitMQ answers. One attempt to connect is enough: who waits here is a person.
+async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
+    let topology = Topology::new(&config.prefix);
+    let closing = CancellationToken::new();
+    let (publisher, publishing) = Publisher::start(config, closing.clone());
+    let mut state = publisher.state();
+    let queue = topology.dead_queue();
+    let answer = tokio::select! {
+        answer = publisher.depth(&queue) => answer.map(drop).map_err(anyhow::Error::new),
+        // The publisher itself goes on trying.
+        _ = state.wait_for(|state| *state == State::Down) => {
+            Err(match publisher.last_failure() {
+                refused @ broker::Error::Refused { .. } => refused.into(),
+                _ => anyhow::anyhow!("RabbitMQ cannot be reached; look whether it runs and whether AMQP_URL is right"),
+            })
+        }
+    };
+    closing.cancel();
+    publishing.await?;
+    answer
+}

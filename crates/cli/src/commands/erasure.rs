@@ -1,0 +1,56 @@
+//! `flowcast retention run`, `flowcast erase` and `flowcast campaign archive`: what is kept no longer.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, Msisdn};
+use store::Store;
+
+use crate::exit::Refused;
+use crate::terminal::output::line;
+use crate::terminal::progress;
+
+/// Erases the personal data of campaigns that ended so long ago.
+pub(crate) async fn retention(store: &Store, older_than: Duration) -> anyhow::Result<()> {
+    let erased = store.erase_campaigns(older_than).await?;
+    for campaign in &erased {
+        line(format!(
+            "campaign {campaign}: numbers, variables, answers and provider ids are erased, counts are kept"
+        ));
+    }
+    if erased.is_empty() {
+        line("no campaign ended that long ago and still has personal data");
+    }
+    Ok(())
+}
+
+/// Erases one number everywhere.
+pub(crate) async fn number(store: &Store, number: &str) -> anyhow::Result<()> {
+    let msisdn = Msisdn::parse(number, None).map_err(|_| {
+        Refused(
+            "this is no number with its country code; write it with + and all digits, nothing was erased"
+                .into(),
+        )
+    })?;
+    let campaigns = store.erase_number(msisdn).await?;
+    line(format!(
+        "the number is erased in {campaigns} campaigns and in what providers posted; if it is suppressed it stays so"
+    ));
+    Ok(())
+}
+
+/// Removes what an ended campaign holds, but its counts.
+pub(crate) async fn archive(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+    let bar = progress::of_steps(0, "places of the list");
+    let archived = store
+        .archive_campaign(id, |done, of| {
+            bar.set_length(u64::try_from(of).unwrap_or(0));
+            bar.set_position(u64::try_from(done).unwrap_or(0));
+        })
+        .await;
+    bar.finish_and_clear();
+    archived?;
+    line(format!(
+        "campaign {id}: recipients, attempts, receipts and answers are removed, its counts are kept"
+    ));
+    Ok(())
+}

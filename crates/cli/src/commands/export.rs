@@ -1,0 +1,82 @@
+//! `flowcast campaign export`: some of a campaign's recipients as a list that can be imported again.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, IsTerminal};
+
+use campaign::{CampaignId, Seq};
+use producer::{ExportFormat, Exported, ListsConfig, Spool, export_header, variable_name};
+use store::{ImportRow, Store, Who};
+
+use crate::exit::Refused;
+use crate::terminal::output::{Listing, warning};
+
+/// Recipients read at once.
+const PAGE: i64 = 5_000;
+
+/// Writes the list to standard output, under the names that the imported lists gave to the columns. Numbers are digits only, so
+/// that no spreadsheet takes one for a formula.
+pub(crate) async fn run(
+    store: &Store,
+    lists: &ListsConfig,
+    id: CampaignId,
+    who: Who,
+    format: ExportFormat,
+) -> anyhow::Result<()> {
+    if format == ExportFormat::Xlsx && std::io::stdout().is_terminal() {
+        let says =
+            format!("a workbook is no text; write it to a file with '… --format xlsx > campaign-{id}.xlsx'");
+        return Err(Refused(says).into());
+    }
+    let (columns, header) = columns(&store.lists(id).await?, store.list_columns(id).await?);
+    let spool = Spool::new(lists);
+    let begun = Exported::begin(format, Listing::new(), spool.folder(), &header);
+    let Some(mut list) = written(begun)? else { return Ok(()) };
+    let mut after = Seq(0);
+    loop {
+        let page = store.listed(id, who, (after, PAGE)).await?;
+        let Some((last, ..)) = page.last() else {
+            written(list.finish())?;
+            return Ok(());
+        };
+        after = *last;
+        for (_, msisdn, variables) in &page {
+            let cells = columns.iter().map(|column| variables.0.get(column).map_or("", String::as_str));
+            if written(list.recipient(*msisdn, cells))?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A list that is cut off must not pass for a whole one, so a failure is an error, except that the reader of a pipe may have
+/// enough.
+fn written<T>(result: std::io::Result<T>) -> anyhow::Result<Option<T>> {
+    match result {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
+        Err(error) => Err(anyhow::anyhow!(
+            "cannot write the list to standard output: {error}; the list is not whole, free space or write it to another file"
+        )),
+    }
+}
+
+/// The variables in the order of the lists, and the header: the number's column, then the variables as the lists name them.
+fn columns(lists: &[ImportRow], mut variables: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let mut spelled = BTreeMap::new();
+    for column in lists.iter().flat_map(|list| &list.columns) {
+        let place = spelled.len();
+        spelled.entry(variable_name(column)).or_insert((place, column.clone()));
+    }
+    variables.sort_by_cached_key(|name| {
+        let place = spelled.get(name).map_or(usize::MAX, |(place, _)| *place);
+        (place, name.clone())
+    });
+    let spelling = |name: &String| spelled.get(name).map_or(name, |(_, column)| column).clone();
+    let names: Vec<String> = variables.iter().map(spelling).collect();
+    let number = lists.iter().find_map(|list| list.number_column.as_deref());
+    let header = export_header(number, &names).unwrap_or_else(|| {
+        warning("the list has several columns that may hold the number; import it with --number-column number_of_recipient");
+        std::iter::once("number_of_recipient".to_owned()).chain(names).collect()
+    });
+    (variables, header)
+}

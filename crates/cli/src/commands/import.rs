@@ -1,0 +1,177 @@
+//! `flowcast campaign import`: a list, with its progress and what is wrong in it.
+
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+
+use campaign::CampaignId;
+use producer::{AnnotatedList, ImportOptions, ImportReport, List, ListsConfig, Progress, Reason, Rejected};
+use store::Store;
+
+use crate::args::lists::{CampaignImport, ListFile};
+use crate::exit::Refused;
+use crate::terminal::import_progress::View;
+use crate::terminal::output::{complain, line, table, thousands};
+
+pub(crate) async fn run(store: &Store, lists: &ListsConfig, args: CampaignImport) -> anyhow::Result<()> {
+    let CampaignImport { id, file, exclude, errors, again } = args;
+    let definition = store.campaign(id).await?.definition;
+    let message = definition.compile().map_err(|error| Refused(error.to_string()))?;
+    if let Some(errors) = &errors {
+        refuse_itself(&file.list, errors)?;
+    }
+    let mut options = ImportOptions {
+        default_country: file.default_country,
+        number_column: file.number_column.clone(),
+        needed: message.variables().clone(),
+        defaults: definition.defaults,
+        message: Some(Arc::new(message)),
+        exclude,
+        again,
+        errors: errors.clone().map(AnnotatedList::Path),
+    };
+    let report = match import(store, lists, id, &file, options.clone()).await {
+        Err(error) if is_known(&error) => {
+            if !agreed(&error)? {
+                return Err(error.context("nothing was imported"));
+            }
+            options.again = true;
+            import(store, lists, id, &file, options).await?
+        }
+        report => report?,
+    };
+    tell(&report, id);
+    if let Some(errors) = errors {
+        line(format!("the list with its errors is in {}", errors.display()));
+    }
+    Ok(())
+}
+
+/// Opens a list, and says what it is.
+pub(crate) async fn open(file: &ListFile, lists: &ListsConfig) -> anyhow::Result<List> {
+    let (path, options) = (file.list.clone(), file.options(lists));
+    let opened = tokio::task::spawn_blocking(move || List::open(&path, &options)).await?;
+    opened.map_err(|error| refused(&file.list, error))
+}
+
+/// Imports, and shows how far it is.
+pub(crate) async fn import(
+    store: &Store,
+    lists: &ListsConfig,
+    id: CampaignId,
+    file: &ListFile,
+    options: ImportOptions,
+) -> anyhow::Result<ImportReport> {
+    let list = open(file, lists).await?;
+    line(format!("{}: {list}", list.name()));
+    let progress = Arc::new(Progress::default());
+    let view = View::new(list.bytes());
+    let importing = producer::import(store, id, list, options, Arc::clone(&progress));
+    let report = view.show_until(&progress, importing).await;
+    report.map_err(|error| refused(&file.list, error))
+}
+
+/// What is wrong with a list is a refusal, with the name of the list.
+pub(crate) fn refused(list: &Path, error: producer::Error) -> anyhow::Error {
+    match error {
+        producer::Error::BadList(_) | producer::Error::Unreadable { .. } | producer::Error::Spool(_) => {
+            Refused(format!("{}: {error}; nothing was imported", list.display())).into()
+        }
+        // Its exit code is that of the store.
+        producer::Error::Store(error) => anyhow::Error::new(error),
+        error @ producer::Error::Unwritable { .. } => Refused(error.to_string()).into(),
+        other => anyhow::Error::new(other),
+    }
+}
+
+/// The list must not be written over by its own errors.
+fn refuse_itself(list: &Path, errors: &Path) -> anyhow::Result<()> {
+    let same = match (list.canonicalize(), errors.canonicalize()) {
+        (Ok(list), Ok(errors)) => list == errors,
+        _ => false,
+    };
+    if same {
+        let says = format!("--errors {} is the list itself; name another file", errors.display());
+        return Err(Refused(says).into());
+    }
+    Ok(())
+}
+
+fn is_known(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref::<store::Error>(), Some(store::Error::Known(_))))
+}
+
+/// Asks whether a list is to be imported again. Without a terminal nobody can be asked.
+fn agreed(error: &anyhow::Error) -> anyhow::Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(Refused(format!("{error:#}; nothing was imported; --again imports it again")).into());
+    }
+    complain(format!(
+        "{error:#}. Whoever is in the campaign already will be a duplicate. Import it again? [y/N] "
+    ));
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// The counts, the reasons, and the first refused rows with line and reason.
+pub(crate) fn tell(report: &ImportReport, id: CampaignId) {
+    let (counts, left_out) = (report.counts, report.counts.left_out);
+    let mut parts = vec![
+        format!("{} imported", thousands(counts.imported)),
+        format!("{} duplicates", thousands(left_out.duplicates)),
+    ];
+    for (n, what) in [(left_out.suppressed, "suppressed"), (left_out.excluded, "excluded")] {
+        if n > 0 {
+            parts.push(format!("{} {what}", thousands(n)));
+        }
+    }
+    parts.push(format!("{} rejected", thousands(left_out.rejected)));
+    line(&report.header);
+    line(format!("{} rows: {}", thousands(counts.uploaded), parts.join(", ")));
+    tell_hidden(report.hidden);
+    tell_rejected(&report.rejected, Some(id));
+}
+
+/// How many rows of a sheet were left out because they are hidden.
+pub(crate) fn tell_hidden(hidden: impl Into<i64>) {
+    let hidden = hidden.into();
+    if hidden > 0 {
+        line(format!(
+            "{} hidden rows of the sheet were not read; --include-hidden reads them",
+            thousands(hidden)
+        ));
+    }
+}
+
+/// The reasons with their counts, and the first refused rows.
+pub(crate) fn tell_rejected(rejected: &Rejected, campaign: Option<CampaignId>) {
+    for (reason, n) in &rejected.reasons {
+        line(format!("  {:>8}  {}", thousands(*n), reason.sentence()));
+    }
+    if rejected.first.is_empty() {
+        return;
+    }
+    line("");
+    let rows: Vec<Vec<String>> = rejected
+        .first
+        .iter()
+        .map(|row| {
+            let sentence = Reason::of(row.reason).map_or(row.reason, Reason::sentence);
+            let column = row.column.as_ref().map_or_else(String::new, |column| format!("{column}: "));
+            vec![row.line.to_string(), row.cell.clone(), format!("{column}{sentence}")]
+        })
+        .collect();
+    table(&["line", "number", "why not"], &rows);
+    let shown = i32::try_from(rejected.first.len()).unwrap_or(i32::MAX);
+    if rejected.total() > shown {
+        let more = thousands(rejected.total() - shown);
+        line(match campaign {
+            Some(id) => {
+                format!("… and {more} more; all of them are in report.import_rejection, campaign {id}")
+            }
+            None => format!("… and {more} more"),
+        });
+    }
+}

@@ -1,0 +1,155 @@
+//! The long-running roles, and what prepares them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use broker::{Publisher, Topology};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Refused;
+use crate::settings::Settings;
+use crate::terminal::output::line;
+use crate::terminal::progress;
+use crate::{alerts, args};
+use crate::{keys, shutdown};
+
+/// `flowcast migrate`
+pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
+    let store = Store::connect(&settings.postgres()?).await?;
+    let bar = progress::of_steps(0, "tables moved");
+    let migrated = store
+        .migrate_with(&mut |moved| {
+            bar.set_length(u64::try_from(moved.of).unwrap_or(0));
+            bar.set_position(u64::try_from(moved.tables).unwrap_or(0));
+            Ok(())
+        })
+        .await;
+    bar.finish_and_clear();
+    let applied = migrated?.applied;
+    line(match applied.len() {
+        0 => "the tables are up to date".to_owned(),
+        n => format!("{n} migrations applied: {}", applied.join(", ")),
+    });
+    Ok(())
+}
+
+/// `flowcast producer`
+pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
+    let (config, broker, alerts) = (settings.producer()?, settings.broker()?, settings.alerts()?);
+    let client = whatsapp::Client::new(&settings.http()?)?;
+    let store = open(settings).await?;
+    let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
+    let shutdown = shutdown::on_signal()?;
+    let topology = Topology::new(&broker.prefix);
+    // The publisher outlives the feed, so that what is being published when the signal comes is confirmed.
+    let closing = CancellationToken::new();
+    let draining = tokio::spawn(producer::drain(broker.clone(), store.clone(), shutdown.clone()));
+    let (publisher, publishing) = Publisher::start(broker, closing.clone());
+    let telling = tokio::spawn(alerts::run(alerts, store.clone(), client, shutdown.clone()));
+    producer::run(producer::Setup { config, store, maintenance, publisher, topology }, shutdown).await;
+    telling.await.context("telling alerts")?;
+    draining.await.context("draining dead letters")?;
+    closing.cancel();
+    publishing.await.context("closing the connection to RabbitMQ")
+}
+
+/// `flowcast consumer`
+pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
+    let setup = consumer::Setup {
+        config: settings.consumer()?,
+        broker: settings.broker()?,
+        http: settings.http()?,
+        keys: Arc::new(keys::resolve),
+    };
+    let store = connect(store::Config { keeps_plans: true, ..settings.postgres()? }).await?;
+    consumer::run(setup, store, shutdown::on_signal()?).await?;
+    Ok(())
+}
+
+/// `flowcast server`
+pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
+    let config = settings.server()?;
+    let listen = config.listen;
+    let upload_key =
+        config.upload_key.as_deref().map(keys::resolve_upload_key).transpose().map_err(Refused)?;
+    let setup = server::Setup {
+        config,
+        lists: settings.lists()?,
+        upload_key,
+        overrides: settings.http()?.overrides,
+        secrets: Arc::new(keys::resolve_secret),
+    };
+    let store = open(settings).await?;
+    let shutdown = shutdown::on_signal()?;
+    let server =
+        server::Server::bind(setup, store).await.with_context(|| format!("cannot listen at {listen}"))?;
+    line(format!("taking in what providers post, at http://{}", server.address()?));
+    server.run(shutdown).await?;
+    Ok(())
+}
+
+/// `flowcast simulator`
+pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
+    let mut config = simulator::Config {
+        provider: args.provider,
+        listen: args.listen,
+        account: args.account,
+        balance: args.balance,
+        ..simulator::Config::default()
+    };
+    config.number = args.number.parse().map_err(|error| Refused(format!("--number: {error}")))?;
+    config.latency.fixed = args.latency.unwrap_or_default();
+    if let Some(limit) = args.rate_limit {
+        config.rate_limit = Some(limit.parse().map_err(|error| Refused(format!("--rate-limit: {error}")))?);
+    }
+    if let Some(name) = args.api_key_env {
+        config.api_key = keys::resolve(&format!("env:{name}")).map_err(Refused)?;
+    }
+    if let Some(url) = args.webhook_url {
+        config.webhook =
+            Some(webhook(url, args.webhook_rates.as_deref(), args.webhook_secret_env.as_deref())?);
+    }
+    let shutdown = shutdown::on_signal()?;
+    let provider = config.provider;
+    let running = simulator::Simulator::start(config).await?;
+    line(format!(
+        "a simulated {provider} listens at {}; its ledger is at {0}/_admin/summary",
+        running.base_url()
+    ));
+    shutdown.cancelled().await;
+    running.shutdown().await;
+    Ok(())
+}
+
+/// Where the simulator posts to, and at what rates what happens.
+fn webhook(url: String, rates: Option<&Path>, secret: Option<&str>) -> anyhow::Result<simulator::Webhook> {
+    let mut webhook = match rates {
+        None => simulator::Webhook::default(),
+        Some(file) => {
+            let wrong = |error: &dyn std::fmt::Display| Refused(format!("{}: {error}", file.display()));
+            let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+            toml::from_str(&text).map_err(|error| wrong(&error))?
+        }
+    };
+    webhook.url = url;
+    if let Some(name) = secret {
+        webhook.secret = Some(keys::resolve_secret(&format!("env:{name}")).map_err(Refused)?);
+    }
+    Ok(webhook)
+}
+
+/// Postgres, with tables of this version.
+async fn open(settings: &Settings) -> anyhow::Result<Store> {
+    connect(settings.postgres()?).await
+}
+
+async fn connect(config: store::Config) -> anyhow::Result<Store> {
+    let store = Store::connect(&config).await?;
+    store.check_schema().await?;
+    if let Some(run) = store.settings_to_make().await? {
+        tracing::warn!("statements through PgBouncer may be slow; as a superuser run once: {run}");
+    }
+    Ok(store)
+}

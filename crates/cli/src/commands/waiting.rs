@@ -1,0 +1,53 @@
+//! `flowcast waiting`: who waits and why.
+
+use jiff::Timestamp;
+use store::{Store, WaitRow};
+
+use crate::settings::Settings;
+use crate::terminal::output::{line, table, thousands};
+
+pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
+    let store = Store::connect(&settings.postgres()?).await?;
+    let waits = store.waits(None).await?;
+    if json {
+        line(serde_json::to_string_pretty(&waits)?);
+        return Ok(());
+    }
+    if waits.is_empty() {
+        line("nobody waits");
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = waits
+        .iter()
+        .map(|wait| {
+            vec![
+                wait.sender.clone(),
+                wait.campaign_id.map_or_else(|| "-".into(), |id| id.to_string()),
+                thousands(wait.recipients),
+                wait.reason.clone(),
+                time(wait.since),
+                time(wait.until),
+                why(wait),
+            ]
+        })
+        .collect();
+    table(&["sender", "campaign", "waiting", "reason", "since", "until", "why"], &rows);
+    Ok(())
+}
+
+/// One wait in a sentence.
+pub(crate) fn sentence(wait: &WaitRow) -> String {
+    let since = wait.since.map(|since| format!(", since {}", time(Some(since)))).unwrap_or_default();
+    let until = wait.until.map(|until| format!(", until {}", time(Some(until)))).unwrap_or_default();
+    format!("{} for {}{since}{until}: {}", thousands(wait.recipients), wait.reason, why(wait))
+}
+
+fn why(wait: &WaitRow) -> String {
+    let by = wait.caused_by.as_ref().map(|by| format!("stopped by {by}"));
+    [by, wait.detail.clone()].into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+/// To the second, in UTC.
+pub(crate) fn time(at: Option<Timestamp>) -> String {
+    at.map_or_else(|| "-".into(), |at| at.strftime("%F %TZ").to_string())
+}

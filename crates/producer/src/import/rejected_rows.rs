@@ -1,0 +1,114 @@
+//! The refused rows of a list, in a file of the temporary folder until the recipients are stored: a connection does one thing at
+//! a time, and memory is not to grow with what is wrong.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
+
+use store::Rejection;
+
+use crate::error::Error;
+use crate::list::row::Row;
+use crate::reason::Reason;
+use crate::spool::{Spool, SpoolWriter};
+
+/// How many are kept at hand, to be shown.
+const SHOWN: usize = 20;
+/// Characters of a refused cell that are kept.
+const CELL_KEPT: usize = 40;
+/// How many are handed over at once.
+const BATCH: usize = 10_000;
+
+/// Refused rows, being written.
+#[derive(Debug)]
+pub(crate) struct Rejects {
+    file: BufWriter<SpoolWriter<File>>,
+    pub(crate) summary: Rejected,
+}
+
+/// What was refused, in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rejected {
+    /// How many rows each reason refused.
+    pub reasons: BTreeMap<Reason, i32>,
+    /// The first refused rows.
+    pub first: Vec<Rejection>,
+}
+
+impl Rejected {
+    /// How many rows there are.
+    pub fn total(&self) -> i32 {
+        self.reasons.values().sum()
+    }
+}
+
+impl Rejects {
+    /// None yet.
+    pub(crate) fn new(spool: &Spool) -> Result<Self, Error> {
+        Ok(Self { file: BufWriter::new(spool.writer()?), summary: Rejected::default() })
+    }
+
+    /// Adds one.
+    pub(crate) fn push(&mut self, reason: Reason, rejection: Rejection) -> Result<(), Error> {
+        *self.summary.reasons.entry(reason).or_default() += 1;
+        let Rejection { line, column, cell, .. } = &rejection;
+        serde_json::to_writer(&mut self.file, &(line, reason.word(), column, cell))
+            .map_err(|error| Error::unreadable(error.into()))?;
+        self.file.write_all(b"\n").map_err(Error::unreadable)?;
+        if self.summary.first.len() < SHOWN {
+            self.summary.first.push(rejection);
+        }
+        Ok(())
+    }
+
+    /// All of them, in batches.
+    pub(crate) fn batches(self) -> Result<(Rejected, impl Iterator<Item = Vec<Rejection>>), Error> {
+        let into = self.file.into_inner().map_err(|error| Error::unreadable(error.into_error()));
+        let mut file = into?.file;
+        file.rewind().map_err(Error::unreadable)?;
+        let mut lines = BufReader::new(file).lines();
+        let batches = std::iter::from_fn(move || {
+            let batch: Vec<Rejection> =
+                lines.by_ref().take(BATCH).filter_map(|line| read(&line.ok()?)).collect();
+            (!batch.is_empty()).then_some(batch)
+        });
+        Ok((self.summary, batches))
+    }
+}
+
+fn read(line: &str) -> Option<Rejection> {
+    let (line, reason, column, cell): (i32, String, Option<String>, String) =
+        serde_json::from_str(line).ok()?;
+    Some(Rejection { line, reason: Reason::of(&reason)?.word(), column, cell })
+}
+
+/// A refused row as it is kept.
+pub(crate) fn rejection(row: &Row, reason: Reason, column: Option<String>, number: usize) -> Rejection {
+    let cell = String::from_utf8_lossy(row.cell(number));
+    let cell = cell.trim().replace('\0', "").chars().take(CELL_KEPT).collect();
+    Rejection { line: row.line, reason: reason.word(), column, cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_rows_come_back_in_their_order() {
+        let mut rejects = Rejects::new(&Spool::default()).unwrap();
+        let rejection = |line| Rejection {
+            line,
+            reason: Reason::EmptyCell.word(),
+            column: Some("name".into()),
+            cell: "07\n12".into(),
+        };
+        for line in 0..25_000 {
+            rejects.push(Reason::EmptyCell, rejection(line)).unwrap();
+        }
+        let (summary, batches) = rejects.batches().unwrap();
+        assert_eq!((summary.total(), summary.first.len()), (25_000, SHOWN));
+        let all: Vec<Rejection> = batches.flatten().collect();
+        assert_eq!(all.len(), 25_000);
+        assert_eq!(all[24_999], rejection(24_999));
+    }
+}
