@@ -1,8 +1,8 @@
-# The image of flowcast: one executable, whose role is the command, such as `docker run flowcast consumer`.
-# Plain enough for the classic builder, so it uses no cache mounts; a layer of its own keeps the compiled dependencies.
+# The image of Flowcast: one program. The command selects the process, for example `docker run flowcast consumer`.
+# It works with the classic builder, so it uses no cache mounts; a separate layer contains the compiled dependencies.
 #
-# It runs with a read-only file system. Only `flowcast server`, where lists are uploaded, and the commands that import lists write
-# files, into the temporary folder: /tmp, or `[lists] temporary_folder`. Mount a volume there (docs/DEPLOY.md says how large).
+# The container may have a read-only file system. Only `flowcast server` with uploads and the commands that import lists write
+# files, into the temporary folder: /tmp, or `[lists] temporary_folder`. Mount a volume there; docs/DEPLOY.md describes its size.
 
 # The manifests with empty sources: this layer changes only when a dependency does.
 FROM rust:1-bookworm AS manifests
@@ -14,26 +14,26 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path './.cargo/*' \
  && for source in $(find . -name '*.rs'); do echo 'fn main() {}' > $source; done
 
 FROM rust:1-bookworm AS build
-# The Cargo profile: `release`, or `faults`, which leaves out link-time optimisation: it builds faster and runs a little slower.
+# The Cargo profile: `release`, or `faults` without link-time optimization, which builds faster and runs a little slower.
 ARG PROFILE=release
 WORKDIR /src
 COPY --from=manifests /src .
 RUN cargo build --profile "$PROFILE" --locked --package cli
 COPY . .
-# Cargo goes by times, and the sources may be older than what was built from the empty ones.
+# Cargo compares modification times, and the sources may be older than the build of the empty sources.
 RUN find crates -name '*.rs' -exec touch {} + \
  && cargo build --profile "$PROFILE" --locked --package cli \
  && cp "target/$PROFILE/flowcast" /usr/local/bin/flowcast
 
 FROM debian:bookworm-slim
 RUN useradd --system --user-group --uid 10001 --no-create-home --home-dir /flowcast flowcast
-# The authorities that TLS connections to providers, Postgres and RabbitMQ are checked against.
+# The root certificates for TLS connections to providers, PostgreSQL and RabbitMQ.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /usr/local/bin/flowcast /usr/local/bin/flowcast
-# Where flowcast.toml is looked for.
+# The folder in which Flowcast looks for flowcast.toml.
 WORKDIR /flowcast
 USER 10001:10001
-# Drains: what is under way ends, nothing new begins.
+# Drain: requests in flight end, and no new ones begin.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["flowcast"]
 CMD ["--help"]
