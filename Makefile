@@ -12,7 +12,7 @@ RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
 
 .PHONY: help demo test fmt lint doc unit faults bench ready
 
-help: ## Say what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
 demo: ready ## One campaign of 10,000 from list to report, with real services, on this machine
@@ -25,8 +25,11 @@ test: ready ## Everything: format, lints, documentation, unit, integration and w
 fmt: ## Check the format
 	cargo fmt --all --check
 
-lint: ## Check the lints
+lint: ## Check lints and spelling; with cargo-deny installed also licenses, sources and who may use which library
 	cargo clippy --workspace --all-targets --features cli/faults --quiet -- -D warnings
+	scripts/spelling
+	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
+	else echo "not checked: licenses and sources (cargo install cargo-deny)"; fi
 
 doc: ## Check the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet

@@ -2,6 +2,8 @@
 
 mod alerts;
 mod args;
+#[cfg(test)]
+mod arrows;
 mod commands;
 #[cfg(test)]
 mod documented;

@@ -13,6 +13,7 @@ mod import;
 mod list;
 mod maintenance;
 mod reason;
+mod retry_pause;
 mod run;
 mod spool;
 

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::run::pause_after;
+use crate::retry_pause::pause_after;
 
 /// The pause between two runs of a job.
 const PERIOD: Duration = Duration::from_secs(1);

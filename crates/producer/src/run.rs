@@ -19,12 +19,10 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
 use crate::maintenance;
+use crate::retry_pause::pause_after;
 
 /// How long a round waits for its slowest sender before the next round begins without it.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// The pauses between two attempts of what failed: the first one, and the longest one.
-pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
-
 /// A producer at work.
 struct Producer {
     id: Uuid,
@@ -252,9 +250,4 @@ impl Producer {
         }
         Ok(trouble)
     }
-}
-
-/// How long to wait after so many failures in a row.
-pub(crate) fn pause_after(failures: u16) -> Duration {
-    campaign::backoff(BACKOFF.0, BACKOFF.1, failures.min(20), 1.0)
 }
