@@ -1,95 +1,65 @@
-//! Postgres: the truth about every campaign. All SQL of the project is in this crate and in `migrations/`.
+//! PostgreSQL: the system of record of all campaigns. All SQL of the project is in this crate and in `migrations/`.
 //!
-//! **Invariants.** `tokio-postgres` and `deadpool-postgres` are used here only. The database clock is the only clock:
-//! no time of a worker is ever compared with one of the database. Every change that must hold together is one
-//! statement or one transaction. A future that is dropped may still be carried out by the server, so no caller takes a
-//! time-out for "not done": it reads the row again.
+//! One folder per subject. A folder uses only folders that stand before it in this list (`tests/it/folders.rs` checks it):
+//!
+//! - `db`: the connection to PostgreSQL
+//! - `senders`: senders and the holds on their gates
+//! - `campaigns`: campaigns from draft to end
+//! - `lists`: lists of recipients, suppression, phone numbers
+//! - `feeding`: which recipients a producer publishes
+//! - `sending`: claim, send, record
+//! - `unknown`: recipients of whom the outcome is unknown
+//! - `inbound`: webhooks of providers
+//! - `reporting`: reports and counters
+//! - `retention`: archive and erase
+//!
+//! **Invariants.**
+//! - Only this crate uses `tokio-postgres` and `deadpool-postgres`.
+//! - The database clock is the only clock. No time of a worker is compared with a time of the database.
+//! - Changes that belong together are one statement or one transaction.
+//! - The server may still execute a statement whose future was dropped. So a caller does not treat a time-out as "not done": it reads
+//!   the row again.
 
-mod address;
-mod alerts;
-mod aliases;
-mod answers;
-mod archives;
-mod backoff;
 mod campaigns;
-mod claimed;
-mod claims;
-mod clock;
-mod closed;
-mod config;
-mod connection;
-mod conversations;
-mod dead_letters;
-mod endings;
-mod erasures;
-mod error;
-mod exports;
-mod feed;
-mod finals;
-mod gate_watch;
-mod grants;
-mod holds;
-mod hours;
-mod imports;
-mod ingest;
-mod ingest_apart;
-mod ingest_rows;
-mod openings;
-mod orphans;
-mod outcomes;
-mod pending;
-mod people;
-mod permits;
-mod pool;
-mod prices;
-mod receipts;
-mod relocation;
-mod reports;
-mod restored;
+mod db;
+mod feeding;
+mod inbound;
+mod lists;
+mod reporting;
 mod retention;
-mod retries;
-mod schema;
 mod senders;
-mod settlements;
-mod sqlstate;
-mod suppressions;
-mod tallies;
-mod tls;
-mod told;
-mod users;
-mod volume;
-mod waits;
-mod webhooks;
-mod workers;
+mod sending;
+mod unknown;
 
-pub use alerts::{Alert, AlertId};
-pub use backoff::Backoff;
-pub use campaigns::CampaignRow;
-pub use claimed::{Claim, Claimed, ClaimedRow, Refused};
-pub use config::Config;
-pub use connection::Store;
-pub use dead_letters::{DeadLetter, DeadLetterRow, Redriven};
-pub use error::Error;
-pub use exports::Who;
-pub use feed::{FeedState, FeedTrouble, Pending, SenderFeed};
-pub use gate_watch::{GateOf, GateState, GateWatch};
-pub use holds::{Held, HoldRow, StopCause};
-pub use imports::{Import, ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
-pub use ingest::{Ingest, Ingested};
-pub use ingest_rows::{About, AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow};
-pub use openings::Opened;
-pub use outcomes::{Recorded, RecordedOutcome, Recording};
-pub use permits::{Leased, LeasedAt, leased_at};
-pub use receipts::ReceiptCounts;
-pub use relocation::Relocated;
-pub use reports::{CampaignReport, ErrorReport};
-pub use restored::{Gap, GapCampaign};
-pub use retries::RetryClass;
-pub use schema::Migrated;
-pub use senders::{DailyCap, NewSender, SenderRow};
-pub use settlements::Settled;
-pub use suppressions::{Suppressed, SuppressionReason};
-pub use tallies::Miscount;
-pub use volume::VolumeLimits;
-pub use waits::WaitRow;
-pub use webhooks::{WebhookChange, WebhookRow};
+pub use campaigns::campaign::CampaignRow;
+pub use db::backoff::Backoff;
+pub use db::config::Config;
+pub use db::connection::Store;
+pub use db::error::Error;
+pub use db::relocation::Relocated;
+pub use db::schema::Migrated;
+pub use db::volume::VolumeLimits;
+pub use feeding::feed::{FeedState, FeedTrouble, Pending, SenderFeed};
+pub use inbound::batch::{Ingest, Ingested};
+pub use inbound::receipts::ReceiptCounts;
+pub use inbound::rows::{About, AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow};
+pub use lists::exports::Who;
+pub use lists::imports::{Import, ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
+pub use lists::suppressions::{Suppressed, SuppressionReason};
+pub use reporting::counters::Miscount;
+pub use reporting::dead_letters::{DeadLetter, DeadLetterRow, Redriven};
+pub use reporting::reports::{CampaignReport, ErrorReport};
+pub use reporting::waiting::WaitRow;
+pub use senders::alerts::{Alert, AlertId};
+pub use senders::holds::{Held, HoldRow, StopCause};
+pub use senders::openings::Opened;
+pub use senders::sender::{DailyCap, NewSender, SenderRow};
+pub use senders::webhooks::{WebhookChange, WebhookRow};
+pub use sending::claim_answer::{Claim, Claimed, ClaimedRow, Refused};
+pub use sending::gate_watch::{GateOf, GateState, GateWatch};
+pub use sending::outcome_rows::{Recorded, RecordedOutcome};
+pub use sending::rate_limit::{Leased, LeasedAt, leased_at};
+pub use sending::record::Recording;
+pub use unknown::resend::RetryClass;
+pub use unknown::resolve::Settled;
+pub use unknown::restored::{Gap, GapCampaign};

@@ -1,4 +1,4 @@
-//! Claims and records have a short statement for the ordinary case (`pending.rs`, `finals.rs`) and a general one. Whatever
+//! Claims and records have a short statement for the ordinary case (`claim_pending.rs`, `record_final.rs`) and a general one. Whatever
 //! state recipients are in, both do the same.
 
 use std::collections::BTreeMap;

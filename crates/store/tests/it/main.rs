@@ -12,6 +12,7 @@ mod endings;
 mod equivalence;
 mod erasures;
 mod feeds;
+mod folders;
 mod gate_watch;
 mod imports;
 mod outcomes;

@@ -1,0 +1,18 @@
+//! The connection to PostgreSQL: address, TLS, pool, errors, the database clock, migrations, and the tables of volumes.
+//!
+//! Uses no other folder.
+
+pub(crate) mod address;
+pub(crate) mod backoff;
+pub(crate) mod clock;
+pub(crate) mod config;
+pub(crate) mod connection;
+pub(crate) mod connector;
+pub(crate) mod error;
+pub(crate) mod grants;
+pub(crate) mod pool;
+pub(crate) mod relocation;
+pub(crate) mod schema;
+pub(crate) mod sqlstate;
+pub(crate) mod tls;
+pub(crate) mod volume;

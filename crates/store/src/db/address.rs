@@ -1,0 +1,277 @@
+//! `DATABASE_URL`: what it says beside what the driver reads.
+//!
+//! **Invariant.** No error holds a value of the address, since a part of the password may be in any of them; the name of an
+//! option is told.
+
+use std::path::PathBuf;
+
+use crate::db::error::Error;
+
+const FORM: &str = "DATABASE_URL is not of the form postgres://user:password@host:port/database";
+/// What the driver reads itself.
+const OF_DRIVER: [&str; 17] = [
+    "user",
+    "password",
+    "dbname",
+    "options",
+    "application_name",
+    "sslnegotiation",
+    "host",
+    "hostaddr",
+    "port",
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "target_session_attrs",
+    "channel_binding",
+    "load_balance_hosts",
+];
+
+/// Where PostgreSQL is, and how connections are made.
+#[derive(Debug)]
+pub(crate) struct Address {
+    pub(crate) postgres: tokio_postgres::Config,
+    /// The file with the root certificates; without one those of the machine.
+    pub(crate) root_certificates: Option<PathBuf>,
+    /// Whether the certificate must be issued for the host (`sslmode=verify-ca` does not ask).
+    pub(crate) verifies_host: bool,
+    pub(crate) pooler: Option<PoolMode>,
+}
+
+/// The `pool_mode` of the PgBouncer in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolMode {
+    /// A connection has a server process of its own until it ends.
+    Session,
+    /// Each transaction may be carried out by another server process.
+    Transaction,
+}
+
+/// What is read here and not by the driver.
+#[derive(Default)]
+struct Own {
+    root_certificates: Option<PathBuf>,
+    skips_host: bool,
+    pooler: Option<PoolMode>,
+}
+
+impl Address {
+    /// Reads it, as an address or as `key=value` pairs.
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if text.starts_with(['"', '\'']) {
+            return Err(wrong("DATABASE_URL begins with a quotation mark; write it without"));
+        }
+        let mut own = Own::default();
+        let for_driver = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            own.of_url(text)?
+        } else if text.contains("://") || !text.contains('=') {
+            return Err(wrong(FORM));
+        } else {
+            own.of_pairs(text)?
+        };
+        let postgres = for_driver.parse().map_err(|error| not_read(&error))?;
+        let Own { root_certificates, skips_host, pooler } = own;
+        Ok(Self { postgres, root_certificates, verifies_host: !skips_host, pooler })
+    }
+}
+
+impl Own {
+    /// Takes its own options out of an address.
+    fn of_url(&mut self, url: &str) -> Result<String, Error> {
+        let scheme_end = url.find("://").map_or(0, |at| at + 3);
+        let (scheme, rest) = url.split_at(scheme_end);
+        // As the driver does: the first @ ends user and password.
+        let (login, place) = rest.split_once('@').map_or((None, rest), |(login, place)| (Some(login), place));
+        let host = place.split(['/', '?']).next().unwrap_or_default();
+        if host.contains('@') {
+            return Err(wrong("user or password in DATABASE_URL contains an @; write %40 for it"));
+        }
+        let (place, query) = place.split_once('?').unwrap_or((place, ""));
+        let mut kept = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let Some((name, value)) = pair.split_once('=') else {
+                return Err(wrong(format!("DATABASE_URL has an option without a value{}", named(pair))));
+            };
+            if let Some(value) = self.take(name, &decoded(value))? {
+                kept.push(value.map_or_else(|| pair.to_owned(), |value| format!("{name}={value}")));
+            }
+        }
+        let login = login.map(|login| format!("{login}@")).unwrap_or_default();
+        let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+        Ok(format!("{scheme}{login}{place}{query}"))
+    }
+
+    /// Takes its own options out of `key=value` pairs. Values in quotes, which may hold spaces, are left to the driver.
+    fn of_pairs(&mut self, text: &str) -> Result<String, Error> {
+        let mut kept = Vec::new();
+        for pair in text.split_ascii_whitespace() {
+            match pair.split_once('=') {
+                Some((name, value))
+                    if ["sslmode", "sslrootcert", "pgbouncer", "gssencmode"].contains(&name) =>
+                {
+                    if let Some(value) = self.take(name, value.trim_matches('\''))? {
+                        kept.push(value.map_or_else(|| pair.to_owned(), |value| format!("{name}={value}")));
+                    }
+                }
+                _ => kept.push(pair.to_owned()),
+            }
+        }
+        Ok(kept.join(" "))
+    }
+
+    /// Reads an option. What comes back is for the driver, with another value if there is one.
+    #[expect(clippy::option_option, reason = "not for the driver, for it as it is, for it with this value")]
+    fn take(&mut self, name: &str, value: &str) -> Result<Option<Option<&'static str>>, Error> {
+        match (name, value) {
+            ("sslmode", "disable" | "prefer" | "require") => return Ok(Some(None)),
+            ("sslmode", "allow") => return Ok(Some(Some("prefer"))),
+            ("sslmode", "verify-full") => return Ok(Some(Some("require"))),
+            ("sslmode", "verify-ca") => {
+                self.skips_host = true;
+                return Ok(Some(Some("require")));
+            }
+            ("sslmode", _) => {
+                return Err(wrong(
+                    "sslmode in DATABASE_URL is none of disable, prefer, require, verify-ca and verify-full",
+                ));
+            }
+            ("sslrootcert", "system") => self.root_certificates = None,
+            ("sslrootcert", file) => self.root_certificates = Some(file.into()),
+            ("pgbouncer", "session") => self.pooler = Some(PoolMode::Session),
+            // The word that other programs use for the mode that promises least.
+            ("pgbouncer", "transaction" | "true") => self.pooler = Some(PoolMode::Transaction),
+            ("pgbouncer", "false") => self.pooler = None,
+            ("pgbouncer", _) => {
+                return Err(wrong("pgbouncer in DATABASE_URL is neither session nor transaction"));
+            }
+            ("gssencmode", "disable" | "prefer") => {}
+            (name, _) if OF_DRIVER.contains(&name) => return Ok(Some(None)),
+            _ => {
+                return Err(wrong(format!(
+                    "DATABASE_URL has an option that Flowcast does not know{}; it knows sslmode, sslrootcert, pgbouncer, {}",
+                    named(name),
+                    OF_DRIVER.join(", ")
+                )));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The name of an option, if it looks like one: a password with an unusual sign in it does not.
+fn named(name: &str) -> String {
+    let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if is_name && !name.is_empty() { format!(": {name}") } else { String::new() }
+}
+
+/// What the driver says of an option has its name and not its value; of the rest nothing is passed on.
+fn not_read(error: &tokio_postgres::Error) -> Error {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    match cause.strip_prefix("invalid value for option ") {
+        Some(name) => wrong(format!("the value of {} in DATABASE_URL is not usable", name.trim_matches('`'))),
+        None => wrong(FORM),
+    }
+}
+
+fn wrong(says: impl Into<String>) -> Error {
+    Error::Invalid(says.into())
+}
+
+/// Without percent signs, as far as the bytes are UTF-8.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = |at: usize| after.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+        if let (b'%', Some(high), Some(low)) = (byte, hex(0), hex(1)) {
+            bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(byte);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::config::SslMode;
+
+    use super::*;
+
+    fn says(text: &str) -> String {
+        let error = Address::parse(text).unwrap_err();
+        let said = format!("{error} {error:?}");
+        assert!(!said.contains("hunter2"), "{said}");
+        error.to_string()
+    }
+
+    #[test]
+    fn the_modes_of_tls_that_libpq_has_are_understood() {
+        for (mode, wanted, verifies_host) in [
+            ("disable", SslMode::Disable, true),
+            ("allow", SslMode::Prefer, true),
+            ("prefer", SslMode::Prefer, true),
+            ("require", SslMode::Require, true),
+            ("verify-ca", SslMode::Require, false),
+            ("verify-full", SslMode::Require, true),
+        ] {
+            for text in [
+                format!("postgres://me:hunter2@host/db?sslmode={mode}&sslrootcert=%2Fetc%2Froot.pem"),
+                format!("host=host user=me password=hunter2 sslmode={mode} sslrootcert=/etc/root.pem"),
+            ] {
+                let address = Address::parse(&text).unwrap();
+                assert_eq!(
+                    (address.postgres.get_ssl_mode(), address.verifies_host),
+                    (wanted, verifies_host),
+                    "{mode}"
+                );
+                assert_eq!(address.root_certificates, Some(PathBuf::from("/etc/root.pem")));
+            }
+        }
+        assert_eq!(Address::parse("postgres://host/db?sslrootcert=system").unwrap().root_certificates, None);
+    }
+
+    #[test]
+    fn a_line_break_at_the_end_and_options_of_the_driver_change_nothing() {
+        let text = "postgresql://me:hunter%32@one:5433,two/db?target_session_attrs=read-write&channel_binding=prefer&\
+                    connect_timeout=3&options=-c%20search_path%3Dmine\r\n";
+        let postgres = Address::parse(text).unwrap().postgres;
+        assert_eq!((postgres.get_ports(), postgres.get_dbname()), (&[5433, 5432][..], Some("db")));
+        assert_eq!(postgres.get_password(), Some(&b"hunter2"[..]));
+        assert_eq!(postgres.get_options(), Some("-c search_path=mine"));
+    }
+
+    #[test]
+    fn the_mode_of_pgbouncer_is_understood() {
+        let mode =
+            |value: &str| Address::parse(&format!("postgres://host/db?pgbouncer={value}")).unwrap().pooler;
+        assert_eq!(mode("session"), Some(PoolMode::Session));
+        assert_eq!([mode("transaction"), mode("true")], [Some(PoolMode::Transaction); 2]);
+        assert_eq!(mode("false"), None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named_without_a_value() {
+        for (text, told) in [
+            ("postgres://me:hunter2@host/db?sslmode=hunter2", "sslmode in DATABASE_URL is none of disable"),
+            ("postgres://me:hunter2@host/db?sslcert=hunter2", "does not know: sslcert; it knows sslmode"),
+            ("postgres://me:hunter2@host/db?schema=hunter2", "does not know: schema;"),
+            ("postgres://me:hunter2@host/db?Hunter2!hunter2=1", "does not know; it knows"),
+            ("postgres://me:hunter2@host/db?pgbouncer=hunter2", "neither session nor transaction"),
+            ("postgres://me:hunter2@host/db?verbose", "an option without a value: verbose"),
+            ("postgres://me:hunter2@host:hunter2/db", "the value of port in DATABASE_URL is not usable"),
+            ("postgres://me:hunter2@hunter2@host/db", "contains an @; write %40"),
+            ("mysql://me:hunter2@host/db", FORM),
+            ("postgres//me:hunter2", FORM),
+            ("\"postgres://me:hunter2@host/db\"", "begins with a quotation mark"),
+            ("user=me passwort=hunter2", FORM),
+        ] {
+            assert!(says(text).contains(told), "{text}: {}", says(text));
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! What the producer knows of each campaign's feed: how far it published, and from where nobody waits any more.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, SendTask, SenderId, Seq};
+use uuid::Uuid;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+use crate::senders::rate::rate_of;
+
+/// A sender as its feed needs it.
+#[derive(Clone, Debug)]
+pub struct SenderFeed {
+    /// The sender.
+    pub sender: SenderId,
+    /// Whether its gate is open.
+    pub is_open: bool,
+    /// Requests a second it may send; `None` is without a limit.
+    pub per_second: Option<f64>,
+    /// Its running campaigns.
+    pub campaigns: Vec<FeedState>,
+}
+
+/// How far the feed of a running campaign came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedState {
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Its share of the sender's rate among its running campaigns.
+    pub weight: u16,
+    /// How many recipients it has.
+    pub recipients: i32,
+    /// Everyone up to here was published since the last rewind.
+    pub cursor: i32,
+    /// Everyone up to here was ever published.
+    pub published: i32,
+    /// Nobody below this place is pending, but for those listed as due.
+    pub low_water: i32,
+    /// Whether it is within its sending hours.
+    pub may_send: bool,
+}
+
+/// What may keep a producer from feeding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedTrouble {
+    /// RabbitMQ has a resource alarm (memory or disk) and takes no messages.
+    QueueBlocked,
+    /// RabbitMQ cannot be reached, or does not answer.
+    QueueAway,
+    /// The feed of this sender alone failed; the producer's log says why, and tries again.
+    FeedFailed,
+}
+
+/// Recipients of a part of a list that are pending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Their places, in order.
+    pub seqs: Vec<Seq>,
+    /// The last place that was looked at: nobody else up to here is pending.
+    pub looked_to: i32,
+}
+
+/// Most places of a list that one statement looks at. A long list in which few are pending is looked through in steps, each
+/// well within the time limit of a statement.
+const LOOK: i32 = 200_000;
+
+impl FeedTrouble {
+    fn word(self) -> &'static str {
+        match self {
+            Self::QueueBlocked => "queue_blocked",
+            Self::QueueAway => "queue_away",
+            Self::FeedFailed => "feed_failed",
+        }
+    }
+}
+
+impl Store {
+    /// Takes or renews the feed of every sender that no other producer feeds.
+    pub async fn take_feeds(&self, producer: Uuid, lease: Duration) -> Result<(), Error> {
+        let take = "
+            update sender_feed set producer = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
+            where producer = $1 or lease_until < clock_timestamp()";
+        let client = self.client().await?;
+        let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
+        client.execute(&client.prepare_cached(take).await?, &[&producer, &lease_ms]).await?;
+        Ok(())
+    }
+
+    /// Reads how far each running campaign of this producer's senders came. A campaign or sender that was opened again
+    /// since is first set back to its low-water mark.
+    pub async fn read_feeds(&self, producer: Uuid) -> Result<Vec<SenderFeed>, Error> {
+        let rewind = "
+            with reopened as (
+                update campaign_feed f
+                set cursor = f.low_water - 1, campaign_epoch = c.epoch, gate_epoch = g.epoch
+                from campaign c join sender_gate g on g.sender_id = c.sender_id
+                    join sender_feed s on s.sender_id = c.sender_id
+                where f.campaign_id = c.id and c.state = 'running' and g.is_open and s.producer = $1
+                    and (f.campaign_epoch, f.gate_epoch) is distinct from (c.epoch, g.epoch)
+                returning f.campaign_id
+            )
+            update due set publish_at = due_at from reopened where due.campaign_id = reopened.campaign_id";
+        let read = "
+            select s.sender_id, g.is_open, g.permits, g.per_us, g.burst, c.id, c.recipients, f.cursor, f.published,
+                f.low_water, may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as may_send,
+                coalesce((c.definition #>> '{policy,weight}')::int, 1) as weight
+            from sender_feed s join sender_gate g using (sender_id)
+            left join (campaign c join campaign_feed f on f.campaign_id = c.id)
+                on c.sender_id = s.sender_id and c.state = 'running'
+                    and coalesce(c.deadline_at > clock_timestamp(), true)
+            where s.producer = $1 order by s.sender_id, c.id";
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(rewind).await?, &[&producer]).await?;
+        let mut feeds: Vec<SenderFeed> = Vec::new();
+        for row in client.query(&client.prepare_cached(read).await?, &[&producer]).await? {
+            let sender = SenderId(row.get("sender_id"));
+            if feeds.last().is_none_or(|feed| feed.sender != sender) {
+                let rate = rate_of(row.get("permits"), row.get("per_us"), row.get("burst"));
+                let per_second = rate.map(campaign::Rate::per_second);
+                feeds.push(SenderFeed {
+                    sender,
+                    is_open: row.get("is_open"),
+                    per_second,
+                    campaigns: Vec::new(),
+                });
+            }
+            if let (Some(id), Some(feed)) = (row.get::<_, Option<i64>>("id"), feeds.last_mut()) {
+                feed.campaigns.push(FeedState {
+                    campaign: CampaignId(id),
+                    weight: u16::try_from(row.get::<_, i32>("weight")).unwrap_or(1),
+                    recipients: row.get("recipients"),
+                    cursor: row.get("cursor"),
+                    published: row.get("published"),
+                    low_water: row.get("low_water"),
+                    may_send: row.get("may_send"),
+                });
+            }
+        }
+        Ok(feeds)
+    }
+
+    /// Notes what keeps this producer from feeding any of its senders, or that nothing does any more.
+    pub async fn note_feed_trouble(&self, producer: Uuid, trouble: Option<FeedTrouble>) -> Result<(), Error> {
+        self.note_trouble(producer, None, trouble).await
+    }
+
+    /// Notes what keeps this producer from feeding one sender, or that nothing does any more.
+    pub async fn note_sender_trouble(
+        &self,
+        producer: Uuid,
+        sender: SenderId,
+        trouble: Option<FeedTrouble>,
+    ) -> Result<(), Error> {
+        self.note_trouble(producer, Some(sender.0), trouble).await
+    }
+
+    async fn note_trouble(
+        &self,
+        producer: Uuid,
+        sender: Option<i64>,
+        trouble: Option<FeedTrouble>,
+    ) -> Result<(), Error> {
+        let note = "
+            update sender_feed
+            set trouble = $2, trouble_since = case when $2 is not null then coalesce(trouble_since, clock_timestamp()) end
+            where producer = $1 and trouble is distinct from $2 and ($3::bigint is null or sender_id = $3)";
+        let word = trouble.map(FeedTrouble::word);
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(note).await?, &[&producer, &word, &sender]).await?;
+        Ok(())
+    }
+
+    /// The senders that this producer feeds.
+    pub async fn fed_senders(&self, producer: Uuid) -> Result<Vec<SenderId>, Error> {
+        let select = "
+            select sender_id from sender_feed where producer = $1 and lease_until > clock_timestamp() order by 1";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[&producer]).await?;
+        Ok(rows.iter().map(|row| SenderId(row.get(0))).collect())
+    }
+
+    /// Gives the feeds of this producer back, so that another need not wait for the lease to end.
+    pub async fn release_feeds(&self, producer: Uuid) -> Result<(), Error> {
+        let release = "update sender_feed set producer = null, lease_until = 'epoch' where producer = $1";
+        self.client().await?.execute(release, &[&producer]).await?;
+        Ok(())
+    }
+
+    /// Recipients behind `after`, up to `until`, that are still pending: at most `limit`, of the next places only.
+    pub async fn pending_between(
+        &self,
+        campaign: CampaignId,
+        (after, until): (i32, i32),
+        limit: usize,
+    ) -> Result<Pending, Error> {
+        let select = "
+            select seq from recipient where campaign_id = $1 and seq > $2 and seq <= $3 and state = 'pending'
+            order by seq limit $4";
+        let until = until.min(after.saturating_add(LOOK));
+        let client = self.client().await?;
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = client
+            .query(&client.prepare_cached(select).await?, &[&campaign.0, &after, &until, &most])
+            .await?;
+        let seqs: Vec<Seq> = rows.iter().map(|row| Seq(row.get(0))).collect();
+        let looked_to = seqs.last().filter(|_| seqs.len() == limit).map_or(until, |last| last.0);
+        Ok(Pending { seqs, looked_to })
+    }
+
+    /// Remembers that everyone up to `to` was published; `from` is where the cursor must still stand, so that a rewind
+    /// in between is not undone.
+    pub async fn advance_cursor(&self, campaign: CampaignId, from: i32, to: i32) -> Result<(), Error> {
+        let update = "
+            update campaign_feed set cursor = $3, published = greatest(published, $3)
+            where campaign_id = $1 and cursor = $2";
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(update).await?, &[&campaign.0, &from, &to]).await?;
+        Ok(())
+    }
+
+    /// Sends the feed back to its low-water mark: messages were lost.
+    pub async fn rewind(&self, campaign: CampaignId) -> Result<(), Error> {
+        let update = "update campaign_feed set cursor = low_water - 1 where campaign_id = $1";
+        self.client().await?.execute(update, &[&campaign.0]).await?;
+        Ok(())
+    }
+
+    /// Moves the low-water mark up to the first recipient that is still pending and returns it; past the last
+    /// recipient when nobody is. A long way is made in several calls.
+    pub async fn advance_low_water(&self, campaign: CampaignId) -> Result<i32, Error> {
+        let update = "
+            update campaign_feed f
+            set low_water = coalesce(
+                (select r.seq from recipient r
+                 where r.campaign_id = $1 and r.seq >= f.low_water and r.seq < f.low_water + $2
+                    and r.seq <= c.recipients and r.state = 'pending'
+                 order by r.seq limit 1),
+                least(c.recipients + 1, f.low_water + $2))
+            from campaign c where c.id = f.campaign_id and f.campaign_id = $1
+            returning f.low_water";
+        let client = self.client().await?;
+        let row = client.query_opt(&client.prepare_cached(update).await?, &[&campaign.0, &LOOK]).await?;
+        row.map(|row| row.get(0)).ok_or_else(|| Error::no_campaign(campaign))
+    }
+
+    /// Recipients of this sender's running campaigns that are due again, at most `limit`. They are not given out again
+    /// for a minute, unless their campaign or sender is opened again.
+    pub async fn take_due(&self, sender: SenderId, limit: usize) -> Result<Vec<SendTask>, Error> {
+        let update = "
+            update due set publish_at = clock_timestamp() + interval '1 minute'
+            from (
+                select d.campaign_id, d.seq from due d join campaign c on c.id = d.campaign_id
+                where d.sender_id = $1 and d.publish_at <= clock_timestamp()
+                    and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
+                order by d.publish_at limit $2 for update of d skip locked
+            ) now_due
+            where due.campaign_id = now_due.campaign_id and due.seq = now_due.seq
+            returning due.campaign_id, due.seq";
+        let client = self.client().await?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = client.query(&client.prepare_cached(update).await?, &[&sender.0, &limit]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| SendTask { campaign: CampaignId(row.get(0)), seq: Seq(row.get(1)) })
+            .collect())
+    }
+
+    /// Settles what dead workers left behind: recipients of this sender that are being sent to under a lease that ended a
+    /// while ago become unknown, for nobody knows whether the request left. Returns how many.
+    pub async fn expire_claims(&self, sender: SenderId) -> Result<u64, Error> {
+        // The margin is for the recording of a request that ended just before the lease.
+        let ended = "
+            select id, campaign_id from claim
+            where sender_id = $1 and lease_until < clock_timestamp() - interval '5 seconds'";
+        let expire = "
+            with dead as (
+                delete from claim where id = $1 returning seqs
+            ), expired as (
+                update recipient r
+                set state = 'unknown', reason_code = 'worker_died', changed_at = clock_timestamp()
+                from (select unnest(seqs) as seq from dead) held
+                where r.campaign_id = $2 and r.seq = held.seq and r.claim_id = $1 and r.state = 'sending'
+                returning r.seq
+            )
+            insert into unsettled (campaign_id, seq) select $2, seq from expired
+            on conflict (campaign_id, seq) do update set since = excluded.since";
+        let client = self.client().await?;
+        let mut expired = 0;
+        for row in client.query(&client.prepare_cached(ended).await?, &[&sender.0]).await? {
+            let (claim, campaign): (i64, i64) = (row.get(0), row.get(1));
+            expired += client.execute(expire, &[&claim, &campaign]).await?;
+        }
+        Ok(expired)
+    }
+
+    /// How many batches of this campaign are claimed just now.
+    pub async fn open_claims(&self, campaign: CampaignId) -> Result<i64, Error> {
+        let select = "select count(*) from claim where campaign_id = $1";
+        Ok(self.client().await?.query_one(select, &[&campaign.0]).await?.get(0))
+    }
+
+    /// Marks a running campaign finished if no recipient is `pending`, `sending` or `retry`. Returns whether it did.
+    ///
+    /// The counters decide, so that the answer takes as long for ten million recipients as for ten. They are exact in every
+    /// snapshot: counts not folded yet are added (docs/adr/0011).
+    pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
+        let waiting = "
+            select coalesce(sum(n), 0) > 0 from tally_now where campaign_id = $1 and kind in ('pending', 'sending', 'retry')";
+        let lock = "select from campaign where id = $1 for update";
+        // Asked again under the campaign's lock: whoever lists a recipient of a campaign that may be finished as due takes
+        // that lock too.
+        let update = "
+            update campaign c set state = 'finished', finished_at = now()
+            where c.id = $1 and c.state = 'running'
+                and not exists (select from claim where campaign_id = $1)
+                and not exists (select from due where campaign_id = $1)";
+        let mut client = self.client().await?;
+        let waiting = client.prepare_cached(waiting).await?;
+        if client.query_one(&waiting, &[&campaign.0]).await?.get(0) {
+            return Ok(false);
+        }
+        let tx = client.transaction().await?;
+        tx.execute(lock, &[&campaign.0]).await?;
+        let finished = tx.execute(update, &[&campaign.0]).await? > 0;
+        tx.commit().await?;
+        Ok(finished)
+    }
+}

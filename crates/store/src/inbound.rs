@@ -1,0 +1,17 @@
+//! Webhooks of providers: delivery receipts, answers, opt-outs, and events whose message is not known yet.
+//!
+//! Uses `db`, `lists`.
+
+pub(crate) mod answers;
+pub(crate) mod batch;
+pub(crate) mod closed;
+pub(crate) mod conversations;
+pub(crate) mod ingest;
+pub(crate) mod ingest_apart;
+pub(crate) mod match_again;
+pub(crate) mod matching;
+pub(crate) mod people;
+pub(crate) mod receipts;
+pub(crate) mod rows;
+pub(crate) mod unmatched;
+pub(crate) mod users;

@@ -1,0 +1,115 @@
+//! Who wrote to us when, and who wants to be written to: the 24-hour window, opt-out and opt-in, and who had enough for now.
+//!
+//! Of two words of one person the later one holds, whatever order they come in; in the same second the opt-out. An operator's
+//! suppression is lifted by an operator only.
+
+use campaign::{Consent, Msisdn, SenderId};
+use jiff::Timestamp;
+
+use crate::db::error::Error;
+use crate::db::pool::Transaction;
+
+/// Somebody was heard from, under one of their numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Heard {
+    pub(crate) sender: SenderId,
+    pub(crate) number: Msisdn,
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// Somebody opted out or in, under one of their numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Said {
+    pub(crate) sender: SenderId,
+    pub(crate) number: Msisdn,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) consent: Consent,
+    pub(crate) is_by_provider: bool,
+}
+
+const HEARD: &str = "
+insert into conversation as c (sender_id, msisdn, last_inbound_at)
+select h.sender_id, h.msisdn, max(least(coalesce(h.at, now()), now()))
+from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as h (sender_id, msisdn, at)
+group by 1, 2 order by 1, 2
+on conflict (sender_id, msisdn) do update
+set last_inbound_at = greatest(c.last_inbound_at, excluded.last_inbound_at)
+where c.last_inbound_at is distinct from greatest(c.last_inbound_at, excluded.last_inbound_at)";
+
+const CONSENT: &str = "
+with said as (
+    select distinct on (sender_id, msisdn) sender_id, msisdn, at, is_out, reason
+    from (
+        select s.sender_id, s.msisdn, least(coalesce(s.at, now()), now()) as at, s.is_out, s.reason
+        from unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bool[], $5::text[])
+            as s (sender_id, msisdn, at, is_out, reason)
+    ) s
+    order by sender_id, msisdn, at desc, is_out desc
+), newest as (
+    insert into conversation as c (sender_id, msisdn, consent_at, is_opted_out)
+    select sender_id, msisdn, at, is_out from said order by 1, 2
+    on conflict (sender_id, msisdn) do update set consent_at = excluded.consent_at, is_opted_out = excluded.is_opted_out
+    where coalesce((excluded.consent_at, excluded.is_opted_out) > (c.consent_at, c.is_opted_out), true)
+    returning sender_id, msisdn
+), barred as (
+    insert into suppression (msisdn, sender_id, reason)
+    select said.msisdn, said.sender_id, said.reason from said join newest using (sender_id, msisdn) where said.is_out
+    order by 1, 2
+    on conflict (msisdn, sender_id) do nothing
+)
+delete from suppression s using said join newest using (sender_id, msisdn)
+where not said.is_out and s.msisdn = said.msisdn and s.sender_id = said.sender_id and s.reason <> 'operator'";
+
+/// How long the provider withholds what is sent to somebody who had enough is Meta's word in 131049.
+const QUIET: &str = "
+insert into conversation as c (sender_id, msisdn, quiet_until)
+select q.sender_id, q.msisdn, max(least(coalesce(q.at, now()), now())) + interval '24 hours'
+from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as q (sender_id, msisdn, at)
+group by 1, 2 order by 1, 2
+on conflict (sender_id, msisdn) do update set quiet_until = greatest(c.quiet_until, excluded.quiet_until)
+where c.quiet_until is distinct from greatest(c.quiet_until, excluded.quiet_until)";
+
+/// Stores who was heard from, what they said about being written to, and who is to be left in peace for a day since when.
+pub(crate) async fn store(
+    tx: &Transaction<'_>,
+    inbounds: &[Heard],
+    consents: &[Said],
+    quiet: &[Heard],
+) -> Result<(), Error> {
+    if !inbounds.is_empty() {
+        let (senders, numbers, times) = columns(inbounds.iter().copied())?;
+        tx.execute(&tx.prepare_cached(HEARD).await?, &[&senders, &numbers, &times]).await?;
+    }
+    if !consents.is_empty() {
+        let (senders, numbers, times) = columns(consents.iter().map(|said| Heard {
+            sender: said.sender,
+            number: said.number,
+            at: said.at,
+        }))?;
+        let is_out: Vec<bool> = consents.iter().map(|consent| consent.consent == Consent::OptedOut).collect();
+        let reasons: Vec<&str> = consents.iter().map(|consent| reason(consent.is_by_provider)).collect();
+        tx.execute(&tx.prepare_cached(CONSENT).await?, &[&senders, &numbers, &times, &is_out, &reasons])
+            .await?;
+    }
+    if !quiet.is_empty() {
+        let (senders, numbers, times) = columns(quiet.iter().copied())?;
+        tx.execute(&tx.prepare_cached(QUIET).await?, &[&senders, &numbers, &times]).await?;
+    }
+    Ok(())
+}
+
+fn reason(is_by_provider: bool) -> &'static str {
+    if is_by_provider { "stopped_by_user" } else { "opted_out" }
+}
+
+type Columns = (Vec<i64>, Vec<i64>, Vec<Option<Timestamp>>);
+
+fn columns(heard: impl Iterator<Item = Heard>) -> Result<Columns, Error> {
+    let (mut senders, mut numbers, mut times) = Columns::default();
+    for Heard { sender, number, at } in heard {
+        senders.push(sender.0);
+        numbers.push(i64::try_from(number.digits()).map_err(Error::unreadable)?);
+        times.push(at);
+    }
+    Ok((senders, numbers, times))
+}

@@ -1,0 +1,71 @@
+//! Looks unmatched events up again until the message they are about is on record.
+
+use campaign::{CampaignId, SenderId, Seq};
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+use crate::inbound::batch::Ingest;
+use crate::inbound::ingest::store_rows;
+use crate::inbound::ingest_apart::store_apart;
+use crate::inbound::rows::About;
+use crate::inbound::unmatched::Event;
+
+/// Most orphans of one look.
+const MOST: i64 = 1_000;
+
+impl Store {
+    /// Looks up again what could not be matched, if it is time for that. Returns how many were matched.
+    pub async fn match_orphans(&self) -> Result<u64, Error> {
+        let select = "
+            select o.sender_id, o.digest, o.provider_message_id, o.event, o.received_at, m.campaign_id, m.seq
+            from orphan o left join sent_message m
+                on m.sender_id = o.sender_id and m.message_hash = message_hash(o.provider_message_id)
+                    and m.provider_message_id = o.provider_message_id
+            where o.next_at <= clock_timestamp() order by o.next_at limit $1 for update of o skip locked";
+        let later = "
+            update orphan o
+            set tries = least(tries + 1, 30),
+                next_at = clock_timestamp() + least(interval '1 second' * 2 ^ (tries + 1), interval '1 hour')
+            from unnest($1::bigint[], $2::uuid[]) as l (sender_id, digest)
+            where o.sender_id = l.sender_id and o.digest = l.digest";
+        let matched = "
+            delete from orphan o using unnest($1::bigint[], $2::uuid[]) as d (sender_id, digest)
+            where o.sender_id = d.sender_id and o.digest = d.digest";
+        let mut batch = Ingest::default();
+        let (mut known, mut unknown) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+        let mut client = self.client().await?;
+        let mut tx = client.transaction().await?;
+        for row in tx.query(&tx.prepare_cached(select).await?, &[&MOST]).await? {
+            let (sender, digest): (i64, Uuid) = (row.get(0), row.get(1));
+            let Some(campaign) = row.get::<_, Option<i64>>(5) else {
+                unknown.0.push(sender);
+                unknown.1.push(digest);
+                continue;
+            };
+            let about = About {
+                sender: SenderId(sender),
+                recipient: Some((CampaignId(campaign), Seq(row.get(6)))),
+                message_id: Some(row.get(2)),
+            };
+            let event = row.try_get::<_, Json<Event>>(3).map_err(Error::unreadable)?.0;
+            event.put_back(about, row.get(4), &mut batch)?;
+            known.0.push(sender);
+            known.1.push(digest);
+        }
+        tx.execute(&tx.prepare_cached(later).await?, &[&unknown.0, &unknown.1]).await?;
+        tx.execute(&tx.prepare_cached(matched).await?, &[&known.0, &known.1]).await?;
+        let savepoint = tx.savepoint("orphans").await?;
+        match store_rows(&savepoint, &batch).await {
+            Ok(_) => savepoint.commit().await?,
+            Err(error) if error.is_of_a_row() => {
+                savepoint.rollback().await?;
+                store_apart(&mut tx, &batch).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        tx.commit().await?;
+        Ok(u64::try_from(known.0.len()).unwrap_or(u64::MAX))
+    }
+}

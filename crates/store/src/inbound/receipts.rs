@@ -1,0 +1,191 @@
+//! Receipts of one campaign: one row a recipient, the earliest of each kind.
+//!
+//! A later stage says that the earlier ones were passed, so what was read was delivered and sent. Every column only ever goes
+//! back to an earlier time, which is why order and doubles do not matter.
+
+use std::collections::BTreeSet;
+
+use campaign::{CampaignId, Consent, FollowUp, ReceiptStatus, Seq};
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+use crate::db::pool::Transaction;
+use crate::db::volume::written_for;
+use crate::inbound::rows::{About, ConsentRow, InboundRow, Person, ReceiptRow};
+use crate::lists::numbers::recipients;
+
+/// Whom a receipt says something of that holds for other messages too.
+#[derive(Debug, Default)]
+pub(crate) struct Followed {
+    /// They stopped us.
+    pub(crate) stopped: Vec<ConsentRow>,
+    /// They had enough for now, since then.
+    pub(crate) quiet: Vec<InboundRow>,
+}
+
+/// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes. The id of a recipient that was
+/// erased is not stored again.
+const STATEMENT: &str = "
+with people as materialized (
+    select p.seq, p.state, p.msisdn < 0 as is_erased from recipient p
+    where p.campaign_id = :campaign and p.seq = any($2 || $9::int[])
+), told as (
+    select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
+    from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
+        $8::bool[]) as t (sender_id, seq, status, at, code, follow_up, message_id, billable)
+), merged as (
+    select seq, min(at) filter (where status in ('sent', 'delivered', 'read')) as sent_at,
+        min(at) filter (where status in ('delivered', 'read')) as delivered_at,
+        min(at) filter (where status = 'read') as read_at, min(at) filter (where status = 'failed') as failed_at,
+        (array_agg(code order by at, code) filter (where status = 'failed'))[1] as code,
+        (array_agg(follow_up order by at, code) filter (where status = 'failed'))[1] as follow_up,
+        min(message_id) filter (where not seq = any(array(select p.seq from people p where p.is_erased))) as message_id,
+        min(sender_id) as sender_id, bool_or(billable) as billable
+    from told group by seq
+), noted as (
+    insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
+    select m.sender_id, message_hash(m.message_id), :campaign, m.seq, m.message_id
+    from merged m
+    where m.message_id is distinct from (
+            select r.provider_message_id from receipt r where r.campaign_id = :campaign and r.seq = m.seq)
+        and m.message_id is not null
+    order by 1, 2
+    on conflict do nothing
+), stored as (
+    insert into receipt as r (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up,
+        provider_message_id, billable, calling_code)
+    select :campaign, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
+        case when billable is not null then (
+            select p.calling_code from recipient p where p.campaign_id = :campaign and p.seq = m.seq) end
+    from merged m order by m.seq
+    on conflict (campaign_id, seq) do update
+    set sent_at = least(r.sent_at, excluded.sent_at), delivered_at = least(r.delivered_at, excluded.delivered_at),
+        read_at = least(r.read_at, excluded.read_at), failed_at = least(r.failed_at, excluded.failed_at),
+        code = case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
+            then excluded.code else r.code end,
+        follow_up = case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
+            then excluded.follow_up else r.follow_up end,
+        provider_message_id = least(r.provider_message_id, excluded.provider_message_id),
+        billable = greatest(r.billable, excluded.billable), calling_code = coalesce(r.calling_code, excluded.calling_code)
+    where (r.sent_at, r.delivered_at, r.read_at, r.failed_at, r.code, r.provider_message_id, r.billable)
+        is distinct from (
+        least(r.sent_at, excluded.sent_at), least(r.delivered_at, excluded.delivered_at),
+        least(r.read_at, excluded.read_at), least(r.failed_at, excluded.failed_at),
+        case when (excluded.failed_at, excluded.code) < (r.failed_at, r.code) or r.failed_at is null
+            then excluded.code else r.code end,
+        least(r.provider_message_id, excluded.provider_message_id), greatest(r.billable, excluded.billable))
+), early as (
+    select seq, state from people where state in ('pending', 'sending', 'unknown', 'retry')
+), to_settle as (
+    insert into receipt_to_settle (campaign_id, seq) select :campaign, seq from early order by seq
+    on conflict (campaign_id, seq) do update set look_at = excluded.look_at
+)
+select exists (select from early where state in ('unknown', 'retry'))";
+
+/// Stores what was said of some recipients of one campaign, and lists for settling those of them, and of those that answered, whose
+/// outcome is not known yet. Returns whether one of them may be settled now.
+pub(crate) async fn store(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &ReceiptRow)],
+    answered: &[i32],
+) -> Result<bool, Error> {
+    let told = || receipts.iter().map(|(_, receipt)| *receipt);
+    let senders: Vec<i64> = told().map(|receipt| receipt.about.sender.0).collect();
+    let seqs: Vec<i32> = receipts.iter().map(|(seq, _)| seq.0).collect();
+    let statuses: Vec<&str> = told().map(|receipt| ReceiptStatus::word(receipt.status)).collect();
+    let times: Vec<Option<Timestamp>> = told().map(|receipt| receipt.at).collect();
+    // Comparing two failures needs a code.
+    let code = |receipt: &'_ ReceiptRow| {
+        (receipt.status == ReceiptStatus::Failed)
+            .then(|| receipt.code.clone().unwrap_or_else(|| "failed".to_owned()))
+    };
+    let codes: Vec<Option<String>> = told().map(code).collect();
+    let follow_ups: Vec<Option<&str>> = told().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
+    let ids: Vec<Option<&str>> = told().map(|receipt| receipt.about.message_id.as_deref()).collect();
+    let billable: Vec<Option<bool>> = told().map(|receipt| receipt.billable).collect();
+    let parameters: [&(dyn ToSql + Sync); 9] =
+        [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable, &answered];
+    words(tx, told()).await?;
+    Ok(tx.query_one(&tx.prepare_cached(&written_for(campaign, STATEMENT)).await?, &parameters).await?.get(0))
+}
+
+/// Keeps what the codes of failures mean; most posts have none.
+async fn words(tx: &Transaction<'_>, receipts: impl Iterator<Item = &ReceiptRow>) -> Result<(), Error> {
+    let upsert = "
+        insert into failure_code as w (provider, code, words)
+        select s.provider, k.code, min(k.words)
+        from unnest($1::bigint[], $2::text[], $3::text[]) as k (sender_id, code, words) join sender s on s.id = k.sender_id
+        group by 1, 2 order by 1, 2
+        on conflict (provider, code) do update set words = excluded.words where w.words <> excluded.words";
+    let known: BTreeSet<(i64, &str, &str)> = receipts
+        .filter_map(|receipt| {
+            Some((receipt.about.sender.0, receipt.code.as_deref()?, receipt.words.as_deref()?))
+        })
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let senders: Vec<i64> = known.iter().map(|(sender, ..)| *sender).collect();
+    let codes: Vec<&str> = known.iter().map(|(_, code, _)| *code).collect();
+    let words: Vec<&str> = known.iter().map(|(.., words)| *words).collect();
+    tx.execute(&tx.prepare_cached(upsert).await?, &[&senders, &codes, &words]).await?;
+    Ok(())
+}
+
+/// Finds out who stopped us or had enough, by what was said of their messages.
+pub(crate) async fn follow_up(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &ReceiptRow)],
+    followed: &mut Followed,
+) -> Result<(), Error> {
+    let personal = || {
+        receipts
+            .iter()
+            .filter(|(_, receipt)| matches!(receipt.follow_up, Some(FollowUp::Suppress | FollowUp::Wait)))
+    };
+    if personal().next().is_none() {
+        return Ok(());
+    }
+    let numbers = recipients(tx, campaign, personal().map(|(seq, _)| *seq)).await?;
+    for (seq, receipt) in personal() {
+        let Some(from) = numbers.get(seq).copied() else { continue };
+        let about = About { sender: receipt.about.sender, recipient: None, message_id: None };
+        let inbound = InboundRow { who: Person { about, from: Some(from), user: None }, at: receipt.at };
+        if receipt.follow_up == Some(FollowUp::Wait) {
+            followed.quiet.push(inbound);
+        } else {
+            let consent = Consent::OptedOut;
+            followed.stopped.push(ConsentRow { inbound, consent, is_by_provider: true });
+        }
+    }
+    Ok(())
+}
+
+/// How many of a campaign's recipients the provider reported something of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiptCounts {
+    /// Sent, delivered or read.
+    pub sent: i64,
+    /// Delivered or read.
+    pub delivered: i64,
+    /// Read.
+    pub read: i64,
+    /// Failed, and not delivered by another attempt.
+    pub failed: i64,
+}
+
+impl Store {
+    /// Counts the receipts of a campaign; it reads all of them.
+    pub async fn receipt_counts(&self, campaign: CampaignId) -> Result<ReceiptCounts, Error> {
+        let select = "
+            select count(sent_at), count(delivered_at), count(read_at),
+                count(*) filter (where failed_at is not null and delivered_at is null)
+            from receipt where campaign_id = $1";
+        let row = self.own_client().await?.query_one(select, &[&campaign.0]).await?;
+        Ok(ReceiptCounts { sent: row.get(0), delivered: row.get(1), read: row.get(2), failed: row.get(3) })
+    }
+}

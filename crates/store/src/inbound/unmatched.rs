@@ -1,0 +1,159 @@
+//! What came back and could not be matched: looked up again until the message it is about is on record.
+//!
+//! A receipt that carries the provider's id only may be there before our own record of that message, and may as well be about
+//! a message of another system that uses the number. So it is looked up again after growing pauses, and forgotten after
+//! a week.
+
+use campaign::{Consent, Msisdn, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio_postgres::types::Json;
+use uuid::Uuid;
+
+use crate::db::error::Error;
+use crate::db::pool::Transaction;
+use crate::inbound::batch::Ingest;
+use crate::inbound::rows::{About, AnswerRow, ConsentRow, InboundRow, Person, ReceiptRow};
+
+/// What is kept of one.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Event {
+    Receipt {
+        status: String,
+        at: Option<Timestamp>,
+        code: Option<String>,
+        #[serde(default)]
+        words: Option<String>,
+        follow_up: Option<String>,
+        #[serde(default)]
+        billable: Option<bool>,
+        #[serde(default)]
+        user: Option<String>,
+    },
+    Answer {
+        at: Option<Timestamp>,
+        inbound_id: String,
+        answer: Value,
+        #[serde(default)]
+        from: Option<Msisdn>,
+    },
+    Consent {
+        /// `out` or `in`.
+        consent: String,
+        at: Option<Timestamp>,
+        is_by_provider: bool,
+        /// Whether it counts for a number already.
+        is_matched: bool,
+        from: Option<Msisdn>,
+        user: Option<String>,
+    },
+    Inbound {
+        at: Option<Timestamp>,
+        user: Option<String>,
+    },
+}
+
+/// Keeps what could not be matched. What carries no id of a message cannot be matched ever, and is not kept.
+pub(crate) async fn keep<'a>(
+    tx: &Transaction<'_>,
+    lost: impl Iterator<Item = (&'a About, Event)>,
+) -> Result<u64, Error> {
+    let insert = "
+        insert into orphan (sender_id, digest, provider_message_id, event)
+        select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::jsonb[]) order by 1, 2
+        on conflict do nothing";
+    let (mut senders, mut digests, mut ids, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (about, event) in lost {
+        let Some(id) = about.message_id.as_deref() else { continue };
+        let event = serde_json::to_value(&event).map_err(Error::unreadable)?;
+        senders.push(about.sender.0);
+        digests.push(digest(id, &event));
+        ids.push(id);
+        events.push(Json(event));
+    }
+    if ids.is_empty() {
+        return Ok(0);
+    }
+    Ok(tx.execute(&tx.prepare_cached(insert).await?, &[&senders, &digests, &ids, &events]).await?)
+}
+
+fn digest(id: &str, event: &Value) -> Uuid {
+    let hash = Sha256::new().chain_update(id).chain_update([0]).chain_update(event.to_string()).finalize();
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    Uuid::from_bytes(half)
+}
+
+impl Event {
+    pub(crate) fn of_receipt(receipt: &ReceiptRow) -> Self {
+        Self::Receipt {
+            status: receipt.status.word().to_owned(),
+            at: receipt.at,
+            code: receipt.code.clone(),
+            words: receipt.words.clone(),
+            follow_up: receipt.follow_up.map(|follow_up| follow_up.word().to_owned()),
+            billable: receipt.billable,
+            user: receipt.user.as_ref().map(|user| user.as_str().to_owned()),
+        }
+    }
+
+    pub(crate) fn of_answer(answer: &AnswerRow) -> Self {
+        Self::Answer {
+            at: answer.at,
+            inbound_id: answer.inbound_id.clone(),
+            answer: answer.answer.clone(),
+            from: answer.from,
+        }
+    }
+
+    pub(crate) fn of_consent(row: &ConsentRow, is_matched: bool) -> Self {
+        let ConsentRow { inbound: InboundRow { who, at }, consent, is_by_provider } = row;
+        Self::Consent {
+            consent: if *consent == Consent::OptedOut { "out" } else { "in" }.to_owned(),
+            at: *at,
+            is_by_provider: *is_by_provider,
+            is_matched,
+            from: who.from,
+            user: who.user.as_ref().map(|user| user.as_str().to_owned()),
+        }
+    }
+
+    pub(crate) fn of_inbound(row: &InboundRow) -> Self {
+        Self::Inbound { at: row.at, user: row.who.user.as_ref().map(|user| user.as_str().to_owned()) }
+    }
+
+    /// Puts it back where it came from. What has no time of its own happened when it came.
+    pub(crate) fn put_back(self, about: About, came_at: Timestamp, batch: &mut Ingest) -> Result<(), Error> {
+        match self {
+            Self::Receipt { status, at, code, words, follow_up, billable, user } => {
+                batch.receipts.push(ReceiptRow {
+                    about,
+                    status: status.parse().map_err(Error::unreadable)?,
+                    at: at.or(Some(came_at)),
+                    code,
+                    words,
+                    follow_up: follow_up.map(|word| word.parse().map_err(Error::unreadable)).transpose()?,
+                    billable,
+                    user: user.as_deref().and_then(UserId::new),
+                });
+            }
+            Self::Answer { at, inbound_id, answer, from } => {
+                batch.answers.push(AnswerRow { about, at: at.or(Some(came_at)), inbound_id, answer, from });
+            }
+            Self::Consent { consent, at, is_by_provider, from, user, .. } => {
+                let who = Person { about, from, user: user.as_deref().and_then(UserId::new) };
+                let inbound = InboundRow { who, at: at.or(Some(came_at)) };
+                let consent = if consent == "out" { Consent::OptedOut } else { Consent::OptedIn };
+                batch.consents.push(ConsentRow { inbound, consent, is_by_provider });
+            }
+            Self::Inbound { at, user } => {
+                let who = Person { about, from: None, user: user.as_deref().and_then(UserId::new) };
+                batch.inbounds.push(InboundRow { who, at: at.or(Some(came_at)) });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Lists of recipients: import, export, suppression, and the numbers that belong to one person.
+//!
+//! Uses `db`.
+
+pub(crate) mod aliases;
+pub(crate) mod exports;
+pub(crate) mod imports;
+pub(crate) mod numbers;
+pub(crate) mod suppressions;

@@ -1,0 +1,92 @@
+//! Who of a campaign, as a list: to be written to a file and imported again.
+
+use campaign::{CampaignId, Msisdn, Seq, Variables};
+use tokio_postgres::types::Json;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+
+/// Some of a campaign's recipients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Whose message the provider took.
+    Accepted,
+    /// Refused for good, or given up.
+    Failed,
+    /// Of whom nobody knows.
+    Unknown,
+    /// Who must not be written to.
+    Skipped,
+    /// Not sent to before the deadline.
+    Expired,
+    /// Not sent to because the campaign was cancelled.
+    Cancelled,
+    /// Whose message was taken, and no delivery was reported.
+    NotDelivered,
+    /// Whose message was taken, and who did not complete the flow.
+    NotAnswered,
+}
+
+impl Who {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Accepted => "r.state = 'accepted'",
+            Self::Failed => "r.state = 'failed'",
+            Self::Unknown => "r.state = 'unknown'",
+            Self::Skipped => "r.state = 'skipped'",
+            Self::Expired => "r.state = 'expired'",
+            Self::Cancelled => "r.state = 'cancelled'",
+            Self::NotDelivered => {
+                "r.state = 'accepted' and (select t.delivered_at from receipt t
+                where t.campaign_id = $1 and t.seq = r.seq) is null"
+            }
+            Self::NotAnswered => {
+                "r.state = 'accepted' and (select f.seq from flow_answer f
+                where f.campaign_id = $1 and f.seq = r.seq limit 1) is null"
+            }
+        }
+    }
+}
+
+impl Store {
+    /// The names of the variables of a campaign's lists, in order. Refuses when the numbers are erased.
+    pub async fn list_columns(&self, campaign: CampaignId) -> Result<Vec<String>, Error> {
+        let erased = "select coalesce(erased_at, archived_at) is not null from campaign where id = $1";
+        let select = "
+            select distinct k from recipient r, jsonb_object_keys(r.variables) k where r.campaign_id = $1 order by k";
+        let client = self.own_client().await?;
+        let row = client.query_opt(erased, &[&campaign.0]).await?;
+        if row.ok_or_else(|| Error::no_campaign(campaign))?.get(0) {
+            return Err(Error::Conflict(format!(
+                "the numbers of campaign {campaign} are erased; only its counts are kept, see 'flowcast campaign report {campaign}'"
+            )));
+        }
+        let rows = client.query(select, &[&campaign.0]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// The next of them behind this place, at most so many, in the order of the list. One whose number was erased is left
+    /// out.
+    pub async fn listed(
+        &self,
+        campaign: CampaignId,
+        who: Who,
+        (after, limit): (Seq, i64),
+    ) -> Result<Vec<(Seq, Msisdn, Variables)>, Error> {
+        let select = format!(
+            "select r.seq, r.msisdn, r.variables from recipient r
+            where r.campaign_id = $1 and r.seq > $2 and r.msisdn > 0 and {} order by r.seq limit $3",
+            who.condition()
+        );
+        let rows = self.client().await?.query(&select, &[&campaign.0, &after.0, &limit]).await?;
+        rows.iter()
+            .map(|row| {
+                let digits = u64::try_from(row.get::<_, i64>(1)).map_err(Error::unreadable)?;
+                let msisdn = Msisdn::from_digits(digits)
+                    .ok_or_else(|| Error::unreadable("a number of no E.164 length"))?;
+                let variables = row.try_get::<_, Json<Variables>>(2).map_err(Error::unreadable)?.0;
+                Ok((Seq(row.get(0)), msisdn, variables))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,326 @@
+//! Storing a list: recipients by COPY, counts and refusals, all in one transaction.
+//!
+//! A list is inserted into the tables of its campaign's volume: first into `recipient`, in the order of the list, then into
+//! `recipient_number`, sorted by number. Inserting numbers into an index in the order of the list would take three times as long
+//! (docs/adr/0013).
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+
+use campaign::{CallingCode, CampaignId, CampaignState, Msisdn, SenderId, Variables};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{Json, ToSql, Type};
+use tokio_postgres::{Client, CopyInSink};
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+use crate::db::volume::Volume;
+
+/// A list being stored. Dropped without [`Import::finish`], nothing of it is kept.
+pub struct Import {
+    client: Client,
+    campaign: CampaignId,
+    sender: SenderId,
+    /// The `seq` of the first recipient of this list.
+    first_seq: i32,
+    next_seq: i32,
+    imported: i32,
+    /// Of them, how many have each calling code.
+    by_country: BTreeMap<CallingCode, i64>,
+}
+
+/// Where a list comes from.
+#[derive(Clone, Debug, Default)]
+pub struct ListOrigin {
+    /// File name, without the path.
+    pub source: String,
+    /// What it is written in.
+    pub form: String,
+    /// Hash of the file.
+    pub sha256: [u8; 32],
+    /// Rows of a sheet that were left out because they are hidden.
+    pub hidden: i32,
+    /// The column that holds the numbers, as the list names it.
+    pub number_column: Option<String>,
+    /// Every column, as the list names it.
+    pub columns: Vec<String>,
+}
+
+/// A list that a campaign has.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct ImportRow {
+    /// File name, without the path.
+    pub source: String,
+    /// What it is written in.
+    pub form: String,
+    /// The column that holds the numbers, as the list names it; unknown for lists of earlier versions.
+    pub number_column: Option<String>,
+    /// Every column, as the list names it.
+    #[serde(skip)]
+    pub columns: Vec<String>,
+}
+
+impl Store {
+    /// The lists of a campaign, in the order in which they were imported.
+    pub async fn lists(&self, campaign: CampaignId) -> Result<Vec<ImportRow>, Error> {
+        let select =
+            "select source, form, number_column, columns from import where campaign_id = $1 order by id";
+        let rows = self.client().await?.query(select, &[&campaign.0]).await?;
+        let list = |row: &tokio_postgres::Row| ImportRow {
+            source: row.get(0),
+            form: row.get(1),
+            number_column: row.get(2),
+            columns: row.get(3),
+        };
+        Ok(rows.iter().map(list).collect())
+    }
+}
+
+/// Rows of a list that are not stored, by the reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// In the list, or in the campaign, before.
+    pub duplicates: i32,
+    /// On the suppression list.
+    pub suppressed: i32,
+    /// In a campaign that was excluded.
+    pub excluded: i32,
+    /// Refused, each with its reason.
+    pub rejected: i32,
+}
+
+/// Recipients of a campaign from which on statistics matter. Reading fewer takes less time than ANALYZE.
+const WORTH_ANALYZING: i64 = 1_000;
+
+/// What became of the rows of a list; `uploaded` is the sum of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportCounts {
+    /// Rows of the list.
+    pub uploaded: i32,
+    /// Stored as recipients.
+    pub imported: i32,
+    /// The others.
+    pub left_out: LeftOut,
+}
+
+/// A row of the list that is not imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Line of the file, from 1, the header included.
+    pub line: i32,
+    /// Why, as a word.
+    pub reason: &'static str,
+    /// The column it is about, if it is not the number's.
+    pub column: Option<String>,
+    /// What stands in the number column, shortened.
+    pub cell: String,
+}
+
+/// Numbers that an import may have to leave out.
+#[derive(Clone, Copy, Debug)]
+pub enum Numbers {
+    /// On the lists of a campaign.
+    OfCampaign(CampaignId),
+    /// Not to be written to by the sender of this import's campaign.
+    Suppressed,
+}
+
+impl Store {
+    /// Begins to store a list for a draft. Two imports into one campaign wait for each other.
+    pub async fn begin_import(&self, campaign: CampaignId) -> Result<Import, Error> {
+        let client = self.own_client().await?;
+        client.batch_execute("begin").await?;
+        let select = "select state, recipients, sender_id from campaign where id = $1 for update";
+        let row =
+            client.query_opt(select, &[&campaign.0]).await?.ok_or_else(|| Error::no_campaign(campaign))?;
+        let state: CampaignState = row.get::<_, &str>(0).parse().map_err(Error::unreadable)?;
+        if state != CampaignState::Draft {
+            return Err(Error::Conflict(format!(
+                "campaign {campaign} is {state}; lists can be imported into a draft only"
+            )));
+        }
+        let (imported, sender): (i32, i64) = (row.get(1), row.get(2));
+        let sender = SenderId(sender);
+        Ok(Import {
+            client,
+            campaign,
+            sender,
+            first_seq: imported + 1,
+            next_seq: imported + 1,
+            imported: 0,
+            by_country: BTreeMap::new(),
+        })
+    }
+}
+
+impl Import {
+    /// Refuses a file that the campaign has already.
+    pub async fn refuse_again(&self, origin: &ListOrigin) -> Result<(), Error> {
+        let select = "
+            select source, imported_at, imported from import
+            where campaign_id = $1 and sha256 = $2 order by id desc limit 1";
+        let Some(row) = self.client.query_opt(select, &[&self.campaign.0, &origin.sha256.as_slice()]).await?
+        else {
+            return Ok(());
+        };
+        let (source, at, imported): (String, Timestamp, i32) = (row.get(0), row.get(1), row.get(2));
+        let at = at.strftime("%Y-%m-%d %H:%M UTC");
+        Err(Error::Known(format!(
+            "campaign {} has this very file already: '{source}', of which {imported} were imported at {at}",
+            self.campaign
+        )))
+    }
+
+    /// Hands over numbers that are known, one by one.
+    pub async fn each_number(&self, which: Numbers, mut each: impl FnMut(Msisdn)) -> Result<(), Error> {
+        let (select, parameter) = match which {
+            Numbers::OfCampaign(campaign) => {
+                let select = "select id from campaign where id = $1";
+                self.client
+                    .query_opt(select, &[&campaign.0])
+                    .await?
+                    .ok_or_else(|| Error::no_campaign(campaign))?;
+                ("select msisdn from recipient where campaign_id = $1", campaign.0)
+            }
+            Numbers::Suppressed => {
+                ("select msisdn from suppression where sender_id = $1 or sender_id is null", self.sender.0)
+            }
+        };
+        let mut rows = pin!(self.client.query_raw(select, [&parameter]).await?);
+        while let Some(row) = rows.try_next().await? {
+            if let Some(msisdn) = u64::try_from(row.get::<_, i64>(0)).ok().and_then(Msisdn::from_digits) {
+                each(msisdn);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores recipients, taken from `batches` until it ends. They must be distinct, also from those of earlier lists.
+    pub async fn copy(
+        &mut self,
+        mut batches: tokio::sync::mpsc::Receiver<Vec<(Msisdn, Variables)>>,
+    ) -> Result<(), Error> {
+        let table = Volume::of(self.campaign).table("recipient");
+        let copy =
+            format!("copy {table} (campaign_id, msisdn, calling_code, seq, variables) from stdin binary");
+        let sink: CopyInSink<bytes::Bytes> = self.client.copy_in(&copy).await?;
+        let types = [Type::INT8, Type::INT8, Type::INT2, Type::INT4, Type::JSONB];
+        let mut writer = pin!(BinaryCopyInWriter::new(sink, &types));
+        while let Some(batch) = batches.recv().await {
+            for (msisdn, variables) in batch {
+                let digits = i64::try_from(msisdn.digits()).map_err(Error::unreadable)?;
+                let country = msisdn.calling_code();
+                let row: [&(dyn ToSql + Sync); 5] =
+                    [&self.campaign.0, &digits, &country.0, &self.next_seq, &Json(&variables)];
+                writer.as_mut().write(&row).await?;
+                *self.by_country.entry(country).or_default() += 1;
+                self.imported += 1;
+                self.next_seq = self.next_seq.checked_add(1).ok_or_else(|| {
+                    Error::Invalid("a campaign holds at most 2,147,483,646 recipients; split the list".into())
+                })?;
+            }
+        }
+        writer.finish().await?;
+        Ok(())
+    }
+
+    /// Keeps the list: recipients, counts and refusals become visible together.
+    pub async fn finish(
+        self,
+        origin: &ListOrigin,
+        left_out: LeftOut,
+        rejections: impl Iterator<Item = Vec<Rejection>>,
+    ) -> Result<ImportCounts, Error> {
+        let LeftOut { duplicates, suppressed, excluded, rejected } = left_out;
+        let uploaded = self.imported + duplicates + suppressed + excluded + rejected;
+        let insert = "
+            insert into import (campaign_id, source, form, sha256, uploaded, imported, duplicates, suppressed, excluded,
+                rejected, hidden, number_column, columns)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id";
+        let sha256 = origin.sha256.as_slice();
+        let values: [&(dyn ToSql + Sync); 13] = [
+            &self.campaign.0,
+            &origin.source,
+            &origin.form,
+            &sha256,
+            &uploaded,
+            &self.imported,
+            &duplicates,
+            &suppressed,
+            &excluded,
+            &rejected,
+            &origin.hidden,
+            &origin.number_column,
+            &origin.columns,
+        ];
+        let import: i64 = self.client.query_one(insert, &values).await?.get(0);
+        for batch in rejections {
+            self.keep_rejections(import, &batch).await?;
+        }
+        self.keep_numbers().await?;
+        self.count().await?;
+        let update = "update campaign set recipients = $2 where id = $1";
+        self.client.execute(update, &[&self.campaign.0, &(self.next_seq - 1)]).await?;
+        self.client.batch_execute("commit").await?;
+        self.analyze().await?;
+        Ok(ImportCounts { uploaded, imported: self.imported, left_out })
+    }
+
+    /// Inserts the numbers sorted, so that each page of the index is written once. The unique index refuses the list if a number is
+    /// already in the campaign; the import has left such rows out before.
+    async fn keep_numbers(&self) -> Result<(), Error> {
+        let volume = Volume::of(self.campaign);
+        let insert = format!(
+            "insert into {} (msisdn, campaign_id, seq) select msisdn, campaign_id, seq from {}
+             where campaign_id = $1 and seq >= $2 order by msisdn",
+            volume.table("recipient_number"),
+            volume.table("recipient")
+        );
+        self.client.execute(&insert, &[&self.campaign.0, &self.first_seq]).await?;
+        Ok(())
+    }
+
+    /// Updates the planner's statistics if they know too little of this campaign. For a campaign that they do not know, the planner
+    /// may expect one row, and then reads all rows of the campaign in each claim and record.
+    async fn analyze(&self) -> Result<(), Error> {
+        let recipients = Volume::of(self.campaign).table("recipient");
+        let explain = format!(
+            "explain (format json) select from {recipients} where campaign_id = {}::bigint",
+            self.campaign.0
+        );
+        let plan: Json<serde_json::Value> = self.client.query_one(&explain, &[]).await?.get(0);
+        let expected = plan.0[0]["Plan"]["Plan Rows"].as_i64().unwrap_or(0);
+        let rows = i64::from(self.next_seq) - 1;
+        if rows >= WORTH_ANALYZING && expected < rows / 10 {
+            let numbers = Volume::of(self.campaign).table("recipient_number");
+            self.client.batch_execute(&format!("analyze {recipients}, {numbers}")).await?;
+        }
+        Ok(())
+    }
+
+    /// A list copied into its volume passes by the triggers that count.
+    async fn count(&self) -> Result<(), Error> {
+        let insert = "
+            insert into tally_delta (campaign_id, kind, calling_code, n)
+            select $1::bigint, 'pending', null::smallint, $2::bigint
+            union all select $1::bigint, 'recipient', * from unnest($3::smallint[], $4::bigint[])";
+        let (countries, n): (Vec<i16>, Vec<i64>) =
+            self.by_country.iter().map(|(code, n)| (code.0, *n)).unzip();
+        self.client.execute(insert, &[&self.campaign.0, &i64::from(self.imported), &countries, &n]).await?;
+        Ok(())
+    }
+
+    async fn keep_rejections(&self, import: i64, batch: &[Rejection]) -> Result<(), Error> {
+        let insert = "
+            insert into import_rejection (import_id, line, reason, column_name, cell)
+            select $1, * from unnest($2::int[], $3::text[], $4::text[], $5::text[])";
+        let lines: Vec<i32> = batch.iter().map(|rejection| rejection.line).collect();
+        let reasons: Vec<&str> = batch.iter().map(|rejection| rejection.reason).collect();
+        let columns: Vec<Option<&str>> = batch.iter().map(|rejection| rejection.column.as_deref()).collect();
+        let cells: Vec<&str> = batch.iter().map(|rejection| rejection.cell.as_str()).collect();
+        self.client.execute(insert, &[&import, &lines, &reasons, &columns, &cells]).await?;
+        Ok(())
+    }
+}

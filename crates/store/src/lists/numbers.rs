@@ -1,0 +1,30 @@
+//! Phone numbers as the tables store them.
+
+use std::collections::BTreeMap;
+
+use campaign::{CampaignId, Msisdn, Seq};
+
+use crate::db::error::Error;
+use crate::db::pool::Transaction;
+
+/// A number as the tables hold it.
+pub(crate) fn stored(number: Msisdn) -> Option<i64> {
+    i64::try_from(number.digits()).ok()
+}
+
+/// A number of a table; one that was erased is negative and leads to nobody.
+pub(crate) fn read(digits: i64) -> Option<Msisdn> {
+    u64::try_from(digits).ok().and_then(Msisdn::from_digits)
+}
+
+/// The numbers of recipients of one campaign; an erased one has none.
+pub(crate) async fn recipients(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    seqs: impl Iterator<Item = Seq>,
+) -> Result<BTreeMap<Seq, Msisdn>, Error> {
+    let select = "select seq, msisdn from recipient where campaign_id = $1 and seq = any($2)";
+    let seqs: Vec<i32> = seqs.map(|seq| seq.0).collect();
+    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &seqs]).await?;
+    Ok(rows.iter().filter_map(|row| Some((Seq(row.get(0)), read(row.get(1))?))).collect())
+}

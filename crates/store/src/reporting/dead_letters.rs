@@ -1,0 +1,147 @@
+//! Dead letters: what the dead-letter queue held, kept for people, and brought back when somebody still waits.
+
+use campaign::SendTask;
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+
+/// A message of the dead-letter queue. Its body is kept only if it is a task, and is never shown.
+#[derive(Clone, Copy)]
+pub struct DeadLetter<'a> {
+    /// The queue it died in; `None` when that is none of ours.
+    pub queue: Option<&'a str>,
+    /// Why, in RabbitMQ's word.
+    pub reason: &'a str,
+    /// What was published.
+    pub body: &'a [u8],
+    /// How often it died.
+    pub deaths: u64,
+    /// When it died, if that is known.
+    pub died_at: Option<Timestamp>,
+    /// Whether it may have been kept before: then its deaths are not counted again.
+    pub redelivered: bool,
+}
+
+/// One row of `report.dead_letter`.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+pub struct DeadLetterRow {
+    pub dead_letter_id: i64,
+    pub queue: String,
+    pub reason: String,
+    pub body: Option<String>,
+    pub campaign_id: Option<i64>,
+    pub seq: Option<i32>,
+    pub body_bytes: i64,
+    pub body_sha256: String,
+    pub deaths: i64,
+    pub first_died_at: Timestamp,
+    pub last_died_at: Timestamp,
+    pub drained_at: Timestamp,
+    pub redriven_at: Option<Timestamp>,
+}
+
+/// What became of the wish to bring dead letters back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Redriven {
+    /// Tasks that were looked at.
+    pub tasks: u64,
+    /// Those of them whose recipient still waits, and is published again.
+    pub waiting: u64,
+}
+
+impl Store {
+    /// Keeps a dead letter.
+    pub async fn keep_dead_letter(&self, letter: &DeadLetter<'_>) -> Result<(), Error> {
+        let upsert = "
+            insert into dead_letter (queue, reason, body, campaign_id, seq, body_bytes, body_sha256, deaths,
+                first_died_at, last_died_at)
+            values ($1, case when $2 in ('rejected', 'delivery_limit', 'expired', 'maxlen') then $2 else 'other' end,
+                $3, $4, $5, $6, $7, $8, coalesce($9, clock_timestamp()), coalesce($9, clock_timestamp()))
+            on conflict (queue, reason, body_sha256) do update
+            set deaths = dead_letter.deaths + case when $10 then 0 else excluded.deaths end,
+                first_died_at = least(dead_letter.first_died_at, excluded.first_died_at),
+                last_died_at = greatest(dead_letter.last_died_at, excluded.last_died_at),
+                redriven_at = case when $10 then dead_letter.redriven_at end";
+        // Written anew, so that the text holds two numbers and nothing else.
+        let task = SendTask::decode(letter.body).ok();
+        let body = task.and_then(|task| String::from_utf8(task.encode()).ok());
+        let bytes = i64::try_from(letter.body.len()).unwrap_or(i64::MAX);
+        let deaths = i64::try_from(letter.deaths).unwrap_or(i64::MAX);
+        let hash = Sha256::digest(letter.body).to_vec();
+        let client = self.client().await?;
+        let prepared = client.prepare_cached(upsert).await?;
+        client
+            .execute(
+                &prepared,
+                &[
+                    &letter.queue.unwrap_or("other"),
+                    &letter.reason,
+                    &body,
+                    &task.map(|task| task.campaign.0),
+                    &task.map(|task| task.seq.0),
+                    &bytes,
+                    &hash,
+                    &deaths,
+                    &letter.died_at,
+                    &letter.redelivered,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// The dead letters, the last ones first, at most `limit`.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterRow>, Error> {
+        let select =
+            "select * from report.dead_letter order by last_died_at desc, dead_letter_id desc limit $1";
+        let rows = self.own_client().await?.query(select, &[&i64::from(limit)]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| DeadLetterRow {
+                dead_letter_id: row.get("dead_letter_id"),
+                queue: row.get("queue"),
+                reason: row.get("reason"),
+                body: row.get("body"),
+                campaign_id: row.get("campaign_id"),
+                seq: row.get("seq"),
+                body_bytes: row.get("body_bytes"),
+                body_sha256: row.get("body_sha256"),
+                deaths: row.get("deaths"),
+                first_died_at: row.get("first_died_at"),
+                last_died_at: row.get("last_died_at"),
+                drained_at: row.get("drained_at"),
+                redriven_at: row.get("redriven_at"),
+            })
+            .collect())
+    }
+
+    /// Brings back the recipients of these dead letters, or of all that were not brought back yet: whoever still waits in
+    /// a campaign that is not over is published again, those to be tried again later at their time.
+    pub async fn redrive(&self, ids: Option<&[i64]>) -> Result<Redriven, Error> {
+        let redrive = "
+            with chosen as (
+                select id, campaign_id, seq from dead_letter
+                where body is not null and (id = any($1) or ($1::bigint[] is null and redriven_at is null)) for update
+            ), waiting as (
+                select r.campaign_id, r.seq, c.sender_id
+                from recipient r join campaign c on c.id = r.campaign_id
+                where (r.campaign_id, r.seq) in (select campaign_id, seq from chosen)
+                    and r.state in ('pending', 'retry') and c.state in ('running', 'paused')
+                for update of r
+            ), due_now as (
+                insert into due (campaign_id, seq, sender_id, due_at, publish_at)
+                select campaign_id, seq, sender_id, clock_timestamp(), clock_timestamp() from waiting
+                on conflict (campaign_id, seq) do update set publish_at = due.due_at
+            ), redriven as (
+                update dead_letter d set redriven_at = clock_timestamp() from chosen where d.id = chosen.id
+            )
+            select (select count(*) from chosen), (select count(*) from waiting)";
+        let row = self.own_client().await?.query_one(redrive, &[&ids]).await?;
+        let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+        Ok(Redriven { tasks: count(0), waiting: count(1) })
+    }
+}

@@ -1,0 +1,170 @@
+//! The report views, read for the command line.
+
+use campaign::CampaignId;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+
+/// One row of `report.campaign`: where everybody on a campaign's lists stands.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+pub struct CampaignReport {
+    pub campaign_id: i64,
+    pub name: String,
+    pub sender: String,
+    pub provider: String,
+    pub state: String,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub uploaded: i64,
+    pub rejected: i64,
+    pub duplicates: i64,
+    pub suppressed: i64,
+    pub excluded: i64,
+    pub pending: i64,
+    pub sending: i64,
+    pub retry: i64,
+    pub accepted: i64,
+    pub failed: i64,
+    pub unknown: i64,
+    pub skipped: i64,
+    pub expired: i64,
+    pub cancelled: i64,
+    pub attempts: i64,
+    pub first_sent_at: Option<Timestamp>,
+    pub last_sent_at: Option<Timestamp>,
+    pub last_recorded_at: Option<Timestamp>,
+    pub delivered: i64,
+    pub read: i64,
+    pub undelivered: i64,
+    pub answers: i64,
+    pub answered: i64,
+    pub billable: i64,
+    pub not_billable: i64,
+    pub currency: Option<String>,
+    pub cost_estimated: Option<Decimal>,
+    pub cost_billed: Option<Decimal>,
+    pub unpriced: i64,
+    /// The difference column of `report.conservation`: always 0.
+    pub difference: i64,
+}
+
+/// One row of `report.error`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorReport {
+    /// Where it was met: `request` or `receipt`.
+    pub stage: String,
+    /// The outcome of the requests, or what is done about the receipts.
+    pub class: String,
+    /// The code.
+    pub code: Option<String>,
+    /// What it means.
+    pub reason: Option<String>,
+    /// How many requests; receipts are not counted by requests.
+    pub attempts: Option<i64>,
+    /// Of how many recipients.
+    pub recipients: i64,
+}
+
+impl CampaignReport {
+    /// How many were imported.
+    pub fn recipients(&self) -> i64 {
+        self.uploaded - self.rejected - self.duplicates - self.suppressed - self.excluded
+    }
+}
+
+impl Store {
+    /// The report of this campaign.
+    pub async fn report(&self, campaign: CampaignId) -> Result<CampaignReport, Error> {
+        let mut reports = self.reports("where r.campaign_id = $1", &[&campaign.0]).await?;
+        reports.pop().ok_or_else(|| Error::no_campaign(campaign))
+    }
+
+    /// A page of the reports of all campaigns, the newest first: at most `limit`, of campaigns older than `before` if it is given.
+    pub async fn report_page(
+        &self,
+        before: Option<CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<CampaignReport>, Error> {
+        let before = before.map_or(i64::MAX, |campaign| campaign.0);
+        let which = "where r.campaign_id < $1 order by r.campaign_id desc limit $2";
+        self.reports(which, &[&before, &i64::from(limit)]).await
+    }
+
+    async fn reports(
+        &self,
+        which: &str,
+        parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<CampaignReport>, Error> {
+        let select = format!(
+            "select r.*, uploaded - rejected - duplicates - suppressed - excluded - pending - sending - retry - accepted
+                - failed - unknown - skipped - expired - cancelled as difference
+            from report.campaign r {which}"
+        );
+        let rows = self.own_client().await?.query(&select, parameters).await?;
+        Ok(rows
+            .iter()
+            .map(|row| CampaignReport {
+                campaign_id: row.get("campaign_id"),
+                name: row.get("name"),
+                sender: row.get("sender"),
+                provider: row.get("provider"),
+                state: row.get("state"),
+                started_at: row.get("started_at"),
+                finished_at: row.get("finished_at"),
+                uploaded: row.get("uploaded"),
+                rejected: row.get("rejected"),
+                duplicates: row.get("duplicates"),
+                suppressed: row.get("suppressed"),
+                excluded: row.get("excluded"),
+                pending: row.get("pending"),
+                sending: row.get("sending"),
+                retry: row.get("retry"),
+                accepted: row.get("accepted"),
+                failed: row.get("failed"),
+                unknown: row.get("unknown"),
+                skipped: row.get("skipped"),
+                expired: row.get("expired"),
+                cancelled: row.get("cancelled"),
+                attempts: row.get("attempts"),
+                first_sent_at: row.get("first_sent_at"),
+                last_sent_at: row.get("last_sent_at"),
+                last_recorded_at: row.get("last_recorded_at"),
+                delivered: row.get("delivered"),
+                read: row.get("read"),
+                undelivered: row.get("undelivered"),
+                answers: row.get("answers"),
+                answered: row.get("answered"),
+                billable: row.get("billable"),
+                not_billable: row.get("not_billable"),
+                currency: row.get("currency"),
+                cost_estimated: row.get("cost_estimated"),
+                cost_billed: row.get("cost_billed"),
+                unpriced: row.get("unpriced"),
+                difference: row.get("difference"),
+            })
+            .collect())
+    }
+
+    /// What went wrong in this campaign, most frequent first.
+    pub async fn errors(&self, campaign: CampaignId) -> Result<Vec<ErrorReport>, Error> {
+        let select = "
+            select stage, class, code, reason, attempts, recipients from report.error
+            where campaign_id = $1 order by recipients desc, code";
+        let rows = self.own_client().await?.query(select, &[&campaign.0]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| ErrorReport {
+                stage: row.get(0),
+                class: row.get(1),
+                code: row.get(2),
+                reason: row.get(3),
+                attempts: row.get(4),
+                recipients: row.get(5),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,81 @@
+//! Why recipients wait: the rows of `report.waiting`, and what keeps PostgreSQL from being written to.
+
+use campaign::CampaignId;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+
+/// Recipients of one campaign, or none of a stopped sender, and why they wait.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+pub struct WaitRow {
+    pub sender: String,
+    pub campaign_id: Option<i64>,
+    pub reason: String,
+    pub detail: Option<String>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    pub caused_by: Option<String>,
+    pub recipients: i64,
+}
+
+/// Reasons that hold only while PostgreSQL can be written to.
+const OF_WORK: [&str; 7] =
+    ["no_producer", "no_worker", "queue_away", "queue_blocked", "throttled", "rate", "queue"];
+/// What a process that cannot write looks like after some seconds.
+const OF_SILENCE: [&str; 2] = ["no_producer", "no_worker"];
+
+impl Store {
+    /// All recipients that wait, or only those of one campaign. When PostgreSQL refuses to be written to, that is the
+    /// reason (`database`) instead of those that follow from it.
+    pub async fn waits(&self, campaign: Option<CampaignId>) -> Result<Vec<WaitRow>, Error> {
+        let select = "
+            select sender, campaign_id, reason, detail, since, until, caused_by, recipients from report.waiting
+            where $1::bigint is null or campaign_id = $1 order by sender, campaign_id nulls first, reason";
+        let client = self.own_client().await?;
+        let trouble = cannot_write(&client).await;
+        let rows = client.query(select, &[&campaign.map(|campaign| campaign.0)]).await?;
+        let rows = rows.iter().map(|row| WaitRow {
+            sender: row.get(0),
+            campaign_id: row.get(1),
+            reason: row.get(2),
+            detail: row.get(3),
+            since: row.get(4),
+            until: row.get(5),
+            caused_by: row.get(6),
+            recipients: row.get(7),
+        });
+        Ok(rows.map(|row| row.because_of(trouble.as_ref())).collect())
+    }
+}
+
+impl WaitRow {
+    fn because_of(self, trouble: Option<&Error>) -> Self {
+        let reasons = match trouble {
+            Some(Error::Unavailable { .. }) => &OF_WORK[..],
+            // The rights may be missing to the one who looks alone.
+            Some(Error::Denied { .. }) => &OF_SILENCE[..],
+            _ => &[],
+        };
+        if !reasons.contains(&self.reason.as_str()) {
+            return self;
+        }
+        let detail = trouble.map(ToString::to_string);
+        Self { reason: "database".into(), detail, since: None, until: None, ..self }
+    }
+}
+
+/// Why the tables that each claim and record writes to cannot be written to, asked without changing them.
+async fn cannot_write(client: &Client) -> Option<Error> {
+    let writes = "
+        begin;
+        update sender_gate set is_open = is_open where false;
+        delete from claim where false;
+        insert into tally_delta (campaign_id, kind, n) select 0, 'pending', 0 where false";
+    let written = client.batch_execute(writes).await;
+    let ended = client.batch_execute("rollback").await;
+    written.and(ended).err().map(Error::from)
+}

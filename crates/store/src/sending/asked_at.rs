@@ -1,0 +1,25 @@
+//! The time at which the message left that a completed form answers.
+
+use campaign::CampaignId;
+
+use crate::db::connection::Store;
+use crate::db::error::Error;
+use crate::db::volume::written_for;
+
+/// Sets when the message left, of the answers of these recipients: the first recorded request that may have brought it.
+const ASKED: &str = "
+update flow_answer a
+set asked_at = left_at.first
+from unnest($1::int[]) as s (seq), lateral (
+    select min(t.sent_at) as first from attempt t
+    where t.campaign_id = :campaign and t.seq = s.seq and t.outcome in ('accepted', 'unknown')) left_at
+where a.campaign_id = :campaign and a.seq = any($1) and a.seq = s.seq and a.asked_at is distinct from left_at.first";
+
+impl Store {
+    /// Sets when the message left, where a request was recorded after its recipient had been settled.
+    pub(crate) async fn set_asked_at(&self, campaign: CampaignId, seqs: &[i32]) -> Result<(), Error> {
+        let client = self.client().await?;
+        client.execute(&client.prepare_cached(&written_for(campaign, ASKED)).await?, &[&seqs]).await?;
+        Ok(())
+    }
+}

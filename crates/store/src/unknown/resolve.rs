@@ -1,0 +1,228 @@
+//! Settling recipients who are unknown: by the campaign's rule, or by an operator; by a receipt in `resolve_by_receipt.rs`. What receipts say
+//! goes first.
+//!
+//! Every settlement is on record with who decided it, and why. Rows are found by the side table `unsettled`, never by
+//! reading a list, and the campaign's row is locked first: a campaign that had finished runs again when somebody of it
+//! is sent to again.
+
+use std::time::Duration;
+
+use campaign::{CampaignId, CampaignState, Resolution, Seq, own_code};
+use tokio_postgres::Row;
+
+use crate::campaigns::finish_and_cancel::{DEADLINE, RUN_AGAIN};
+use crate::db::connection::Store;
+use crate::db::error::Error;
+use crate::db::pool::Transaction;
+use crate::unknown::resolve_by_receipt;
+
+/// Why a recipient failed that was unknown and was given up.
+const GIVEN_UP: &str = own_code("unknown_given_up");
+
+/// What became of recipients who were unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Sent to again.
+    pub resent: u64,
+    /// Failed: given up, or to be sent to again with no attempt left.
+    pub failed: u64,
+}
+
+/// One decision about everybody unknown, or about these.
+struct Decision<'a> {
+    resolution: Resolution,
+    by: &'static str,
+    reason: &'a str,
+    /// The code of those who are given up.
+    code: &'static str,
+    /// Unknown for so long at least.
+    after: Duration,
+    seqs: Option<Vec<i32>>,
+}
+
+/// Resolves the next unknown recipients. Recipients that their worker is recording at this moment are skipped, and so are rows of
+/// `unsettled` that are being listed again.
+///
+/// Rows are looked up by key, in arrays and scalar subqueries: statistics may not know the campaign, and the planner would join by
+/// reading all its rows once for each row.
+const STEP: &str = "
+with wanted as (
+    select seq, since from unsettled
+    where campaign_id = $1 and since <= clock_timestamp() - $2 * interval '1 second'
+        and ($3::int[] is null or seq = any($3))
+    order by since limit 5000 for update skip locked
+), open as (
+    select r.seq, r.claim_id, case when $4::bool and r.attempts < $5::int then 'retry' else 'failed' end as state
+    from recipient r
+    where r.campaign_id = $1 and r.seq = any(array(select seq from wanted)) and r.state = 'unknown'
+    order by r.seq for update skip locked
+), settled as (
+    update recipient r
+    set state = open.state, changed_at = clock_timestamp(),
+        reason_code = case when open.state = 'retry' then 'resent' when $4 then 'attempts_used_up' else $6 end
+    from open where r.campaign_id = $1 and r.seq = open.seq
+), on_record as (
+    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason)
+    select $1, seq, claim_id, 'unknown', state, $7, $8 from open
+), due_now as (
+    insert into due (campaign_id, seq, sender_id, due_at, publish_at)
+    select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp()
+    from open join campaign c on c.id = $1 where open.state = 'retry'
+    on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
+), no_longer as (
+    delete from unsettled
+    where campaign_id = $1 and seq = any(array(select seq from open) || array(
+        select w.seq from wanted w
+        where (select r.state from recipient r where r.campaign_id = $1 and r.seq = w.seq) is distinct from 'unknown'))
+)
+select count(*) filter (where state = 'retry'), count(*) filter (where state = 'failed') from open";
+
+impl Store {
+    /// Campaigns in which somebody is unknown for as long as the campaign's rule waits. A cancelled one sends to nobody
+    /// again.
+    pub async fn campaigns_to_settle(&self) -> Result<Vec<CampaignId>, Error> {
+        let select = "
+            select c.id from campaign c
+            where (c.unknown_rule = 'give-up' or (c.unknown_rule = 'resend' and c.state <> 'cancelled'))
+                and exists (
+                    select from unsettled u
+                    where u.campaign_id = c.id and u.since <= clock_timestamp() - c.unknown_after)";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
+        Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
+    }
+
+    /// Settles some thousands of those who are unknown for as long as the campaign's rule waits. After the deadline
+    /// nobody is sent to again: they fail.
+    pub async fn settle_by_rule(&self, campaign: CampaignId) -> Result<Settled, Error> {
+        // Most of what receipts say, before the campaign's row is locked.
+        self.settle_by_receipts(campaign).await?;
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let standing = Standing::lock(&tx, campaign).await?;
+        let resolution = match standing.rule.as_str() {
+            "resend" if standing.state == CampaignState::Cancelled => return Ok(Settled::default()),
+            "resend" if !standing.is_over => Resolution::Resend,
+            "resend" | "give-up" => Resolution::GiveUp,
+            _ => return Ok(Settled::default()),
+        };
+        let is_late = standing.rule == "resend" && standing.is_over;
+        let decision = Decision {
+            resolution,
+            by: "rule",
+            reason: if is_late { "resend, but the deadline has passed" } else { &standing.rule },
+            code: if is_late { DEADLINE } else { GIVEN_UP },
+            after: standing.after,
+            seqs: None,
+        };
+        resolve_by_receipt::settle(&tx, campaign).await?;
+        let settled = step(&tx, campaign, &standing, &decision).await?;
+        tx.commit().await?;
+        Ok(settled)
+    }
+
+    /// Settles everybody who is unknown in this campaign, or these, because an operator says so.
+    pub async fn settle_by_operator(
+        &self,
+        campaign: CampaignId,
+        resolution: Resolution,
+        reason: &str,
+        seqs: Option<&[Seq]>,
+    ) -> Result<Settled, Error> {
+        let decision = Decision {
+            resolution,
+            by: "operator",
+            reason,
+            code: GIVEN_UP,
+            after: Duration::ZERO,
+            seqs: seqs.map(|seqs| seqs.iter().map(|seq| seq.0).collect()),
+        };
+        let mut total = Settled::default();
+        self.settle_by_receipts(campaign).await?;
+        let mut client = self.client().await?;
+        loop {
+            let tx = client.transaction().await?;
+            let standing = Standing::lock(&tx, campaign).await?;
+            standing.check(campaign, resolution)?;
+            resolve_by_receipt::settle(&tx, campaign).await?;
+            let settled = step(&tx, campaign, &standing, &decision).await?;
+            tx.commit().await?;
+            if settled == Settled::default() {
+                return Ok(total);
+            }
+            total.resent += settled.resent;
+            total.failed += settled.failed;
+        }
+    }
+}
+
+/// What of a campaign matters for settling, read under its lock.
+struct Standing {
+    state: CampaignState,
+    is_over: bool,
+    max_attempts: i32,
+    rule: String,
+    after: Duration,
+}
+
+impl Standing {
+    async fn lock(tx: &Transaction<'_>, campaign: CampaignId) -> Result<Self, Error> {
+        let select = "
+            select state, coalesce(deadline_at <= clock_timestamp(), false) or erased_at is not null as is_over, unknown_rule,
+                extract(epoch from unknown_after)::float8 as after_s,
+                (definition #>> '{policy,max_attempts}')::int as max_attempts
+            from campaign where id = $1 for update";
+        let row: Row =
+            tx.query_opt(select, &[&campaign.0]).await?.ok_or_else(|| Error::no_campaign(campaign))?;
+        Ok(Self {
+            state: row.get::<_, &str>("state").parse().map_err(Error::unreadable)?,
+            is_over: row.get("is_over"),
+            max_attempts: row.get("max_attempts"),
+            rule: row.get("unknown_rule"),
+            after: Duration::try_from_secs_f64(row.get("after_s")).map_err(Error::unreadable)?,
+        })
+    }
+
+    /// Refuses to send again what nobody would ever send.
+    fn check(&self, campaign: CampaignId, resolution: Resolution) -> Result<(), Error> {
+        let why = match resolution {
+            Resolution::Resend if self.state == CampaignState::Cancelled => "is cancelled",
+            Resolution::Resend if self.is_over => "is past its deadline",
+            Resolution::Resend | Resolution::GiveUp => return Ok(()),
+        };
+        Err(Error::Conflict(format!(
+            "campaign {campaign} {why}, nobody of it is sent to again; settle with give-up, or leave them unknown"
+        )))
+    }
+}
+
+async fn step(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    standing: &Standing,
+    decision: &Decision<'_>,
+) -> Result<Settled, Error> {
+    let resend = decision.resolution == Resolution::Resend;
+    let prepared = tx.prepare_cached(STEP).await?;
+    let row = tx
+        .query_one(
+            &prepared,
+            &[
+                &campaign.0,
+                &decision.after.as_secs_f64(),
+                &decision.seqs,
+                &resend,
+                &standing.max_attempts,
+                &decision.code,
+                &decision.by,
+                &decision.reason,
+            ],
+        )
+        .await?;
+    let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+    let settled = Settled { resent: count(0), failed: count(1) };
+    if settled.resent > 0 {
+        tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
+    }
+    Ok(settled)
+}
