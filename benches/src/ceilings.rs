@@ -9,7 +9,7 @@ use broker::{Acknowledgement, Consumer, Publisher, Topology};
 use campaign::{CampaignId, Definition, Message, Outcome, Provider, SendTask, Seq, Verdict, Window};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use secrecy::SecretString;
-use store::{Claim, Claimed, LeftOut, ListOrigin, Recorded, RecordedOutcome};
+use store::{Claim, ClaimAnswer, LeftOut, ListOrigin, RecordedOutcome, RequestRecord};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -158,8 +158,8 @@ impl Ceilings {
     async fn claim_and_record_batch(&self, id: CampaignId, batch: &[Seq]) -> anyhow::Result<()> {
         let Stand { store, sender, .. } = &self.stand;
         let claim = match store.claim(*sender, id, batch, (Uuid::nil(), LEASE)).await? {
-            Claimed::Granted(claim) => claim,
-            Claimed::Refused(refused) => anyhow::bail!("a claim was refused: {refused:?}"),
+            ClaimAnswer::Granted(claim) => claim,
+            ClaimAnswer::Refused(refused) => anyhow::bail!("a claim was refused: {refused:?}"),
         };
         let outcomes: Vec<RecordedOutcome> = claim.rows.iter().map(|row| accepted(&claim, row.seq)).collect();
         let changed = store.record(*sender, id, &outcomes, &[claim.id]).await?.changed;
@@ -253,7 +253,7 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
         claim: claim.id,
         seq,
         outcome: Outcome::Accepted { provider_message_id: Uuid::now_v7().to_string() },
-        request: Some(Recorded {
+        request: Some(RequestRecord {
             sent_at: claim.at,
             latency: Duration::from_millis(1),
             http_status: Some(202),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use campaign::{CampaignId, ReceiptStatus, Seq};
-use store::{About, Ingest, ReceiptRow};
+use store::{Ingest, MessageKey, ReceiptRow};
 use tokio::process::Command;
 use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls};
@@ -287,7 +287,7 @@ async fn send_one(stand: &mut Stand, flowcast: &Flowcast, answers: &mut Answers)
 /// Takes in receipts of one old campaign, as a server does.
 async fn receipts(stand: &Stand, campaign: CampaignId) -> anyhow::Result<()> {
     let receipt = |seq| ReceiptRow {
-        about: About { sender: stand.sender, recipient: Some((campaign, Seq(seq))), message_id: None },
+        about: MessageKey { sender: stand.sender, recipient: Some((campaign, Seq(seq))), message_id: None },
         status: ReceiptStatus::Read,
         at: None,
         code: None,

@@ -67,7 +67,7 @@ impl Campaigns {
         let (policy, schedule) = (row.definition.policy, row.definition.schedule);
         let claim_size = policy
             .rate
-            .map_or(usize::MAX, |rate| usize::try_from(store::leased_at(rate)).unwrap_or(usize::MAX));
+            .map_or(usize::MAX, |rate| usize::try_from(store::permits_per_lease(rate)).unwrap_or(usize::MAX));
         let campaign =
             Arc::new(Campaign { message, policy, schedule, claim_size, refusals: Mutex::default() });
         let mut compiled = self.compiled.write().await;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Msisdn, Rate};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use store::{Claim, LeasedAt};
+use store::{Claim, TimedLease};
 use tokio::time::Instant;
 
 use crate::sender_worker::SenderWorker;
@@ -138,7 +138,7 @@ pub(crate) struct Departures {
 }
 
 struct Queue {
-    slots: LeasedAt,
+    slots: TimedLease,
     waiting: u32,
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use campaign::{CampaignId, Rate, Reason, SenderId, Stop, StopReason, StopScope, own_code};
-use store::{Claim, GateOf, GateState, GateWatch, LeasedAt};
+use store::{Claim, GateOf, GateState, GateWatch, TimedLease};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -168,7 +168,7 @@ impl GateMirror {
     }
 
     /// Whether the slots are faster than the sender's present rate.
-    pub(crate) fn is_outdated(&self, sender: SenderId, slots: &LeasedAt) -> bool {
+    pub(crate) fn is_outdated(&self, sender: SenderId, slots: &TimedLease) -> bool {
         self.known().is_outdated(sender, slots.lease.rate(), slots.at)
     }
 

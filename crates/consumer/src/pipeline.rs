@@ -9,7 +9,7 @@ use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use store::{Claim, ClaimedRow, Recorded, RecordedOutcome};
+use store::{Claim, ClaimedRow, RecordedOutcome, RequestRecord};
 use tokio::time::{Instant, MissedTickBehavior};
 use whatsapp::Outgoing;
 
@@ -186,7 +186,7 @@ async fn deliver(
         worker.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
     }
     let (latency, http_status, wa_id) = (answer.latency, answer.http_status, answer.wa_id);
-    let request = Recorded { sent_at, latency, http_status, wa_id };
+    let request = RequestRecord { sent_at, latency, http_status, wa_id };
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 

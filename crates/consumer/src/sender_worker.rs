@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use broker::{Acknowledgement, Acknowledger, DeliveryTag};
 use campaign::{CampaignId, ClaimId, Outcome, Rate, ReferenceKey, Refusal, SenderId, Seq};
-use store::{Claim, Claimed, Leased, LeasedAt, RecordedOutcome, Refused, SenderRow, Store, leased_at};
+use store::{
+    Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, RecordedOutcome, SenderRow, Store, TimedLease,
+    permits_per_lease,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -167,21 +170,21 @@ impl SenderWorker {
             let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
             let asked = Instant::now();
             match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
-                Ok(Claimed::Granted(claim)) => {
+                Ok(ClaimAnswer::Granted(claim)) => {
                     *last = claim.id;
                     let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
                     self.claim_size.store(size, Ordering::Relaxed);
                     return Ok(batch.part(claim, &seqs));
                 }
-                Ok(Claimed::Refused(Refused::TooMany(at_most))) => {
+                Ok(ClaimAnswer::Refused(ClaimRefusal::TooMany(at_most))) => {
                     let size = usize::try_from(at_most).unwrap_or(usize::MAX).min(seqs.len() - 1).max(1);
                     self.claim_size.store(size, Ordering::Relaxed);
                 }
-                Ok(Claimed::Refused(Refused::Wait(time))) => {
+                Ok(ClaimAnswer::Refused(ClaimRefusal::Wait(time))) => {
                     self.wait_for_permits(batch.campaign, asked, time).await;
                 }
-                Ok(Claimed::Refused(Refused::Held)) => return Err(Unclaimed::Stale),
-                Ok(Claimed::Refused(Refused::NothingDue)) => return Ok(batch.stale_part(&seqs)),
+                Ok(ClaimAnswer::Refused(ClaimRefusal::Held)) => return Err(Unclaimed::Stale),
+                Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue)) => return Ok(batch.stale_part(&seqs)),
                 // The row of one recipient is at fault: claim the others without it.
                 Err(error) if is_of_row(&error) && seqs.len() > 1 => {
                     (is_in_doubt, at_most) = (true, seqs.len() / 2);
@@ -232,17 +235,17 @@ impl SenderWorker {
     /// worker is shutting down.
     ///
     /// It comes before all waiting claims but one; otherwise claims would take each permit that becomes free.
-    pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: u32) -> Option<LeasedAt> {
+    pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: u32) -> Option<TimedLease> {
         let _claim_lock = self.last_claim.lock().await;
         let mut retry = RetryPause::new(&self.shutdown, "asking for departure slots");
         while !self.shutdown.is_cancelled() {
             let asked = Instant::now();
             match self.store.lease(self.sender, campaign, wanted.max(1)).await {
-                Ok(Leased::Granted(slots)) => return Some(slots),
-                Ok(Leased::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
-                Ok(Leased::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
+                Ok(LeaseAnswer::Granted(slots)) => return Some(slots),
+                Ok(LeaseAnswer::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
+                Ok(LeaseAnswer::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
                 Err(error) if retry.again(&error).await => {}
-                Ok(Leased::Held) | Err(_) => return None,
+                Ok(LeaseAnswer::Held) | Err(_) => return None,
             }
         }
         None
@@ -292,7 +295,7 @@ impl SenderWorker {
     }
 
     /// Whether leased slots are faster than the sender's present rate.
-    pub(crate) fn is_outdated(&self, slots: &LeasedAt) -> bool {
+    pub(crate) fn is_outdated(&self, slots: &TimedLease) -> bool {
         self.mirror.is_outdated(self.sender, slots)
     }
 
@@ -326,7 +329,7 @@ fn is_small(recipients: usize, claim_size: usize, most: u16) -> bool {
 /// How many recipients one claim takes at this rate, at most `batch`.
 fn claim_size(rate: Option<Rate>, batch: u16) -> usize {
     let most = usize::from(batch);
-    rate.map_or(most, |rate| usize::try_from(leased_at(rate)).unwrap_or(most).min(most))
+    rate.map_or(most, |rate| usize::try_from(permits_per_lease(rate)).unwrap_or(most).min(most))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use store::{Error, Settled, Store, VolumeLimits};
+use store::{Error, Resolved, Store, VolumeLimits};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -128,7 +128,7 @@ impl Job {
             Self::EndStragglers => end_stragglers(store).await,
             Self::ResolveByReceipts => resolve_by_receipts(store).await,
             Self::ResolveByRule => resolve_by_rule(store).await,
-            Self::FoldCounters => store.fold_tallies().await,
+            Self::FoldCounters => store.fold_counters().await,
             Self::OpenCappedSenders => open_capped_senders(store).await,
             Self::RotateVolumes => rotate_volumes(store).await,
         }
@@ -210,8 +210,8 @@ async fn end_stragglers(store: &Store) -> Result<(), Error> {
 
 async fn resolve_by_receipts(store: &Store) -> Result<(), Error> {
     let mut results = Results::default();
-    for campaign in store.campaigns_told().await? {
-        let resolved = store.settle_by_receipts(campaign).await;
+    for campaign in store.campaigns_to_resolve_by_receipt().await? {
+        let resolved = store.resolve_by_receipts(campaign).await;
         if let Some(resolved @ 1..) = results.keep(format_args!("campaign {campaign}"), resolved) {
             tracing::info!(campaign.id = %campaign, resolved, "receipts resolved {resolved} of campaign {campaign}");
         }
@@ -221,9 +221,9 @@ async fn resolve_by_receipts(store: &Store) -> Result<(), Error> {
 
 async fn resolve_by_rule(store: &Store) -> Result<(), Error> {
     let mut results = Results::default();
-    for campaign in store.campaigns_to_settle().await? {
-        let resolved = store.settle_by_rule(campaign).await;
-        if let Some(Settled { resent, failed }) = results.keep(format_args!("campaign {campaign}"), resolved)
+    for campaign in store.campaigns_to_resolve().await? {
+        let resolved = store.resolve_by_rule(campaign).await;
+        if let Some(Resolved { resent, failed }) = results.keep(format_args!("campaign {campaign}"), resolved)
             && resent + failed > 0
         {
             tracing::info!(

@@ -109,16 +109,16 @@ impl Committer {
             }
             drop(memory);
         }
-        let Ok(Ingested { to_settle, new_notices, unmatched, .. }) = ingested else { return };
-        for (sender, n) in unmatched {
+        let Ok(Ingested { to_resolve, new_notices, unmatched_opt_outs, .. }) = ingested else { return };
+        for (sender, n) in unmatched_opt_outs {
             tracing::warn!(
                 sender.id = %sender, n,
                 "{n} opt-outs to sender {sender} lead to no recipient by number, id or message; see report.unmatched_opt_out"
             );
         }
-        for campaign in to_settle {
+        for campaign in to_resolve {
             // A producer looks once a second as well.
-            if let Err(error) = self.store.settle_by_receipts(campaign).await {
+            if let Err(error) = self.store.resolve_by_receipts(campaign).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "receipts settle later: {error}");
             }
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use campaign::{Consent, ReferenceKey, Refusal, SenderId, Stop};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use store::{About, AnswerRow, ConsentRow, InboundRow, Ingest, NoticeRow, Person, RawBody, ReceiptRow};
+use store::{AnswerRow, ConsentRow, InboundRow, Ingest, MessageKey, NoticeRow, Person, RawBody, ReceiptRow};
 use uuid::Uuid;
 use whatsapp::webhook::{Event, Inbound, MessageRef, Notice, Reading, Receipt, Subject};
 
@@ -72,9 +72,9 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn about(&self, message: MessageRef) -> About {
+    fn about(&self, message: MessageRef) -> MessageKey {
         let recipient = message.reference.and_then(|reference| self.references.open(reference));
-        About { sender: self.sender.id, recipient, message_id: message.id }
+        MessageKey { sender: self.sender.id, recipient, message_id: message.id }
     }
 
     fn receipt(&mut self, receipt: Receipt) {
@@ -114,7 +114,7 @@ impl Intake<'_> {
         // Who answers a message has it.
         if about.recipient.is_some() || (form.is_some() && about.message_id.is_some()) {
             let status = campaign::ReceiptStatus::Delivered;
-            let about = About { message_id: about.message_id.clone(), ..about.clone() };
+            let about = MessageKey { message_id: about.message_id.clone(), ..about.clone() };
             let (code, words, follow_up, billable, user) = (None, None, None, None, None);
             let row = ReceiptRow { about, status, at, code, words, follow_up, billable, user };
             self.post.rows.receipts.push(row);

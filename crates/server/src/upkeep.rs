@@ -117,7 +117,7 @@ impl Upkeep {
         }
         self.pulse.beat();
         // What one of them cannot do now does not keep the others from their work.
-        let (matched, spread) = (self.store.match_orphans().await, self.store.spread_aliases().await);
+        let (matched, spread) = (self.store.match_again().await, self.store.spread_aliases().await);
         let counted = self.count().await;
         matched.and(spread).and(counted)
     }

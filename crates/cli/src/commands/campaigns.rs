@@ -3,7 +3,7 @@
 use anyhow::Context;
 use campaign::{CampaignId, CampaignState, Definition, Opening, Resolution};
 use jiff::Timestamp;
-use store::{Held, RetryClass, Settled, Store, Who};
+use store::{HoldResult, RecipientFilter, ResendClass, Resolved, Store};
 
 use crate::args::campaigns::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::commands::cost_forecast::Outlook;
@@ -62,7 +62,7 @@ async fn resolve(store: &Store, args: CampaignResolve) -> anyhow::Result<()> {
         Unknown::GiveUp => Resolution::GiveUp,
     };
     let only = (!seqs.is_empty()).then_some(seqs.as_slice());
-    let Settled { resent, failed } = store.settle_by_operator(id, resolution, &reason, only).await?;
+    let Resolved { resent, failed } = store.resolve_by_operator(id, resolution, &reason, only).await?;
     let (resent, failed) = (i64::try_from(resent)?, i64::try_from(failed)?);
     if resent + failed == 0 {
         let whom = if only.is_some() { "none of these recipients is unknown" } else { "nobody is unknown" };
@@ -77,10 +77,10 @@ async fn resolve(store: &Store, args: CampaignResolve) -> anyhow::Result<()> {
 async fn retry(store: &Store, args: CampaignRetry) -> anyhow::Result<()> {
     let CampaignRetry { id, class, code, reason } = args;
     let class = match class {
-        RetryWho::Failed => RetryClass::Failed,
-        RetryWho::Undelivered => RetryClass::Undelivered,
+        RetryWho::Failed => ResendClass::Failed,
+        RetryWho::Undelivered => ResendClass::Undelivered,
     };
-    let again = i64::try_from(store.retry(id, class, code.as_deref(), &reason).await?)?;
+    let again = i64::try_from(store.resend(id, class, code.as_deref(), &reason).await?)?;
     if again == 0 {
         let says =
             format!("campaign {id}: there is nobody of this class; see 'flowcast campaign report {id}'");
@@ -90,16 +90,16 @@ async fn retry(store: &Store, args: CampaignRetry) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn listed(who: ExportWho) -> Who {
+fn listed(who: ExportWho) -> RecipientFilter {
     match who {
-        ExportWho::Accepted => Who::Accepted,
-        ExportWho::Failed => Who::Failed,
-        ExportWho::Unknown => Who::Unknown,
-        ExportWho::Skipped => Who::Skipped,
-        ExportWho::Expired => Who::Expired,
-        ExportWho::Cancelled => Who::Cancelled,
-        ExportWho::NotDelivered => Who::NotDelivered,
-        ExportWho::NotAnswered => Who::NotAnswered,
+        ExportWho::Accepted => RecipientFilter::Accepted,
+        ExportWho::Failed => RecipientFilter::Failed,
+        ExportWho::Unknown => RecipientFilter::Unknown,
+        ExportWho::Skipped => RecipientFilter::Skipped,
+        ExportWho::Expired => RecipientFilter::Expired,
+        ExportWho::Cancelled => RecipientFilter::Cancelled,
+        ExportWho::NotDelivered => RecipientFilter::NotDelivered,
+        ExportWho::NotAnswered => RecipientFilter::NotAnswered,
     }
 }
 
@@ -182,11 +182,11 @@ async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {
 
 async fn pause(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     match store.hold_campaign(id, OPERATOR).await? {
-        Held::Now => line(format!("campaign {id} is paused")),
-        Held::TakenOver(reason) => line(format!(
+        HoldResult::Now => line(format!("campaign {id} is paused")),
+        HoldResult::TakenOver(reason) => line(format!(
             "campaign {id} is paused; it was paused for {reason} before, and stays paused until 'flowcast campaign resume {id}'"
         )),
-        Held::Already => {
+        HoldResult::Already => {
             return Err(Refused(format!("campaign {id} is paused; only a running one can be paused")).into());
         }
     }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IsTerminal};
 
 use campaign::{CampaignId, Seq};
 use producer::{ExportFormat, Exported, ListsConfig, Spool, export_header, variable_name};
-use store::{ImportRow, Store, Who};
+use store::{ImportRow, RecipientFilter, Store};
 
 use crate::exit::Refused;
 use crate::terminal::output::{Listing, warning};
@@ -19,7 +19,7 @@ pub(crate) async fn run(
     store: &Store,
     lists: &ListsConfig,
     id: CampaignId,
-    who: Who,
+    who: RecipientFilter,
     format: ExportFormat,
 ) -> anyhow::Result<()> {
     if format == ExportFormat::Xlsx && std::io::stdout().is_terminal() {

@@ -19,7 +19,7 @@ pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow:
     for (state, n) in counts(&report).into_iter().filter(|(_, n)| *n > 0) {
         line(format!("  {:>12}  {state}", thousands(n)));
     }
-    for wait in store.waits(Some(id)).await? {
+    for wait in store.waiting(Some(id)).await? {
         line(format!("waits: {}", waiting::sentence(&wait)));
     }
     Ok(())
@@ -99,7 +99,7 @@ fn tell_costs(report: &CampaignReport) {
 pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
     let campaigns = store.countable_campaigns().await?;
     let bar = progress::of_steps(campaigns.len(), "campaigns");
-    let miscounts = store.check_tallies(&campaigns, |_| bar.inc(1)).await;
+    let miscounts = store.check_counters(&campaigns, |_| bar.inc(1)).await;
     bar.finish_and_clear();
     let miscounts = miscounts?;
     if miscounts.is_empty() {

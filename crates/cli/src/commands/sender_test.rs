@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Msisdn, Variables, Verdict, Window};
 use secrecy::SecretString;
-use store::{Leased, LeasedAt, SenderRow, Store};
+use store::{LeaseAnswer, SenderRow, Store, TimedLease};
 use whatsapp::{Account, Channel, Client, Outgoing};
 
 use crate::args::SenderTest;
@@ -41,12 +41,12 @@ pub(crate) async fn run(store: &Store, settings: &Settings, test: SenderTest) ->
 async fn wait_for_slot(store: &Store, sender: &SenderRow, campaign: CampaignId) -> anyhow::Result<()> {
     loop {
         match store.lease(sender.id, campaign, 1).await? {
-            Leased::Granted(LeasedAt { mut lease, at }) => {
+            LeaseAnswer::Granted(TimedLease { mut lease, at }) => {
                 tokio::time::sleep_until(at + lease.take_slot(Duration::ZERO).unwrap_or_default()).await;
                 return Ok(());
             }
-            Leased::Wait(time) => tokio::time::sleep(time).await,
-            Leased::TooMany(_) | Leased::Held => return Ok(()),
+            LeaseAnswer::Wait(time) => tokio::time::sleep(time).await,
+            LeaseAnswer::TooMany(_) | LeaseAnswer::Held => return Ok(()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `flowcast sender …`
 
 use campaign::Provider;
-use store::{Held, NewSender, Opened, SenderRow, Store, WebhookChange};
+use store::{HoldResult, NewSender, Opened, SenderRow, Store, WebhookChange};
 
 use crate::args::{SenderAdd, SenderCommand};
 use crate::commands::prices;
@@ -48,12 +48,12 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
         SenderCommand::Hold { name } => {
             let sender = store.sender(&name).await?;
             line(match store.hold_sender(sender.id, OPERATOR).await? {
-                Held::Now => format!("sender {name} is held"),
-                Held::TakenOver(reason) => format!(
+                HoldResult::Now => format!("sender {name} is held"),
+                HoldResult::TakenOver(reason) => format!(
                     "sender {name} is held; it was stopped for {reason} before. It is not probed, and stays stopped until \
                      'flowcast sender resume {name}'"
                 ),
-                Held::Already => format!("sender {name} was held already"),
+                HoldResult::Already => format!("sender {name} was held already"),
             });
             Ok(())
         }

@@ -1,14 +1,14 @@
 //! `flowcast waiting`: who waits and why.
 
 use jiff::Timestamp;
-use store::{Store, WaitRow};
+use store::{Store, WaitingRow};
 
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
 pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
     let store = Store::connect(&settings.postgres()?).await?;
-    let waits = store.waits(None).await?;
+    let waits = store.waiting(None).await?;
     if json {
         line(serde_json::to_string_pretty(&waits)?);
         return Ok(());
@@ -36,13 +36,13 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
 }
 
 /// One wait in a sentence.
-pub(crate) fn sentence(wait: &WaitRow) -> String {
+pub(crate) fn sentence(wait: &WaitingRow) -> String {
     let since = wait.since.map(|since| format!(", since {}", time(Some(since)))).unwrap_or_default();
     let until = wait.until.map(|until| format!(", until {}", time(Some(until)))).unwrap_or_default();
     format!("{} for {}{since}{until}: {}", thousands(wait.recipients), wait.reason, why(wait))
 }
 
-fn why(wait: &WaitRow) -> String {
+fn why(wait: &WaitingRow) -> String {
     let by = wait.caused_by.as_ref().map(|by| format!("stopped by {by}"));
     [by, wait.detail.clone()].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }

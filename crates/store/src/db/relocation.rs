@@ -35,7 +35,7 @@ const MOVES: [(&str, &[&str]); 4] = [
 
 /// The progress of moving rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Relocated {
+pub struct RelocationProgress {
     /// Tables whose rows are moved.
     pub tables: usize,
     /// Tables that existed at the beginning of this run.
@@ -53,7 +53,7 @@ impl Store {
     /// Moves the rows of all old tables, one table after the other. Breaks off between two batches if `progress` returns an error.
     pub(crate) async fn relocate(
         client: &mut Client,
-        progress: &mut (dyn FnMut(Relocated) -> Result<(), Error> + Send),
+        progress: &mut (dyn FnMut(RelocationProgress) -> Result<(), Error> + Send),
     ) -> Result<(), Error> {
         let mut old = Vec::new();
         for (parent, statements) in MOVES {
@@ -64,8 +64,8 @@ impl Store {
             old.extend(found.iter().map(|row| Old { parent, statements, name: row.get(0) }));
         }
         for (tables, table) in old.iter().enumerate() {
-            progress(Relocated { tables, of: old.len() })?;
-            table.relocate(client, &mut || progress(Relocated { tables, of: old.len() })).await?;
+            progress(RelocationProgress { tables, of: old.len() })?;
+            table.relocate(client, &mut || progress(RelocationProgress { tables, of: old.len() })).await?;
         }
         let parents: Vec<&str> = MOVES.iter().map(|(parent, _)| *parent).collect();
         client.batch_execute(&format!("drop table {}, relocation", parents.join(", "))).await?;
@@ -74,7 +74,7 @@ impl Store {
                 .batch_execute("analyze recipient, recipient_number, attempt, receipt, flow_answer")
                 .await?;
         }
-        progress(Relocated { tables: old.len(), of: old.len() })
+        progress(RelocationProgress { tables: old.len(), of: old.len() })
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::grants::grant;
-use crate::db::relocation::{HAS_OLD_TABLES, Relocated};
+use crate::db::relocation::{HAS_OLD_TABLES, RelocationProgress};
 use crate::db::sqlstate::{Fault, Kind, kind, sentence};
 
 mod embedded {
@@ -36,7 +36,7 @@ impl Store {
     /// next call continues it.
     pub async fn migrate_with(
         &self,
-        progress: &mut (dyn FnMut(Relocated) -> Result<(), Error> + Send),
+        progress: &mut (dyn FnMut(RelocationProgress) -> Result<(), Error> + Send),
     ) -> Result<Migrated, Error> {
         // Two runs at once wait for each other. The lock belongs to a transaction: behind a pooler a connection outlives
         // this process, and would keep a lock of its own.

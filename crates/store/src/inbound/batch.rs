@@ -30,15 +30,15 @@ pub struct Ingest {
 pub struct Ingested {
     /// Campaigns somebody of whom is unknown or to be sent to again: a receipt may settle them. Whoever is being sent to is
     /// looked at by the producer.
-    pub to_settle: Vec<CampaignId>,
+    pub to_resolve: Vec<CampaignId>,
     /// Receipts and answers that could not be matched yet.
-    pub orphans: u64,
+    pub unmatched_events: u64,
     /// Notices that were not known before.
     pub new_notices: Vec<NoticeRow>,
     /// Rows that the database refused; they are counted in `webhook_count`.
     pub refused: u64,
     /// Opt-outs that no number, id or message leads to a recipient, by sender.
-    pub unmatched: BTreeMap<SenderId, i64>,
+    pub unmatched_opt_outs: BTreeMap<SenderId, i64>,
     /// Whether aliases were learned that have to be spread.
     pub(crate) has_new_aliases: bool,
 }
@@ -46,12 +46,12 @@ pub struct Ingested {
 impl Ingested {
     /// Adds what became of another part of the batch.
     pub(crate) fn append(&mut self, mut other: Self) {
-        self.to_settle.append(&mut other.to_settle);
-        self.orphans += other.orphans;
+        self.to_resolve.append(&mut other.to_resolve);
+        self.unmatched_events += other.unmatched_events;
         self.new_notices.append(&mut other.new_notices);
         self.refused += other.refused;
-        for (sender, n) in other.unmatched {
-            *self.unmatched.entry(sender).or_default() += n;
+        for (sender, n) in other.unmatched_opt_outs {
+            *self.unmatched_opt_outs.entry(sender).or_default() += n;
         }
         self.has_new_aliases |= other.has_new_aliases;
     }

@@ -58,8 +58,8 @@ impl Store {
 pub(crate) async fn store_rows(tx: &Transaction<'_>, batch: &Ingest) -> Result<Ingested, Error> {
     let found = look_up(tx, batch).await?;
     let mut ingested = store_found(tx, batch, &found).await?;
-    let unmatched = ingested.unmatched.iter().map(|(sender, n)| ((*sender, UNMATCHED), *n)).collect();
-    counts(tx, &unmatched).await?;
+    let opt_outs = ingested.unmatched_opt_outs.iter().map(|(sender, n)| ((*sender, UNMATCHED), *n)).collect();
+    counts(tx, &opt_outs).await?;
     ingested.new_notices = notices(tx, &batch.notices).await?;
     Ok(ingested)
 }
@@ -92,7 +92,7 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
     for (campaign, (receipts, answers)) in &campaigns {
         let answered: Vec<i32> = answers.iter().map(|(seq, _)| seq.0).collect();
         if receipts::store(tx, *campaign, receipts, &answered).await? {
-            ingested.to_settle.push(*campaign);
+            ingested.to_resolve.push(*campaign);
         }
         receipts::follow_up(tx, *campaign, receipts, &mut followed).await?;
         let answers: Vec<Answered<'_>> = answers
@@ -108,17 +108,17 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
     counts(tx, &too_late).await?;
     let lost_receipts = lost_receipts.into_iter().map(|row| (&row.about, Event::of_receipt(row)));
     let lost_answers = lost_answers.into_iter().map(|row| (&row.about, Event::of_answer(row)));
-    ingested.orphans = keep(tx, lost_receipts.chain(lost_answers)).await?;
+    ingested.unmatched_events = keep(tx, lost_receipts.chain(lost_answers)).await?;
     let Followed { mut stopped, quiet } = followed;
-    let settled = if stopped.is_empty() {
+    let stored = if stopped.is_empty() {
         people::store(tx, found, batch, &quiet).await?
     } else {
         stopped.extend_from_slice(&batch.consents);
         let with_stopped = Ingest { consents: stopped, ..batch.clone() };
         people::store(tx, found, &with_stopped, &quiet).await?
     };
-    ingested.unmatched = settled.unmatched;
-    ingested.has_new_aliases = settled.has_new_aliases;
+    ingested.unmatched_opt_outs = stored.unmatched_opt_outs;
+    ingested.has_new_aliases = stored.has_new_aliases;
     Ok(ingested)
 }
 

@@ -9,7 +9,7 @@ use crate::db::error::Error;
 use crate::inbound::batch::Ingest;
 use crate::inbound::ingest::store_rows;
 use crate::inbound::ingest_apart::store_apart;
-use crate::inbound::rows::About;
+use crate::inbound::rows::MessageKey;
 use crate::inbound::unmatched::Event;
 
 /// Most orphans of one look.
@@ -17,7 +17,7 @@ const MOST: i64 = 1_000;
 
 impl Store {
     /// Looks up again what could not be matched, if it is time for that. Returns how many were matched.
-    pub async fn match_orphans(&self) -> Result<u64, Error> {
+    pub async fn match_again(&self) -> Result<u64, Error> {
         let select = "
             select o.sender_id, o.digest, o.provider_message_id, o.event, o.received_at, m.campaign_id, m.seq
             from orphan o left join sent_message m
@@ -44,7 +44,7 @@ impl Store {
                 unknown.1.push(digest);
                 continue;
             };
-            let about = About {
+            let about = MessageKey {
                 sender: SenderId(sender),
                 recipient: Some((CampaignId(campaign), Seq(row.get(6)))),
                 message_id: Some(row.get(2)),

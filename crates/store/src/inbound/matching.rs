@@ -8,7 +8,7 @@ use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::inbound::batch::Ingest;
 use crate::inbound::closed::Closed;
-use crate::inbound::rows::About;
+use crate::inbound::rows::MessageKey;
 
 /// The recipients that the ids and references of a batch lead to.
 pub(crate) struct Found {
@@ -22,14 +22,14 @@ pub(crate) struct Found {
 
 impl Found {
     /// The recipient, if it is one of the sender whose address it came to.
-    pub(crate) fn recipient(&self, about: &About) -> Option<(CampaignId, Seq)> {
+    pub(crate) fn recipient(&self, about: &MessageKey) -> Option<(CampaignId, Seq)> {
         let by_reference =
             about.recipient.filter(|(campaign, _)| self.owned.contains(&(about.sender, *campaign)));
         by_reference.or_else(|| self.replied_to(about))
     }
 
     /// The recipient of the message with this provider's id.
-    pub(crate) fn replied_to(&self, about: &About) -> Option<(CampaignId, Seq)> {
+    pub(crate) fn replied_to(&self, about: &MessageKey) -> Option<(CampaignId, Seq)> {
         let id = about.message_id.clone()?;
         self.by_id.get(&(about.sender, id)).copied()
     }
@@ -37,14 +37,18 @@ impl Found {
 
 /// Finds whose the campaigns are that references of a batch lead to, and the recipients that ids without a reference lead to.
 pub(crate) async fn look_up(tx: &Transaction<'_>, batch: &Ingest) -> Result<Found, Error> {
-    let receipts: Vec<&About> = batch.receipts.iter().map(|receipt| &receipt.about).collect();
+    let receipts: Vec<&MessageKey> = batch.receipts.iter().map(|receipt| &receipt.about).collect();
     let answers = batch.answers.iter().map(|answer| &answer.about);
-    let replies: Vec<&About> = answers.chain(batch.people().map(|who| &who.about)).collect();
+    let replies: Vec<&MessageKey> = answers.chain(batch.people().map(|who| &who.about)).collect();
     find(tx, &receipts, &replies).await
 }
 
 /// The id of the message is looked up for receipts without a reference, and for every reply: what it replies to says who wrote.
-async fn find(tx: &Transaction<'_>, receipts: &[&About], replies: &[&About]) -> Result<Found, Error> {
+async fn find(
+    tx: &Transaction<'_>,
+    receipts: &[&MessageKey],
+    replies: &[&MessageKey],
+) -> Result<Found, Error> {
     let about = || receipts.iter().chain(replies);
     let select_owned = "
         select sender_id, id, archived_at is not null as is_archived, erased_at is not null as is_erased

@@ -16,15 +16,15 @@ use crate::inbound::conversations::{self, Heard, Said};
 use crate::inbound::matching::Found;
 use crate::inbound::rows::{ConsentRow, InboundRow, Person};
 use crate::inbound::unmatched::{self, Event};
-use crate::inbound::users::{self, Users, Waiting};
+use crate::inbound::users::{self, UnmatchedConsent, Users};
 use crate::lists::aliases::{self, Linked};
 use crate::lists::numbers::recipients;
 
 /// What became of what people said.
 #[derive(Debug, Default)]
-pub(crate) struct Settled {
+pub(crate) struct StoredPeople {
     /// Opt-outs that lead to no number, by sender.
-    pub(crate) unmatched: BTreeMap<SenderId, i64>,
+    pub(crate) unmatched_opt_outs: BTreeMap<SenderId, i64>,
     /// Numbers of one person were learned that have to be spread.
     pub(crate) has_new_aliases: bool,
 }
@@ -42,15 +42,15 @@ pub(crate) async fn store(
     found: &Found,
     batch: &Ingest,
     quiet: &[InboundRow],
-) -> Result<Settled, Error> {
-    let mut settled = Settled::default();
+) -> Result<StoredPeople, Error> {
+    let mut stored = StoredPeople::default();
     let has_users = batch.receipts.iter().any(|receipt| receipt.user.is_some());
     if batch.inbounds.is_empty() && batch.consents.is_empty() && quiet.is_empty() && !has_users {
-        return Ok(settled);
+        return Ok(stored);
     }
     let mut people = People::of(tx, found, batch).await?;
     let said_earlier = people.learn_users(tx, batch).await?;
-    settled.has_new_aliases = aliases::learn(tx, people.aliases(batch)).await?;
+    stored.has_new_aliases = aliases::learn(tx, people.aliases(batch)).await?;
     let direct =
         batch.people().flat_map(|who| people.numbers(who)).chain(quiet.iter().filter_map(|row| row.who.from));
     let linked = Linked::of(tx, direct.chain(said_earlier.iter().map(|said| said.number))).await?;
@@ -74,13 +74,13 @@ pub(crate) async fn store(
         .flat_map(|said| linked.numbers(said.number).into_iter().map(|number| Said { number, ..*said }));
     let said: Vec<Said> = said.chain(earlier).collect();
     conversations::store(tx, &heard(&batch.inbounds), &said, &heard(quiet)).await?;
-    people.keep_orphans(tx, batch).await?;
+    people.keep_unmatched(tx, batch).await?;
     for row in batch.consents.iter().filter(|row| row.consent == Consent::OptedOut) {
         if people.numbers(&row.inbound.who).is_empty() {
-            *settled.unmatched.entry(row.inbound.who.about.sender).or_default() += 1;
+            *stored.unmatched_opt_outs.entry(row.inbound.who.about.sender).or_default() += 1;
         }
     }
-    Ok(settled)
+    Ok(stored)
 }
 
 impl<'a> People<'a> {
@@ -145,7 +145,7 @@ impl<'a> People<'a> {
             if let (Some(user), true) = (who.user.as_ref(), self.numbers(who).is_empty()) {
                 ids.insert(user);
                 let (sender, at) = (who.about.sender, *at);
-                waiting.push(Waiting {
+                waiting.push(UnmatchedConsent {
                     sender,
                     user,
                     at,
@@ -171,7 +171,7 @@ impl<'a> People<'a> {
 
     /// Keeps what may yet lead to a recipient: consents that reply to a message that is not known, and who was heard from by an id
     /// alone.
-    async fn keep_orphans(&self, tx: &Transaction<'_>, batch: &Ingest) -> Result<(), Error> {
+    async fn keep_unmatched(&self, tx: &Transaction<'_>, batch: &Ingest) -> Result<(), Error> {
         let is_lost =
             |who: &Person| who.about.message_id.is_some() && self.found.recipient(&who.about).is_none();
         let consents = batch.consents.iter().filter(|row| is_lost(&row.inbound.who)).map(|row| {

@@ -13,7 +13,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::db::volume::written_for;
-use crate::inbound::rows::{About, ConsentRow, InboundRow, Person, ReceiptRow};
+use crate::inbound::rows::{ConsentRow, InboundRow, MessageKey, Person, ReceiptRow};
 use crate::lists::numbers::recipients;
 
 /// Whom a receipt says something of that holds for other messages too.
@@ -78,7 +78,7 @@ with people as materialized (
         least(r.provider_message_id, excluded.provider_message_id), greatest(r.billable, excluded.billable))
 ), early as (
     select seq, state from people where state in ('pending', 'sending', 'unknown', 'retry')
-), to_settle as (
+), to_resolve as (
     insert into receipt_to_settle (campaign_id, seq) select :campaign, seq from early order by seq
     on conflict (campaign_id, seq) do update set look_at = excluded.look_at
 )
@@ -92,23 +92,23 @@ pub(crate) async fn store(
     receipts: &[(Seq, &ReceiptRow)],
     answered: &[i32],
 ) -> Result<bool, Error> {
-    let told = || receipts.iter().map(|(_, receipt)| *receipt);
-    let senders: Vec<i64> = told().map(|receipt| receipt.about.sender.0).collect();
+    let rows = || receipts.iter().map(|(_, receipt)| *receipt);
+    let senders: Vec<i64> = rows().map(|receipt| receipt.about.sender.0).collect();
     let seqs: Vec<i32> = receipts.iter().map(|(seq, _)| seq.0).collect();
-    let statuses: Vec<&str> = told().map(|receipt| ReceiptStatus::word(receipt.status)).collect();
-    let times: Vec<Option<Timestamp>> = told().map(|receipt| receipt.at).collect();
+    let statuses: Vec<&str> = rows().map(|receipt| ReceiptStatus::word(receipt.status)).collect();
+    let times: Vec<Option<Timestamp>> = rows().map(|receipt| receipt.at).collect();
     // Comparing two failures needs a code.
     let code = |receipt: &'_ ReceiptRow| {
         (receipt.status == ReceiptStatus::Failed)
             .then(|| receipt.code.clone().unwrap_or_else(|| "failed".to_owned()))
     };
-    let codes: Vec<Option<String>> = told().map(code).collect();
-    let follow_ups: Vec<Option<&str>> = told().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
-    let ids: Vec<Option<&str>> = told().map(|receipt| receipt.about.message_id.as_deref()).collect();
-    let billable: Vec<Option<bool>> = told().map(|receipt| receipt.billable).collect();
+    let codes: Vec<Option<String>> = rows().map(code).collect();
+    let follow_ups: Vec<Option<&str>> = rows().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
+    let ids: Vec<Option<&str>> = rows().map(|receipt| receipt.about.message_id.as_deref()).collect();
+    let billable: Vec<Option<bool>> = rows().map(|receipt| receipt.billable).collect();
     let parameters: [&(dyn ToSql + Sync); 9] =
         [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable, &answered];
-    words(tx, told()).await?;
+    words(tx, rows()).await?;
     Ok(tx.query_one(&tx.prepare_cached(&written_for(campaign, STATEMENT)).await?, &parameters).await?.get(0))
 }
 
@@ -153,7 +153,7 @@ pub(crate) async fn follow_up(
     let numbers = recipients(tx, campaign, personal().map(|(seq, _)| *seq)).await?;
     for (seq, receipt) in personal() {
         let Some(from) = numbers.get(seq).copied() else { continue };
-        let about = About { sender: receipt.about.sender, recipient: None, message_id: None };
+        let about = MessageKey { sender: receipt.about.sender, recipient: None, message_id: None };
         let inbound = InboundRow { who: Person { about, from: Some(from), user: None }, at: receipt.at };
         if receipt.follow_up == Some(FollowUp::Wait) {
             followed.quiet.push(inbound);

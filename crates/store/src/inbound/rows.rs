@@ -25,7 +25,7 @@ impl std::fmt::Debug for RawBody {
 
 /// Which message something is about.
 #[derive(Clone, Debug)]
-pub struct About {
+pub struct MessageKey {
     /// Whose address it came to.
     pub sender: SenderId,
     /// The recipient, if our reference came with it.
@@ -38,7 +38,7 @@ pub struct About {
 #[derive(Clone, Debug)]
 pub struct ReceiptRow {
     /// The message.
-    pub about: About,
+    pub about: MessageKey,
     /// How far it has come.
     pub status: ReceiptStatus,
     /// When, by the provider; without it the time of taking it in.
@@ -59,7 +59,7 @@ pub struct ReceiptRow {
 #[derive(Clone)]
 pub struct AnswerRow {
     /// The message it answers.
-    pub about: About,
+    pub about: MessageKey,
     /// When, by the provider; without it the time of taking it in.
     pub at: Option<Timestamp>,
     /// The provider's id of the answer.
@@ -80,7 +80,7 @@ impl std::fmt::Debug for AnswerRow {
 #[derive(Clone, Debug)]
 pub struct Person {
     /// Whose address it came to, and which message the person answers, if they answer one.
-    pub about: About,
+    pub about: MessageKey,
     /// The number, as WhatsApp writes it.
     pub from: Option<Msisdn>,
     /// WhatsApp's id.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::inbound::batch::Ingest;
-use crate::inbound::rows::{About, AnswerRow, ConsentRow, InboundRow, Person, ReceiptRow};
+use crate::inbound::rows::{AnswerRow, ConsentRow, InboundRow, MessageKey, Person, ReceiptRow};
 
 /// What is kept of one.
 #[derive(Serialize, Deserialize)]
@@ -59,7 +59,7 @@ pub(crate) enum Event {
 /// Keeps what could not be matched. What carries no id of a message cannot be matched ever, and is not kept.
 pub(crate) async fn keep<'a>(
     tx: &Transaction<'_>,
-    lost: impl Iterator<Item = (&'a About, Event)>,
+    lost: impl Iterator<Item = (&'a MessageKey, Event)>,
 ) -> Result<u64, Error> {
     let insert = "
         insert into orphan (sender_id, digest, provider_message_id, event)
@@ -126,7 +126,12 @@ impl Event {
     }
 
     /// Puts it back where it came from. What has no time of its own happened when it came.
-    pub(crate) fn put_back(self, about: About, came_at: Timestamp, batch: &mut Ingest) -> Result<(), Error> {
+    pub(crate) fn put_back(
+        self,
+        about: MessageKey,
+        came_at: Timestamp,
+        batch: &mut Ingest,
+    ) -> Result<(), Error> {
         match self {
             Self::Receipt { status, at, code, words, follow_up, billable, user } => {
                 batch.receipts.push(ReceiptRow {

@@ -54,7 +54,7 @@ pub(crate) struct Users {
 }
 
 /// A word on consent by somebody of whom nothing but the id is known.
-pub(crate) struct Waiting<'a> {
+pub(crate) struct UnmatchedConsent<'a> {
     pub(crate) sender: SenderId,
     pub(crate) user: &'a UserId,
     pub(crate) at: Option<Timestamp>,
@@ -121,7 +121,7 @@ impl Users {
 }
 
 /// Keeps what people said of whom nothing but the id is known.
-pub(crate) async fn wait(tx: &Transaction<'_>, words: &[Waiting<'_>]) -> Result<(), Error> {
+pub(crate) async fn wait(tx: &Transaction<'_>, words: &[UnmatchedConsent<'_>]) -> Result<(), Error> {
     if words.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use crate::db::error::Error;
 
 /// Some of a campaign's recipients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum RecipientFilter {
     /// Whose message the provider took.
     Accepted,
     /// Refused for good, or given up.
@@ -27,7 +27,7 @@ pub enum Who {
     NotAnswered,
 }
 
-impl Who {
+impl RecipientFilter {
     fn condition(self) -> &'static str {
         match self {
             Self::Accepted => "r.state = 'accepted'",
@@ -70,7 +70,7 @@ impl Store {
     pub async fn listed(
         &self,
         campaign: CampaignId,
-        who: Who,
+        who: RecipientFilter,
         (after, limit): (Seq, i64),
     ) -> Result<Vec<(Seq, Msisdn, Variables)>, Error> {
         let select = format!(

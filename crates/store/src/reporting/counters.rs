@@ -27,7 +27,7 @@ pub struct Miscount {
 
 impl Store {
     /// Folds the deltas that are there; to be called about once a second.
-    pub async fn fold_tallies(&self) -> Result<(), Error> {
+    pub async fn fold_counters(&self) -> Result<(), Error> {
         let client = self.client().await?;
         let fold = client.prepare_cached("select fold_tallies()").await?;
         while client.query_one(&fold, &[]).await?.get::<_, i64>(0) == MOST {}
@@ -49,7 +49,7 @@ impl Store {
 
     /// Counts all rows of these campaigns and returns the counters that differ. Each campaign is one statement, so memory and locks do
     /// not grow with the number of campaigns. `progress` gets each campaign that is done.
-    pub async fn check_tallies(
+    pub async fn check_counters(
         &self,
         campaigns: &[CampaignId],
         mut progress: impl FnMut(CampaignId),

@@ -11,7 +11,7 @@ use crate::db::error::Error;
 /// Recipients of one campaign, or none of a stopped sender, and why they wait.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
-pub struct WaitRow {
+pub struct WaitingRow {
     pub sender: String,
     pub campaign_id: Option<i64>,
     pub reason: String,
@@ -31,14 +31,14 @@ const OF_SILENCE: [&str; 2] = ["no_producer", "no_worker"];
 impl Store {
     /// All recipients that wait, or only those of one campaign. When PostgreSQL refuses to be written to, that is the
     /// reason (`database`) instead of those that follow from it.
-    pub async fn waits(&self, campaign: Option<CampaignId>) -> Result<Vec<WaitRow>, Error> {
+    pub async fn waiting(&self, campaign: Option<CampaignId>) -> Result<Vec<WaitingRow>, Error> {
         let select = "
             select sender, campaign_id, reason, detail, since, until, caused_by, recipients from report.waiting
             where $1::bigint is null or campaign_id = $1 order by sender, campaign_id nulls first, reason";
         let client = self.own_client().await?;
         let trouble = cannot_write(&client).await;
         let rows = client.query(select, &[&campaign.map(|campaign| campaign.0)]).await?;
-        let rows = rows.iter().map(|row| WaitRow {
+        let rows = rows.iter().map(|row| WaitingRow {
             sender: row.get(0),
             campaign_id: row.get(1),
             reason: row.get(2),
@@ -52,7 +52,7 @@ impl Store {
     }
 }
 
-impl WaitRow {
+impl WaitingRow {
     fn because_of(self, trouble: Option<&Error>) -> Self {
         let reasons = match trouble {
             Some(Error::Unavailable { .. }) => &OF_WORK[..],

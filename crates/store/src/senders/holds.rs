@@ -52,7 +52,7 @@ impl StopCause<'_> {
 
 /// What became of a person's wish to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum HoldResult {
     /// Stopped now.
     Now,
     /// It was stopped for this reason; from now on it is stopped by the person.
@@ -67,7 +67,7 @@ async fn take_over(
     tx: &Transaction<'_>,
     (sender, campaign): (SenderId, Option<CampaignId>),
     by: &str,
-) -> Result<Held, Error> {
+) -> Result<HoldResult, Error> {
     let end = "
         update hold set ended_at = now(), ended_by = $3
         where sender_id = $1 and campaign_id is not distinct from $2 and ended_at is null and reason <> 'operator'
@@ -81,9 +81,9 @@ async fn take_over(
     let detail = before.as_ref().map(|(reason, detail)| format!("stopped for {reason} before: {detail}"));
     let n = tx.execute(begin, &[&sender.0, &campaign, &detail, &by]).await?;
     match before {
-        _ if n == 0 => Ok(Held::Already),
-        Some((reason, _)) => Ok(Held::TakenOver(reason.parse().map_err(Error::unreadable)?)),
-        None => Ok(Held::Now),
+        _ if n == 0 => Ok(HoldResult::Already),
+        Some((reason, _)) => Ok(HoldResult::TakenOver(reason.parse().map_err(Error::unreadable)?)),
+        None => Ok(HoldResult::Now),
     }
 }
 
@@ -115,7 +115,7 @@ impl Store {
     /// Stops a sender because a person wants it, also one that is stopped for another reason. Until a person opens it again it
     /// is neither probed nor opened by the end of a day. Taking over a stop begins a new epoch, so that a probe under way does
     /// not open the gate.
-    pub async fn hold_sender(&self, sender: SenderId, by: &str) -> Result<Held, Error> {
+    pub async fn hold_sender(&self, sender: SenderId, by: &str) -> Result<HoldResult, Error> {
         let lock = "select from sender_gate where sender_id = $1 for update";
         let close = "
             update sender_gate set is_open = false, probe_armed = false, epoch = epoch + (not is_open)::int
@@ -124,7 +124,7 @@ impl Store {
         let tx = client.transaction().await?;
         tx.execute(lock, &[&sender.0]).await?;
         let held = take_over(&tx, (sender, None), by).await?;
-        if held != Held::Already {
+        if held != HoldResult::Already {
             tx.execute(close, &[&sender.0]).await?;
         }
         tx.commit().await?;
@@ -167,7 +167,7 @@ impl Store {
     }
 
     /// Pauses a campaign because a person wants it: one that runs, or one that was paused for another reason.
-    pub async fn hold_campaign(&self, campaign: CampaignId, by: &str) -> Result<Held, Error> {
+    pub async fn hold_campaign(&self, campaign: CampaignId, by: &str) -> Result<HoldResult, Error> {
         let lock = "select sender_id, state from campaign where id = $1 for update";
         let mut client = self.client().await?;
         let tx = client.transaction().await?;

@@ -24,7 +24,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::volume::written_for;
 use crate::senders::rate::MAX_AHEAD;
-use crate::sending::claim_answer::{Claim, Claimed, OF_CAMPAIGN, Refused, read_refusal};
+use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, OF_CAMPAIGN, read_refusal};
 use crate::sending::claim_request::{CLAIM_LOCK, WINDOW, Wish};
 use crate::sending::rate_limit::{REFUSAL_FROM, permit_steps, refusal};
 
@@ -112,7 +112,7 @@ impl Store {
         campaign: CampaignId,
         seqs: &[Seq],
         (worker, lease): (Uuid, Duration),
-    ) -> Result<Claimed, Error> {
+    ) -> Result<ClaimAnswer, Error> {
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
         let wish = Wish { sender, campaign, seqs, worker, lease_ms };
@@ -146,19 +146,19 @@ impl Store {
     }
 
     /// Whatever they are.
-    async fn claim_any(&self, wish: &Wish) -> Result<Claimed, Error> {
+    async fn claim_any(&self, wish: &Wish) -> Result<ClaimAnswer, Error> {
         static STATEMENT: LazyLock<String> = LazyLock::new(statement);
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(wish.campaign, &STATEMENT)).await?;
         let (asked, answer) = wish.ask(&client, &prepared).await?;
         let Some(answer) = answer else {
             // The campaign or the sender was deleted: the message is stale.
-            return Ok(Claimed::Refused(Refused::NothingDue));
+            return Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue));
         };
         if answer.get::<_, Option<i64>>("claim_id").is_none() {
-            return Ok(Claimed::Refused(read_refusal(&answer)));
+            return Ok(ClaimAnswer::Refused(read_refusal(&answer)));
         }
         let claim = self.read_claim(&answer, asked)?;
-        Ok(Claimed::Granted(Claim { may_be_cut: answer.get("may_be_cut"), ..claim }))
+        Ok(ClaimAnswer::Granted(Claim { may_be_cut: answer.get("may_be_cut"), ..claim }))
     }
 }

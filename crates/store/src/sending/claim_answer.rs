@@ -11,7 +11,7 @@ use tokio_postgres::types::{FromSql, Json};
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
-use crate::sending::rate_limit::{Leased, LeasedAt, read_wait};
+use crate::sending::rate_limit::{LeaseAnswer, TimedLease, read_wait};
 
 /// What an answer says of the campaign `c`.
 pub(crate) const OF_CAMPAIGN: &str = "c.epoch as campaign_epoch,
@@ -21,16 +21,16 @@ pub(crate) const OF_CAMPAIGN: &str = "c.epoch as campaign_epoch,
 /// What became of the wish to claim a batch.
 #[derive(Debug)]
 #[must_use]
-pub enum Claimed {
+pub enum ClaimAnswer {
     /// These rows are ours until the lease ends.
     Granted(Claim),
     /// Nothing was claimed.
-    Refused(Refused),
+    Refused(ClaimRefusal),
 }
 
 /// Why nothing was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum ClaimRefusal {
     /// None of the rows is due: done, claimed by another worker, or not there. The messages were stale.
     NothingDue,
     /// The campaign or the sender is stopped; the feed brings the rows back when it is open again.
@@ -49,7 +49,7 @@ pub struct Claim {
     /// When it was claimed, by the database clock; the slots are counted from then.
     pub at: Timestamp,
     /// The departure slots of its rows.
-    pub slots: LeasedAt,
+    pub slots: TimedLease,
     /// The opening of the sender's gate it was claimed in.
     pub gate_epoch: i64,
     /// Whether it is the one request that may pass a closed gate, to see whether it can be opened.
@@ -85,17 +85,19 @@ pub struct ClaimedRow {
 }
 
 /// Why the statement for whoever is due claimed nobody.
-pub(crate) fn read_refusal(row: &Row) -> Refused {
+pub(crate) fn read_refusal(row: &Row) -> ClaimRefusal {
     if !row.get::<_, bool>("open") {
-        return Refused::Held;
+        return ClaimRefusal::Held;
     }
     // All that was looked at may have been skipped while others were left out.
     let may_have_more = row.get("has_skipped") && row.get("may_be_cut");
     match read_wait(row) {
-        Leased::TooMany(at_most) => Refused::TooMany(at_most),
-        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") && !may_have_more => Refused::NothingDue,
-        Leased::Wait(wait) => Refused::Wait(wait),
-        Leased::Granted(_) | Leased::Held => Refused::NothingDue,
+        LeaseAnswer::TooMany(at_most) => ClaimRefusal::TooMany(at_most),
+        _ if row.get::<_, i64>("n_due") == 0 && row.get("has_room") && !may_have_more => {
+            ClaimRefusal::NothingDue
+        }
+        LeaseAnswer::Wait(wait) => ClaimRefusal::Wait(wait),
+        LeaseAnswer::Granted(_) | LeaseAnswer::Held => ClaimRefusal::NothingDue,
     }
 }
 

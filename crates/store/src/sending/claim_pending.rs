@@ -19,7 +19,7 @@ use crate::db::connection::Store;
 use crate::db::error::{Error, is_without_table};
 use crate::db::volume::written_for;
 use crate::senders::rate::{LONGEST, MAX_AHEAD};
-use crate::sending::claim_answer::{Claim, Claimed, OF_CAMPAIGN, Refused};
+use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, OF_CAMPAIGN};
 use crate::sending::claim_request::{WINDOW, Wish};
 use crate::sending::rate_limit::wait_for;
 
@@ -126,7 +126,7 @@ listed as materialized (
 impl Store {
     /// Claims those of these who are pending, or refuses to because the rate is used up. `None` when it takes another look:
     /// nobody of them is, or something is not plain.
-    pub(crate) async fn claim_pending(&self, wish: &Wish) -> Result<Option<Claimed>, Error> {
+    pub(crate) async fn claim_pending(&self, wish: &Wish) -> Result<Option<ClaimAnswer>, Error> {
         static STATEMENT: LazyLock<String> = LazyLock::new(statement);
         let client = self.client().await?;
         let answer = async {
@@ -142,19 +142,21 @@ impl Store {
         match answer.get("has_room") {
             // Not plain.
             None => Ok(None),
-            Some(false) => Ok(Some(Claimed::Refused(Refused::Wait(wait_for(answer.get("wait_us")))))),
+            Some(false) => {
+                Ok(Some(ClaimAnswer::Refused(ClaimRefusal::Wait(wait_for(answer.get("wait_us"))))))
+            }
             Some(true) => self.read_pending(wish, &answer, asked),
         }
     }
 
-    fn read_pending(&self, wish: &Wish, answer: &Row, asked: Instant) -> Result<Option<Claimed>, Error> {
+    fn read_pending(&self, wish: &Wish, answer: &Row, asked: Instant) -> Result<Option<ClaimAnswer>, Error> {
         if answer.get::<_, i64>("n") == 0 {
             return Ok(None);
         }
         let claim = self.read_claim(answer, asked)?;
         let n_skipped = usize::try_from(answer.get::<_, i64>("n_skipped")).unwrap_or(0);
         let may_be_cut = claim.rows.len() + n_skipped < wish.seqs.len();
-        Ok(Some(Claimed::Granted(Claim { may_be_cut, ..claim })))
+        Ok(Some(ClaimAnswer::Granted(Claim { may_be_cut, ..claim })))
     }
 }
 

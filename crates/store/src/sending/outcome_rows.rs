@@ -16,12 +16,12 @@ pub struct RecordedOutcome {
     /// What became of it.
     pub outcome: Outcome,
     /// The request, or `None` when none was made and so none counts.
-    pub request: Option<Recorded>,
+    pub request: Option<RequestRecord>,
 }
 
 /// One HTTP request, for the record.
 #[derive(Clone, Copy, Debug)]
-pub struct Recorded {
+pub struct RequestRecord {
     /// When it left, on the database clock.
     pub sent_at: Timestamp,
     /// From leaving to the end of the answer.

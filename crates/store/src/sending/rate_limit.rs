@@ -26,9 +26,9 @@ const REGAINED: &str = "interval '30 seconds'";
 /// What became of the wish for slots of recipients that are claimed already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Leased {
+pub enum LeaseAnswer {
     /// These slots.
-    Granted(LeasedAt),
+    Granted(TimedLease),
     /// The rate is used up for now; ask again after this time.
     Wait(Duration),
     /// The rate has become lower: ask for as many at most.
@@ -39,7 +39,7 @@ pub enum Leased {
 
 /// Departure slots, and when on this process's clock they were given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeasedAt {
+pub struct TimedLease {
     /// The slots.
     pub lease: Lease,
     /// The moment they are counted from.
@@ -117,7 +117,7 @@ pub(crate) const REFUSAL_FROM: &str = "
 impl Store {
     /// Slots for `n` recipients that were claimed and lost theirs because the worker stood still; none when their campaign
     /// does not run any more.
-    pub async fn lease(&self, sender: SenderId, campaign: CampaignId, n: u32) -> Result<Leased, Error> {
+    pub async fn lease(&self, sender: SenderId, campaign: CampaignId, n: u32) -> Result<LeaseAnswer, Error> {
         static STATEMENT: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
             format!(
                 "with wanted as (
@@ -134,17 +134,17 @@ impl Store {
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let asked = Instant::now();
         let Some(row) = client.query_opt(&prepared, &[&i64::from(n), &sender.0]).await? else {
-            return Ok(Leased::Held);
+            return Ok(LeaseAnswer::Held);
         };
         Ok(match (row.get::<_, Option<i64>>("epoch"), row.get("open")) {
-            (Some(_), _) => Leased::Granted(self.read_lease(&row, n, asked)),
-            (None, false) => Leased::Held,
+            (Some(_), _) => LeaseAnswer::Granted(self.read_lease(&row, n, asked)),
+            (None, false) => LeaseAnswer::Held,
             (None, true) => read_wait(&row),
         })
     }
 
     /// The granted slots, in an answer that was asked for at `asked` and came just now.
-    pub(crate) fn read_lease(&self, row: &Row, n: u32, asked: Instant) -> LeasedAt {
+    pub(crate) fn read_lease(&self, row: &Row, n: u32, asked: Instant) -> TimedLease {
         let rate = rate_of(row.get("slow_permits"), row.get("slow_per_us"), row.get("burst"));
         let (starts_at, permitted_at): (Timestamp, Timestamp) =
             (row.get("starts_at"), row.get("permitted_at"));
@@ -157,17 +157,17 @@ impl Store {
         } else {
             (distance, permitted)
         };
-        LeasedAt { lease: Lease::new(first_in, rate, n), at }
+        TimedLease { lease: Lease::new(first_in, rate, n), at }
     }
 }
 
 /// What to do about a gate that is open and grants nothing now.
-pub(crate) fn read_wait(row: &Row) -> Leased {
+pub(crate) fn read_wait(row: &Row) -> LeaseAnswer {
     let rate = rate_of(row.get("at_permits"), row.get("at_per_us"), Some(1));
     if let (true, Some(rate)) = (row.get("is_too_long"), rate) {
-        return Leased::TooMany(leased_at(rate));
+        return LeaseAnswer::TooMany(permits_per_lease(rate));
     }
-    Leased::Wait(wait_for(row.get("wait_us")))
+    LeaseAnswer::Wait(wait_for(row.get("wait_us")))
 }
 
 /// How long to wait. When another worker took the permits between the look and the lock, none is left: look again soon.
@@ -176,6 +176,6 @@ pub(crate) fn wait_for(wait_us: i64) -> Duration {
 }
 
 /// How many permits of this rate a worker takes at once: a tenth of a second of it, so that no worker hoards it.
-pub fn leased_at(rate: Rate) -> u32 {
+pub fn permits_per_lease(rate: Rate) -> u32 {
     rate.permits_in(LEASED)
 }

@@ -86,7 +86,7 @@ from recorded";
 
 /// What became of the outcomes of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Recording {
+pub struct RecordResult {
     /// Recipients whose state changed. Those recorded before, by a call whose answer did not come, are not among them.
     pub changed: u64,
     /// Requests whose recipient had been settled by somebody else: they are on record as late.
@@ -102,19 +102,19 @@ impl Store {
         campaign: CampaignId,
         outcomes: &[O],
         closed: &[ClaimId],
-    ) -> Result<Recording, Error> {
+    ) -> Result<RecordResult, Error> {
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         self.learn_wa_ids(campaign, outcomes).await?;
         let columns = Columns::of(outcomes);
         if !outcomes.iter().all(|outcome| outcome.borrow().is_final()) {
             return self.record_any((sender, campaign), &columns, &closed).await;
         }
-        let recorded = self.record_finals((sender, campaign), &columns, &closed).await?;
+        let recorded = self.record_final((sender, campaign), &columns, &closed).await?;
         if usize::try_from(recorded) == Ok(outcomes.len()) {
-            return Ok(Recording { changed: recorded, late: 0 });
+            return Ok(RecordResult { changed: recorded, late: 0 });
         }
         let rest = self.record_any((sender, campaign), &columns, &closed).await?;
-        Ok(Recording { changed: recorded + rest.changed, ..rest })
+        Ok(RecordResult { changed: recorded + rest.changed, ..rest })
     }
 
     /// Notes the numbers under which WhatsApp knows recipients, before the outcomes: few batches have one. What is refused for good
@@ -152,7 +152,7 @@ impl Store {
         (sender, campaign): (SenderId, CampaignId),
         columns: &Columns<'_>,
         closed: &[i64],
-    ) -> Result<Recording, Error> {
+    ) -> Result<RecordResult, Error> {
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, STATEMENT)).await?;
         let parameters: [&(dyn ToSql + Sync); 14] = [
@@ -173,7 +173,7 @@ impl Store {
         ];
         let row = client.query_one(&prepared, &parameters).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
-        let recording = Recording { changed: count("changed"), late: count("late") };
+        let recording = RecordResult { changed: count("changed"), late: count("late") };
         let overtaken: Vec<i32> = row.get("overtaken");
         drop(client);
         if !overtaken.is_empty() {

@@ -52,7 +52,7 @@ select count(*) from recorded";
 
 impl Store {
     /// Records these, which are final, and closes these claims. Returns how many it recorded: the others need another look.
-    pub(crate) async fn record_finals(
+    pub(crate) async fn record_final(
         &self,
         (sender, campaign): (SenderId, CampaignId),
         finals: &Columns<'_>,

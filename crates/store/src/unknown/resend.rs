@@ -10,7 +10,7 @@ use crate::db::error::Error;
 
 /// Whom to send to again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryClass {
+pub enum ResendClass {
     /// Those refused for good, or given up.
     Failed,
     /// Those whose message was taken, and a failure and no delivery was reported.
@@ -41,17 +41,17 @@ select count(*), max(seq) from open";
 
 impl Store {
     /// Sends again to everybody of a class, or to those of them with this code. Returns how many.
-    pub async fn retry(
+    pub async fn resend(
         &self,
         campaign: CampaignId,
-        class: RetryClass,
+        class: ResendClass,
         code: Option<&str>,
         reason: &str,
     ) -> Result<u64, Error> {
         let lock = "
             select state, coalesce(deadline_at <= clock_timestamp(), false),
                 coalesce(erased_at, archived_at) is not null from campaign where id = $1 for update";
-        let undelivered = class == RetryClass::Undelivered;
+        let undelivered = class == ResendClass::Undelivered;
         let mut client = self.own_client().await?;
         let (mut after, mut total) = (0, 0);
         loop {

@@ -21,7 +21,7 @@ const GIVEN_UP: &str = own_code("unknown_given_up");
 
 /// What became of recipients who were unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct Resolved {
     /// Sent to again.
     pub resent: u64,
     /// Failed: given up, or to be sent to again with no attempt left.
@@ -80,7 +80,7 @@ select count(*) filter (where state = 'retry'), count(*) filter (where state = '
 impl Store {
     /// Campaigns in which somebody is unknown for as long as the campaign's rule waits. A cancelled one sends to nobody
     /// again.
-    pub async fn campaigns_to_settle(&self) -> Result<Vec<CampaignId>, Error> {
+    pub async fn campaigns_to_resolve(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "
             select c.id from campaign c
             where (c.unknown_rule = 'give-up' or (c.unknown_rule = 'resend' and c.state <> 'cancelled'))
@@ -94,17 +94,17 @@ impl Store {
 
     /// Settles some thousands of those who are unknown for as long as the campaign's rule waits. After the deadline
     /// nobody is sent to again: they fail.
-    pub async fn settle_by_rule(&self, campaign: CampaignId) -> Result<Settled, Error> {
+    pub async fn resolve_by_rule(&self, campaign: CampaignId) -> Result<Resolved, Error> {
         // Most of what receipts say, before the campaign's row is locked.
-        self.settle_by_receipts(campaign).await?;
+        self.resolve_by_receipts(campaign).await?;
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         let standing = Standing::lock(&tx, campaign).await?;
         let resolution = match standing.rule.as_str() {
-            "resend" if standing.state == CampaignState::Cancelled => return Ok(Settled::default()),
+            "resend" if standing.state == CampaignState::Cancelled => return Ok(Resolved::default()),
             "resend" if !standing.is_over => Resolution::Resend,
             "resend" | "give-up" => Resolution::GiveUp,
-            _ => return Ok(Settled::default()),
+            _ => return Ok(Resolved::default()),
         };
         let is_late = standing.rule == "resend" && standing.is_over;
         let decision = Decision {
@@ -115,20 +115,20 @@ impl Store {
             after: standing.after,
             seqs: None,
         };
-        resolve_by_receipt::settle(&tx, campaign).await?;
-        let settled = step(&tx, campaign, &standing, &decision).await?;
+        resolve_by_receipt::resolve_listed(&tx, campaign).await?;
+        let resolved = step(&tx, campaign, &standing, &decision).await?;
         tx.commit().await?;
-        Ok(settled)
+        Ok(resolved)
     }
 
     /// Settles everybody who is unknown in this campaign, or these, because an operator says so.
-    pub async fn settle_by_operator(
+    pub async fn resolve_by_operator(
         &self,
         campaign: CampaignId,
         resolution: Resolution,
         reason: &str,
         seqs: Option<&[Seq]>,
-    ) -> Result<Settled, Error> {
+    ) -> Result<Resolved, Error> {
         let decision = Decision {
             resolution,
             by: "operator",
@@ -137,21 +137,21 @@ impl Store {
             after: Duration::ZERO,
             seqs: seqs.map(|seqs| seqs.iter().map(|seq| seq.0).collect()),
         };
-        let mut total = Settled::default();
-        self.settle_by_receipts(campaign).await?;
+        let mut total = Resolved::default();
+        self.resolve_by_receipts(campaign).await?;
         let mut client = self.client().await?;
         loop {
             let tx = client.transaction().await?;
             let standing = Standing::lock(&tx, campaign).await?;
             standing.check(campaign, resolution)?;
-            resolve_by_receipt::settle(&tx, campaign).await?;
-            let settled = step(&tx, campaign, &standing, &decision).await?;
+            resolve_by_receipt::resolve_listed(&tx, campaign).await?;
+            let resolved = step(&tx, campaign, &standing, &decision).await?;
             tx.commit().await?;
-            if settled == Settled::default() {
+            if resolved == Resolved::default() {
                 return Ok(total);
             }
-            total.resent += settled.resent;
-            total.failed += settled.failed;
+            total.resent += resolved.resent;
+            total.failed += resolved.failed;
         }
     }
 }
@@ -201,7 +201,7 @@ async fn step(
     campaign: CampaignId,
     standing: &Standing,
     decision: &Decision<'_>,
-) -> Result<Settled, Error> {
+) -> Result<Resolved, Error> {
     let resend = decision.resolution == Resolution::Resend;
     let prepared = tx.prepare_cached(STEP).await?;
     let row = tx
@@ -220,9 +220,9 @@ async fn step(
         )
         .await?;
     let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
-    let settled = Settled { resent: count(0), failed: count(1) };
-    if settled.resent > 0 {
+    let resolved = Resolved { resent: count(0), failed: count(1) };
+    if resolved.resent > 0 {
         tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
     }
-    Ok(settled)
+    Ok(resolved)
 }

@@ -81,12 +81,12 @@ with wanted as materialized (
 select (select count(*) from open), (select max(seq) from wanted)";
 
 /// Looks at everybody listed of one campaign. Returns how many were settled.
-pub(crate) async fn settle(tx: &Transaction<'_>, campaign: CampaignId) -> Result<u64, Error> {
+pub(crate) async fn resolve_listed(tx: &Transaction<'_>, campaign: CampaignId) -> Result<u64, Error> {
     let (mut total, mut from) = (0, Some(Seq(0)));
     while let Some(after) = from {
-        let settled;
-        (settled, from) = step(tx, campaign, after).await?;
-        total += settled;
+        let resolved;
+        (resolved, from) = step(tx, campaign, after).await?;
+        total += resolved;
     }
     Ok(total)
 }
@@ -95,13 +95,13 @@ pub(crate) async fn settle(tx: &Transaction<'_>, campaign: CampaignId) -> Result
 async fn step(tx: &Transaction<'_>, campaign: CampaignId, after: Seq) -> Result<(u64, Option<Seq>), Error> {
     let prepared = tx.prepare_cached(&written_for(campaign, STEP)).await?;
     let row = tx.query_one(&prepared, &[&after.0]).await?;
-    let settled = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
-    Ok((settled, row.get::<_, Option<i32>>(1).map(Seq)))
+    let resolved = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
+    Ok((resolved, row.get::<_, Option<i32>>(1).map(Seq)))
 }
 
 impl Store {
     /// Campaigns with recipients in the list whose pause is over.
-    pub async fn campaigns_told(&self) -> Result<Vec<CampaignId>, Error> {
+    pub async fn campaigns_to_resolve_by_receipt(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "select distinct campaign_id from receipt_to_settle where look_at <= clock_timestamp()";
         let client = self.client().await?;
         let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
@@ -110,15 +110,15 @@ impl Store {
 
     /// Settles by receipts the recipients of a campaign that are unknown, or are to be sent to again and need not be: everybody
     /// listed, a thousand in a transaction. Returns how many.
-    pub async fn settle_by_receipts(&self, campaign: CampaignId) -> Result<u64, Error> {
+    pub async fn resolve_by_receipts(&self, campaign: CampaignId) -> Result<u64, Error> {
         let mut client = self.client().await?;
         let (mut total, mut from) = (0, Some(Seq(0)));
         while let Some(after) = from {
             let tx = client.transaction().await?;
-            let settled;
-            (settled, from) = step(&tx, campaign, after).await?;
+            let resolved;
+            (resolved, from) = step(&tx, campaign, after).await?;
             tx.commit().await?;
-            total += settled;
+            total += resolved;
         }
         Ok(total)
     }

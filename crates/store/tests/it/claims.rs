@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use campaign::{Outcome, Probing, Seq, Stop, StopReason, StopScope};
-use store::{Claim, Claimed, DailyCap, Opened, Refused, StopCause};
+use store::{Claim, ClaimAnswer, ClaimRefusal, DailyCap, Opened, StopCause};
 
 use crate::world::{LEASE, World, accepted, by_operator, reason};
 
@@ -19,13 +19,13 @@ async fn a_row_is_claimed_once_however_many_ask_for_it() {
     let claims = futures::future::join_all(claims).await;
     let mut claimed = Vec::new();
     for claim in claims {
-        if let Claimed::Granted(claim) = claim {
+        if let ClaimAnswer::Granted(claim) = claim {
             claimed.extend(claim.rows.iter().map(|row| row.seq));
         }
     }
     assert_eq!(claimed.len(), 400);
     assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>().len(), 400);
-    assert_eq!(world.refused(campaign, 1..=400).await, Refused::NothingDue);
+    assert_eq!(world.refused(campaign, 1..=400).await, ClaimRefusal::NothingDue);
     world.close().await;
 }
 
@@ -50,7 +50,7 @@ async fn claims_of_a_sender_take_turns_before_they_look() {
         world.look.batch_execute("commit").await.unwrap();
     };
     let (refused, ()) = tokio::join!(world.refused(campaign, 1..=1), let_it);
-    assert_eq!(refused, Refused::Held);
+    assert_eq!(refused, ClaimRefusal::Held);
     world.close().await;
 }
 
@@ -75,10 +75,10 @@ async fn a_closed_gate_claims_nothing_until_it_opens() {
     let world = World::new("claim_gate", Some("1000/s")).await;
     let campaign = world.campaign(10).await;
     assert!(world.store.pause_campaign(campaign, None, &by_operator()).await.unwrap());
-    assert_eq!(world.refused(campaign, 1..=5).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 1..=5).await, ClaimRefusal::Held);
     world.store.start_campaign(campaign, "test").await.unwrap();
     assert!(world.store.stop_sender(world.sender, None, &by_operator()).await.unwrap());
-    assert_eq!(world.refused(campaign, 1..=5).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 1..=5).await, ClaimRefusal::Held);
     assert_eq!(world.row(campaign, 1).await, ("pending".into(), 0, None));
     assert_eq!(world.count("select count(*) from claim").await, 0);
     assert_eq!(world.store.open_sender(world.sender, "test").await.unwrap(), Opened::Open);
@@ -112,7 +112,7 @@ async fn a_retry_is_not_claimed_before_it_is_due() {
     let claim = world.granted(campaign, 1..=2).await;
     let later = Outcome::Retry { after: Duration::from_mins(5), counted: true, reason: reason("WA500") };
     world.record(campaign, &claim, &later).await;
-    assert_eq!(world.refused(campaign, 1..=2).await, Refused::NothingDue);
+    assert_eq!(world.refused(campaign, 1..=2).await, ClaimRefusal::NothingDue);
     let now_due = "update due set due_at = clock_timestamp() where seq = 2";
     world.look.execute(now_due, &[]).await.unwrap();
     let claim = world.granted(campaign, 1..=2).await;
@@ -154,13 +154,13 @@ async fn a_probe_lets_one_recipient_pass_the_closed_gate() {
 
     let (one, other) = tokio::join!(world.claim(campaign, 1..=5), world.claim(campaign, 6..=10));
     let granted = [one, other].into_iter().filter_map(|claimed| match claimed {
-        Claimed::Granted(claim) => Some(claim),
-        Claimed::Refused(_) => None,
+        ClaimAnswer::Granted(claim) => Some(claim),
+        ClaimAnswer::Refused(_) => None,
     });
     let granted: Vec<_> = granted.collect();
     assert_eq!(granted.len(), 1);
     assert!(granted[0].is_probe && granted[0].rows.len() == 1);
-    assert_eq!(world.refused(campaign, 1..=10).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 1..=10).await, ClaimRefusal::Held);
     let opened = world.store.open_after_probe(world.sender, granted[0].gate_epoch, "worker").await.unwrap();
     assert_eq!(opened, Opened::Open);
     assert!(!world.granted(campaign, 1..=10).await.is_probe);
@@ -207,11 +207,11 @@ async fn a_daily_cap_stops_the_sender_until_its_day_ends() {
     let claims = (0..8).map(|n| world.claim(campaign, n * 10 + 1..=n * 10 + 10));
     let mut claimed: Vec<Claim> = Vec::new();
     for claim in futures::future::join_all(claims).await {
-        if let Claimed::Granted(claim) = claim {
+        if let ClaimAnswer::Granted(claim) = claim {
             claimed.push(claim);
         }
     }
-    while let Claimed::Granted(claim) = world.claim(campaign, 1..=100).await {
+    while let ClaimAnswer::Granted(claim) = world.claim(campaign, 1..=100).await {
         claimed.push(claim);
     }
     assert_eq!(claimed.iter().map(|claim| claim.rows.len()).sum::<usize>(), 30);
@@ -236,14 +236,14 @@ async fn a_daily_cap_stops_the_sender_until_its_day_ends() {
             world.store.claim(world.sender, campaign, &seqs, (uuid::Uuid::new_v4(), LEASE)).await.unwrap()
         }
     };
-    let Claimed::Granted(again) = claim(seqs(&retried)).await else { panic!("retries take no room") };
+    let ClaimAnswer::Granted(again) = claim(seqs(&retried)).await else { panic!("retries take no room") };
     assert_eq!(again.rows[0].attempt, 2);
     assert_eq!(world.store.sender("main").await.unwrap().used_today, 30 - to_u32(given_back.rows.len()));
 
     // The next day.
     world.look.execute("update sender_gate set day = day - 1", &[]).await.unwrap();
     assert_eq!(world.granted(campaign, 1..=100).await.rows.len(), 30);
-    assert_eq!(world.refused(campaign, 1..=100).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 1..=100).await, ClaimRefusal::Held);
     world.look.execute("update sender_gate set day = day - 1", &[]).await.unwrap();
     assert_eq!(world.store.open_capped_senders().await.unwrap(), 1);
     world.store.set_daily_cap(world.sender, None).await.unwrap();
@@ -259,7 +259,7 @@ async fn a_cap_that_is_used_up_already_stops_at_once_and_a_raised_one_goes_on() 
     world.store.set_daily_cap(world.sender, cap(50).as_ref()).await.unwrap();
     world.granted(campaign, 1..=40).await;
     world.store.set_daily_cap(world.sender, cap(40).as_ref()).await.unwrap();
-    assert_eq!(world.refused(campaign, 41..=50).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 41..=50).await, ClaimRefusal::Held);
     world.store.set_daily_cap(world.sender, cap(45).as_ref()).await.unwrap();
     assert_eq!(world.store.open_capped_senders().await.unwrap(), 1);
     assert_eq!(world.granted(campaign, 41..=60).await.rows.len(), 5);

@@ -2,7 +2,7 @@
 
 use campaign::{CampaignId, Consent, Definition, FollowUp, ReceiptStatus, Window};
 use jiff::{SignedDuration, Timestamp};
-use store::{Claimed, ConsentRow, DailyCap, InboundRow, Ingest, Refused};
+use store::{ClaimAnswer, ClaimRefusal, ConsentRow, DailyCap, InboundRow, Ingest};
 
 use crate::world::{NOON, World, msisdn};
 
@@ -36,7 +36,7 @@ async fn whoever_is_suppressed_is_skipped_by_the_next_claim_and_the_books_balanc
     assert_eq!(world.row(campaign, 3).await, ("skipped".into(), 0, Some("suppressed".into())));
     assert_eq!(world.row(campaign, 4).await, ("skipped".into(), 0, Some("opted_out".into())));
     said(&world, 5, Consent::OptedOut, noon()).await;
-    assert_eq!(world.refused(campaign, 6..=6).await, Refused::NothingDue);
+    assert_eq!(world.refused(campaign, 6..=6).await, ClaimRefusal::NothingDue);
     let balance = "select difference::bigint from report.conservation";
     assert_eq!(world.count(balance).await, 0);
     assert_eq!(world.count("select skipped::bigint from report.conservation").await, 4);
@@ -116,7 +116,7 @@ async fn a_claim_that_may_take_one_is_asked_again_when_that_one_was_skipped() {
     let cap = DailyCap { recipients: 1, zone: "UTC".into() };
     world.store.set_daily_cap(world.sender, Some(&cap)).await.unwrap();
     said(&world, 0, Consent::OptedOut, noon()).await;
-    assert!(matches!(world.refused(campaign, 1..=3).await, Refused::Wait(_)));
+    assert!(matches!(world.refused(campaign, 1..=3).await, ClaimRefusal::Wait(_)));
     assert_eq!(claimed(&world, campaign, 1..=3).await, [2]);
     world.close().await;
 }
@@ -133,7 +133,7 @@ async fn whoever_opts_out_before_a_retry_is_not_tried_again() {
     };
     world.record(campaign, &claim, &again).await;
     said(&world, 0, Consent::OptedOut, noon()).await;
-    assert!(matches!(world.claim(campaign, 1..=1).await, Claimed::Refused(Refused::NothingDue)));
+    assert!(matches!(world.claim(campaign, 1..=1).await, ClaimAnswer::Refused(ClaimRefusal::NothingDue)));
     assert_eq!(world.row(campaign, 1).await, ("skipped".into(), 1, Some("opted_out".into())));
     assert_eq!(world.count("select count(*) from due").await, 0);
     assert!(world.store.finish_if_done(campaign).await.unwrap());

@@ -107,7 +107,7 @@ async fn what_is_billed_is_what_was_delivered_and_said_to_be_billed_whatever_ord
         let late = vec![said(9, ReceiptStatus::Read, None), said(9, ReceiptStatus::Sent, Some(true))];
         world.hears(late).await;
         world.hears(vec![said(3, ReceiptStatus::Read, Some(true))]).await;
-        world.store.fold_tallies().await.unwrap();
+        world.store.fold_counters().await.unwrap();
     }
     assert_eq!(billed().await, (3, 1, Some("2.200001".to_owned())));
     // Of a country without a price.

@@ -44,7 +44,7 @@ async fn each_country_is_counted_and_still_is_when_numbers_are_erased() {
     world.store.erase_number(abroad(0)).await.unwrap();
     world.store.erase_number(abroad(12)).await.unwrap();
     assert_eq!(countries(&world, campaign).await, expected(1));
-    world.store.fold_tallies().await.unwrap();
+    world.store.fold_counters().await.unwrap();
     assert_eq!(countries(&world, campaign).await, expected(1));
     assert!(world.miscounts().await.is_empty());
     // The check sees a country that is counted wrongly, though the sum is right.

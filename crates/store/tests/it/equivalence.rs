@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use campaign::{CampaignId, ClaimId, Outcome, Reason, SenderId, Seq};
-use store::{Claim, Claimed, DailyCap, Recorded, RecordedOutcome, Refused};
+use store::{Claim, ClaimAnswer, ClaimRefusal, DailyCap, RecordedOutcome, RequestRecord};
 use uuid::Uuid;
 
 use crate::world::{LEASE, World, new_sender, reason};
@@ -50,15 +50,15 @@ impl Side {
         loop {
             let ours = (Uuid::nil(), LEASE);
             match world.store.claim(self.sender, self.campaign, seqs, ours).await.unwrap() {
-                Claimed::Granted(Claim { id, rows, .. }) => {
+                ClaimAnswer::Granted(Claim { id, rows, .. }) => {
                     self.left.insert(id, rows.len());
                     for row in rows {
                         self.open.insert(row.seq.0, id);
                         granted.insert(row.seq.0, row.attempt);
                     }
                 }
-                Claimed::Refused(Refused::NothingDue) => return granted,
-                Claimed::Refused(refused) => panic!("{refused:?}"),
+                ClaimAnswer::Refused(ClaimRefusal::NothingDue) => return granted,
+                ClaimAnswer::Refused(refused) => panic!("{refused:?}"),
             }
         }
     }
@@ -69,7 +69,7 @@ impl Side {
         let sent_at = world.now().await;
         for (seq, outcome) in outcomes {
             let claim = self.open.remove(seq).unwrap();
-            let request = Some(Recorded {
+            let request = Some(RequestRecord {
                 sent_at,
                 latency: Duration::from_millis(3),
                 http_status: Some(200),

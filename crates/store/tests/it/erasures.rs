@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, PriceList, ReceiptStatus, UserId};
 use serde_json::json;
-use store::{About, AnswerRow, ConsentRow, Error, InboundRow, Ingest, LeftOut, Person, RawBody, Rejection};
+use store::{
+    AnswerRow, ConsentRow, Error, InboundRow, Ingest, LeftOut, MessageKey, Person, RawBody, Rejection,
+};
 use uuid::Uuid;
 
 use crate::world::{NOON, World, accepted, msisdn, origin, variables};
@@ -57,7 +59,7 @@ async fn everything(world: &World) -> CampaignId {
     heard.receipts.push(lost);
     world.store.ingest(&heard).await.unwrap();
     let who = Person {
-        about: About { recipient: None, ..world.about(campaign, 1) },
+        about: MessageKey { recipient: None, ..world.about(campaign, 1) },
         from: Msisdn::from_digits(254_799_000_009),
         user: UserId::new("KE.planted-user"),
     };
@@ -72,7 +74,7 @@ async fn everything(world: &World) -> CampaignId {
 
 /// An opt-out of this person that replies to a message nobody knows.
 fn stop_to_nobody(who: &Person) -> Ingest {
-    let about = About { message_id: Some("of-another-system".into()), ..who.about.clone() };
+    let about = MessageKey { message_id: Some("of-another-system".into()), ..who.about.clone() };
     let inbound = InboundRow { who: Person { about, ..who.clone() }, at: None };
     let consent = ConsentRow { inbound, consent: Consent::OptedOut, is_by_provider: false };
     Ingest { consents: vec![consent], ..Ingest::default() }
@@ -180,7 +182,7 @@ async fn retention_erases_whoever_was_in_a_campaign_that_ended_long_ago_and_keep
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
     assert!(world.miscounts().await.is_empty());
     assert!(world.store.list_columns(old).await.is_err());
-    assert!(world.store.retry(old, store::RetryClass::Failed, None, "test").await.is_err());
+    assert!(world.store.resend(old, store::ResendClass::Failed, None, "test").await.is_err());
     world.close().await;
 }
 
@@ -241,7 +243,7 @@ async fn receipts_of_an_archived_campaign_are_counted_and_do_not_fail_those_of_a
     let mut post = late(&world, old);
     post.receipts.extend((1..=3).map(|seq| world.receipt(other, seq, ReceiptStatus::Read)));
     let ingested = world.store.ingest(&post).await.unwrap();
-    assert_eq!(ingested.to_settle, []);
+    assert_eq!(ingested.to_resolve, []);
     assert_eq!(world.count("select count(read_at) from receipt").await, 3);
     let after = world.store.report(old).await.unwrap();
     assert_eq!(format!("{before:?}"), format!("{after:?}"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, ClaimId, Outcome, Reason};
-use store::{Claimed, Recorded, RecordedOutcome, Recording, Refused};
+use store::{ClaimAnswer, ClaimRefusal, RecordResult, RecordedOutcome, RequestRecord};
 
 use crate::world::{World, accepted, given_back, reason};
 
@@ -28,7 +28,7 @@ async fn what_is_recorded_again_because_its_answer_was_lost_is_not_late() {
     let all = |n, claim: &store::Claim| -> Vec<RecordedOutcome> {
         let failed =
             Outcome::Retry { after: Duration::from_hours(1), counted: true, reason: reason("WA500") };
-        let request = Recorded {
+        let request = RequestRecord {
             sent_at: claim.at,
             latency: Duration::from_millis(3),
             http_status: Some(202),
@@ -50,12 +50,12 @@ async fn what_is_recorded_again_because_its_answer_was_lost_is_not_late() {
         let first = world.store.record(world.sender, campaign, &outcomes, &[]).await.unwrap();
         assert_eq!((first.changed, first.late), (if n == 1 { 1 } else { 2 }, 0));
         let again = world.store.record(world.sender, campaign, &outcomes, &[]).await.unwrap();
-        assert_eq!(again, Recording::default());
+        assert_eq!(again, RecordResult::default());
     }
     // These were settled by somebody else meanwhile: of two there was a request.
     world.look.execute("update recipient set state = 'cancelled' where seq > 3", &[]).await.unwrap();
     let late = world.store.record(world.sender, campaign, &all(3, &other), &[]).await.unwrap();
-    assert_eq!(late, Recording { changed: 0, late: 2 });
+    assert_eq!(late, RecordResult { changed: 0, late: 2 });
     world.close().await;
 }
 
@@ -107,7 +107,7 @@ async fn what_a_dead_worker_held_becomes_unknown_until_its_own_answer_comes() {
     assert_eq!(world.store.expire_claims(world.sender).await.unwrap(), 2);
     assert_eq!(world.row(campaign, 1).await, ("unknown".into(), 1, Some("worker_died".into())));
     assert_eq!(world.row(campaign, 3).await.0, "sending");
-    assert_eq!(world.refused(campaign, 1..=2).await, Refused::NothingDue);
+    assert_eq!(world.refused(campaign, 1..=2).await, ClaimRefusal::NothingDue);
     // It had only been asleep: its answer says more than its silence did.
     assert_eq!(world.record(campaign, &dead, &accepted()).await, 2);
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
@@ -189,7 +189,7 @@ async fn the_books_balance_after_every_step_of_a_random_run() {
         match random.u8(..10) {
             0..=4 => {
                 let first = random.i32(1..300);
-                if let Claimed::Granted(claim) = world.claim(campaign, first..=first + 20).await {
+                if let ClaimAnswer::Granted(claim) = world.claim(campaign, first..=first + 20).await {
                     open.push(claim);
                 }
             }

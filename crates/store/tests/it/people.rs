@@ -4,7 +4,8 @@ use campaign::{CampaignId, Consent, Msisdn, ReceiptStatus, Seq, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::{
-    About, AnswerRow, ConsentRow, InboundRow, Ingest, Person, Recorded, RecordedOutcome, SuppressionReason,
+    AnswerRow, ConsentRow, InboundRow, Ingest, MessageKey, Person, RecordedOutcome, RequestRecord,
+    SuppressionReason,
 };
 
 use crate::world::{NOON, World, accepted};
@@ -42,7 +43,8 @@ async fn campaign(world: &World, numbers: impl IntoIterator<Item = u64>) -> Camp
 
 /// Who replies to the message with this id, or to none.
 fn replies(world: &World, message_id: Option<&str>, from: Option<u64>, id: Option<UserId>) -> Person {
-    let about = About { sender: world.sender, recipient: None, message_id: message_id.map(str::to_owned) };
+    let about =
+        MessageKey { sender: world.sender, recipient: None, message_id: message_id.map(str::to_owned) };
     Person { about, from: from.map(number), user: id }
 }
 
@@ -62,8 +64,8 @@ async fn told_of(world: &World, campaign: CampaignId, seq: i32, id: Option<UserI
 /// The places of a campaign that a claim of all takes.
 async fn claimed(world: &World, campaign: CampaignId, last: i32) -> Vec<i32> {
     match world.claim(campaign, 1..=last).await {
-        store::Claimed::Granted(claim) => claim.rows.iter().map(|row| row.seq.0).collect(),
-        store::Claimed::Refused(_) => Vec::new(),
+        store::ClaimAnswer::Granted(claim) => claim.rows.iter().map(|row| row.seq.0).collect(),
+        store::ClaimAnswer::Refused(_) => Vec::new(),
     }
 }
 
@@ -89,7 +91,7 @@ async fn an_opt_out_that_replies_to_our_message_suppresses_its_recipient_whateve
     for (place, from) in (1..).zip(written.clone()) {
         let context = format!("wamid.{place}");
         let post = stop(replies(&world, Some(&context), Some(from), None));
-        assert!(world.store.ingest(&post).await.unwrap().unmatched.is_empty());
+        assert!(world.store.ingest(&post).await.unwrap().unmatched_opt_outs.is_empty());
     }
     let listed = suppressed(&world).await;
     for digits in SPELLED.iter().flat_map(|(one, other)| [*one, *other]).chain([LISTED, WRITTEN]) {
@@ -165,7 +167,7 @@ async fn an_opt_out_that_comes_before_its_message_is_on_record_is_carried_out_wh
     ];
     for post in early {
         let ingested = world.store.ingest(&post).await.unwrap();
-        let n = ingested.unmatched.values().sum::<i64>();
+        let n = ingested.unmatched_opt_outs.values().sum::<i64>();
         assert_eq!(n, i64::from(post.consents[0].inbound.who.from.is_none()), "counted and told");
     }
     assert_eq!(suppressed(&world).await, [WRITTEN.cast_signed()]);
@@ -174,7 +176,7 @@ async fn an_opt_out_that_comes_before_its_message_is_on_record_is_carried_out_wh
         told_of(&world, first, seq, None).await;
     }
     world.look.execute("update orphan set next_at = now()", &[]).await.unwrap();
-    assert_eq!(world.store.match_orphans().await.unwrap(), 3, "two consents and one window");
+    assert_eq!(world.store.match_again().await.unwrap(), 3, "two consents and one window");
     let second = campaign(&world, [LISTED, SPELLED[0].0, SPELLED[0].1]).await;
     assert_eq!(claimed(&world, second, 3).await, Vec::<i32>::new());
     assert_eq!(world.count("select count(*) from orphan").await, 0);
@@ -199,7 +201,7 @@ async fn an_opt_out_by_an_id_alone_is_matched_by_message_or_by_the_stored_id() {
     let inbounds = vec![InboundRow { who, at: Some(noon()) }];
     world.store.ingest(&Ingest { inbounds, ..Ingest::default() }).await.unwrap();
     let ingested = world.store.ingest(&stop(replies(&world, None, None, user("KE.3")))).await.unwrap();
-    assert!(ingested.unmatched.is_empty());
+    assert!(ingested.unmatched_opt_outs.is_empty());
     assert_eq!(suppressed(&world).await, [254_712_000_801, 254_712_000_802, 254_712_000_803]);
     assert_eq!(unmatched(&world).await, (0, 0));
     world.close().await;
@@ -209,7 +211,7 @@ async fn an_opt_out_by_an_id_alone_is_matched_by_message_or_by_the_stored_id() {
 async fn an_opt_out_by_an_id_that_is_not_known_is_counted_and_carried_out_when_it_is() {
     let world = World::new("people_waiting", None).await;
     let ingested = world.store.ingest(&stop(replies(&world, None, None, user("KE.9")))).await.unwrap();
-    assert_eq!(ingested.unmatched.values().sum::<i64>(), 1);
+    assert_eq!(ingested.unmatched_opt_outs.values().sum::<i64>(), 1);
     world.store.ingest(&stop(replies(&world, None, None, None))).await.unwrap();
     assert_eq!(unmatched(&world).await, (2, 1), "of one without an id nothing can be kept");
     let first = campaign(&world, [254_712_000_801]).await;
@@ -230,7 +232,7 @@ async fn the_number_that_an_answer_to_a_request_says_is_an_alias_of_the_recipien
         claim: claim.id,
         seq: Seq(1),
         outcome: accepted(),
-        request: Some(Recorded {
+        request: Some(RequestRecord {
             sent_at: claim.at,
             latency: std::time::Duration::from_millis(3),
             http_status: Some(200),
@@ -254,7 +256,7 @@ async fn an_answer_from_another_number_than_the_recipients_is_flagged() {
     let first = campaign(&world, [LISTED, SPELLED[0].0, SPELLED[1].0, 254_712_000_804]).await;
     told_of(&world, first, 1, None).await;
     let answer = |seq: i32, message_id: Option<&str>, from: Option<u64>| AnswerRow {
-        about: About {
+        about: MessageKey {
             sender: world.sender,
             recipient: Some((first, Seq(seq))),
             message_id: message_id.map(str::to_owned),

@@ -3,7 +3,7 @@
 use campaign::{CampaignId, Consent, FollowUp, Outcome, Provider, ReceiptStatus, Seq};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use store::{AnswerRow, Claimed, ConsentRow, InboundRow, Ingest, RawBody, ReceiptCounts, ReceiptRow};
+use store::{AnswerRow, ClaimAnswer, ConsentRow, InboundRow, Ingest, RawBody, ReceiptCounts, ReceiptRow};
 use uuid::Uuid;
 
 use crate::world::{NOON, World, accepted, msisdn, new_sender, reason, seeds};
@@ -84,13 +84,13 @@ async fn shuffled_doubled_early_and_late_receipts_leave_the_tables_of_tidy_ones(
             }
             world.store.ingest(post).await.unwrap();
             if random.u8(..4) == 0 {
-                world.store.settle_by_receipts(campaign).await.unwrap();
+                world.store.resolve_by_receipts(campaign).await.unwrap();
             }
         }
         if recorded_at == posts.len() {
             world.record(campaign, &claim, &accepted()).await;
         }
-        world.store.settle_by_receipts(campaign).await.unwrap();
+        world.store.resolve_by_receipts(campaign).await.unwrap();
         assert_eq!(tidy, table(&world, campaign).await, "seed {seed}");
         assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0, "seed {seed}");
     }
@@ -125,11 +125,11 @@ async fn an_answer_has_its_time_whenever_the_worker_records_its_request() {
                     world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
                 }
                 _ => {
-                    world.store.settle_by_receipts(campaign).await.unwrap();
+                    world.store.resolve_by_receipts(campaign).await.unwrap();
                 }
             }
         }
-        world.store.settle_by_receipts(campaign).await.unwrap();
+        world.store.resolve_by_receipts(campaign).await.unwrap();
         let told = format!(
             "select count(*) from flow_answer a where a.campaign_id = {campaign} and a.asked_at = (
                 select min(t.sent_at) from attempt t where t.campaign_id = {campaign} and t.seq = a.seq)"
@@ -166,14 +166,14 @@ async fn an_early_receipt_settles_whoever_becomes_unknown_after_it() {
     let claim = world.granted(campaign, 1..=2).await;
     let receipts = vec![world.receipt(campaign, 1, ReceiptStatus::Sent)];
     world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
-    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
     assert_eq!(world.count("select count(*) from receipt_to_settle").await, 1);
     world.record(campaign, &claim, &Outcome::Unknown { reason: reason("timeout") }).await;
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 1);
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
     assert_eq!(world.row(campaign, 2).await.0, "unknown");
-    assert_eq!(world.store.campaigns_told().await.unwrap(), []);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), []);
     assert_eq!(world.count("select count(*) from unsettled").await, 1);
     world.close().await;
 }
@@ -197,12 +197,12 @@ async fn a_receipt_with_the_providers_id_only_is_matched_when_the_message_is_on_
         ..Ingest::default()
     };
     let found = world.store.ingest(&post()).await.unwrap();
-    assert_eq!((found.orphans, found.to_settle.len()), (3, 0));
-    assert_eq!(world.store.ingest(&post()).await.unwrap().orphans, 0, "each lies there once");
-    assert_eq!(world.store.match_orphans().await.unwrap(), 0, "not before its time");
+    assert_eq!((found.unmatched_events, found.to_resolve.len()), (3, 0));
+    assert_eq!(world.store.ingest(&post()).await.unwrap().unmatched_events, 0, "each lies there once");
+    assert_eq!(world.store.match_again().await.unwrap(), 0, "not before its time");
     world.record(campaign, &claim, &accepted()).await;
     world.look.execute("update orphan set next_at = now()", &[]).await.unwrap();
-    assert_eq!(world.store.match_orphans().await.unwrap(), 2);
+    assert_eq!(world.store.match_again().await.unwrap(), 2);
     assert_eq!(table(&world, campaign).await.len(), 1);
     assert_eq!(world.count("select count(*) from flow_answer where asked_at is not null").await, 1);
     assert_eq!(world.count("select count(*) from orphan where tries = 1").await, 1);
@@ -297,6 +297,6 @@ async fn two_servers_at_once_wait_for_each_other_and_lose_nothing() {
     };
     tokio::join!(server(1), server(2), server(3));
     assert_eq!(world.count("select count(delivered_at) from receipt").await, 200);
-    assert!(matches!(world.claim(campaign, 1..=200).await, Claimed::Refused(_)));
+    assert!(matches!(world.claim(campaign, 1..=200).await, ClaimAnswer::Refused(_)));
     world.close().await;
 }

@@ -3,7 +3,7 @@
 use devstack::{Scope, Stack};
 use refinery::Target;
 use secrecy::SecretString;
-use store::{Config, Error, Relocated, Store};
+use store::{Config, Error, RelocationProgress, Store};
 use tokio_postgres::{Client, NoTls};
 
 mod embedded {
@@ -80,7 +80,7 @@ async fn the_rows_of_all_campaigns_are_moved_and_every_view_stays() {
         "select count(*)::text from pg_class where relname ~ '_c[0-9]+$|_before$' or relname = 'relocation'";
     assert_eq!(old.text(left).await, "0");
     let campaigns = old.store.countable_campaigns().await.unwrap();
-    assert_eq!(old.store.check_tallies(&campaigns, |_| {}).await.unwrap(), []);
+    assert_eq!(old.store.check_counters(&campaigns, |_| {}).await.unwrap(), []);
     old.close().await;
 }
 
@@ -93,7 +93,7 @@ async fn moving_goes_on_where_it_broke_off_and_nobody_works_before_it_is_done() 
     loop {
         runs += 1;
         let mut batches = 0;
-        let mut stop_after = |_: Relocated| {
+        let mut stop_after = |_: RelocationProgress| {
             batches += 1;
             if batches > 2 { Err(Error::Conflict("broken off".into())) } else { Ok(()) }
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, own_codes};
 use serde_json::json;
-use store::{About, AnswerRow, Claim, Ingest, ReceiptRow, Recorded, RecordedOutcome};
+use store::{AnswerRow, Claim, Ingest, MessageKey, ReceiptRow, RecordedOutcome, RequestRecord};
 use tokio_postgres::Client;
 
 use crate::reports::reader;
@@ -72,7 +72,7 @@ async fn sent(world: &World) -> CampaignId {
     let campaign = world.campaign(SENT as u32 + 1).await;
     let claim = world.granted(campaign, 1..=SENT).await;
     record(world, campaign, &claim).await;
-    let about = |seq| About { message_id: Some(wamid(1, seq)), ..world.about(campaign, seq) };
+    let about = |seq| MessageKey { message_id: Some(wamid(1, seq)), ..world.about(campaign, seq) };
     let receipts = (1..=SENT).map(|seq| {
         let status = if seq == 1 { ReceiptStatus::Failed } else { ReceiptStatus::Delivered };
         ReceiptRow { about: about(seq), ..world.receipt(campaign, seq, status) }
@@ -86,7 +86,7 @@ async fn sent(world: &World) -> CampaignId {
     });
     let ingest = Ingest { receipts: receipts.collect(), answers: answers.collect(), ..Ingest::default() };
     world.store.ingest(&ingest).await.unwrap();
-    world.store.settle_by_receipts(campaign).await.unwrap();
+    world.store.resolve_by_receipts(campaign).await.unwrap();
     assert_eq!(
         world.count("select count(*) from settlement where provider_message_id like 'wamid.%'").await,
         1
@@ -107,7 +107,7 @@ async fn record(world: &World, campaign: CampaignId, claim: &Claim) {
             } else {
                 Outcome::Accepted { provider_message_id: wamid(1, row.seq.0) }
             },
-            request: Some(Recorded {
+            request: Some(RequestRecord {
                 sent_at: claim.at,
                 latency: Duration::from_millis(3),
                 http_status: Some(200),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, Resolution};
 use serde_json::json;
-use store::{AnswerRow, Claimed, Ingest, ReceiptRow};
+use store::{AnswerRow, ClaimAnswer, Ingest, ReceiptRow};
 use tokio_postgres::NoTls;
 
 use crate::world::{NOON, World, abroad, accepted, reason};
@@ -50,7 +50,7 @@ impl Run {
         match self.random.u8(..12) {
             0..=3 => {
                 let first = self.random.i32(1..RECIPIENTS);
-                if let Claimed::Granted(claim) = self.world.claim(campaign, first..=first + 20).await {
+                if let ClaimAnswer::Granted(claim) = self.world.claim(campaign, first..=first + 20).await {
                     self.open.push(claim);
                 }
             }
@@ -70,9 +70,9 @@ impl Run {
             }
             9 => {
                 let resolution = if self.random.bool() { Resolution::Resend } else { Resolution::GiveUp };
-                self.world.store.settle_by_operator(campaign, resolution, "test", None).await.unwrap();
+                self.world.store.resolve_by_operator(campaign, resolution, "test", None).await.unwrap();
             }
-            10 => self.world.store.fold_tallies().await.unwrap(),
+            10 => self.world.store.fold_counters().await.unwrap(),
             _ => {
                 self.world.look.execute("update due set due_at = clock_timestamp()", &[]).await.unwrap();
             }
@@ -159,13 +159,13 @@ async fn two_folds_at_once_lose_and_double_nothing() {
         let claim = world.granted(campaign, first..=first + 19).await;
         let (recorded, one, other) = tokio::join!(
             world.record(campaign, &claim, &taken),
-            world.store.fold_tallies(),
-            world.store.fold_tallies()
+            world.store.fold_counters(),
+            world.store.fold_counters()
         );
         assert_eq!((recorded, one.is_ok(), other.is_ok()), (20, true, true));
         assert!(world.miscounts().await.is_empty());
     }
-    world.store.fold_tallies().await.unwrap();
+    world.store.fold_counters().await.unwrap();
     assert_eq!(world.count("select count(*) from tally_delta").await, 0);
     assert_eq!(world.store.report(campaign).await.unwrap().accepted, 600);
     world.close().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::{Claim, Claimed, Leased, Refused};
+use store::{Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer};
 
 use crate::world::{World, by_operator};
 
@@ -16,15 +16,15 @@ async fn slots_of_all_workers_are_disjoint_and_follow_the_rate() {
             let seqs = first + batch * 20..=first + batch * 20 + 19;
             loop {
                 match world.claim(campaign, seqs.clone()).await {
-                    Claimed::Granted(claim) => {
+                    ClaimAnswer::Granted(claim) => {
                         let start = claim.at.as_microsecond();
                         let mut lease = claim.slots.lease;
                         let slots = std::iter::from_fn(|| lease.take_slot(Duration::ZERO));
                         departures.extend(slots.map(|slot| start + i64::try_from(slot.as_micros()).unwrap()));
                         break;
                     }
-                    Claimed::Refused(Refused::Wait(time)) => tokio::time::sleep(time).await,
-                    Claimed::Refused(other) => panic!("{other:?}"),
+                    ClaimAnswer::Refused(ClaimRefusal::Wait(time)) => tokio::time::sleep(time).await,
+                    ClaimAnswer::Refused(other) => panic!("{other:?}"),
                 }
             }
         }
@@ -46,13 +46,13 @@ async fn slots_of_all_workers_are_disjoint_and_follow_the_rate() {
 async fn slots_are_given_out_only_a_short_time_ahead() {
     let world = World::new("claim_ahead", Some("10/s")).await;
     let campaign = world.campaign(100).await;
-    assert_eq!(world.refused(campaign, 1..=3).await, Refused::TooMany(1));
+    assert_eq!(world.refused(campaign, 1..=3).await, ClaimRefusal::TooMany(1));
     assert_eq!(world.granted(campaign, 1..=2).await.rows.len(), 2);
     // 200 ms a claim: the fourth begins 600 ms from now, and waits until that is less than 500 ms ahead.
     for first in [3, 5] {
         world.granted(campaign, first..=first + 1).await;
     }
-    let Refused::Wait(time) = world.refused(campaign, 7..=8).await else { panic!("not told to wait") };
+    let ClaimRefusal::Wait(time) = world.refused(campaign, 7..=8).await else { panic!("not told to wait") };
     assert!(time <= Duration::from_millis(100), "{time:?}");
     assert_eq!(world.row(campaign, 7).await.0, "pending");
     world.close().await;
@@ -67,7 +67,7 @@ async fn a_throttle_answer_slows_every_worker_and_wears_off() {
         !world.store.slow_sender(world.sender, Duration::ZERO).await.unwrap(),
         "answers of one moment count once"
     );
-    let Refused::Wait(time) = world.refused(campaign, 1..=10).await else { panic!("not told to wait") };
+    let ClaimRefusal::Wait(time) = world.refused(campaign, 1..=10).await else { panic!("not told to wait") };
     assert!(time > Duration::from_millis(100) && time <= Duration::from_millis(700), "{time:?}");
     let passed = "update sender_gate set paused_until = 'epoch', slowed_at = slowed_at - interval '15 s'";
     world.look.execute(passed, &[]).await.unwrap();
@@ -87,7 +87,7 @@ async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
     let campaign = world.campaign(100).await;
     world.store.measure_clock().await.unwrap();
     let claim = world.granted(campaign, 1..=10).await;
-    let Leased::Granted(again) = world.store.lease(world.sender, campaign, 4).await.unwrap() else {
+    let LeaseAnswer::Granted(again) = world.store.lease(world.sender, campaign, 4).await.unwrap() else {
         panic!("the gate is open")
     };
     let (mut first, mut second) = (claim.slots.lease, again.lease);
@@ -97,15 +97,15 @@ async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
     let gap = (again.at + second[0]).duration_since(claim.slots.at + first[9]);
     // A slot is 10 ms; how this process sees the database clock gets better from answer to answer.
     assert!(gap >= Duration::from_millis(5), "{gap:?}");
-    assert_eq!(world.store.lease(world.sender, campaign, 90).await.unwrap(), Leased::TooMany(10));
+    assert_eq!(world.store.lease(world.sender, campaign, 90).await.unwrap(), LeaseAnswer::TooMany(10));
     let mut granted = 0;
-    while let Leased::Granted(_) = world.store.lease(world.sender, campaign, 25).await.unwrap() {
+    while let LeaseAnswer::Granted(_) = world.store.lease(world.sender, campaign, 25).await.unwrap() {
         granted += 1;
         assert!(granted < 50, "slots are given out without end");
     }
-    assert!(matches!(world.store.lease(world.sender, campaign, 25).await.unwrap(), Leased::Wait(_)));
+    assert!(matches!(world.store.lease(world.sender, campaign, 25).await.unwrap(), LeaseAnswer::Wait(_)));
     world.store.stop_sender(world.sender, None, &by_operator()).await.unwrap();
-    assert_eq!(world.store.lease(world.sender, campaign, 1).await.unwrap(), Leased::Held);
+    assert_eq!(world.store.lease(world.sender, campaign, 1).await.unwrap(), LeaseAnswer::Held);
     world.close().await;
 }
 
@@ -115,9 +115,9 @@ async fn a_single_slot_of_a_slow_rate_is_waited_for_and_not_asked_for_again_and_
     let campaign = world.campaign(10).await;
     world.granted(campaign, 1..=1).await;
     let one = world.store.lease(world.sender, campaign, 1).await.unwrap();
-    let Leased::Wait(time) = one else { panic!("{one:?}") };
+    let LeaseAnswer::Wait(time) = one else { panic!("{one:?}") };
     assert!(time > Duration::from_millis(300), "{time:?}");
-    assert_eq!(world.store.lease(world.sender, campaign, 2).await.unwrap(), Leased::TooMany(1));
+    assert_eq!(world.store.lease(world.sender, campaign, 2).await.unwrap(), LeaseAnswer::TooMany(1));
     world.close().await;
 }
 
@@ -127,7 +127,7 @@ async fn a_paused_campaign_is_given_no_new_slots_for_those_it_lost() {
     let campaign = world.campaign(10).await;
     world.granted(campaign, 1..=5).await;
     world.store.pause_campaign(campaign, None, &by_operator()).await.unwrap();
-    assert_eq!(world.store.lease(world.sender, campaign, 5).await.unwrap(), Leased::Held);
+    assert_eq!(world.store.lease(world.sender, campaign, 5).await.unwrap(), LeaseAnswer::Held);
     world.close().await;
 }
 
@@ -141,11 +141,11 @@ async fn a_campaigns_own_rate_holds_besides_its_senders_and_leaves_the_rest_to_o
     let (mut last, mut place) = (None, 11);
     let refused = loop {
         match world.claim(slow, place..=place + 4).await {
-            Claimed::Granted(claim) => (last, place) = (Some(claim), place + 5),
-            Claimed::Refused(refused) => break refused,
+            ClaimAnswer::Granted(claim) => (last, place) = (Some(claim), place + 5),
+            ClaimAnswer::Refused(refused) => break refused,
         }
     };
-    assert!(matches!(refused, Refused::Wait(_)), "{refused:?}");
+    assert!(matches!(refused, ClaimRefusal::Wait(_)), "{refused:?}");
     let starts = |claim: &Claim| {
         let mut lease = claim.slots.lease;
         claim.at + lease.take_slot(Duration::ZERO).unwrap()
@@ -175,7 +175,7 @@ async fn a_raised_rate_is_used_within_a_second_and_a_lowered_one_counts_from_the
     let world = World::new("rate_changed", Some("10/h")).await;
     let campaign = world.campaign(100).await;
     world.granted(campaign, 1..=1).await;
-    let Refused::Wait(time) = world.refused(campaign, 2..=2).await else { panic!("not told to wait") };
+    let ClaimRefusal::Wait(time) = world.refused(campaign, 2..=2).await else { panic!("not told to wait") };
     assert!(time > Duration::from_secs(350), "{time:?}");
     set_rate(&world, "80/s").await;
     let claim = world.granted(campaign, 2..=9).await;
@@ -184,7 +184,7 @@ async fn a_raised_rate_is_used_within_a_second_and_a_lowered_one_counts_from_the
 
     // The last of those eight slots is less than a tenth of a second ahead.
     set_rate(&world, "10/h").await;
-    let Refused::Wait(time) = world.refused(campaign, 10..=10).await else { panic!("not told to wait") };
+    let ClaimRefusal::Wait(time) = world.refused(campaign, 10..=10).await else { panic!("not told to wait") };
     assert!(time > Duration::from_secs(355) && time < Duration::from_mins(6), "{time:?}");
     world.store.set_rate(world.sender, None).await.unwrap();
     assert_eq!(world.granted(campaign, 10..=40).await.rows.len(), 31);
@@ -199,7 +199,7 @@ async fn a_raised_rate_is_used_within_a_second_also_after_a_slot_of_a_sender_tha
     world.look.execute(slowed, &[]).await.unwrap();
     world.granted(campaign, 1..=1).await;
     // Within a minute it has its whole rate again: a slot of six minutes takes half a minute more.
-    let Refused::Wait(time) = world.refused(campaign, 2..=2).await else { panic!("not told to wait") };
+    let ClaimRefusal::Wait(time) = world.refused(campaign, 2..=2).await else { panic!("not told to wait") };
     assert!(time > Duration::from_secs(385) && time < Duration::from_secs(390), "{time:?}");
     world.look.execute("update sender_gate set tat = tat + interval '6 hours'", &[]).await.unwrap();
     set_rate(&world, "80/s").await;
@@ -220,7 +220,7 @@ async fn a_changed_rate_does_not_shorten_the_pause_that_the_provider_asked_for()
         .execute("update sender_gate set slowed_at = slowed_at - interval '1 minute'", &[])
         .await
         .unwrap();
-    let Refused::Wait(time) = world.refused(campaign, 1..=1).await else { panic!("not told to wait") };
+    let ClaimRefusal::Wait(time) = world.refused(campaign, 1..=1).await else { panic!("not told to wait") };
     assert!(time > Duration::from_secs(55), "{time:?}");
     world.close().await;
 }

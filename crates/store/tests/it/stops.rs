@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, Probing, StopReason};
-use store::{Claim, DailyCap, Error, Held, Opened, Refused, StopCause};
+use store::{Claim, ClaimRefusal, DailyCap, Error, HoldResult, Opened, StopCause};
 
 use crate::world::{World, reason};
 
@@ -37,7 +37,7 @@ impl World {
         self.store.open_after_probe(self.sender, epoch, "worker").await.unwrap()
     }
 
-    async fn hold(&self) -> Held {
+    async fn hold(&self) -> HoldResult {
         self.store.hold_sender(self.sender, "operator").await.unwrap()
     }
 
@@ -60,20 +60,20 @@ async fn a_persons_hold_takes_over_a_stop_that_was_found_and_is_not_probed() {
     let low_balance = reason("E110");
     let cause = StopCause { reason: StopReason::LowBalance, refusal: Some(&low_balance), by: "worker" };
     assert!(world.store.stop_sender(world.sender, None, &cause).await.unwrap());
-    assert_eq!(world.hold().await, Held::TakenOver(StopReason::LowBalance));
+    assert_eq!(world.hold().await, HoldResult::TakenOver(StopReason::LowBalance));
     assert_eq!(world.stop_in_force().await, Some(StopReason::Operator));
     let hold = &world.store.holds().await.unwrap()[0];
     let detail = hold.detail.as_deref().unwrap();
     assert!(detail.starts_with("stopped for low_balance before: "), "{detail}");
     assert!(detail.ends_with(low_balance.text.as_ref()), "{detail}");
     assert!(!world.store.arm_probe(world.sender, Probing::Patient, &AT_ONCE).await.unwrap());
-    assert_eq!(world.hold().await, Held::Already);
+    assert_eq!(world.hold().await, HoldResult::Already);
     assert!(!world.store.stop_sender(world.sender, None, &cause).await.unwrap());
 
     assert_eq!(world.resume().await, Opened::Open);
     assert_eq!(world.stop_in_force().await, None);
     assert_eq!(world.resume().await, Opened::Unchanged);
-    assert_eq!(world.hold().await, Held::Now);
+    assert_eq!(world.hold().await, HoldResult::Now);
     assert_eq!(world.stop_in_force().await, Some(StopReason::Operator));
     world.close().await;
 }
@@ -84,10 +84,10 @@ async fn a_probe_opens_no_gate_that_a_person_closed_or_opened_since() {
     let campaign = world.campaign(9).await;
     world.stopped_for(StopReason::LowBalance, None).await;
     let probe = world.probe(campaign).await;
-    assert_eq!(world.hold().await, Held::TakenOver(StopReason::LowBalance));
+    assert_eq!(world.hold().await, HoldResult::TakenOver(StopReason::LowBalance));
     assert_eq!(world.probe_succeeds(probe.gate_epoch).await, Opened::Unchanged);
     assert_eq!(world.stop_in_force().await, Some(StopReason::Operator));
-    assert_eq!(world.refused(campaign, 1..=9).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 1..=9).await, ClaimRefusal::Held);
 
     world.resume().await;
     world.stopped_for(StopReason::LowBalance, None).await;
@@ -106,7 +106,7 @@ async fn an_armed_probe_is_not_sent_once_a_person_holds_the_sender() {
     world.stopped_for(StopReason::LowBalance, None).await;
     assert!(world.store.arm_probe(world.sender, Probing::Patient, &AT_ONCE).await.unwrap());
     world.hold().await;
-    assert_eq!(world.refused(campaign, 1..=9).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 1..=9).await, ClaimRefusal::Held);
     world.close().await;
 }
 
@@ -125,7 +125,7 @@ async fn a_persons_hold_stands_however_it_meets_an_opening() {
             store.open_capped_senders(),
             store.arm_probe(world.sender, Probing::Patient, &AT_ONCE)
         );
-        assert_ne!(held, Held::Already, "round {round}");
+        assert_ne!(held, HoldResult::Already, "round {round}");
         assert!(opened.is_ok() && capped.is_ok() && armed.is_ok(), "{opened:?} {capped:?} {armed:?}");
         assert_eq!(world.stop_in_force().await, Some(StopReason::Operator), "round {round}");
         assert_eq!(
@@ -144,7 +144,7 @@ async fn the_end_of_a_day_opens_no_sender_that_a_person_holds() {
     let campaign = world.campaign(20).await;
     world.capped_at(5).await;
     assert_eq!(world.granted(campaign, 1..=20).await.rows.len(), 5);
-    assert_eq!(world.hold().await, Held::TakenOver(StopReason::DailyCap));
+    assert_eq!(world.hold().await, HoldResult::TakenOver(StopReason::DailyCap));
     world.next_day().await;
     assert_eq!(world.store.open_capped_senders().await.unwrap(), 0);
     assert_eq!(world.stop_in_force().await, Some(StopReason::Operator));
@@ -170,7 +170,7 @@ async fn a_sender_is_not_opened_while_its_daily_cap_is_used_up() {
     let opened = world.resume().await;
     assert_eq!(opened, Opened::Capped { ended: Some(StopReason::Operator), recipients: 5, until });
     assert_eq!(world.stop_in_force().await, Some(StopReason::DailyCap));
-    assert_eq!(world.refused(campaign, 6..=20).await, Refused::Held);
+    assert_eq!(world.refused(campaign, 6..=20).await, ClaimRefusal::Held);
     world.next_day().await;
     assert_eq!(world.store.open_capped_senders().await.unwrap(), 1);
     assert_eq!(world.stop_in_force().await, None);
@@ -202,13 +202,13 @@ async fn a_persons_pause_takes_over_the_pause_of_a_campaign_that_was_found() {
     let hold = async || world.store.hold_campaign(campaign, "operator").await;
     let cause = StopCause { reason: StopReason::TemplateFault, refusal: None, by: "the provider's report" };
     assert!(world.store.pause_campaign(campaign, None, &cause).await.unwrap());
-    assert_eq!(hold().await.unwrap(), Held::TakenOver(StopReason::TemplateFault));
-    assert_eq!(hold().await.unwrap(), Held::Already);
+    assert_eq!(hold().await.unwrap(), HoldResult::TakenOver(StopReason::TemplateFault));
+    assert_eq!(hold().await.unwrap(), HoldResult::Already);
     let reasons: Vec<StopReason> =
         world.store.holds().await.unwrap().iter().map(|hold| hold.reason).collect();
     assert_eq!(reasons, [StopReason::Operator]);
     world.store.start_campaign(campaign, "operator").await.unwrap();
-    assert_eq!(hold().await.unwrap(), Held::Now);
+    assert_eq!(hold().await.unwrap(), HoldResult::Now);
     world.store.cancel_campaign(campaign, "operator").await.unwrap();
     let error = hold().await.unwrap_err();
     assert!(matches!(&error, Error::Conflict(says) if says.contains("is cancelled")), "{error}");

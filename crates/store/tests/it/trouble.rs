@@ -5,7 +5,7 @@ use std::time::Duration;
 use campaign::ClaimId;
 use devstack::Stack;
 use secrecy::SecretString;
-use store::{Claimed, Config, Error, RecordedOutcome, Store, SuppressionReason};
+use store::{ClaimAnswer, Config, Error, RecordedOutcome, Store, SuppressionReason};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
@@ -67,7 +67,7 @@ async fn connections_made_while_postgres_was_read_only_are_replaced_when_it_is_n
     };
     let error = tokio::time::timeout(PATIENCE, told).await.unwrap();
     assert!(error.is_transient() && error.to_string().contains("it is a standby"), "{error}");
-    let waits = world.store.waits(None).await.unwrap();
+    let waits = world.store.waiting(None).await.unwrap();
     assert_eq!(waits.len(), 1);
     assert!(
         waits[0].reason == "database" && waits[0].detail.as_ref().unwrap().contains("read-only"),
@@ -78,17 +78,17 @@ async fn connections_made_while_postgres_was_read_only_are_replaced_when_it_is_n
     // The sessions of the pool are read-only for as long as they last, and nobody ends them.
     until_ok(hold).await;
     assert!(healed.elapsed() < Duration::from_secs(5), "{:?}", healed.elapsed());
-    assert_eq!(world.store.waits(None).await.unwrap()[0].reason, "no_producer");
+    assert_eq!(world.store.waiting(None).await.unwrap()[0].reason, "no_producer");
     world.close().await;
 }
 
 #[tokio::test]
 async fn a_prepared_statement_that_a_migration_made_obsolete_is_prepared_again() {
     let world = World::new("cached_plan", None).await;
-    world.store.match_orphans().await.unwrap();
+    world.store.match_again().await.unwrap();
     let change = "alter table orphan alter column provider_message_id type varchar";
     world.look.batch_execute(change).await.unwrap();
-    let failures = until_ok(async || world.store.match_orphans().await).await;
+    let failures = until_ok(async || world.store.match_again().await).await;
     assert!(!failures.is_empty(), "the statement had to fail once");
     let told = failures.iter().all(|error| error.to_string().contains("it is prepared again"));
     assert!(told, "{failures:?}");
@@ -103,8 +103,8 @@ async fn a_claim_whose_answer_did_not_come_is_found_and_given_back() {
     let claim = async |seqs: &[i32]| {
         let seqs: Vec<_> = seqs.iter().map(|seq| campaign::Seq(*seq)).collect();
         match world.store.claim(world.sender, campaign, &seqs, (worker, LEASE)).await.unwrap() {
-            Claimed::Granted(claim) => claim.id,
-            Claimed::Refused(refused) => panic!("{refused:?}"),
+            ClaimAnswer::Granted(claim) => claim.id,
+            ClaimAnswer::Refused(refused) => panic!("{refused:?}"),
         }
     };
     let answered = claim(&[1, 2]).await;

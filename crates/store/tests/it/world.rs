@@ -10,8 +10,8 @@ use devstack::{Scope, Stack};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{
-    About, Claim, Claimed, Config, LeftOut, ListOrigin, NewSender, Person, ReceiptRow, Recorded,
-    RecordedOutcome, Refused, StopCause, Store,
+    Claim, ClaimAnswer, ClaimRefusal, Config, LeftOut, ListOrigin, MessageKey, NewSender, Person, ReceiptRow,
+    RecordedOutcome, RequestRecord, StopCause, Store,
 };
 use tokio_postgres::{Client, NoTls};
 use uuid::Uuid;
@@ -92,25 +92,33 @@ impl World {
     /// Where the counts of any campaign are not what a full count gives.
     pub(crate) async fn miscounts(&self) -> Vec<store::Miscount> {
         let campaigns = self.store.countable_campaigns().await.unwrap();
-        self.store.check_tallies(&campaigns, |_| {}).await.unwrap()
+        self.store.check_counters(&campaigns, |_| {}).await.unwrap()
     }
 
-    pub(crate) async fn claim(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Claimed {
+    pub(crate) async fn claim(
+        &self,
+        campaign: CampaignId,
+        seqs: std::ops::RangeInclusive<i32>,
+    ) -> ClaimAnswer {
         let seqs: Vec<Seq> = seqs.map(Seq).collect();
         self.store.claim(self.sender, campaign, &seqs, (Uuid::new_v4(), LEASE)).await.unwrap()
     }
 
     pub(crate) async fn granted(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Claim {
         match self.claim(campaign, seqs).await {
-            Claimed::Granted(claim) => claim,
-            Claimed::Refused(refused) => panic!("not granted: {refused:?}"),
+            ClaimAnswer::Granted(claim) => claim,
+            ClaimAnswer::Refused(refused) => panic!("not granted: {refused:?}"),
         }
     }
 
-    pub(crate) async fn refused(&self, campaign: CampaignId, seqs: std::ops::RangeInclusive<i32>) -> Refused {
+    pub(crate) async fn refused(
+        &self,
+        campaign: CampaignId,
+        seqs: std::ops::RangeInclusive<i32>,
+    ) -> ClaimRefusal {
         match self.claim(campaign, seqs).await {
-            Claimed::Granted(claim) => panic!("granted {} rows", claim.rows.len()),
-            Claimed::Refused(refused) => refused,
+            ClaimAnswer::Granted(claim) => panic!("granted {} rows", claim.rows.len()),
+            ClaimAnswer::Refused(refused) => refused,
         }
     }
 
@@ -123,7 +131,7 @@ impl World {
                 claim: claim.id,
                 seq: row.seq,
                 outcome: outcome.clone(),
-                request: Some(Recorded {
+                request: Some(RequestRecord {
                     sent_at: claim.at,
                     latency: Duration::from_millis(3),
                     http_status: Some(202),
@@ -156,8 +164,8 @@ impl World {
     }
 
     /// The message of a recipient, by reference and by id.
-    pub(crate) fn about(&self, campaign: CampaignId, seq: i32) -> About {
-        About {
+    pub(crate) fn about(&self, campaign: CampaignId, seq: i32) -> MessageKey {
+        MessageKey {
             sender: self.sender,
             recipient: Some((campaign, Seq(seq))),
             message_id: Some(format!("wamid.{seq}")),
@@ -166,7 +174,7 @@ impl World {
 
     /// A person of whom the number is known and nothing else.
     pub(crate) fn person(&self, from: Msisdn) -> Person {
-        let about = About { sender: self.sender, recipient: None, message_id: None };
+        let about = MessageKey { sender: self.sender, recipient: None, message_id: None };
         Person { about, from: Some(from), user: None }
     }
 

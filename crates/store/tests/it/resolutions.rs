@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, Resolution, Seq};
-use store::{Claim, Error, Ingest, Settled};
+use store::{Claim, Error, Ingest, Resolved};
 use uuid::Uuid;
 
 use crate::world::{World, accepted, reason};
@@ -34,8 +34,8 @@ async fn wait(world: &World, time: &str) {
         .unwrap();
 }
 
-async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) -> Result<Settled, Error> {
-    world.store.settle_by_operator(campaign, resolution, "the provider's page says so", None).await
+async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) -> Result<Resolved, Error> {
+    world.store.resolve_by_operator(campaign, resolution, "the provider's page says so", None).await
 }
 
 #[tokio::test]
@@ -43,14 +43,14 @@ async fn the_rule_resends_after_its_time_and_a_finished_campaign_runs_again() {
     let world = World::new("settle_resend", None).await;
     let (campaign, old) = finished(&world, "unknown = \"resend\"\nunknown_after = \"2h\"", 3, 5).await;
     wait(&world, "1 hour").await;
-    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), []);
-    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled::default());
+    assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), []);
+    assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
     wait(&world, "1 hour").await;
-    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), [campaign]);
-    let settled = world.store.settle_by_rule(campaign).await.unwrap();
-    assert_eq!(settled, Settled { resent: 3, failed: 0 });
+    assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), [campaign]);
+    let settled = world.store.resolve_by_rule(campaign).await.unwrap();
+    assert_eq!(settled, Resolved { resent: 3, failed: 0 });
     assert_eq!(world.row(campaign, 1).await, ("retry".into(), 1, Some("resent".into())));
-    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), []);
+    assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), []);
 
     let row = world.store.campaign(campaign).await.unwrap();
     assert_eq!((row.state.word(), row.epoch), ("running", 2));
@@ -78,8 +78,8 @@ async fn whoever_has_no_attempt_left_is_not_resent_but_fails() {
     let world = World::new("settle_used_up", None).await;
     let (campaign, _) = finished(&world, "unknown = \"resend\"\nmax_attempts = 1", 2, 2).await;
     wait(&world, "25 hours").await;
-    let settled = world.store.settle_by_rule(campaign).await.unwrap();
-    assert_eq!(settled, Settled { resent: 0, failed: 2 });
+    let settled = world.store.resolve_by_rule(campaign).await.unwrap();
+    assert_eq!(settled, Resolved { resent: 0, failed: 2 });
     assert_eq!(world.row(campaign, 1).await, ("failed".into(), 1, Some("attempts_used_up".into())));
     assert_eq!(world.store.campaign(campaign).await.unwrap().state.word(), "finished");
     world.close().await;
@@ -91,10 +91,10 @@ async fn the_rule_gives_up_and_the_default_leaves_it_to_people() {
     let (given_up, _) = finished(&world, "unknown = \"give-up\"", 2, 2).await;
     let (left, _) = finished(&world, "", 2, 2).await;
     wait(&world, "25 hours").await;
-    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), [given_up]);
-    assert_eq!(world.store.settle_by_rule(left).await.unwrap(), Settled::default());
-    let settled = world.store.settle_by_rule(given_up).await.unwrap();
-    assert_eq!(settled, Settled { resent: 0, failed: 2 });
+    assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), [given_up]);
+    assert_eq!(world.store.resolve_by_rule(left).await.unwrap(), Resolved::default());
+    let settled = world.store.resolve_by_rule(given_up).await.unwrap();
+    assert_eq!(settled, Resolved { resent: 0, failed: 2 });
     assert_eq!(world.row(given_up, 2).await, ("failed".into(), 1, Some("unknown_given_up".into())));
     assert_eq!(world.row(left, 2).await.0, "unknown");
     world.close().await;
@@ -106,8 +106,8 @@ async fn after_the_deadline_the_rule_sends_to_nobody_again() {
     let (campaign, _) = finished(&world, "unknown = \"resend\"\ndeadline = \"48h\"", 1, 1).await;
     world.look.execute("update campaign set deadline_at = now()", &[]).await.unwrap();
     wait(&world, "25 hours").await;
-    let settled = world.store.settle_by_rule(campaign).await.unwrap();
-    assert_eq!(settled, Settled { resent: 0, failed: 1 });
+    let settled = world.store.resolve_by_rule(campaign).await.unwrap();
+    assert_eq!(settled, Resolved { resent: 0, failed: 1 });
     assert_eq!(world.row(campaign, 1).await.2, Some("deadline".into()));
     world.close().await;
 }
@@ -119,15 +119,15 @@ async fn an_operator_settles_at_once_those_chosen_and_then_all() {
     let chosen = [Seq(2), Seq(3), Seq(99)];
     let settled = world
         .store
-        .settle_by_operator(campaign, Resolution::GiveUp, "asked them", Some(&chosen))
+        .resolve_by_operator(campaign, Resolution::GiveUp, "asked them", Some(&chosen))
         .await
         .unwrap();
-    assert_eq!(settled, Settled { resent: 0, failed: 2 });
+    assert_eq!(settled, Resolved { resent: 0, failed: 2 });
     assert_eq!(
         by_hand(&world, campaign, Resolution::Resend).await.unwrap(),
-        Settled { resent: 2, failed: 0 }
+        Resolved { resent: 2, failed: 0 }
     );
-    assert_eq!(by_hand(&world, campaign, Resolution::Resend).await.unwrap(), Settled::default());
+    assert_eq!(by_hand(&world, campaign, Resolution::Resend).await.unwrap(), Resolved::default());
     let on_record = "select count(*) from settlement where settled_by = 'operator' and reason = 'asked them'";
     assert_eq!(world.count(on_record).await, 2);
     world.close().await;
@@ -141,15 +141,15 @@ async fn a_cancelled_campaign_sends_to_nobody_again() {
     world.record(campaign, &claim, &unknown()).await;
     world.store.cancel_campaign(campaign, "test").await.unwrap();
     wait(&world, "25 hours").await;
-    assert_eq!(world.store.campaigns_to_settle().await.unwrap(), []);
-    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled::default());
+    assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), []);
+    assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
     let refused = by_hand(&world, campaign, Resolution::Resend).await.unwrap_err().to_string();
     assert!(
         refused.contains("is cancelled, nobody of it is sent to again; settle with give-up"),
         "{refused}"
     );
     let given_up = by_hand(&world, campaign, Resolution::GiveUp).await.unwrap();
-    assert_eq!(given_up, Settled { resent: 0, failed: 2 });
+    assert_eq!(given_up, Resolved { resent: 0, failed: 2 });
     world.close().await;
 }
 
@@ -163,9 +163,9 @@ async fn receipts_settle_whoever_is_unknown_before_any_rule_does() {
         world.receipt(campaign, 5, ReceiptStatus::Failed),
     ];
     let ingested = world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
-    assert_eq!(ingested.to_settle, [campaign]);
+    assert_eq!(ingested.to_resolve, [campaign]);
     wait(&world, "25 hours").await;
-    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled { resent: 2, failed: 0 });
+    assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved { resent: 2, failed: 0 });
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
     assert_eq!(world.row(campaign, 2).await, ("failed".into(), 1, Some("131026".into())));
     assert_eq!(world.row(campaign, 5).await.0, "accepted");
@@ -178,9 +178,9 @@ async fn receipts_settle_whoever_is_unknown_before_any_rule_does() {
         world.receipt(campaign, 4, ReceiptStatus::Failed),
     ];
     world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
-    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
     assert_eq!(world.row(campaign, 3).await.0, "accepted");
     assert_eq!(world.row(campaign, 4).await.0, "retry");
     assert_eq!(world.count("select count(*) from due").await, 1);
@@ -225,7 +225,7 @@ async fn whoever_is_settled_is_listed_as_unknown_no_longer() {
     // One that was listed in the instant of its settling is found by the rule, which leaves the recipient alone.
     let stale = "insert into unsettled values ($1, 1, now() - interval '2 days')";
     world.look.execute(stale, &[&campaign.0]).await.unwrap();
-    assert_eq!(world.store.settle_by_rule(campaign).await.unwrap(), Settled::default());
+    assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
     assert_eq!(world.count("select count(*) from unsettled").await, 0);
     assert_eq!(world.row(campaign, 1).await.0, "accepted");
     world.close().await;
@@ -250,11 +250,11 @@ async fn one_call_settles_and_clears_everybody_that_is_ready() {
     listed(&world, campaign, 1..=5_000, ReceiptStatus::Sent).await;
     world.record(campaign, &claim, &accepted()).await;
     assert_eq!(world.count("select count(*) from receipt_to_settle").await, 5_000);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
     assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
     let (unsure, _) = finished(&world, "", 5_000, 5_000).await;
     listed(&world, unsure, 1..=5_000, ReceiptStatus::Sent).await;
-    assert_eq!(world.store.settle_by_receipts(unsure).await.unwrap(), 5_000);
+    assert_eq!(world.store.resolve_by_receipts(unsure).await.unwrap(), 5_000);
     assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
     world.close().await;
 }
@@ -266,14 +266,14 @@ async fn a_recipient_that_no_receipt_can_settle_leaves_the_list_and_a_new_receip
     world.look.execute("update recipient set attempts = 2", &[]).await.unwrap();
     // About which of the two attempts the failure is, nobody knows; the rule is to leave it so.
     listed(&world, campaign, 1..=2, ReceiptStatus::Failed).await;
-    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
-    assert_eq!(world.store.campaigns_told().await.unwrap(), []);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), []);
     assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
     assert_eq!(world.row(campaign, 1).await.0, "unknown");
     listed(&world, campaign, 1..=1, ReceiptStatus::Delivered).await;
-    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 1);
     assert_eq!(world.row(campaign, 1).await.0, "accepted");
     world.close().await;
 }
@@ -291,17 +291,17 @@ async fn a_recipient_that_waits_is_looked_at_after_growing_pauses() {
             "update receipt_to_settle set listed_at = clock_timestamp() - interval '{listed_for}', look_at = clock_timestamp()"
         );
         world.look.execute(&waited, &[]).await.unwrap();
-        assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
-        assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
-        assert_eq!(world.store.campaigns_told().await.unwrap(), [], "{listed_for}");
+        assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
+        assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
+        assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [], "{listed_for}");
         let found = world.count(pause).await;
         assert!((paused - 1..=paused).contains(&found), "{found} s after {listed_for}");
     }
     // A new receipt does not wait for the pause.
     listed(&world, campaign, 1..=1, ReceiptStatus::Delivered).await;
-    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
     world.record(campaign, &claim, &accepted()).await;
-    world.store.settle_by_receipts(campaign).await.unwrap();
+    world.store.resolve_by_receipts(campaign).await.unwrap();
     assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
     world.close().await;
 }
@@ -319,9 +319,9 @@ async fn a_receipt_that_is_committed_while_its_recipient_is_looked_at_is_not_mis
         update receipt_to_settle set look_at = clock_timestamp() where campaign_id = {campaign}"
     );
     server.batch_execute(&store).await.unwrap();
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 0);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
     server.commit().await.unwrap();
-    assert_eq!(world.store.campaigns_told().await.unwrap(), [campaign]);
-    assert_eq!(world.store.settle_by_receipts(campaign).await.unwrap(), 1);
+    assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
+    assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 1);
     world.close().await;
 }

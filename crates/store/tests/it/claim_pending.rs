@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::{Outcome, Seq};
-use store::{Claimed, Refused};
+use store::{ClaimAnswer, ClaimRefusal};
 
 use crate::world::{LEASE, World, reason};
 
@@ -14,7 +14,7 @@ const WAITS: &str = "
     where datname = current_database() and wait_event_type = 'Lock' and query like '%plain as materialized%'";
 
 /// Does `first` in a transaction, which the claim must wait for, and `then`, and gives what became of the claim.
-async fn claim_while(world: &World, campaign: campaign::CampaignId, first: &str, then: &str) -> Claimed {
+async fn claim_while(world: &World, campaign: campaign::CampaignId, first: &str, then: &str) -> ClaimAnswer {
     world.look.batch_execute(&format!("begin; {first}")).await.unwrap();
     let let_it = async {
         let waiting = async {
@@ -41,7 +41,7 @@ async fn a_gate_that_closes_between_the_look_and_the_permits_gives_everything_ba
     let world = World::new("pending_closed", Some("1000/s")).await;
     let campaign = world.campaign(5).await;
     let claimed = claim_while(&world, campaign, "update sender_gate set is_open = false", "").await;
-    assert!(matches!(claimed, Claimed::Refused(Refused::Held)), "{claimed:?}");
+    assert!(matches!(claimed, ClaimAnswer::Refused(ClaimRefusal::Held)), "{claimed:?}");
     is_untouched(&world, campaign).await;
     world.close().await;
 }
@@ -53,12 +53,12 @@ async fn permits_that_are_taken_between_the_look_and_the_lock_are_waited_for() {
     let take = "update sender_gate set tat = clock_timestamp() + interval '1 minute'";
     let claimed = claim_while(&world, campaign, take, "").await;
     assert!(
-        matches!(claimed, Claimed::Refused(Refused::Wait(time)) if time > Duration::from_secs(50)),
+        matches!(claimed, ClaimAnswer::Refused(ClaimRefusal::Wait(time)) if time > Duration::from_secs(50)),
         "{claimed:?}"
     );
     is_untouched(&world, campaign).await;
     let claimed = world.claim(campaign, 1..=5).await;
-    assert!(matches!(claimed, Claimed::Refused(Refused::Wait(_))), "{claimed:?}");
+    assert!(matches!(claimed, ClaimAnswer::Refused(ClaimRefusal::Wait(_))), "{claimed:?}");
     world.close().await;
 }
 
@@ -77,7 +77,7 @@ async fn rows_are_locked_in_their_order_also_where_some_must_not_be_written_to()
     // As a cancellation of the same moment does.
     let lock = |seq: i32| format!("select from recipient where seq = {seq} for update nowait");
     let claimed = claim_while(&world, campaign, &lock(2), &lock(3)).await;
-    let Claimed::Granted(claim) = claimed else { panic!("{claimed:?}") };
+    let ClaimAnswer::Granted(claim) = claimed else { panic!("{claimed:?}") };
     assert_eq!(claim.rows.iter().map(|row| row.seq.0).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(world.row(campaign, 2).await, ("skipped".into(), 0, Some("suppressed".into())));
     assert_eq!(world.miscounts().await, []);
@@ -110,6 +110,6 @@ async fn a_message_of_a_campaign_without_rows_is_stale() {
     world.look.execute("update campaign set state = 'running'", &[]).await.unwrap();
     let ours = (uuid::Uuid::nil(), LEASE);
     let claimed = world.store.claim(world.sender, campaign, &[Seq(1)], ours).await.unwrap();
-    assert!(matches!(claimed, Claimed::Refused(Refused::NothingDue)), "{claimed:?}");
+    assert!(matches!(claimed, ClaimAnswer::Refused(ClaimRefusal::NothingDue)), "{claimed:?}");
     world.close().await;
 }

@@ -1,7 +1,7 @@
 //! Sending again to those who were not reached, and lists of them.
 
 use campaign::{Outcome, ReceiptStatus, Seq};
-use store::{Ingest, RetryClass, Who};
+use store::{Ingest, RecipientFilter, ResendClass};
 
 use crate::world::{World, accepted, reason};
 
@@ -29,13 +29,13 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
         let page = world.store.listed(campaign, who, (Seq(0), 10)).await.unwrap();
         page.iter().map(|(seq, ..)| seq.0).collect::<Vec<i32>>()
     };
-    assert_eq!(listed(Who::Failed).await, [1, 2, 3]);
-    assert_eq!(listed(Who::NotDelivered).await, [4, 6]);
-    assert_eq!(listed(Who::NotAnswered).await, [4, 5, 6]);
+    assert_eq!(listed(RecipientFilter::Failed).await, [1, 2, 3]);
+    assert_eq!(listed(RecipientFilter::NotDelivered).await, [4, 6]);
+    assert_eq!(listed(RecipientFilter::NotAnswered).await, [4, 5, 6]);
     assert_eq!(world.store.list_columns(campaign).await.unwrap(), ["first_name", "town"]);
 
-    assert_eq!(world.store.retry(campaign, RetryClass::Failed, Some("E1"), "test").await.unwrap(), 2);
-    assert_eq!(world.store.retry(campaign, RetryClass::Undelivered, None, "test").await.unwrap(), 1);
+    assert_eq!(world.store.resend(campaign, ResendClass::Failed, Some("E1"), "test").await.unwrap(), 2);
+    assert_eq!(world.store.resend(campaign, ResendClass::Undelivered, None, "test").await.unwrap(), 1);
     assert_eq!(world.count("select count(*) from campaign where state = 'running'").await, 1);
     let again = world.granted(campaign, 1..=6).await;
     let seqs: Vec<i32> = again.rows.iter().map(|row| row.seq.0).collect();
@@ -45,7 +45,7 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert_eq!(world.count("select count(*) from settlement where settled_by = 'operator'").await, 3);
     assert!(world.miscounts().await.is_empty());
     world.store.cancel_campaign(campaign, "test").await.unwrap();
-    let error = world.store.retry(campaign, RetryClass::Failed, None, "test").await.unwrap_err();
+    let error = world.store.resend(campaign, ResendClass::Failed, None, "test").await.unwrap_err();
     assert_eq!(error.to_string(), format!("campaign {campaign} is cancelled, nobody of it is sent to again"));
     world.close().await;
 }
