@@ -13,6 +13,7 @@ pub(crate) mod grants;
 pub(crate) mod pool;
 pub(crate) mod relocation;
 pub(crate) mod schema;
+pub(crate) mod sql;
 pub(crate) mod sqlstate;
 pub(crate) mod tls;
 pub(crate) mod volume;

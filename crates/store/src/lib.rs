@@ -31,6 +31,9 @@ mod senders;
 mod sending;
 mod unknown;
 
+#[cfg(test)]
+mod statements;
+
 pub use campaigns::campaign::CampaignRow;
 pub use db::backoff::Backoff;
 pub use db::config::Config;

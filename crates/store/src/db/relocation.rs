@@ -15,21 +15,21 @@ pub(crate) const HAS_OLD_TABLES: &str = "select to_regclass('relocation') is not
 /// Values of `seq` that are moved by one transaction.
 const STRIDE: i32 = 50_000;
 
-/// The old parents, with the statements that move the rows of one of their partitions, `:old`, with `$1 < seq <= $2`.
+/// The old parents, with the statements that move the rows of one of their partitions, `{{old}}`, with `$1 < seq <= $2`.
 const MOVES: [(&str, &[&str]); 4] = [
     ("recipient_before", &[
-        "insert into recipient_number (msisdn, campaign_id, seq) select msisdn, campaign_id, seq from :old
+        "insert into recipient_number (msisdn, campaign_id, seq) select msisdn, campaign_id, seq from {{old}}
             where seq > $1 and seq <= $2 and msisdn > 0 order by msisdn",
-        "insert into recipient_v:volume (:columns) select :columns from :old where seq > $1 and seq <= $2 order by seq",
+        "insert into recipient_v{{volume}} ({{columns}}) select {{columns}} from {{old}} where seq > $1 and seq <= $2 order by seq",
     ]),
     ("attempt_before", &[
-        "insert into attempt_v:volume (:columns) select :columns from :old where seq > $1 and seq <= $2 order by seq, claim_id",
+        "insert into attempt_v{{volume}} ({{columns}}) select {{columns}} from {{old}} where seq > $1 and seq <= $2 order by seq, claim_id",
     ]),
     ("receipt_before", &[
-        "insert into receipt_v:volume (:columns) select :columns from :old where seq > $1 and seq <= $2 order by seq",
+        "insert into receipt_v{{volume}} ({{columns}}) select {{columns}} from {{old}} where seq > $1 and seq <= $2 order by seq",
     ]),
     ("flow_answer_before", &[
-        "insert into flow_answer_v:volume (:columns) select :columns from :old where seq > $1 and seq <= $2 order by seq",
+        "insert into flow_answer_v{{volume}} ({{columns}}) select {{columns}} from {{old}} where seq > $1 and seq <= $2 order by seq",
     ]),
 ];
 
@@ -101,9 +101,9 @@ impl Old {
             let tx = client.transaction().await?;
             for statement in self.statements {
                 let statement = statement
-                    .replace("_v:volume", &format!("_v{volume}"))
-                    .replace(":columns", &columns)
-                    .replace(":old", name);
+                    .replace("{{volume}}", &volume.to_string())
+                    .replace("{{columns}}", &columns)
+                    .replace("{{old}}", name);
                 tx.execute(&statement, &[&from, &up_to]).await?;
             }
             let note = "

@@ -55,15 +55,15 @@ impl Volume {
     }
 }
 
-/// The text of a statement about one campaign, ready to be prepared: `:campaign` becomes the campaign's id, and `recipient_v:volume` the
-/// table of its volume.
+/// The text of a statement about one campaign, ready to be prepared: `{{campaign}}` becomes the campaign's id, and `recipient_v{{volume}}`
+/// the table of its volume.
 ///
 /// The id is not a parameter, because a cached generic plan would then open and lock the tables of all volumes.
 pub(crate) fn written_for(campaign: CampaignId, statement: &str) -> String {
     let Volume(volume) = Volume::of(campaign);
     statement
-        .replace("_v:volume", &format!("_v{volume}"))
-        .replace(":campaign", &format!("{}::bigint", campaign.0))
+        .replace("{{volume}}", &volume.to_string())
+        .replace("{{campaign}}", &format!("{}::bigint", campaign.0))
 }
 
 impl Store {

@@ -1,5 +1,7 @@
 //! Completed forms of one campaign.
 
+use std::sync::LazyLock;
+
 use campaign::{CampaignId, Msisdn, Seq};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,6 +9,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
+use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::inbound::rows::AnswerRow;
 use crate::lists::numbers::stored;
@@ -18,30 +21,8 @@ pub(crate) type Answered<'a> = (Seq, &'a AnswerRow, bool);
 /// (`receipts.rs`), and the time is set again when the recipient leaves the list (`unknown/resolve_by_receipt.rs`).
 ///
 /// The answers of recipients that were erased are not stored; how many they are is returned.
-const STATEMENT: &str = "
-with given as (
-    select a.seq, least(coalesce(a.at, now()), now()) as at, a.inbound_id, a.answer, a.number, a.spelling, a.person
-    from unnest($1::int[], $2::timestamptz[], $3::text[], $4::jsonb[], $5::bigint[], $6::bigint[], $7::bigint[])
-        as a (seq, at, inbound_id, answer, number, spelling, person)
-), erased as materialized (
-    select array(
-        select p.seq from recipient p where p.campaign_id = :campaign and p.seq = any($1) and p.msisdn < 0) as seqs
-), stored as (
-    insert into flow_answer (campaign_id, seq, answered_at, asked_at, inbound_id, answer, from_other_number)
-    select :campaign, g.seq, g.at, (
-            select min(t.sent_at) from attempt t
-            where t.campaign_id = :campaign and t.seq = g.seq and t.outcome in ('accepted', 'unknown')),
-        g.inbound_id, g.answer, coalesce((
-            select p.msisdn > 0 and p.msisdn not in (g.number, g.spelling) and not exists (
-                select from number_alias n
-                where (n.alias, n.msisdn) in ((g.person, p.msisdn), (g.person, other_spelling(p.msisdn)),
-                    (p.msisdn, g.person), (other_spelling(p.msisdn), g.person)))
-            from recipient p where p.campaign_id = :campaign and p.seq = g.seq and g.number is not null), false)
-    from given g, erased e where not g.seq = any(e.seqs)
-    order by g.seq, g.inbound_id
-    on conflict do nothing
-)
-select count(*) from given g, erased e where g.seq = any(e.seqs)";
+pub(crate) static STATEMENT: LazyLock<String> =
+    LazyLock::new(|| expand(include_str!("store_answers.sql"), &[]));
 
 /// Stores completed forms; one that comes twice is stored once. Returns how many are left out, as their recipients were erased.
 pub(crate) async fn store(
@@ -64,7 +45,7 @@ pub(crate) async fn store(
     let numbers = from(Some);
     let spellings = from(|number| number.spellings().last());
     let people = from(|number| Some(number.person()));
-    let prepared = tx.prepare_cached(&written_for(campaign, STATEMENT)).await?;
+    let prepared = tx.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
     let parameters: [&(dyn ToSql + Sync); 7] = [&seqs, &times, &ids, &texts, &numbers, &spellings, &people];
     Ok(tx.query_one(&prepared, &parameters).await?.get(0))
 }

@@ -12,8 +12,8 @@ update flow_answer a
 set asked_at = left_at.first
 from unnest($1::int[]) as s (seq), lateral (
     select min(t.sent_at) as first from attempt t
-    where t.campaign_id = :campaign and t.seq = s.seq and t.outcome in ('accepted', 'unknown')) left_at
-where a.campaign_id = :campaign and a.seq = any($1) and a.seq = s.seq and a.asked_at is distinct from left_at.first";
+    where t.campaign_id = {{campaign}} and t.seq = s.seq and t.outcome in ('accepted', 'unknown')) left_at
+where a.campaign_id = {{campaign}} and a.seq = any($1) and a.seq = s.seq and a.asked_at is distinct from left_at.first";
 
 impl Store {
     /// Sets when the message left, where a request was recorded after its recipient had been settled.

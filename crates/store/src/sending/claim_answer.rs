@@ -13,11 +13,6 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::sending::rate_limit::{LeaseAnswer, TimedLease, read_wait};
 
-/// What an answer says of the campaign `c`.
-pub(crate) const OF_CAMPAIGN: &str = "c.epoch as campaign_epoch,
-    (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
-    (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms";
-
 /// What became of the wish to claim a batch.
 #[derive(Debug)]
 #[must_use]

@@ -8,9 +8,6 @@ use uuid::Uuid;
 
 use crate::db::pool::Pooled;
 
-/// WhatsApp's window, less the time from a claim to the departure.
-pub(crate) const WINDOW: &str = "interval '23 hours 59 minutes'";
-
 /// The claim lock of a sender: its claims wait for each other before they look. One that waited for the gate's row would be
 /// evaluated a second time by Postgres, with all that it looks up. The lock saves time only; the gate's row lock is what keeps
 /// the rate.

@@ -5,50 +5,20 @@
 //! was settled by somebody else, is left to the statement that knows of them. It writes to the campaign's own tables, past the
 //! triggers that count, and counts itself: all it records were being sent to.
 
+use std::sync::LazyLock;
+
 use campaign::{CampaignId, SenderId};
 use tokio_postgres::types::ToSql;
 
 use crate::db::connection::Store;
 use crate::db::error::{Error, is_without_table};
+use crate::db::sql::expand;
 use crate::db::volume::written_for;
+use crate::sending::fragments::FRAGMENTS;
 use crate::sending::outcome_rows::Columns;
 
-const STATEMENT: &str = "
-with o as (
-    select * from unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::int[],
-        $8::smallint[], $9::text[])
-    as o (claim_id, seq, outcome, reason_code, reason_text, sent_at, latency_us, http_status, provider_message_id)
-), recorded as (
-    update recipient_v:volume r
-    set state = o.outcome, reason_code = o.reason_code, changed_at = clock_timestamp()
-    from o where r.campaign_id = :campaign and r.seq = o.seq and r.claim_id = o.claim_id and r.state = 'sending'
-    returning o.*, r.calling_code
-), attempted as (
-    insert into attempt_v:volume (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,
-        reason_text, provider_message_id)
-    select :campaign, claim_id, sent_at, seq, latency_us, http_status, outcome, false, reason_code, reason_text,
-        provider_message_id
-    from recorded
-), counted as (
-    insert into tally_delta (campaign_id, kind, calling_code, n, minute, code, first_at, last_at, recorded_at)
-    select :campaign, 'attempt_' || outcome, null::smallint, count(*), minute_of(sent_at), reason_code, min(sent_at),
-        max(sent_at), now()
-    from recorded group by outcome, minute_of(sent_at), reason_code
-    union all
-    select :campaign, outcome, calling_code, count(*), null, null, null, null, null
-    from recorded group by outcome, calling_code
-    union all
-    select :campaign, 'sending', null, -count(*), null, null, null, null, null from recorded having count(*) > 0
-), named as (
-    insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
-    select $10, message_hash(provider_message_id), :campaign, seq, provider_message_id
-    from recorded
-    where provider_message_id is not null and exists (select from sender where id = $10 and provider = '1msg')
-    on conflict do nothing
-), closed as (
-    delete from claim where id = any($11)
-)
-select count(*) from recorded";
+pub(crate) static STATEMENT: LazyLock<String> =
+    LazyLock::new(|| expand(include_str!("record_final.sql"), FRAGMENTS));
 
 impl Store {
     /// Records these, which are final, and closes these claims. Returns how many it recorded: the others need another look.
@@ -73,7 +43,7 @@ impl Store {
             &closed,
         ];
         let recorded = async {
-            let prepared = client.prepare_cached(&written_for(campaign, STATEMENT)).await?;
+            let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
             client.query_one(&prepared, &parameters).await
         };
         match recorded.await {

@@ -5,6 +5,7 @@
 //! reading a list, and the campaign's row is locked first: a campaign that had finished runs again when somebody of it
 //! is sent to again.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use campaign::{CampaignId, CampaignState, Resolution, Seq, own_code};
@@ -14,6 +15,7 @@ use crate::campaigns::finish_and_cancel::{DEADLINE, RUN_AGAIN};
 use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
+use crate::db::sql::expand;
 use crate::unknown::resolve_by_receipt;
 
 /// Why a recipient failed that was unknown and was given up.
@@ -45,37 +47,7 @@ struct Decision<'a> {
 ///
 /// Rows are looked up by key, in arrays and scalar subqueries: statistics may not know the campaign, and the planner would join by
 /// reading all its rows once for each row.
-const STEP: &str = "
-with wanted as (
-    select seq, since from unsettled
-    where campaign_id = $1 and since <= clock_timestamp() - $2 * interval '1 second'
-        and ($3::int[] is null or seq = any($3))
-    order by since limit 5000 for update skip locked
-), open as (
-    select r.seq, r.claim_id, case when $4::bool and r.attempts < $5::int then 'retry' else 'failed' end as state
-    from recipient r
-    where r.campaign_id = $1 and r.seq = any(array(select seq from wanted)) and r.state = 'unknown'
-    order by r.seq for update skip locked
-), settled as (
-    update recipient r
-    set state = open.state, changed_at = clock_timestamp(),
-        reason_code = case when open.state = 'retry' then 'resent' when $4 then 'attempts_used_up' else $6 end
-    from open where r.campaign_id = $1 and r.seq = open.seq
-), on_record as (
-    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason)
-    select $1, seq, claim_id, 'unknown', state, $7, $8 from open
-), due_now as (
-    insert into due (campaign_id, seq, sender_id, due_at, publish_at)
-    select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp()
-    from open join campaign c on c.id = $1 where open.state = 'retry'
-    on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
-), no_longer as (
-    delete from unsettled
-    where campaign_id = $1 and seq = any(array(select seq from open) || array(
-        select w.seq from wanted w
-        where (select r.state from recipient r where r.campaign_id = $1 and r.seq = w.seq) is distinct from 'unknown'))
-)
-select count(*) filter (where state = 'retry'), count(*) filter (where state = 'failed') from open";
+pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("resolve.sql"), &[]));
 
 impl Store {
     /// Campaigns in which somebody is unknown for as long as the campaign's rule waits. A cancelled one sends to nobody
@@ -203,7 +175,7 @@ async fn step(
     decision: &Decision<'_>,
 ) -> Result<Resolved, Error> {
     let resend = decision.resolution == Resolution::Resend;
-    let prepared = tx.prepare_cached(STEP).await?;
+    let prepared = tx.prepare_cached(&STEP).await?;
     let row = tx
         .query_one(
             &prepared,

@@ -18,6 +18,7 @@ mod gate_watch;
 mod imports;
 mod outcomes;
 mod people;
+mod plans;
 mod receipts;
 mod refused_rows;
 mod relocation;

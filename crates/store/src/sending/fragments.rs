@@ -1,0 +1,40 @@
+//! Named parts of the statements in this folder.
+
+use crate::senders::rate::{LONGEST, MAX_AHEAD};
+
+/// The parts by name. A part may contain parts that follow it here.
+pub(crate) const FRAGMENTS: &[(&str, &str)] = &[
+    ("permit_steps", include_str!("permit_steps.sql")),
+    ("refusal_columns", include_str!("refusal_columns.sql")),
+    ("refusal_from", REFUSAL_FROM),
+    ("of_campaign", OF_CAMPAIGN),
+    ("gate_is_plain", GATE_IS_PLAIN),
+    ("names_messages_by_id", NAMES_MESSAGES_BY_ID),
+    ("max_ahead", MAX_AHEAD),
+    ("longest", LONGEST),
+    ("regained", REGAINED),
+    ("window", WINDOW),
+];
+
+/// The tables from which a refusal is read.
+const REFUSAL_FROM: &str = "sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id left join terms t on true";
+
+/// The columns of the campaign `c` in the answer to a claim.
+const OF_CAMPAIGN: &str = "c.epoch as campaign_epoch,
+    (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
+    (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms";
+
+/// A gate `g` that limits nothing but the rate: it is open, without a daily cap, and neither slowed down nor paused.
+const GATE_IS_PLAIN: &str = "(g.is_open and g.daily_cap is null and g.paused_until <= clock_timestamp()
+    and pace_now(g.pace, g.slowed_at) >= 1)";
+
+/// A provider of a sender whose delivery receipts contain only the provider's message id, and no reference of ours. The word is that of
+/// `campaign::Provider::OneMsg`.
+const NAMES_MESSAGES_BY_ID: &str = "provider = '1msg'";
+
+/// What a sender that was slowed down loses of its whole rate at most until it has all of it again: the share that is used grows
+/// evenly for a minute at most. A slot of a slow rate takes that much longer, and not the whole of its time at the reduced rate.
+const REGAINED: &str = "interval '30 seconds'";
+
+/// WhatsApp's window, less the time from a claim to the departure.
+const WINDOW: &str = "interval '23 hours 59 minutes'";

@@ -1,0 +1,7 @@
+-- Permits for $1 recipients of sender $2 that are claimed already.
+with wanted as (
+    select $1::bigint as n, 0::bigint as n_first from campaign
+    where id = {{campaign}} and may_send(state, deadline_at, opens_at, closes_at)
+), {{permit_steps}}
+select p.*, {{refusal_columns}} from {{refusal_from}} left join permit p on true
+where g.sender_id = $2 and c.id = {{campaign}}
