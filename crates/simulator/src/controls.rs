@@ -1,76 +1,76 @@
-//! What can be changed while the simulator runs; the admin API and in-process users call the same functions.
+//! Changing a running simulator. The admin API and in-process users call the same functions.
 
 use std::sync::Arc;
 
-use crate::desk::Desk;
-use crate::window::Gauge;
-use crate::{ArmedFault, Error, Fault, Latency, RateLimit, Returned, Webhook};
+use crate::decision::decide::SimulatedProvider;
+use crate::decision::sliding_window::SlidingWindow;
+use crate::{ArmedFault, Error, Fault, Latency, RateLimit, Webhook, WebhookCounts};
 
-/// Changes a running simulator; cheap to clone. Every change holds from the next request on.
+/// Changes a running simulator; cheap to clone. Every change applies from the next request on.
 #[derive(Clone)]
 pub struct Controls {
-    desk: Arc<Desk>,
+    simulated: Arc<SimulatedProvider>,
 }
 
 impl Controls {
-    pub(crate) fn new(desk: Arc<Desk>) -> Self {
-        Self { desk }
+    pub(crate) fn new(simulated: Arc<SimulatedProvider>) -> Self {
+        Self { simulated }
     }
 
-    /// Sets how many more messages can be accepted; `None` is endless.
+    /// Sets the number of messages that can still be accepted; `None` is endless.
     pub fn set_balance(&self, balance: Option<u64>) {
-        self.desk.state().balance = balance;
+        self.simulated.state().balance = balance;
     }
 
-    /// Tops the balance up and returns it; an endless balance stays endless.
+    /// Adds to the balance and returns the new balance; an endless balance stays endless.
     pub fn add_balance(&self, amount: u64) -> Option<u64> {
-        let mut state = self.desk.state();
+        let mut state = self.simulated.state();
         state.balance = state.balance.map(|balance| balance.saturating_add(amount));
         state.balance
     }
 
-    /// Sets how long every answer takes.
+    /// Sets the latency of every answer.
     pub fn set_latency(&self, latency: Latency) {
-        self.desk.state().latency = latency;
+        self.simulated.state().latency = latency;
     }
 
-    /// Sets the rate limit, with an empty window; `None` is none.
+    /// Sets the rate limit, with an empty window; `None` removes the limit.
     pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
-        self.desk.state().gauge = limit.map(Gauge::new);
+        self.simulated.state().window = limit.map(SlidingWindow::new);
     }
 
-    /// Switches a fault on, behind those that are on already.
+    /// Adds a fault after the active ones.
     pub fn inject(&self, fault: Fault) -> Result<ArmedFault, Error> {
-        self.desk.state().faults.add(fault, &self.desk.outcomes)
+        self.simulated.state().faults.add(fault, &self.simulated.outcomes)
     }
 
-    /// The faults that are on, those used up included.
+    /// The active faults, including used-up ones.
     pub fn faults(&self) -> Vec<ArmedFault> {
-        self.desk.state().faults.list()
+        self.simulated.state().faults.list()
     }
 
-    /// Switches one fault off.
+    /// Removes one fault.
     pub fn remove_fault(&self, id: u64) -> Result<(), Error> {
-        self.desk.state().faults.remove(id)
+        self.simulated.state().faults.remove(id)
     }
 
-    /// Switches all faults off.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
-        self.desk.state().faults.clear();
+        self.simulated.state().faults.clear();
     }
 
-    /// Posts what becomes of messages to this address from now on; `None` is nowhere.
+    /// Posts the events of messages to this webhook from now on; `None` stops posting.
     pub fn set_webhook(&self, webhook: Option<Webhook>) -> Result<(), Error> {
-        self.desk.set_webhook(webhook)
+        self.simulated.set_webhook(webhook)
     }
 
-    /// What was posted so far to the present address.
-    pub fn returned(&self) -> Returned {
-        self.desk.returned()
+    /// The number of posts to the current webhook so far.
+    pub fn webhook_counts(&self) -> WebhookCounts {
+        self.simulated.webhook_counts()
     }
 
-    /// Makes everything as it was at the start, with an empty ledger; only the clock goes on.
+    /// Resets everything to the configuration, with an empty ledger. The clock is not reset.
     pub fn reset(&self) -> Result<(), Error> {
-        self.desk.reset()
+        self.simulated.reset()
     }
 }

@@ -1,27 +1,27 @@
-//! What can go wrong for the one who starts or steers the simulator; what a client does wrong is an answer, not an error.
+//! Errors of starting and controlling the simulator. An invalid request of a client is not an error; it gets an answer.
 
-/// Why the simulator could not do what it was asked.
+/// An error of starting or controlling the simulator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address to listen on cannot be had; choose another or stop who has it.
+    /// The listen address is not available. Choose another, or stop the process that uses it.
     #[error("cannot listen on {address}: choose a free address and port, port 0 takes any")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: std::net::SocketAddr,
-        /// What the operating system said.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A value cannot be used; correct it.
+    /// A value is invalid; correct it.
     #[error("{what}")]
     Invalid {
-        /// What is wrong with it and what would be right.
+        /// What is wrong with the value, and what a correct value looks like.
         what: String,
     },
-    /// There is nothing with this id.
+    /// No fault has this id.
     #[error("there is no fault {id}: list them with GET /_admin/faults")]
     NotFound {
-        /// The id that was asked for.
+        /// The requested id.
         id: u64,
     },
 }

@@ -1,15 +1,20 @@
-//! A strict stand-in for WhatsApp providers, over real HTTP.
+//! A strict simulator of WhatsApp providers over real HTTP.
 //!
-//! It answers like the provider's own documentation says, validates every field it is sent, and keeps a ledger of every
-//! request that arrived, so that a rehearsal or a test can say who was sent what, when and how often. It has a balance that
-//! runs out, a rate limit, and faults that can be switched on and off while it runs. What became of the messages it posts back to
-//! a [`Webhook`]: receipts, completed forms, opt-outs, in order or not.
+//! The simulator answers as the provider's documentation says, validates every field of a request, and keeps a ledger of every
+//! request. A rehearsal or a test reads from the ledger which recipient was sent what, when and how often. Balance, rate limit and
+//! faults can be changed while the simulator runs. Delivery receipts, completed flows and opt-outs are posted to a [`Webhook`], in
+//! order or out of order.
 //!
 //! Invariants:
-//! - It is an independent reading of the vendor's page and shares no code with the `whatsapp` crate, which it checks.
-//! - One request is decided under one lock: sequence, arrival, rate, balance and verdict never contradict each other.
-//! - Nothing that was accepted is ever missing in the ledger, whatever answer the client then got.
-//! - A new provider is one new file beside `kaleyra.rs` and one arm in `provider.rs`.
+//! - The simulator is implemented from the provider's documentation and shares no code with the `whatsapp` crate, which it tests.
+//! - Each request is decided under one lock: sequence, arrival time, rate limit, balance and outcome are always consistent.
+//! - Every accepted message is in the ledger, whatever answer the client gets.
+//!
+//! # Structure
+//!
+//! Each module uses only modules above it: `settings` (plain data), `providers` (one file per provider), `ledger` and `webhooks`,
+//! `decision` (the decision about one request), `controls` and `ledger_reader` (the public handles), `http` (the admin API and the
+//! provider's API), `server` (start and stop). `providers` says how to add a provider.
 //!
 //! ```no_run
 //! # async fn rehearse() -> Result<(), simulator::Error> {
@@ -26,65 +31,47 @@
 //!
 //! # Admin API
 //!
-//! The same listener answers under `/_admin`, in JSON and without credentials; listen on loopback only. Durations are words
-//! such as `"50ms"`, recipients are digits with or without `+`, and whatever is refused says why in `{"error": …}`.
+//! The same listener serves the admin API under `/_admin`, in JSON and without a password; listen on loopback only. Durations are
+//! strings such as `"50ms"`; recipients are digits with or without `+`. A refused request gets the reason as `{"error": …}`.
 //!
 //! | request | answer |
 //! |---|---|
 //! | `GET /_admin/summary` | [`Summary`] |
-//! | `GET /_admin/ledger?after=SEQ&limit=N` | [`Entry`] rows as JSON lines, `after` 0 and `limit` 1000 if not given |
-//! | `GET /_admin/arrivals?accepted=true` | array of arrivals in µs, of all requests if `accepted` is not given |
+//! | `GET /_admin/ledger?after=SEQ&limit=N` | [`Entry`] rows as JSON lines, by default `after` is 0 and `limit` is 1000 |
+//! | `GET /_admin/arrivals?accepted=true` | array of arrival times in µs; without `accepted` those of all requests |
 //! | `GET /_admin/recipient/{msisdn}` | [`Recipient`] |
-//! | `PUT /_admin/balance` | `{"balance": n}`, `null` is endless |
+//! | `PUT /_admin/balance` | `{"balance": n}`; `null` is endless |
 //! | `POST /_admin/balance/add` | `{"amount": n}` |
 //! | `PUT /_admin/latency` | [`Latency`]: `{"fixed": "50ms", "jitter": "20ms"}` |
-//! | `PUT /_admin/rate-limit` | `{"rate_limit": "20/s"}`, `null` is none |
+//! | `PUT /_admin/rate-limit` | `{"rate_limit": "20/s"}`; `null` removes the limit |
 //! | `GET /_admin/faults` | every [`ArmedFault`] |
-//! | `POST /_admin/faults` | adds a [`Fault`], answers the [`ArmedFault`] |
-//! | `DELETE /_admin/faults`, `/_admin/faults/{id}` | removes all, or one |
-//! | `PUT /_admin/webhook` | [`Webhook`]: where what becomes of messages is posted, `null` is nowhere |
-//! | `GET /_admin/webhook` | [`Returned`]: what was posted so far |
-//! | `POST /_admin/reset` | as it was at the start, with an empty ledger |
+//! | `POST /_admin/faults` | adds a [`Fault`] and answers the [`ArmedFault`] |
+//! | `DELETE /_admin/faults`, `/_admin/faults/{id}` | removes all faults, or one |
+//! | `PUT /_admin/webhook` | [`Webhook`]: where events of messages are posted; `null` stops posting |
+//! | `GET /_admin/webhook` | [`WebhookCounts`]: the number of posts so far |
+//! | `POST /_admin/reset` | resets everything to the configuration, with an empty ledger |
 
-mod admin;
-mod book;
-mod check;
-mod config;
-mod connection;
 mod controls;
-mod desk;
-mod dice;
+mod decision;
 mod error;
-mod fault;
-mod handler;
-mod injector;
-mod kaleyra;
-mod label;
+mod http;
 mod ledger;
-mod lipachat;
-mod message;
-mod meta;
-mod meta_outcomes;
-mod msisdn;
-mod news;
-mod one_msg;
-mod outcome;
-mod postman;
-mod provider;
-mod reply;
+mod ledger_reader;
+mod providers;
+mod random;
 mod server;
-mod stamp;
-mod web_page;
-mod webhook;
-mod window;
+mod settings;
+mod webhooks;
 
-pub use config::{Config, Latency};
 pub use controls::Controls;
+pub use decision::sliding_window::max_in_window;
 pub use error::Error;
-pub use fault::{ArmedFault, Effect, Fault, FaultKind, Garbage, ResetPoint, Scope};
-pub use ledger::{Entry, Ledger, Recipient, Summary};
-pub use msisdn::Msisdn;
-pub use provider::Provider;
+pub use ledger_reader::{Entry, Ledger, Recipient, Summary};
 pub use server::{Running, Simulator};
-pub use webhook::{Returned, Webhook};
-pub use window::{RateLimit, max_in_window};
+pub use settings::config::Config;
+pub use settings::fault::{ArmedFault, Effect, Fault, FaultKind, Garbage, ResetPoint, Scope};
+pub use settings::latency::Latency;
+pub use settings::msisdn::Msisdn;
+pub use settings::provider::Provider;
+pub use settings::rate_limit::RateLimit;
+pub use settings::webhook::{Webhook, WebhookCounts};

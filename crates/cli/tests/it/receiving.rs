@@ -133,7 +133,7 @@ async fn serve(world: &mut World, at: SocketAddr, settings: &[(&str, &str)]) -> 
 pub(crate) async fn all_told(world: &World, at_least: u64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let returned = world.provider.controls().returned();
+        let returned = world.provider.controls().webhook_counts();
         if returned.planned == returned.taken && returned.taken >= at_least {
             return;
         }
