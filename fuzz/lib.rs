@@ -3,13 +3,13 @@
 
 use campaign::{Provider, Verdict};
 use whatsapp::webhook::Event;
-use whatsapp::{Heard, Overrides, judge_answer};
+use whatsapp::{HttpAnswer, Overrides, classify_answer};
 
 /// Judges these bytes: two of the HTTP status, the rest the body.
 pub fn judge(provider: Provider, data: &[u8], id_place: &str) {
     let Some((status, body)) = data.split_first_chunk::<2>() else { return };
     let status = u16::from_be_bytes(*status) % 700;
-    let verdict = judge_answer(provider, &Heard { status, retry_after: None, body });
+    let verdict = classify_answer(provider, &HttpAnswer { status, retry_after: None, body });
     if let Verdict::Accepted { provider_message_id } = verdict {
         assert!((200..300).contains(&status), "accepted with {status}");
         let body: serde_json::Value = serde_json::from_slice(body).expect("accepted without JSON");
@@ -20,7 +20,7 @@ pub fn judge(provider: Provider, data: &[u8], id_place: &str) {
 
 /// Reads these bytes as a post.
 pub fn read(provider: Provider, data: &[u8]) {
-    let Ok(reading) = whatsapp::webhook::read(provider, data, &Overrides::default()) else { return };
+    let Ok(reading) = whatsapp::read_webhook(provider, data, &Overrides::default()) else { return };
     for event in reading.events {
         match event {
             Event::Receipt(receipt) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Definition, Lease, Msisdn, Provider, Rate, ReferenceKey, Seq, Variables, Window};
 use criterion::{Criterion, criterion_group, criterion_main};
 use secrecy::SecretString;
-use whatsapp::{Account, Channel, Client, Config, Heard, Outgoing, judge_answer};
+use whatsapp::{Account, Channel, Client, Config, HttpAnswer, Outgoing, classify_answer};
 
 const CAMPAIGN: &str = include_str!("../../examples/campaign.toml");
 const ACCEPTED: &[u8] = br#"{"id":"2b3d1b8e-5ff8-4ac1-8a30-3b8c0fd0d1a5","type":"flow","data":[{"message_id":"2b3d1b8e:1","recipient":"254712345678"}],"error":{}}"#;
@@ -41,8 +41,8 @@ fn hot(c: &mut Criterion) {
 
     c.bench_function("judge an answer", |b| {
         b.iter(|| {
-            let heard = Heard { status: 202, retry_after: None, body: black_box(ACCEPTED) };
-            judge_answer(Provider::Kaleyra, &heard)
+            let heard = HttpAnswer { status: 202, retry_after: None, body: black_box(ACCEPTED) };
+            classify_answer(Provider::Kaleyra, &heard)
         });
     });
 

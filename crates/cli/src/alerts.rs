@@ -138,7 +138,7 @@ async fn tell(config: &Config, store: &Store, client: &Client, alert: Alert) {
 
 async fn call(config: &Config, client: &Client, alert: &Alert) -> anyhow::Result<()> {
     if let Some(url) = &config.url {
-        return Ok(client.post_hook(url, &alert.body).await?);
+        return Ok(client.post_alert(url, &alert.body).await?);
     }
     let Some((program, arguments)) = config.command.split_first() else { return Ok(()) };
     let mut child = Command::new(program)

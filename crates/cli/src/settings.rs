@@ -199,7 +199,7 @@ mod tests {
         let error =
             load("[providers.meta.errors]\n1 = \"ignore\"", &[]).unwrap().http().unwrap_err().to_string();
         assert!(
-            error.starts_with("[providers] meta.errors.1: 'ignore' is no class; write throttle"),
+            error.starts_with("[providers] meta.errors.1: 'ignore' is not a class; use throttle"),
             "{error}"
         );
         let error = load("", &[]).unwrap().postgres().unwrap_err().to_string();

@@ -13,7 +13,7 @@ use campaign::ReferenceKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use whatsapp::Overrides;
-use whatsapp::webhook::{SIGNATURE_HEADER, Unreadable};
+use whatsapp::webhook::{InvalidBody, SIGNATURE_HEADER};
 
 use crate::body::{self, NotRead};
 use crate::committer::{Taken, Waiting};
@@ -151,10 +151,10 @@ async fn take_in(
         Err(not_decoded) => return state.unreadable(&sender, address, not_decoded.answer()),
     };
     let bad = |kind| (StatusCode::BAD_REQUEST, kind);
-    let reading = match whatsapp::webhook::read(sender.provider, &body, &state.overrides) {
+    let reading = match whatsapp::read_webhook(sender.provider, &body, &state.overrides) {
         Ok(reading) => reading,
-        Err(Unreadable::NotJson) => return state.unreadable(&sender, address, bad("not_json")),
-        Err(Unreadable::Shape) => return state.unreadable(&sender, address, bad("wrong_shape")),
+        Err(InvalidBody::NotJson) => return state.unreadable(&sender, address, bad("not_json")),
+        Err(InvalidBody::Shape) => return state.unreadable(&sender, address, bad("wrong_shape")),
     };
     let kept = (!state.config.keep_bodies.is_zero()).then_some(body);
     state.commit(&sender, intake::post(&sender, &state.references, reading, kept), memory).await

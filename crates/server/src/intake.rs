@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use store::{AnswerRow, ConsentRow, InboundRow, Ingest, MessageKey, NoticeRow, Person, RawBody, ReceiptRow};
 use uuid::Uuid;
-use whatsapp::webhook::{Event, Inbound, MessageRef, Notice, Reading, Receipt, Subject};
+use whatsapp::webhook::{Event, InboundMessage, MessageRef, Notice, ParsedWebhook, Receipt, Subject};
 
 use crate::senders::Sender;
 
@@ -31,7 +31,7 @@ pub(crate) struct StopWish {
 pub(crate) fn post(
     sender: &Sender,
     references: &ReferenceKey,
-    reading: Reading,
+    reading: ParsedWebhook,
     body: Option<Bytes>,
 ) -> Post {
     let mut intake = Intake { sender, references, post: Post::default() };
@@ -100,8 +100,8 @@ impl Intake<'_> {
         self.post.rows.receipts.push(row);
     }
 
-    fn inbound(&mut self, inbound: Inbound) {
-        let Inbound { from, user, at, id, text, payload, answers, form } = inbound;
+    fn inbound(&mut self, inbound: InboundMessage) {
+        let InboundMessage { from, user, at, id, text, payload, answers, form } = inbound;
         let about = self.about(answers);
         if from.is_none() {
             self.count("inbound_without_number");

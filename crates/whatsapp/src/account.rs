@@ -1,4 +1,4 @@
-//! A sender's identity at its provider, and what is checked of it before the first request.
+//! A sender's account at its provider, and its checks before the first request.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use url::{Host, Url};
 
 use crate::error::Error;
 
-/// Who sends: provider, address, number and key. Checked when a [`crate::Channel`] is made of it.
+/// The account of a sender: provider, base URL, number and key. [`crate::Channel::new`] checks it.
 #[derive(Clone)]
 pub struct Account {
     /// The provider.
     pub provider: Provider,
-    /// Scheme, host and port only; the provider's path is added by its adapter.
+    /// Scheme, host and port only; the adapter of the provider adds the path.
     pub base_url: Url,
-    /// The provider's id of the account, where it has one (Kaleyra: SID, 1msg: instance id, Meta: phone number id).
+    /// The provider's id of the account, if the provider has one (Kaleyra: SID, 1msg: instance id, Meta: phone number id).
     pub account: Option<String>,
-    /// Our business number, from which is sent; with or without `+`.
+    /// Our business number, with or without `+`.
     pub number: String,
     /// The key.
     pub api_key: SecretString,
-    /// Whether the number in the path is written with `+`. Kaleyra's page writes it, its customers do both.
+    /// Whether the number in the path has a `+`. Kaleyra's documentation has it; customers use both forms.
     pub plus_in_path: bool,
 }
 
@@ -36,59 +36,55 @@ impl fmt::Debug for Account {
 }
 
 impl Account {
-    /// The base address, if a key may be sent there.
+    /// The base URL, if a key may be sent there.
     pub(crate) fn checked_base(&self, allow_plain_http: bool) -> Result<Url, Error> {
-        let wrong = |reason| Err(Error::Account { field: "base address", reason });
+        let wrong = |reason| Err(Error::Account { field: "base URL", reason });
         let url = &self.base_url;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return wrong("is no web address; write for instance https://api.in.kaleyra.io");
+            return wrong("is not an http or https URL; use a URL like https://api.in.kaleyra.io");
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return wrong(
-                "holds a user or a password; write it without, the key is given by its own setting",
-            );
+            return wrong("contains a user or a password; remove them, the key has its own setting");
         }
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return wrong(
-                "goes on after the host; write scheme and host only, like https://api.in.kaleyra.io",
-            );
+            return wrong("has a path or a query; use scheme and host only, like https://api.in.kaleyra.io");
         }
         if url.scheme() == "http" && !allow_plain_http && !is_loopback(url) {
             return wrong(
-                "is plain http, which shows key and numbers; write https, or set whatsapp.allow_plain_http",
+                "is plain http, which does not protect key and numbers; use https, or set http.allow_plain_http",
             );
         }
         Ok(url.clone())
     }
 
-    /// The digits of our number.
+    /// The digits of our business number.
     pub(crate) fn checked_number(&self) -> Result<&str, Error> {
         let digits = self.number.strip_prefix('+').unwrap_or(&self.number);
         let is_number = (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         if !is_number {
             return Err(Error::Account {
                 field: "number",
-                reason: "is no business number; write 7 to 15 digits with the country code",
+                reason: "is not a phone number; use 7 to 15 digits with the country code",
             });
         }
         Ok(digits)
     }
 
-    /// The account id, fit for a path.
+    /// The account id, checked for use in a path.
     pub(crate) fn checked_account(&self) -> Result<&str, Error> {
         let wrong = |reason| Err(Error::Account { field: "account", reason });
         match self.account.as_deref() {
             None | Some("") => wrong(
-                "is missing; give the account id (Kaleyra: the SID, 1msg: the instance id, Meta: the phone number id)",
+                "is missing; set the account id (Kaleyra: the SID, 1msg: the instance id, Meta: the phone number id)",
             ),
-            Some(id) if id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                wrong("has other signs than letters and digits; give the account id as the provider shows it")
-            }
+            Some(id) if id.len() > 64 || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => wrong(
+                "has characters other than letters and digits; set the account id as the provider shows it",
+            ),
             Some(id) => Ok(id),
         }
     }
 
-    /// The key as a header that no `Debug` shows.
+    /// The key as a header value that `Debug` does not show.
     pub(crate) fn checked_key(&self) -> Result<HeaderValue, Error> {
         header(self.checked_token()?)
     }
@@ -98,16 +94,16 @@ impl Account {
         header(&format!("Bearer {}", self.checked_token()?))
     }
 
-    /// The key itself, for an address that must hold it.
+    /// The key itself, for a URL that must contain it.
     pub(crate) fn checked_token(&self) -> Result<&str, Error> {
         let wrong = |reason| Err(Error::Account { field: "key", reason });
         let key = self.api_key.expose_secret();
         if key.is_empty() {
-            return wrong("is empty; check the variable or file it is read from");
+            return wrong("is empty; check the variable or file that contains it");
         }
         if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return wrong(
-                "holds a space, a line break or another sign no key has; check where it is read from",
+                "contains a space, a line break or another invalid character; check the variable or file that contains it",
             );
         }
         Ok(key)

@@ -6,35 +6,34 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::classification::overrides::Overrides;
 use crate::error::Error;
-use crate::overrides::Overrides;
 
-/// How requests travel to the providers; the same for every sender of this process.
+/// The settings of the HTTP client, shared by all senders of this process.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Limit for the name, the TCP connection and the TLS handshake together. Default 3 s. Nothing was sent when it
-    /// runs out.
+    /// The time limit for name resolution, TCP connection and TLS handshake together. Default 3 s. If it expires, nothing was sent.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Limit for a whole request, connecting and answer included. Default 20 s. The outcome is unknown when it runs
-    /// out, so it should be longer than the provider ever takes.
+    /// The time limit for a whole request, including connection and answer. Default 20 s. If it expires, the outcome is unknown, so the
+    /// limit should be longer than the slowest answer of the provider.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// How long an unused connection is kept. Default 4 s; must be shorter than the provider keeps it. There are as many
-    /// connections as requests were under way at once within that time: rate times latency.
+    /// The time after which an idle connection is closed. Default 4 s; it must be shorter than the provider's own limit. The number of
+    /// connections is the largest number of concurrent requests within that time: rate times latency.
     #[serde(with = "humantime_serde")]
     pub pool_idle_timeout: Duration,
-    /// Whether HTTP/2 may be agreed upon. Default no: it would put every request on one TCP connection.
+    /// Whether HTTP/2 may be negotiated. Default no: all requests would share one TCP connection.
     pub http2: bool,
-    /// A proxy for all requests (`http://host:port`), without user and password. Default none; the proxy variables of
-    /// the environment are not obeyed.
+    /// A proxy for all requests (`http://host:port`), without user and password. Default none; proxy variables of the environment are
+    /// ignored.
     pub proxy: Option<Url>,
-    /// How much of an answer is read, in bytes. Default 65,536. Answers have some hundred.
+    /// The maximum length of an answer, in bytes. Default 65,536. Real answers have a few hundred bytes.
     pub max_answer_bytes: usize,
-    /// Whether a sender's base address may be plain `http` to another machine, as between containers. Default no.
+    /// Whether a sender's base URL may be plain `http` to another machine, for example between containers. Default no.
     pub allow_plain_http: bool,
-    /// What the operator says providers' codes mean; of a section of its own.
+    /// The operator's classes for providers' codes; read from a section of their own.
     #[serde(skip)]
     pub overrides: Overrides,
 }
@@ -54,7 +53,7 @@ impl Default for Config {
     }
 }
 
-/// The proxy is shown by its host only: a mistaken one may hold a password.
+/// Only the host of the proxy is shown: an invalid proxy URL may contain a password.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
@@ -71,27 +70,30 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// Says the first thing that is wrong.
+    /// Checks the settings; the error names the first invalid one.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |key, reason| Err(Error::Config { key, reason });
         if self.connect_timeout.is_zero() {
-            return wrong("connect_timeout", "is 0, nothing could be reached; write for instance \"3s\"");
+            return wrong("connect_timeout", "is 0, so no connection can be made; use a value like \"3s\"");
         }
         if self.timeout <= self.connect_timeout {
-            return wrong("timeout", "is not longer than connect_timeout; write for instance \"20s\"");
+            return wrong("timeout", "is not longer than connect_timeout; use a value like \"20s\"");
         }
         if self.max_answer_bytes < 1024 {
             return wrong(
                 "max_answer_bytes",
-                "is below 1024, answers would be cut; write for instance 65536",
+                "is below 1024, so answers would be truncated; use a value like 65536",
             );
         }
         let Some(proxy) = &self.proxy else { return Ok(()) };
         if !matches!(proxy.scheme(), "http" | "https") || !proxy.has_host() {
-            return wrong("proxy", "is not an http proxy; write for instance \"http://proxy.example:3128\"");
+            return wrong("proxy", "is not an http proxy; use a URL like \"http://proxy.example:3128\"");
         }
         if !proxy.username().is_empty() || proxy.password().is_some() {
-            return wrong("proxy", "holds a user or a password; use a proxy that lets this machine through");
+            return wrong(
+                "proxy",
+                "contains a user or a password; use a proxy that allows this machine without them",
+            );
         }
         Ok(())
     }
@@ -102,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_sound_and_survives_its_own_text() {
+    fn the_default_is_valid_and_can_be_serialized_and_parsed() {
         let config = Config::default();
         config.check().unwrap();
         let text = toml::to_string(&config).unwrap();
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_its_key() {
+    fn an_invalid_value_is_refused_with_its_key() {
         for (text, key) in [
             ("connect_timeout = \"0s\"", "connect_timeout"),
             ("timeout = \"2s\"", "timeout"),

@@ -1,25 +1,25 @@
-//! Why a client or a channel cannot be made. Sending itself has no error.
+//! Errors of creating a client or a channel. Sending has no error; its result is a verdict.
 
-/// What is wrong with a setting or a sender; nothing was sent.
+/// An invalid setting or sender; nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A setting of the HTTP client makes no sense: correct the configuration.
-    #[error("whatsapp.{key}: {reason}")]
+    /// A setting of the HTTP client is invalid: correct the configuration.
+    #[error("http.{key}: {reason}")]
     Config {
-        /// The key below `whatsapp`.
+        /// The key of the setting.
         key: &'static str,
-        /// What is wrong and what to write.
+        /// What is wrong, and what a correct value looks like.
         reason: &'static str,
     },
-    /// Something about the sender is missing or wrong: correct the sender.
+    /// A part of the sender is missing or invalid: correct the sender.
     #[error("sender's {field}: {reason}")]
     Account {
-        /// What of the sender.
+        /// The part of the sender.
         field: &'static str,
-        /// What is wrong and what to write.
+        /// What is wrong, and what a correct value looks like.
         reason: &'static str,
     },
     /// The HTTP client cannot be built on this machine.
-    #[error("the http client cannot be built; check that the ca-certificates package is installed")]
+    #[error("cannot build the http client; check that the ca-certificates package is installed")]
     Client(#[source] reqwest::Error),
 }

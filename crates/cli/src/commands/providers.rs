@@ -21,13 +21,13 @@ fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
         .map(|rule| {
             let given = rule.code().and_then(|code| overrides.class(provider, &code));
             let code = rule.code().unwrap_or_default().into_owned();
-            let sign = rule.sign.to_string();
+            let sign = rule.pattern.to_string();
             // What is known by its code alone needs no other word.
             let known_by = if sign == code { String::new() } else { sign };
             vec![
                 code,
                 known_by,
-                rule.http.map_or_else(|| "any".into(), |status| status.to_string()),
+                rule.http_status.map_or_else(|| "any".into(), |status| status.to_string()),
                 given.map_or_else(|| rule.class.to_string(), |class| format!("{class} (configured)")),
                 rule.text.to_owned(),
             ]

@@ -1,22 +1,22 @@
-//! Whom a post of Meta is about: the list `contacts`, which holds number and user id side by side.
+//! The list `contacts` of Meta's webhook, which pairs phone numbers and user ids.
 //!
-//! A message or a status may have one of the two only, where the other stands in this list.
+//! A message or a status may contain only one of the two; the other is in this list.
 
 use campaign::{Msisdn, UserId};
 use serde_json::Value;
 
-use super::value::{number, user};
+use crate::webhook::fields::{number, user};
 
-/// The people of one post.
+/// The contacts of one change.
 pub(super) struct Contacts<'a>(&'a [Value]);
 
 impl<'a> Contacts<'a> {
-    /// Those of the value of a change; none where there is no such list.
+    /// The contacts in the value of a change; empty if there is no list.
     pub(super) fn of(value: &'a Value) -> Self {
         Self(value.get("contacts").and_then(Value::as_array).map_or(&[], Vec::as_slice))
     }
 
-    /// Number and user id of the person of whom these are known.
+    /// Completes number and user id of a person.
     pub(super) fn complete(
         &self,
         known_number: Option<Msisdn>,
@@ -25,13 +25,13 @@ impl<'a> Contacts<'a> {
         if known_number.is_some() && known_user.is_some() {
             return (known_number, known_user);
         }
-        let people = || self.0.iter().map(|contact| (number(contact, "wa_id"), user(contact, "user_id")));
+        let contacts = || self.0.iter().map(|contact| (number(contact, "wa_id"), user(contact, "user_id")));
         let found = match self.0 {
-            // Where the post is about one person, it is that one, unless it is said to be another.
-            [_] => people().find(|(number, user)| {
+            // If there is one contact, it is the person, unless number or user id contradict.
+            [_] => contacts().find(|(number, user)| {
                 !differ(*number, known_number) && !differ(user.as_ref(), known_user.as_ref())
             }),
-            _ => people().find(|(number, user)| {
+            _ => contacts().find(|(number, user)| {
                 (known_number.is_some() && *number == known_number)
                     || (known_user.is_some() && *user == known_user)
             }),
@@ -41,6 +41,6 @@ impl<'a> Contacts<'a> {
     }
 }
 
-fn differ<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
-    matches!((one, other), (Some(one), Some(other)) if one != other)
+fn differ<T: PartialEq>(left: Option<T>, right: Option<T>) -> bool {
+    matches!((left, right), (Some(left), Some(right)) if left != right)
 }

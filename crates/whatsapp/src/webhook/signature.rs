@@ -1,14 +1,14 @@
 //! Meta's signature: `X-Hub-Signature-256: sha256=<hex>`, HMAC-SHA-256 of the body under the app secret
 //! (`developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint`).
 //!
-//! It is made over the bytes as they came, before anything is read, and compared in constant time. It signs no time, so what was
-//! signed once may come again at any time: doubles change nothing by what they are stored as.
+//! The signature covers the received bytes, is verified before the body is parsed, and is compared in constant time. It does not cover a
+//! time, so a signed body can be replayed at any time. Duplicates have no effect, because events are stored idempotently.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// The header that holds the signature.
+/// The header with the signature.
 pub const SIGNATURE_HEADER: &str = "x-hub-signature-256";
 
 /// Whether the header is the signature of this body.
@@ -42,7 +42,7 @@ mod tests {
     const SIGNATURE: &str = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
 
     #[test]
-    fn only_the_signature_of_this_body_under_this_secret_is_taken() {
+    fn only_the_signature_of_this_body_with_this_secret_is_accepted() {
         let key = SecretString::from(KEY);
         let signed = |body, header: &str| is_signed(&key, body, Some(header.as_bytes()));
         assert!(signed(BODY, SIGNATURE));

@@ -5,12 +5,12 @@ use std::time::Duration;
 use campaign::{Provider, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use whatsapp::{Heard, judge_answer};
+use whatsapp::{HttpAnswer, classify_answer};
 
 use crate::verdicts::{line, text};
 
 fn judge(status: u16, body: impl AsRef<[u8]>) -> Verdict {
-    judge_answer(Provider::Kaleyra, &Heard { status, retry_after: None, body: body.as_ref() })
+    classify_answer(Provider::Kaleyra, &HttpAnswer { status, retry_after: None, body: body.as_ref() })
 }
 
 const RBC001: &str = r#"{
@@ -154,8 +154,8 @@ fn wa500_carries_the_providers_schedule() {
 #[test]
 fn a_throttle_hands_on_the_pause_it_names() {
     for status in [429, 503] {
-        let heard = Heard { status, retry_after: Some(Duration::from_secs(7)), body: b"" };
-        let verdict = judge_answer(Provider::Kaleyra, &heard);
+        let heard = HttpAnswer { status, retry_after: Some(Duration::from_secs(7)), body: b"" };
+        let verdict = classify_answer(Provider::Kaleyra, &heard);
         assert!(
             matches!(verdict, Verdict::Throttled { retry_after: Some(pause), .. } if pause.as_secs() == 7),
             "{verdict:?}"

@@ -5,7 +5,7 @@ use std::time::Duration;
 use campaign::{Message, Provider, StopReason, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use whatsapp::{Channel, Class, Client, Heard, Rule, Sign, error_map, judge_answer};
+use whatsapp::{Channel, Class, Client, HttpAnswer, Pattern, Rule, classify_answer, error_map};
 
 use crate::listener::{Act, Listener};
 use crate::verdicts::{acceptance, id_place, judge, line, refusal, text};
@@ -72,8 +72,8 @@ fn what_no_table_knows_fails_safe() {
 #[test]
 fn a_throttle_hands_on_the_pause_it_names() {
     for provider in Provider::ALL {
-        let heard = Heard { status: 429, retry_after: Some(Duration::from_secs(7)), body: b"" };
-        let found = judge_answer(provider, &heard);
+        let heard = HttpAnswer { status: 429, retry_after: Some(Duration::from_secs(7)), body: b"" };
+        let found = classify_answer(provider, &heard);
         assert!(
             matches!(found, Verdict::Throttled { retry_after: Some(pause), .. } if pause.as_secs() == 7),
             "{provider} {found:?}"
@@ -84,15 +84,15 @@ fn a_throttle_hands_on_the_pause_it_names() {
 /// An answer that this row is about.
 fn answer_for(provider: Provider, rule: &Rule) -> (u16, Value) {
     let numbered = |code: &str| code.parse::<u64>().map_or_else(|_| json!(code), Value::from);
-    let status = rule.http.unwrap_or(400);
-    match rule.sign {
-        Sign::Code(code) => (status, refusal(provider, &numbered(code), "")),
-        Sign::CodeSaying(code, words) => (status, refusal(provider, &json!(code), words)),
-        Sign::Codes(_, last) => (status, refusal(provider, &json!(last), "")),
-        Sign::Saying(_, words) => {
+    let status = rule.http_status.unwrap_or(400);
+    match rule.pattern {
+        Pattern::Code(code) => (status, refusal(provider, &numbered(code), "")),
+        Pattern::CodeWithText(code, words) => (status, refusal(provider, &json!(code), words)),
+        Pattern::CodeRange(_, last) => (status, refusal(provider, &json!(last), "")),
+        Pattern::Text(_, words) => {
             (status, refusal(provider, &json!(null), &words.join(" was ").to_uppercase()))
         }
-        Sign::Status(status) => (status, json!({})),
+        Pattern::Status(status) => (status, json!({})),
     }
 }
 
@@ -103,7 +103,7 @@ fn every_row_of_every_table_is_met_by_its_answer_and_says_what_to_do() {
             assert!(!rule.text.is_empty() && rule.text.is_ascii(), "{rule:?}");
             let (status, body) = answer_for(provider, rule);
             let found = judge(provider, status, body.to_string());
-            assert_eq!(text(&found), rule.text, "{provider} {}: {status} {body}", rule.sign);
+            assert_eq!(text(&found), rule.text, "{provider} {}: {status} {body}", rule.pattern);
             let as_classed = match (rule.class, &found) {
                 (Class::Throttle, Verdict::Throttled { .. })
                 | (Class::Unknown, Verdict::Unknown { .. })
@@ -113,7 +113,7 @@ fn every_row_of_every_table_is_met_by_its_answer_and_says_what_to_do() {
                 | (Class::StopSender(wanted), Verdict::StopSender { reason, .. }) => wanted == *reason,
                 _ => false,
             };
-            assert!(as_classed, "{provider} {}: {found:?}", rule.sign);
+            assert!(as_classed, "{provider} {}: {found:?}", rule.pattern);
         }
     }
 }

@@ -2,27 +2,27 @@
 
 use campaign::{Consent, Msisdn, Provider};
 use serde_json::{Value, json};
-use whatsapp::Overrides;
-use whatsapp::webhook::{Event, Inbound, Reading, read};
+use whatsapp::webhook::{Event, InboundMessage, ParsedWebhook};
+use whatsapp::{Overrides, read_webhook};
 
 const ID: &str = "KE.13491208655302741918";
 
-fn reading(provider: Provider, body: &Value) -> Reading {
-    read(provider, body.to_string().as_bytes(), &Overrides::default()).unwrap()
+fn reading(provider: Provider, body: &Value) -> ParsedWebhook {
+    read_webhook(provider, body.to_string().as_bytes(), &Overrides::default()).unwrap()
 }
 
 fn change(field: &str, value: &Value) -> Value {
     json!({"entry": [{"changes": [{"field": field, "value": value}]}]})
 }
 
-fn inbound(provider: Provider, body: &Value) -> Inbound {
+fn inbound(provider: Provider, body: &Value) -> InboundMessage {
     let last = reading(provider, body).events.pop();
     last.and_then(|event| if let Event::Inbound(inbound) = event { Some(inbound) } else { None })
         .expect("a message")
 }
 
 /// Number and id of the one who wrote, as texts.
-fn written(inbound: &Inbound) -> (Option<String>, Option<&str>) {
+fn written(inbound: &InboundMessage) -> (Option<String>, Option<&str>) {
     (inbound.from.map(|number| number.to_string()), inbound.user.as_ref().map(campaign::UserId::as_str))
 }
 

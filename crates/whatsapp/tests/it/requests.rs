@@ -90,7 +90,7 @@ fn plain_http_to_another_machine_needs_a_word_in_the_configuration() {
         let config = Config { allow_plain_http, ..Config::default() };
         Channel::new(Client::new(&config).unwrap(), &account("http://simulator:8080"))
     };
-    assert!(matches!(new(false), Err(Error::Account { field: "base address", .. })));
+    assert!(matches!(new(false), Err(Error::Account { field: "base URL", .. })));
     assert!(new(true).is_ok());
 }
 

@@ -2,10 +2,10 @@
 
 use campaign::{Provider, Verdict};
 use serde_json::{Value, json};
-use whatsapp::{Heard, judge_answer};
+use whatsapp::{HttpAnswer, classify_answer};
 
 pub(crate) fn judge(provider: Provider, status: u16, body: impl AsRef<[u8]>) -> Verdict {
-    judge_answer(provider, &Heard { status, retry_after: None, body: body.as_ref() })
+    classify_answer(provider, &HttpAnswer { status, retry_after: None, body: body.as_ref() })
 }
 
 /// Sees that each answer has the verdict that stands beside it.

@@ -3,8 +3,8 @@
 use campaign::{CampaignId, Consent, FollowUp, Provider, Reference, ReferenceKey, Seq};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use whatsapp::Overrides;
-use whatsapp::webhook::{Event, Reading, Unreadable, read};
+use whatsapp::webhook::{Event, InvalidBody, ParsedWebhook};
+use whatsapp::{Overrides, read_webhook};
 
 fn key() -> ReferenceKey {
     ReferenceKey::new([7; 16])
@@ -14,8 +14,8 @@ fn reference() -> String {
     key().seal(CampaignId(17), Seq(42)).to_string()
 }
 
-fn reading(provider: Provider, body: &Value) -> Reading {
-    read(provider, body.to_string().as_bytes(), &Overrides::default()).unwrap()
+fn reading(provider: Provider, body: &Value) -> ParsedWebhook {
+    read_webhook(provider, body.to_string().as_bytes(), &Overrides::default()).unwrap()
 }
 
 /// An event in a line: what is compared in these tables.
@@ -258,15 +258,15 @@ fn one_msgs_acks_and_raw_hooks_are_read_and_echoes_are_not() {
 fn a_body_of_the_wrong_kind_is_refused_whole() {
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     for provider in Provider::ALL {
-        let refused = |body: &[u8]| read(provider, body, &Overrides::default()).err();
+        let refused = |body: &[u8]| read_webhook(provider, body, &Overrides::default()).err();
         for body in [&b""[..], b"{", b"\xff\xfe{}", b"nonsense", deep.as_bytes()] {
-            assert_eq!(refused(body), Some(Unreadable::NotJson), "{provider}");
+            assert_eq!(refused(body), Some(InvalidBody::NotJson), "{provider}");
         }
         for body in [&b"7"[..], b"null", b"\"text\"", b"[[]]"] {
-            assert_eq!(refused(body), Some(Unreadable::Shape), "{provider}");
+            assert_eq!(refused(body), Some(InvalidBody::Shape), "{provider}");
         }
         if provider != Provider::LipaChat {
-            assert_eq!(refused(b"[{}]"), Some(Unreadable::Shape), "{provider}");
+            assert_eq!(refused(b"[{}]"), Some(InvalidBody::Shape), "{provider}");
         }
         let new = reading(provider, &json!({"event": "something new"}));
         assert_eq!((new.events.len(), new.unknown.values().sum::<i64>()), (0, 1), "{provider}");
@@ -283,8 +283,8 @@ fn a_body_of_the_wrong_kind_is_refused_whole() {
         (Provider::OneMsg, json!({"ack": {}})),
         (Provider::OneMsg, json!({"messages": "x"})),
     ] {
-        let refused = read(provider, body.to_string().as_bytes(), &Overrides::default()).err();
-        assert_eq!(refused, Some(Unreadable::Shape), "{body}");
+        let refused = read_webhook(provider, body.to_string().as_bytes(), &Overrides::default()).err();
+        assert_eq!(refused, Some(InvalidBody::Shape), "{body}");
     }
 }
 
@@ -357,8 +357,8 @@ proptest! {
     #[test]
     fn any_body_is_read_or_refused_without_a_panic(body in any_json(), bytes: Vec<u8>) {
         for provider in Provider::ALL {
-            drop(read(provider, body.to_string().as_bytes(), &Overrides::default()));
-            drop(read(provider, &bytes, &Overrides::default()));
+            drop(read_webhook(provider, body.to_string().as_bytes(), &Overrides::default()));
+            drop(read_webhook(provider, &bytes, &Overrides::default()));
         }
     }
 }
