@@ -7,49 +7,49 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// How webhooks are taken in.
+/// The settings of the server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen, in plain HTTP; what speaks TLS stands before it. Default `127.0.0.1:8080`.
+    /// The listen address, plain HTTP; a proxy in front of the server provides TLS. Default `127.0.0.1:8080`.
     pub listen: SocketAddr,
-    /// The address by which providers reach it, such as `https://flowcast.example.org`; only printed.
+    /// The URL at which providers reach the server, such as `https://flowcast.example.org`. It is only printed.
     pub public_url: Option<Url>,
-    /// Networks of our own proxies, whose `X-Forwarded-For` says who asks. Default the machine itself.
+    /// Networks of our own proxies, whose `X-Forwarded-For` is trusted. Default the machine itself.
     pub trusted_proxies: Vec<IpNet>,
-    /// The longest body, in bytes. Default 3 MiB, which is Meta's longest.
+    /// The maximum length of a webhook body, in bytes. Default 3 MiB, which is Meta's maximum.
     pub max_body_bytes: usize,
-    /// How long a request may take to arrive. Default 10 s.
+    /// The time limit for receiving a request. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub read_timeout: Duration,
-    /// How long the answer may wait for the commit before it is 503. Default 10 s.
+    /// The time limit for the commit; after it, the answer is 503. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub commit_timeout: Duration,
-    /// Most connections at once. Default 2048.
+    /// The maximum number of connections. Default 2048.
     pub connections: usize,
-    /// Most connections of one address (IPv6: /64) on which no request with a right signature, password or key is being answered;
-    /// beyond them the oldest is closed. Trusted proxies have no such limit. Default 256.
+    /// The maximum number of connections from one address (IPv6: /64) without an authenticated request in progress, that is, one with a
+    /// right signature, password or key. Above the limit, the oldest of them is closed. Trusted proxies have no such limit. Default 256.
     pub connections_per_address: usize,
-    /// Most posts that wait for their commit. Default 4096.
+    /// The maximum number of webhook requests that wait for their commit. Default 4096.
     pub queue: usize,
-    /// Most bytes of posts that have arrived: of posts that are being read, and of posts that wait for their commit. Default 64 MiB.
+    /// The maximum total length of the bodies that are being received or wait for their commit, in bytes. Default 64 MiB.
     pub queue_bytes: usize,
-    /// How many commits are under way at once. Default 1: more make smaller batches, which cost the database more.
+    /// The number of concurrent commits. Default 1: with more, batches are smaller and cost the database more.
     pub committers: usize,
-    /// How many bad requests to one sender from one network are answered with their reason in a minute; further ones are
-    /// answered 429. A right signature, password or key is never refused because of bad requests. Default 30.
+    /// The number of bad requests per minute, to one sender from one network, that are answered with their reason. Further ones are
+    /// answered 429. A request with a right signature, password or key is never refused because of bad requests. Default 30.
     pub bad_requests: u32,
-    /// How long bodies are kept as they came, in whole days; 0 keeps none. Default a week.
+    /// How long raw bodies are kept, in whole days; 0 keeps none. Default a week.
     #[serde(with = "humantime_serde")]
     pub keep_bodies: Duration,
-    /// Where the key is found that uploads of lists show: `env:NAME` or `file:PATH`. Without it there are no uploads.
+    /// The source of the upload key: `env:NAME` or `file:PATH`. Without a key, uploads are disabled.
     pub upload_key: Option<String>,
-    /// The longest list that may be uploaded, in bytes. Default 512 MiB.
+    /// The maximum length of an uploaded list, in bytes. Default 512 MiB.
     pub max_upload_bytes: u64,
-    /// How long a list may take to arrive. Default 10 min.
+    /// The time limit for receiving a list. Default 10 min.
     #[serde(with = "humantime_serde")]
     pub upload_timeout: Duration,
-    /// How long requests under way may take to end when told to stop. Default 15 s.
+    /// The time limit for requests in progress when the server stops. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }
@@ -82,7 +82,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Says the first thing that is wrong.
+    /// Checks the settings; the error names the first invalid one.
     pub fn check(&self) -> Result<(), &'static str> {
         let numbers = [
             self.max_body_bytes,
@@ -93,25 +93,29 @@ impl Config {
         ];
         if numbers.contains(&0) {
             return Err(
-                "one of max_body_bytes, queue, connections, connections_per_address and committers is 0, nothing could be taken in",
+                "one of max_body_bytes, queue, connections, connections_per_address and committers is 0; set it to at least 1",
             );
         }
         if self.queue_bytes < self.max_body_bytes {
-            return Err("queue_bytes is below max_body_bytes, a long body could never be taken in");
+            return Err(
+                "queue_bytes is below max_body_bytes, so a long body could never be accepted; raise queue_bytes",
+            );
         }
         if self.public_url.as_ref().is_some_and(|url| !matches!(url.scheme(), "http" | "https")) {
-            return Err("public_url is no web address; write for instance https://flowcast.example.org");
+            return Err(
+                "public_url is not an http or https URL; use a URL like https://flowcast.example.org",
+            );
         }
         Ok(())
     }
 
-    /// Says what is possible and probably not meant.
+    /// A warning about settings that are valid but probably not intended.
     pub fn warning(&self) -> Option<&'static str> {
         let is_open = !self.listen.ip().to_canonical().is_loopback();
         let names_none = self.trusted_proxies.iter().all(|network| network.addr().is_loopback());
         (is_open && names_none).then_some(
-            "listen is reachable from other machines, and trusted_proxies names none of them; if a proxy stands before the server, \
-             add its network there, or all of its callers count as one address",
+            "listen is reachable from other machines, and trusted_proxies names none of them; if there is a proxy in front of the \
+             server, add its network, or all of its clients count as one address",
         )
     }
 }
@@ -121,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_sound_and_what_makes_no_sense_is_refused() {
+    fn the_default_is_valid_and_invalid_settings_are_refused() {
         Config::default().check().unwrap();
         assert!(Config { connections_per_address: 0, ..Config::default() }.check().is_err());
         assert!(Config { queue: 0, ..Config::default() }.check().is_err());

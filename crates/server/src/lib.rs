@@ -1,42 +1,32 @@
-//! What is posted to us over HTTP: webhooks of the providers, and lists of recipients.
+//! The HTTP server: webhooks of the providers, and uploads of recipient lists.
 //!
 //! ```text
-//! request ─▶ hook (who is it, is it signed) ─▶ intake (what does it say) ─▶ queue ─▶ committer ─▶ 200
+//! request ─▶ webhook::handler (authenticate, parse) ─▶ webhook::events (rows) ─▶ queue ─▶ webhook::committer ─▶ 200
 //! ```
 //!
 //! **Invariants.**
-//! - 200 is said after the commit and never before, so whatever got a 200 is in the database, whoever dies then.
-//! - Memory is bounded: posts in the queue by number and by bytes, connections by number (`connections.rs`). Beyond that the answer is 503 at once; all
-//!   providers post again. No post that is not checked keeps a good one out (`memory.rs`).
-//! - What is refused leaves a number behind and one line in the log, without anything of the body, the path or the address's
-//!   owner.
-//! - A body is trusted when its path is known, its address is one of the sender's, and its signature or password is right. Paths
-//!   and passwords are compared by their hash, signatures in constant time.
-//! - A list is imported whole or not at all, and only for whoever shows the key; without a key in the settings there is no such
-//!   address.
+//! - The answer 200 is sent after the commit, never before. If the server dies, every webhook request that was answered 200 is in the
+//!   database.
+//! - Memory is bounded: queued requests by number and by bytes, connections by number (`http/connections.rs`). Above a limit the answer is 503
+//!   immediately; all providers repeat the request. Requests that are not authenticated do not displace authenticated ones
+//!   (`http/body_memory.rs`).
+//! - A refused request is counted and logged in one line, without anything of the body, the path or the client's address.
+//! - A webhook request is accepted if its path is known, its address is among the sender's sources, and its signature or password is right.
+//!   Paths and passwords are compared by their hash, signatures in constant time.
+//! - A list is imported completely or not at all, and only with the upload key. Without a key in the settings there are no uploads.
+//!
+//! # Structure
+//!
+//! Each module uses only modules above it: `config`, `http` (connections and limits), `webhook`, `upload`, `background` (periodic tasks),
+//! `server` (start and stop).
 
-mod address;
-mod body;
-mod committer;
+mod background;
 mod config;
-mod connections;
-mod content_coding;
-mod days;
-mod hook;
-mod intake;
-mod limit;
-mod listen;
-mod memory;
-mod proxies;
-mod run;
-mod senders;
-mod stops;
-mod upkeep;
-mod upload_answer;
-mod upload_body;
-mod upload_query;
-mod uploads;
+mod http;
+mod server;
+mod upload;
+mod webhook;
 
 pub use config::Config;
-pub use run::{Server, Setup};
-pub use senders::Secrets;
+pub use server::{Server, Setup};
+pub use webhook::senders::Secrets;

@@ -3,7 +3,7 @@
 //! This folder uses `account`, `classification`, `request` and `webhook`. It makes no request. All functions are pure.
 //!
 //! To add a provider: add a variant to [`Provider`] in the crate `campaign`, a file `providers/NAME.rs` that implements
-//! [`Adapter`](adapter::Adapter) with `errors` and `webhook` in the folder of the same name, and an arm to [`adapter_of`].
+//! [`Adapter`] with `errors` and `webhook` in the folder of the same name, and an arm to [`adapter_of`].
 
 pub(crate) mod adapter;
 mod kaleyra;

@@ -107,7 +107,7 @@ async fn an_opt_out_by_a_user_id_alone_is_honored_or_counted_and_told() {
     let counted = "select unmatched from report.unmatched_opt_out";
     assert_eq!(world.count(counted).await, 2);
     let log = world.logs();
-    assert!(log.contains("2 opt-outs to sender 1 lead to no recipient"), "{log}");
+    assert!(log.contains("2 opt-outs to sender 1 match no recipient"), "{log}");
     assert!(!log.contains("134912086553"), "{log}");
     world.close().await;
 }

@@ -1,4 +1,4 @@
-//! From what a provider's post says to the rows that are stored.
+//! From the events of a webhook request to database rows.
 
 use bytes::Bytes;
 use campaign::{Consent, ReferenceKey, Refusal, SenderId, Stop};
@@ -8,18 +8,18 @@ use store::{AnswerRow, ConsentRow, InboundRow, Ingest, MessageKey, NoticeRow, Pe
 use uuid::Uuid;
 use whatsapp::webhook::{Event, InboundMessage, MessageRef, Notice, ParsedWebhook, Receipt, Subject};
 
-use crate::senders::Sender;
+use crate::webhook::senders::Sender;
 
-/// A post, ready to be stored, and what is to be stopped because of it.
+/// The rows of one webhook request, and the stops it causes.
 #[derive(Debug, Default)]
-pub(crate) struct Post {
-    pub(crate) rows: Ingest,
-    pub(crate) stops: Vec<StopWish>,
+pub(crate) struct RequestRows {
+    pub(crate) ingest: Ingest,
+    pub(crate) stops: Vec<StopRequest>,
 }
 
-/// A provider reported something that holds for more than one recipient.
+/// A stop of a sender or campaign, because the provider reported a cause that concerns more than one recipient.
 #[derive(Clone, Debug)]
-pub(crate) struct StopWish {
+pub(crate) struct StopRequest {
     pub(crate) sender: SenderId,
     pub(crate) campaign: Option<campaign::CampaignId>,
     pub(crate) stop: Stop,
@@ -27,37 +27,37 @@ pub(crate) struct StopWish {
     pub(crate) at: Option<Timestamp>,
 }
 
-/// Turns a reading into rows. `body` is kept as it came, if bodies are kept.
-pub(crate) fn post(
+/// Converts a parsed request to rows. `raw_body` is stored unchanged, if raw bodies are kept.
+pub(crate) fn rows(
     sender: &Sender,
     references: &ReferenceKey,
-    reading: ParsedWebhook,
-    body: Option<Bytes>,
-) -> Post {
-    let mut intake = Intake { sender, references, post: Post::default() };
-    if let Some(body) = body {
+    parsed: ParsedWebhook,
+    raw_body: Option<Bytes>,
+) -> RequestRows {
+    let mut builder = RowBuilder { sender, references, request: RequestRows::default() };
+    if let Some(body) = raw_body {
         let digest = digest(sender.id, &body);
-        intake.post.rows.bodies.push(RawBody { sender: sender.id, digest, body });
+        builder.request.ingest.bodies.push(RawBody { sender: sender.id, digest, body });
     }
-    for (kind, n) in reading.unknown {
-        intake.post.rows.counts.insert((sender.id, kind), n);
+    for (kind, n) in parsed.unknown {
+        builder.request.ingest.counts.insert((sender.id, kind), n);
     }
-    for event in reading.events {
+    for event in parsed.events {
         match event {
-            Event::Receipt(receipt) => intake.receipt(receipt),
-            Event::Inbound(inbound) => intake.inbound(inbound),
-            Event::Preference(said) => {
-                let about = intake.about(MessageRef::default());
-                let who = Person { about, from: said.from, user: said.user };
-                intake.consent(InboundRow { who, at: said.at }, said.consent, true);
+            Event::Receipt(receipt) => builder.receipt(receipt),
+            Event::Inbound(inbound) => builder.inbound(inbound),
+            Event::Preference(preference) => {
+                let about = builder.about(MessageRef::default());
+                let who = Person { about, from: preference.from, user: preference.user };
+                builder.consent(InboundRow { who, at: preference.at }, preference.consent, true);
             }
-            Event::Notice(notice) => intake.notice(notice),
+            Event::Notice(notice) => builder.notice(notice),
         }
     }
-    intake.post
+    builder.request
 }
 
-/// The first half of the SHA-256 over sender and body.
+/// The first half of the SHA-256 hash of sender and body.
 fn digest(sender: SenderId, body: &[u8]) -> Uuid {
     let hash = Sha256::new().chain_update(sender.0.to_be_bytes()).chain_update(body).finalize();
     let mut half = [0; 16];
@@ -65,13 +65,14 @@ fn digest(sender: SenderId, body: &[u8]) -> Uuid {
     Uuid::from_bytes(half)
 }
 
-struct Intake<'a> {
+/// Builds the rows of one request.
+struct RowBuilder<'a> {
     sender: &'a Sender,
     references: &'a ReferenceKey,
-    post: Post,
+    request: RequestRows,
 }
 
-impl Intake<'_> {
+impl RowBuilder<'_> {
     fn about(&self, message: MessageRef) -> MessageKey {
         let recipient = message.reference.and_then(|reference| self.references.open(reference));
         MessageKey { sender: self.sender.id, recipient, message_id: message.id }
@@ -86,7 +87,7 @@ impl Intake<'_> {
             if let Some(stop) = failure.stop {
                 let campaign = row.about.recipient.map(|(campaign, _)| campaign);
                 let reason = failure.refusal.clone().into();
-                self.post.stops.push(StopWish { sender: self.sender.id, campaign, stop, reason, at });
+                self.request.stops.push(StopRequest { sender: self.sender.id, campaign, stop, reason, at });
             }
             let follow_up = failure.follow_up;
             if follow_up == campaign::FollowUp::Suppress && to.is_some() {
@@ -97,7 +98,7 @@ impl Intake<'_> {
             (row.code, row.words) = (Some(code.into_owned()), Some(text.into_owned()));
             row.follow_up = Some(follow_up);
         }
-        self.post.rows.receipts.push(row);
+        self.request.ingest.receipts.push(row);
     }
 
     fn inbound(&mut self, inbound: InboundMessage) {
@@ -110,32 +111,32 @@ impl Intake<'_> {
         if let Some(consent) = self.sender.words.said_by_button(text.as_deref(), payload.as_deref()) {
             self.consent(row.clone(), consent, false);
         }
-        self.post.rows.inbounds.push(row);
-        // Who answers a message has it.
+        self.request.ingest.inbounds.push(row);
+        // A person who answers a message has received it.
         if about.recipient.is_some() || (form.is_some() && about.message_id.is_some()) {
             let status = campaign::ReceiptStatus::Delivered;
             let about = MessageKey { message_id: about.message_id.clone(), ..about.clone() };
             let (code, words, follow_up, billable, user) = (None, None, None, None, None);
             let row = ReceiptRow { about, status, at, code, words, follow_up, billable, user };
-            self.post.rows.receipts.push(row);
+            self.request.ingest.receipts.push(row);
         }
         if let Some(answer) = form {
-            // Without an id of its own, an answer is known by what it says.
+            // An answer without an id is identified by its content.
             let inbound_id =
                 id.unwrap_or_else(|| digest(self.sender.id, answer.to_string().as_bytes()).to_string());
             if about.recipient.is_none() && about.message_id.is_none() {
                 self.count("answer_of_no_message");
             }
-            self.post.rows.answers.push(AnswerRow { about, at, inbound_id, answer, from });
+            self.request.ingest.answers.push(AnswerRow { about, at, inbound_id, answer, from });
         }
     }
 
     fn count(&mut self, kind: &'static str) {
-        *self.post.rows.counts.entry((self.sender.id, kind)).or_default() += 1;
+        *self.request.ingest.counts.entry((self.sender.id, kind)).or_default() += 1;
     }
 
     fn consent(&mut self, inbound: InboundRow, consent: Consent, is_by_provider: bool) {
-        self.post.rows.consents.push(ConsentRow { inbound, consent, is_by_provider });
+        self.request.ingest.consents.push(ConsentRow { inbound, consent, is_by_provider });
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -144,6 +145,13 @@ impl Intake<'_> {
             Subject::Template => "template",
             Subject::Flow => "flow",
         };
-        self.post.rows.notices.push(NoticeRow { sender: self.sender.id, about, name, status, is_bad, at });
+        self.request.ingest.notices.push(NoticeRow {
+            sender: self.sender.id,
+            about,
+            name,
+            status,
+            is_bad,
+            at,
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! The senders whose providers post here, and by what their posts are known. Read again every few seconds.
+//! The senders with a webhook, and the authentication of their requests. Reloaded periodically.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -14,10 +14,10 @@ use store::WebhookRow;
 use subtle::ConstantTimeEq;
 use tokio::sync::RwLock;
 
-/// Finds the secret behind `env:NAME` or `file:PATH`; the error says where it was looked for.
+/// Resolves a secret from `env:NAME` or `file:PATH`; the error names the source.
 pub type Secrets = dyn Fn(&str) -> Result<SecretString, String> + Send + Sync;
 
-/// A sender, as its provider's posts are checked.
+/// A sender, with what is needed to authenticate its webhook requests.
 pub(crate) struct Sender {
     pub(crate) id: SenderId,
     pub(crate) name: String,
@@ -28,26 +28,26 @@ pub(crate) struct Sender {
     sources: Option<Vec<IpNet>>,
 }
 
-/// The secret of a sender's posts.
+/// The secret of a sender's webhook.
 enum Secret {
-    /// None is set; that is enough for providers that sign nothing.
+    /// No secret is set, which is allowed for providers that do not sign.
     NotSet,
-    /// It is set and cannot be found here.
+    /// A secret is set, but cannot be resolved.
     Missing,
     /// Meta's app secret.
     Signature(SecretString),
-    /// Hash of the `Authorization` header of Basic auth.
+    /// The hash of the `Authorization` header of Basic authentication.
     Basic([u8; 32]),
 }
 
-/// What the checks before the body say.
-pub(crate) enum Known {
-    /// Read the body.
-    Yes,
-    /// It is none of the provider's.
-    No(&'static str),
-    /// Nobody can tell; the provider shall post again.
-    NotYet,
+/// The result of the checks before the body is read.
+pub(crate) enum SourceCheck {
+    /// The body may be read.
+    Accepted,
+    /// The request is not from the provider; the kind of the refusal.
+    Refused(&'static str),
+    /// The request cannot be checked yet; the provider is asked to repeat it.
+    NotReady,
 }
 
 impl Sender {
@@ -59,14 +59,14 @@ impl Sender {
                 format!("Basic {}", BASE64_STANDARD.encode(secret.expose_secret())).as_bytes(),
             )),
             Some(Err(error)) => {
-                tracing::error!(sender.id = %row.sender, "posts to sender {} are refused: {error}", row.name);
+                tracing::error!(sender.id = %row.sender, "webhook requests to sender {} are refused: {error}", row.name);
                 Secret::Missing
             }
         };
         if row.provider == Provider::Meta && matches!(secret, Secret::NotSet) {
             tracing::warn!(
                 sender.id = %row.sender,
-                "posts to sender {0} are refused: set Meta's app secret with 'flowcast sender set {0} --webhook-secret-env'",
+                "webhook requests to sender {0} are refused: set Meta's app secret with 'flowcast sender set {0} --webhook-secret-env'",
                 row.name
             );
         }
@@ -74,7 +74,7 @@ impl Sender {
             id: row.sender,
             words: ConsentWords::new(row.opt_out_words.as_deref(), row.opt_in_words.as_deref()),
             verify_token: hash(row.verify_token.to_string().as_bytes()),
-            // What Postgres took as a network is one.
+            // PostgreSQL validated the networks, so parsing does not fail.
             sources: row.sources.map(|sources| sources.iter().filter_map(|net| net.parse().ok()).collect()),
             name: row.name,
             provider: row.provider,
@@ -82,26 +82,28 @@ impl Sender {
         }
     }
 
-    /// Whether a post may come from this address, and with this `Authorization`.
-    pub(crate) fn knows(&self, address: IpAddr, authorization: Option<&[u8]>) -> Known {
+    /// Checks the client address and the `Authorization` header of a request.
+    pub(crate) fn check_source(&self, address: IpAddr, authorization: Option<&[u8]>) -> SourceCheck {
         if self.sources.as_ref().is_some_and(|nets| !nets.iter().any(|net| net.contains(&address))) {
-            return Known::No("bad_source");
+            return SourceCheck::Refused("bad_source");
         }
         match &self.secret {
-            Secret::Missing => Known::NotYet,
-            Secret::NotSet if self.provider == Provider::Meta => Known::NotYet,
-            Secret::NotSet | Secret::Signature(_) => Known::Yes,
-            Secret::Basic(right) if is_same(right, authorization.unwrap_or_default()) => Known::Yes,
-            Secret::Basic(_) => Known::No("bad_password"),
+            Secret::Missing => SourceCheck::NotReady,
+            Secret::NotSet if self.provider == Provider::Meta => SourceCheck::NotReady,
+            Secret::NotSet | Secret::Signature(_) => SourceCheck::Accepted,
+            Secret::Basic(expected) if matches_hash(expected, authorization.unwrap_or_default()) => {
+                SourceCheck::Accepted
+            }
+            Secret::Basic(_) => SourceCheck::Refused("bad_password"),
         }
     }
 
-    /// Whether a post that this sender knows has shown a password, so that it is the provider's before its body is read.
+    /// Whether requests are authenticated by a password, that is, before the body is read.
     pub(crate) fn has_password(&self) -> bool {
         matches!(self.secret, Secret::Basic(_))
     }
 
-    /// Whether the body is signed as this provider signs.
+    /// Whether the body has a valid signature, if the provider signs.
     pub(crate) fn is_signed(&self, body: &[u8], signature: Option<&[u8]>) -> bool {
         match &self.secret {
             Secret::Signature(secret) => whatsapp::webhook::is_signed(secret, body, signature),
@@ -109,49 +111,49 @@ impl Sender {
         }
     }
 
-    /// Whether Meta shows the token that it was given.
-    pub(crate) fn verifies(&self, token: &str) -> bool {
-        self.provider == Provider::Meta && is_same(&self.verify_token, token.as_bytes())
+    /// Whether this is the verify token that was given to Meta.
+    pub(crate) fn is_verify_token(&self, token: &str) -> bool {
+        self.provider == Provider::Meta && matches_hash(&self.verify_token, token.as_bytes())
     }
 }
 
-fn is_same(right: &[u8; 32], shown: &[u8]) -> bool {
-    right.ct_eq(&hash(shown)).into()
+fn matches_hash(expected: &[u8; 32], given: &[u8]) -> bool {
+    expected.ct_eq(&hash(given)).into()
 }
 
 fn hash(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// All senders, by the hash of their path: how long a look-up takes tells nothing of a path.
+/// All senders by the hash of their path, so that the duration of a lookup reveals nothing about paths.
 #[derive(Default)]
 pub(crate) struct Senders {
-    /// `None` until the senders were read for the first time.
+    /// `None` until the senders are loaded for the first time.
     by_path: RwLock<Option<HashMap<[u8; 32], Arc<Sender>>>>,
 }
 
-/// Whose a path is.
-pub(crate) enum PathOf {
-    /// This sender's.
-    Sender(Arc<Sender>),
-    /// No sender's.
-    Nobody,
-    /// The senders were not read yet, so nobody can tell.
-    NotKnownYet,
+/// The result of a lookup by path.
+pub(crate) enum SenderLookup {
+    /// The sender with this path.
+    Found(Arc<Sender>),
+    /// No sender has this path.
+    Unknown,
+    /// The senders are not loaded yet.
+    NotLoaded,
 }
 
 impl Senders {
-    /// The sender of this path.
-    pub(crate) async fn of(&self, path: &str) -> PathOf {
+    /// Looks up the sender by its path.
+    pub(crate) async fn lookup(&self, path: &str) -> SenderLookup {
         match &*self.by_path.read().await {
-            None => PathOf::NotKnownYet,
+            None => SenderLookup::NotLoaded,
             Some(senders) => senders
                 .get(&hash(path.as_bytes()))
-                .map_or(PathOf::Nobody, |sender| PathOf::Sender(Arc::clone(sender))),
+                .map_or(SenderLookup::Unknown, |sender| SenderLookup::Found(Arc::clone(sender))),
         }
     }
 
-    /// Takes these rows for all there are.
+    /// Replaces all senders by these rows.
     pub(crate) async fn replace(&self, rows: Vec<WebhookRow>, secrets: &Secrets) {
         let known = rows.into_iter().map(|row| {
             let path = hash(row.path.to_string().as_bytes());

@@ -1,4 +1,4 @@
-//! Proxies that requests come through although `trusted_proxies` does not name them.
+//! Warnings about proxies that are not listed in `trusted_proxies`.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -7,31 +7,31 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-use crate::address;
+use crate::http::client_address;
 
-/// Headers that only a proxy adds.
-const ADDED_BY_PROXIES: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
-/// Most addresses that are warned of: whoever knows a path can add a header.
-const MOST: usize = 16;
+/// Headers that only proxies add.
+const PROXY_HEADERS: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
+/// The maximum number of warnings: a client that knows a path can add such a header.
+const MAX_WARNINGS: usize = 16;
 
-/// Unnamed proxies that were warned of.
-pub(crate) struct UnnamedProxies {
+/// The unlisted proxies for which a warning was logged.
+pub(crate) struct UnlistedProxies {
     trusted: Vec<IpNet>,
     known: Mutex<HashSet<IpAddr>>,
 }
 
-impl UnnamedProxies {
+impl UnlistedProxies {
     pub(crate) fn new(trusted: Vec<IpNet>) -> Self {
         Self { trusted, known: Mutex::default() }
     }
 
-    /// Warns once of each unnamed proxy. To be called for requests to a path or with a key that is ours, so that strangers cannot
+    /// Logs one warning for each unlisted proxy. Call this only for requests to a known path or with the right key, so that others cannot
     /// fill the log.
-    pub(crate) fn look(&self, peer: IpAddr, headers: &HeaderMap) {
+    pub(crate) fn warn_if_unlisted(&self, peer: IpAddr, headers: &HeaderMap) {
         if self.is_new(peer.to_canonical(), headers) {
             tracing::warn!(
-                "requests come through the proxy {0}, which is not in [server] trusted_proxies: all of its callers count as one \
-                 address, in the limits and in --webhook-sources; add {0} or its network to trusted_proxies, and let the proxy set \
+                "requests come through the proxy {0}, which is not in [server] trusted_proxies: all of its clients count as one \
+                 address in the limits and in --webhook-sources; add {0} or its network to trusted_proxies, and let the proxy set \
                  X-Forwarded-For",
                 peer.to_canonical()
             );
@@ -39,13 +39,13 @@ impl UnnamedProxies {
     }
 
     fn is_new(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        if address::is_trusted(peer, &self.trusted)
-            || !ADDED_BY_PROXIES.iter().any(|name| headers.contains_key(*name))
+        if client_address::is_trusted(peer, &self.trusted)
+            || !PROXY_HEADERS.iter().any(|name| headers.contains_key(*name))
         {
             return false;
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.len() < MOST && known.insert(peer)
+        known.len() < MAX_WARNINGS && known.insert(peer)
     }
 }
 
@@ -54,8 +54,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_unnamed_proxy_is_warned_of_once_and_not_more_than_sixteen() {
-        let proxies = UnnamedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+    fn each_unlisted_proxy_is_reported_once_and_at_most_sixteen_are() {
+        let proxies = UnlistedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
         let (none, mut forwarded) = (HeaderMap::new(), HeaderMap::new());
         forwarded.insert("x-forwarded-for", "198.51.100.1".parse().unwrap());
         let peer = |n: u8| IpAddr::from([172, 17, 0, n]);

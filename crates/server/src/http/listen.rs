@@ -1,4 +1,4 @@
-//! Accepting connections and serving HTTP/1.1 on them, until told to stop.
+//! Accepting connections and serving HTTP/1.1 on them, until the server stops.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -24,32 +24,32 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::address;
 use crate::config::Config;
-use crate::connections::{Connection, Connections};
+use crate::http::client_address;
+use crate::http::connections::{Connection, Connections};
 
 /// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Bytes of a connection that are read ahead, and in which the head of a request must fit. One read may go beyond them, so hyper keeps
-/// at most twice as many.
-const READ_AHEAD: usize = 32 * 1024;
-/// Open files that are left for other things than connections: Postgres, lists, the program itself.
-const OTHER_FILES: u64 = 200;
-/// Most connections that are being answered 503 because all others are checked, and how long one may take.
-const REFUSED_AT_ONCE: usize = 64;
-const REFUSED_WITHIN: Duration = Duration::from_secs(1);
-const REFUSED: &[u8] =
+/// The read buffer of a connection in bytes, which limits the headers of a request. A single read may exceed it, so hyper keeps at most
+/// twice as many bytes.
+const READ_BUFFER: usize = 32 * 1024;
+/// The number of open files that are reserved for other purposes than connections: PostgreSQL, lists, the program itself.
+const RESERVED_FILES: u64 = 200;
+/// The maximum number of concurrent connections that are answered 503 because all others are authenticated, and the time limit of each.
+const MAX_REFUSING: usize = 64;
+const REFUSING_TIMEOUT: Duration = Duration::from_secs(1);
+const REFUSED_ANSWER: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Serves connections until told to stop, then waits at most `drain` for the requests under way.
+/// Serves connections until `shutdown`, then waits for requests in progress, at most `drain`.
 pub(crate) async fn listen(
     listener: TcpListener,
     router: Router,
     config: &Config,
     shutdown: CancellationToken,
 ) {
-    let connections = Connections::new(most_connections(config.connections), config.connections_per_address);
-    let refused = Arc::new(Semaphore::new(REFUSED_AT_ONCE));
+    let connections = Connections::new(max_connections(config.connections), config.connections_per_address);
+    let refused = Arc::new(Semaphore::new(MAX_REFUSING));
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -59,17 +59,17 @@ pub(crate) async fn listen(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "no connection could be accepted: {error}");
+                tracing::warn!(%error, "cannot accept a connection: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let is_proxy = address::is_trusted(peer.ip(), &config.trusted_proxies);
+        let is_proxy = client_address::is_trusted(peer.ip(), &config.trusted_proxies);
         let Some(connection) = connections.admit(peer, is_proxy, Instant::now()) else {
-            // Beyond so many the connection is closed without an answer.
+            // If too many connections are being refused, this one is closed without an answer.
             if let Ok(permit) = Arc::clone(&refused).try_acquire_owned() {
                 tokio::spawn(async move {
-                    drop(tokio::time::timeout(REFUSED_WITHIN, refuse(stream)).await);
+                    drop(tokio::time::timeout(REFUSING_TIMEOUT, refuse(stream)).await);
                     drop(permit);
                 });
             }
@@ -79,29 +79,29 @@ pub(crate) async fn listen(
     }
     drop(listener);
     if tokio::time::timeout(config.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests under way did not end in time; their providers will post again");
+        tracing::warn!("some requests did not end within the drain time; the providers will repeat them");
     }
 }
 
-/// As many connections as are wanted, or fewer if the process may not open so many files.
-fn most_connections(wanted: usize) -> usize {
-    let needed = wanted as u64 + OTHER_FILES;
+/// The configured number of connections, or fewer if the limit of open files does not allow it.
+fn max_connections(configured: usize) -> usize {
+    let needed = configured as u64 + RESERVED_FILES;
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, hard)| {
         let raised = needed.min(hard);
         if raised > soft && setrlimit(Resource::RLIMIT_NOFILE, raised, hard).is_ok() { raised } else { soft }
     });
     if limit >= needed {
-        return wanted;
+        return configured;
     }
-    let most = limit.saturating_sub(OTHER_FILES).max(limit / 2).max(1);
+    let max = limit.saturating_sub(RESERVED_FILES).max(limit / 2).max(1);
     tracing::warn!(
-        "the process may open {limit} files, which is enough for {most} connections of the {wanted} in [server] connections; raise \
+        "the process may open {limit} files, which is enough for {max} of the {configured} connections in [server] connections; raise \
          the limit of open files (ulimit -n) to {needed}, or lower connections"
     );
-    usize::try_from(most).unwrap_or(wanted).min(wanted)
+    usize::try_from(max).unwrap_or(configured).min(configured)
 }
 
-/// Serves one connection in a task of its own.
+/// Serves one connection in its own task.
 fn serve(
     stream: TcpStream,
     connection: Arc<Connection>,
@@ -109,20 +109,20 @@ fn serve(
     config: &Config,
     graceful: &GracefulShutdown,
 ) {
-    // An answer is one small packet.
+    // An answer is one small packet, which must not wait for more data.
     drop(stream.set_nodelay(true));
-    let (router, of_requests) = (router.clone(), Arc::clone(&connection));
-    let service = service_fn(move |request| answer(router.clone(), Arc::clone(&of_requests), request));
+    let (router, request_connection) = (router.clone(), Arc::clone(&connection));
+    let service = service_fn(move |request| answer(router.clone(), Arc::clone(&request_connection), request));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .max_buf_size(READ_AHEAD)
+        .max_buf_size(READ_BUFFER)
         .header_read_timeout(config.read_timeout)
         .serve_connection(TokioIo::new(stream), service);
     let served = graceful.watch(served);
     tokio::spawn(async move {
         tokio::select! {
             biased;
-            () = connection.closed() => tracing::debug!("an unchecked connection was closed for a new one"),
+            () = connection.closed() => tracing::debug!("an unauthenticated connection was closed for a new one"),
             ended = served => if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended");
             },
@@ -140,15 +140,15 @@ async fn answer(
     Ok(response.map(|body| AnswerBody { body, connection }))
 }
 
-/// Answers 503 whatever is asked.
+/// Answers 503 without reading the request.
 async fn refuse(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.write_all(REFUSED).await?;
+    stream.write_all(REFUSED_ANSWER).await?;
     stream.shutdown().await?;
-    // If the socket were closed before the request was read, the system would reset it, and the answer could be lost.
+    // The request is read, because closing a socket with unread data resets the connection, and the answer could be lost.
     copy(&mut stream, &mut sink()).await.map(drop)
 }
 
-/// The body of an answer. When it was sent, its connection is unchecked again.
+/// The body of an answer. After it is sent, the connection is unauthenticated again.
 struct AnswerBody {
     body: Body,
     connection: Arc<Connection>,

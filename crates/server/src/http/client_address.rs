@@ -1,4 +1,4 @@
-//! Who asks: the address of the connection, or what our own proxies say of it.
+//! The address of the client: that of the connection, or that from the headers of our own proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,9 +7,9 @@ use ipnet::IpNet;
 
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The address that asks. `X-Forwarded-For` is believed from our own proxies only, from its end, up to the first address that is
-/// none of them: anybody may have written what stands before it. If a proxy of ours does not name an address (`unknown`), the address
-/// is that of the proxy: the entries before cannot be believed.
+/// The address of the client. `X-Forwarded-For` is trusted from our own proxies only, and is read from its end up to the first address that
+/// is not one of our proxies, because clients can forge the entries before it. If one of our proxies does not name an address (`unknown`),
+/// the client's address is that of the proxy.
 pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer.to_canonical();
     let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
@@ -24,7 +24,7 @@ pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr
     address
 }
 
-/// Whether this is the address of one of our own proxies.
+/// Whether the address is one of our own proxies.
 pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|network| network.contains(&address))
@@ -38,7 +38,7 @@ fn parse(entry: &str) -> Option<IpAddr> {
     entry.parse().ok().or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
 }
 
-/// What one customer of a network holds: an IPv4 address, or the /64 of an IPv6 address.
+/// The network that one internet customer has: an IPv4 address, or the /64 of an IPv6 address.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_proxies_are_believed_and_only_as_far_as_they_reach() {
+    fn only_our_own_proxies_are_trusted_and_only_for_the_entries_they_add() {
         let trusted = ["127.0.0.1/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
         let asked = |peer: &str, forwarded: &[&str]| {
             let mut headers = HeaderMap::new();
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(asked("::ffff:127.0.0.1", &["6.6.6.6, 198.51.100.1, 10.1.1.1"]), "198.51.100.1");
         assert_eq!(asked("127.0.0.1", &["6.6.6.6", "198.51.100.1"]), "198.51.100.1");
         assert_eq!(asked("127.0.0.1", &["198.51.100.1, nonsense"]), "127.0.0.1");
-        assert_eq!(asked("127.0.0.1", &["10.1.1.1"]), "10.1.1.1", "one of our own asks");
+        assert_eq!(asked("127.0.0.1", &["10.1.1.1"]), "10.1.1.1", "one of our own proxies is the client");
         for (entry, address) in [
             ("198.51.100.1:4711", "198.51.100.1"),
             ("2001:db8::1", "2001:db8::1"),

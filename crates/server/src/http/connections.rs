@@ -1,14 +1,14 @@
-//! The open connections, and which of them is closed for a new one.
+//! The open connections, and the choice of a connection to close for a new one.
 //!
 //! **Invariants.**
 //! - Accepting never waits.
-//! - A connection is checked while a request is answered on it whose signature, password, token or key is right. A checked
+//! - A connection is authenticated while a request with a right signature, password, token or key is in progress. An authenticated
 //!   connection is never closed for another one.
-//! - Beyond `connections`, an unchecked connection is closed for the new one: of the network with most unchecked connections, the
-//!   one that has been unchecked longest. A provider's post is checked within milliseconds, so slow strangers close no connection of
-//!   a provider that posts. If all connections are checked, the new one is answered 503.
-//! - One network (`address::network`) has at most `connections_per_address` unchecked connections; beyond them its oldest is closed.
-//!   Trusted proxies have no such limit.
+//! - Above `connections`, an unauthenticated connection is closed for the new one: the connection that has been unauthenticated longest, of
+//!   the network with the most unauthenticated connections. A provider's request is authenticated within milliseconds, so slow connections
+//!   of others do not close those of a provider. If all connections are authenticated, the new one is answered 503.
+//! - One network (`client_address::network`) has at most `connections_per_address` unauthenticated connections. Above this limit its oldest
+//!   one is closed. Trusted proxies have no such limit.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -17,12 +17,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::address;
+use crate::http::client_address;
 
-/// All connections.
+/// All open connections.
 pub(crate) struct Connections {
-    most: usize,
-    most_per_network: usize,
+    max: usize,
+    max_per_network: usize,
     state: Mutex<State>,
 }
 
@@ -31,32 +31,32 @@ struct State {
     next: u64,
     open: HashMap<u64, Open>,
     /// Unchecked connections by network, the oldest first.
-    unchecked: HashMap<IpAddr, BTreeSet<(Instant, u64)>>,
+    unauthenticated: HashMap<IpAddr, BTreeSet<(Instant, u64)>>,
 }
 
 struct Open {
     network: IpAddr,
-    /// Since when it is unchecked; `None` while it is checked.
-    unchecked_since: Option<Instant>,
+    /// Since when the connection is unauthenticated; `None` while it is authenticated.
+    unauthenticated_since: Option<Instant>,
     closed: CancellationToken,
 }
 
-/// One connection. It ceases to count when this is dropped.
+/// One connection. It does not count any more after this value is dropped.
 pub(crate) struct Connection {
     all: Arc<Connections>,
     id: u64,
-    /// Who is at its other end: a client, or a proxy.
+    /// The address of the peer: a client or a proxy.
     pub(crate) peer: IpAddr,
     closed: CancellationToken,
 }
 
 impl Connections {
-    /// At most `most` connections, of them `most_per_network` unchecked ones of each network.
-    pub(crate) fn new(most: usize, most_per_network: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_per_network, state: Mutex::default() })
+    /// At most `max` connections, and at most `max_per_network` unauthenticated ones from each network.
+    pub(crate) fn new(max: usize, max_per_network: usize) -> Arc<Self> {
+        Arc::new(Self { max, max_per_network, state: Mutex::default() })
     }
 
-    /// Admits a new connection, and closes another one for it if there are too many. `None`: all are checked.
+    /// Admits a new connection, and closes another one if there are too many. `None` if all connections are authenticated.
     pub(crate) fn admit(
         self: &Arc<Self>,
         peer: SocketAddr,
@@ -64,21 +64,21 @@ impl Connections {
         now: Instant,
     ) -> Option<Connection> {
         let peer = peer.ip().to_canonical();
-        let network = address::network(peer);
+        let network = client_address::network(peer);
         let mut state = self.lock();
-        let of_network = state.unchecked.get(&network).map_or(0, BTreeSet::len);
-        if !is_proxy && of_network >= self.most_per_network {
+        let of_network = state.unauthenticated.get(&network).map_or(0, BTreeSet::len);
+        if !is_proxy && of_network >= self.max_per_network {
             state.close_oldest_of(network);
         }
-        if state.open.len() >= self.most {
-            let (largest, _) = state.unchecked.iter().max_by_key(|(_, ids)| ids.len())?;
+        if state.open.len() >= self.max {
+            let (largest, _) = state.unauthenticated.iter().max_by_key(|(_, ids)| ids.len())?;
             let largest = *largest;
             state.close_oldest_of(largest);
         }
         let (id, closed) = (state.next, CancellationToken::new());
         state.next += 1;
-        state.open.insert(id, Open { network, unchecked_since: Some(now), closed: closed.clone() });
-        state.unchecked.entry(network).or_default().insert((now, id));
+        state.open.insert(id, Open { network, unauthenticated_since: Some(now), closed: closed.clone() });
+        state.unauthenticated.entry(network).or_default().insert((now, id));
         Some(Connection { all: Arc::clone(self), id, peer, closed })
     }
 
@@ -88,28 +88,28 @@ impl Connections {
 }
 
 impl Connection {
-    /// The signature, password, token or key of its request is right.
-    pub(crate) fn mark_checked(&self) {
+    /// Marks the request in progress as authenticated: its signature, password, token or key is right.
+    pub(crate) fn mark_authenticated(&self) {
         let mut state = self.all.lock();
         let Some(open) = state.open.get_mut(&self.id) else { return };
-        if let Some(since) = open.unchecked_since.take() {
+        if let Some(since) = open.unauthenticated_since.take() {
             let network = open.network;
-            state.forget_unchecked(network, since, self.id);
+            state.remove_unauthenticated(network, since, self.id);
         }
     }
 
-    /// Its request was answered; the next one is unchecked.
+    /// Marks the request as answered: the connection is unauthenticated until the next request is.
     pub(crate) fn mark_answered(&self, now: Instant) {
         let mut state = self.all.lock();
         let Some(open) = state.open.get_mut(&self.id) else { return };
-        let (before, network) = (open.unchecked_since.replace(now), open.network);
+        let (before, network) = (open.unauthenticated_since.replace(now), open.network);
         if let Some(since) = before {
-            state.forget_unchecked(network, since, self.id);
+            state.remove_unauthenticated(network, since, self.id);
         }
-        state.unchecked.entry(network).or_default().insert((now, self.id));
+        state.unauthenticated.entry(network).or_default().insert((now, self.id));
     }
 
-    /// Returns when this connection must be closed for another one.
+    /// Returns when this connection is to be closed for another one.
     pub(crate) async fn closed(&self) {
         self.closed.cancelled().await;
     }
@@ -117,7 +117,7 @@ impl Connection {
 
 impl State {
     fn close_oldest_of(&mut self, network: IpAddr) {
-        if let Some((_, id)) = self.unchecked.get(&network).and_then(BTreeSet::first).copied() {
+        if let Some((_, id)) = self.unauthenticated.get(&network).and_then(BTreeSet::first).copied() {
             self.remove(id);
         }
     }
@@ -125,16 +125,16 @@ impl State {
     fn remove(&mut self, id: u64) {
         let Some(open) = self.open.remove(&id) else { return };
         open.closed.cancel();
-        if let Some(since) = open.unchecked_since {
-            self.forget_unchecked(open.network, since, id);
+        if let Some(since) = open.unauthenticated_since {
+            self.remove_unauthenticated(open.network, since, id);
         }
     }
 
-    fn forget_unchecked(&mut self, network: IpAddr, since: Instant, id: u64) {
-        if let Some(ids) = self.unchecked.get_mut(&network) {
+    fn remove_unauthenticated(&mut self, network: IpAddr, since: Instant, id: u64) {
+        if let Some(ids) = self.unauthenticated.get_mut(&network) {
             ids.remove(&(since, id));
             if ids.is_empty() {
-                self.unchecked.remove(&network);
+                self.unauthenticated.remove(&network);
             }
         }
     }
@@ -165,13 +165,13 @@ mod tests {
         let at = |seconds| began + Duration::from_secs(seconds);
         let alone = all.admit(peer(1), false, at(0)).unwrap();
         let crowd: Vec<_> = (1..4).map(|n| all.admit(peer(2), false, at(n)).unwrap()).collect();
-        crowd[0].mark_checked();
+        crowd[0].mark_authenticated();
         let new = all.admit(peer(3), false, at(9)).unwrap();
         assert_eq!(
             [is_closed(&alone), is_closed(&crowd[0]), is_closed(&crowd[1]), is_closed(&crowd[2])],
             [false, false, true, false]
         );
-        // An answered connection is unchecked from then on.
+        // An answered connection is unauthenticated from then on.
         crowd[0].mark_answered(at(10));
         let _other = all.admit(peer(4), false, at(11)).unwrap();
         assert!(is_closed(&crowd[2]) && !is_closed(&crowd[0]));
@@ -180,14 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn where_all_connections_are_checked_a_new_one_is_not_admitted_until_one_ends() {
+    fn if_all_connections_are_authenticated_a_new_one_is_not_admitted_until_one_ends() {
         let (all, now) = (Connections::new(2, 100), Instant::now());
         let both = [all.admit(peer(1), false, now).unwrap(), all.admit(peer(1), false, now).unwrap()];
-        both.iter().for_each(Connection::mark_checked);
+        both.iter().for_each(Connection::mark_authenticated);
         assert!(all.admit(peer(2), false, now).is_none());
         drop(both);
         assert!(all.admit(peer(2), false, now).is_some());
-        assert!(all.lock().open.is_empty() && all.lock().unchecked.is_empty());
+        assert!(all.lock().open.is_empty() && all.lock().unauthenticated.is_empty());
     }
 
     #[test]

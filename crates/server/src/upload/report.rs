@@ -1,25 +1,25 @@
-//! What an upload is answered with.
+//! The answer to an upload.
 
 use campaign::CampaignId;
 use producer::{ImportReport, Reason};
 use serde::Serialize;
 
-/// What became of the rows of a list.
+/// The result of an import, by rows.
 #[derive(Serialize)]
-pub(crate) struct Answer {
+pub(crate) struct UploadReport {
     campaign_id: i64,
-    /// What the list was written in, as it was found out.
+    /// The detected format of the list.
     form: String,
-    /// The column that holds the numbers, and others that are named as numbers are.
+    /// The column with the phone numbers, and other columns whose names look like phone numbers.
     number_column: String,
     other_number_columns: Vec<String>,
     #[serde(flatten)]
     counts: Counts,
-    /// Rows of the sheet that were not read because they are hidden.
+    /// Rows of the sheet that were skipped because they are hidden.
     hidden: i32,
-    /// How many rows each reason refused.
+    /// The number of rejected rows by reason.
     reasons: Vec<Refused>,
-    /// The first refused rows; all of them are in `report.import_rejection`.
+    /// The first rejected rows; all of them are in `report.import_rejection`.
     first_rejected: Vec<Row>,
 }
 
@@ -48,7 +48,7 @@ struct Row {
     reason: &'static str,
 }
 
-impl Answer {
+impl UploadReport {
     pub(crate) fn of(CampaignId(campaign_id): CampaignId, form: String, report: &ImportReport) -> Self {
         let (counts, left_out) = (report.counts, report.counts.left_out);
         let counts = Counts {

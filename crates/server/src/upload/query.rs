@@ -1,18 +1,18 @@
-//! What an upload says about its list: the part of the address behind the question mark.
+//! The query parameters of an upload.
 
 use campaign::{CampaignId, Country};
 use producer::ListOptions;
 use url::form_urlencoded;
 
-/// The name of a list that was given none.
+/// The name of a list without a name.
 const UNNAMED: &str = "upload";
-/// The longest name that is kept, in bytes; file systems take 255.
-const LONGEST_NAME: usize = 200;
+/// The maximum length of a name, in bytes; file systems allow 255.
+const MAX_NAME: usize = 200;
 
-/// The options of `campaign import`, by the same names.
+/// The options of `campaign import`, with the same names.
 #[derive(Debug, Default)]
 pub(crate) struct UploadQuery {
-    /// The file name, which stands in reports; nothing is concluded from it.
+    /// The file name for reports. It does not influence the import.
     pub(crate) name: Option<String>,
     pub(crate) default_country: Option<Country>,
     pub(crate) number_column: Option<String>,
@@ -22,32 +22,31 @@ pub(crate) struct UploadQuery {
 }
 
 impl UploadQuery {
-    /// Reads it, or says what is wrong and what there is.
+    /// Parses a query. The error says what is wrong and what is supported.
     pub(crate) fn parse(query: &str) -> Result<Self, String> {
         let mut all = Self::default();
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-            let wrong = |what: &str| format!("{key}={value}: {what}");
+            let wrong = |fix: &str| format!("{key}={value}: {fix}");
             match &*key {
                 "name" => all.name = Some(file_name(&value)),
                 "default_country" => {
-                    let country =
-                        value.parse().map_err(|_| wrong("write two letters of ISO 3166, like KE"))?;
+                    let country = value.parse().map_err(|_| wrong("use two letters of ISO 3166, like KE"))?;
                     all.default_country = Some(country);
                 }
                 "number_column" => all.number_column = Some(value.into_owned()),
                 "sheet" => all.list.sheet = Some(value.into_owned()),
                 "encoding" => all.list.encoding = Some(value.into_owned()),
                 "include_hidden" => {
-                    all.list.include_hidden = value.parse().map_err(|_| wrong("write true or false"))?;
+                    all.list.include_hidden = value.parse().map_err(|_| wrong("use true or false"))?;
                 }
                 "exclude_campaign" => {
-                    all.exclude.push(value.parse().map_err(|_| wrong("write the number of a campaign"))?);
+                    all.exclude.push(value.parse().map_err(|_| wrong("use the number of a campaign"))?);
                 }
-                "again" => all.again = value.parse().map_err(|_| wrong("write true or false"))?,
+                "again" => all.again = value.parse().map_err(|_| wrong("use true or false"))?,
                 _ => {
                     return Err(format!(
-                        "'{key}' is not known; there are name, default_country, number_column, sheet, encoding, \
-                         include_hidden, exclude_campaign and again"
+                        "'{key}' is not a parameter; use name, default_country, number_column, sheet, encoding, \
+                         include_hidden, exclude_campaign or again"
                     ));
                 }
             }
@@ -56,11 +55,11 @@ impl UploadQuery {
     }
 }
 
-/// The last part of a path, without anything that a file system or a terminal would take amiss.
+/// The last part of a path, without characters that are unsafe for a file system or a terminal.
 pub(crate) fn file_name(written: &str) -> String {
     let last = written.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
-    clean.truncate(clean.floor_char_boundary(LONGEST_NAME));
+    clean.truncate(clean.floor_char_boundary(MAX_NAME));
     if clean.chars().all(|c| c == '.' || c.is_whitespace()) { UNNAMED.into() } else { clean }
 }
 
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_read() {
+    fn parameters_are_parsed() {
         let query = "name=C%3A%5Clists%5CSept%20list.xlsx&default_country=KE&number_column=Tel&sheet=2&encoding=utf-8\
                      &exclude_campaign=3&exclude_campaign=4&again=true&include_hidden=true";
         let read = UploadQuery::parse(query).unwrap();
@@ -82,13 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_said() {
+    fn invalid_parameters_are_reported() {
         for (query, says) in [
             ("default_country=Kenya", "two letters"),
             ("exclude_campaign=all", "number of a campaign"),
             ("again=1", "true or false"),
             ("include_hidden=1", "true or false"),
-            ("force=true", "'force' is not known"),
+            ("force=true", "'force' is not a parameter"),
         ] {
             let error = UploadQuery::parse(query).unwrap_err();
             assert!(error.contains(says), "{error}");
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_no_path() {
+    fn a_name_is_not_a_path() {
         for (written, name) in [
             ("../../etc/passwd", "passwd"),
             ("..", "upload"),

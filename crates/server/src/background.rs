@@ -1,0 +1,6 @@
+//! The periodic tasks of the server, which run besides the requests.
+//!
+//! This folder uses `http` and `webhook`.
+
+pub(crate) mod tasks;
+mod webhook_tables;

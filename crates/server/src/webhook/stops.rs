@@ -1,0 +1,75 @@
+//! Closing gates because of a provider's report: a payment failed, a template was paused.
+//!
+//! A report that is days late, or older than the last opening of the gate, does not close it.
+
+use campaign::{Reason, StopReason, StopScope};
+use store::{Error, NoticeRow, StopCause, Store};
+
+use crate::webhook::events::StopRequest;
+
+const BY: &str = "the provider's report";
+
+/// Stops senders and campaigns because of failed messages.
+pub(crate) async fn stop_by_receipts(store: &Store, requests: Vec<StopRequest>) {
+    for request in requests {
+        if let Err(error) = stop(store, &request).await {
+            tracing::warn!(
+                sender.id = %request.sender, error = &error as &dyn std::error::Error,
+                "cannot close a gate; the next failed message tries again: {error}"
+            );
+        }
+    }
+}
+
+async fn stop(store: &Store, request: &StopRequest) -> Result<(), Error> {
+    let campaign = match request.stop.scope {
+        StopScope::Sender => None,
+        // If the campaign of the message is unknown, there is nothing to stop.
+        StopScope::Campaign if request.campaign.is_none() => return Ok(()),
+        StopScope::Campaign => request.campaign,
+    };
+    if !store.may_stop(request.sender, campaign, request.at).await? {
+        return Ok(());
+    }
+    let cause = StopCause { reason: request.stop.reason, refusal: Some(&request.reason), by: BY };
+    let closed = match campaign {
+        None => store.stop_sender(request.sender, None, &cause).await?,
+        Some(campaign) => store.pause_campaign(campaign, None, &cause).await?,
+    };
+    if closed {
+        tracing::warn!(sender.id = %request.sender, reason = %request.stop.reason, "stopped by a receipt: {}", request.reason.text);
+    }
+    Ok(())
+}
+
+/// Pauses the campaigns whose template or flow cannot be sent any more.
+pub(crate) async fn pause_by_notices(store: &Store, notices: &[NoticeRow]) {
+    for notice in notices.iter().filter(|notice| notice.is_bad) {
+        if let Err(error) = pause(store, notice).await {
+            tracing::warn!(
+                sender.id = %notice.sender, error = &error as &dyn std::error::Error,
+                "cannot pause campaigns, whose messages the provider will refuse: {error}"
+            );
+        }
+    }
+}
+
+async fn pause(store: &Store, notice: &NoticeRow) -> Result<(), Error> {
+    let name = Some(notice.name.as_str());
+    let (reason, template, flow) = match notice.about {
+        "template" => (StopReason::TemplateFault, name, None),
+        _ => (StopReason::FlowFault, None, name),
+    };
+    let text = format!(
+        "the provider reports that the {} is {}; correct it at the provider, then resume the campaign",
+        notice.about, notice.status
+    );
+    let refusal = Reason { code: reason.word().into(), text: text.into() };
+    for campaign in store.campaigns_using(notice.sender, template, flow).await? {
+        let cause = StopCause { reason, refusal: Some(&refusal), by: BY };
+        if store.pause_campaign(campaign, None, &cause).await? {
+            tracing::warn!(campaign.id = %campaign, "campaign {campaign} is paused: {}", refusal.text);
+        }
+    }
+    Ok(())
+}
