@@ -2,7 +2,8 @@
 //!
 //! The slots of a lease keep workers apart. A request that wakes up later than its slot allows does not leave in it. It takes
 //! the next slot of its claim; if none is left, it leases a new one from PostgreSQL. So requests that a stall woke up together do
-//! not leave together.
+//! not leave together. If all slots of that lease have passed as well, the next lease begins as much later as its answer took: on a
+//! slow network or a busy machine, slots that begin at once would all be lost.
 //!
 //! Slots that were leased before the sender's rate was lowered, or before its provider asked for a pause, are given up for
 //! new ones. The same holds for recipients that were claimed while the sender had no rate.
@@ -17,7 +18,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Msisdn, Rate};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use store::{Claim, TimedLease};
+use store::{Claim, LeaseRequest, TimedLease};
 use tokio::time::Instant;
 
 use crate::sender_worker::SenderWorker;
@@ -140,7 +141,14 @@ pub(crate) struct Departures {
 struct Queue {
     slots: TimedLease,
     waiting: u32,
+    /// The epoch of the gate that the claim probes.
+    probes: Option<i64>,
+    /// Whether the slots are those of a new lease of which no slot was used.
+    is_unused: bool,
 }
+
+/// How much further ahead than the last answer was late the lease after a lost one begins.
+const MARGIN: Duration = Duration::from_millis(10);
 
 /// Whether a request may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +163,9 @@ impl Departures {
     /// The slots of a claim that was granted just now.
     pub(crate) fn of(claim: &Claim) -> Self {
         let waiting = u32::try_from(claim.rows.len()).unwrap_or(u32::MAX);
-        Self { queue: tokio::sync::Mutex::new(Queue { slots: claim.slots, waiting }) }
+        let probes = claim.is_probe.then_some(claim.gate_epoch);
+        let queue = Queue { slots: claim.slots, waiting, probes, is_unused: false };
+        Self { queue: tokio::sync::Mutex::new(queue) }
     }
 
     /// Waits for the next slot of the claim.
@@ -177,10 +187,14 @@ impl Queue {
                 self.slots.lease.take_slot(self.slots.at.elapsed())
             };
             let Some(slot) = slot else {
-                let Some(slots) = worker.renew(campaign, self.waiting).await else {
+                let late = self.is_unused.then(|| self.slots.at.elapsed().mul_f64(1.25) + MARGIN);
+                let ahead = late.unwrap_or_default();
+                let request = LeaseRequest { n: self.waiting.max(1), ahead, probes: self.probes };
+                let Some(slots) = worker.renew(campaign, request).await else {
                     return Departure::Missed;
                 };
                 self.slots = slots;
+                self.is_unused = true;
                 continue;
             };
             let at = self.slots.at + slot;
@@ -193,7 +207,10 @@ impl Queue {
             // A request that takes a permit of the limiter leaves; an unused permit would be missing to the next request.
             while self.slots.lease.keeps(slot, self.slots.at.elapsed()) {
                 match worker.pacer.too_many(self.slots.lease.rate()) {
-                    None => return Departure::Now,
+                    None => {
+                        self.is_unused = false;
+                        return Departure::Now;
+                    }
                     Some(pause) => tokio::time::sleep(pause).await,
                 }
             }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use broker::{Acknowledgement, Acknowledger, DeliveryTag};
 use campaign::{CampaignId, ClaimId, Outcome, Rate, ReferenceKey, Refusal, SenderId, Seq};
 use store::{
-    Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, RecordedOutcome, SenderRow, Store, TimedLease,
-    permits_per_lease,
+    Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, LeaseRequest, RecordedOutcome, SenderRow, Store,
+    TimedLease, permits_per_lease,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
@@ -231,19 +231,21 @@ impl SenderWorker {
         if size < usize::from(self.config.most_claimed()) { size } else { REQUEST_STEP }
     }
 
-    /// New departure slots for claimed recipients that lost theirs, at most `wanted`. `None` if the sender is stopped or the
+    /// New departure slots for claimed recipients that lost theirs, as many as wanted or fewer. `None` if the sender is stopped or the
     /// worker is shutting down.
     ///
     /// It comes before all waiting claims but one; otherwise claims would take each permit that becomes free.
-    pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: u32) -> Option<TimedLease> {
+    pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: LeaseRequest) -> Option<TimedLease> {
         let _claim_lock = self.last_claim.lock().await;
         let mut retry = RetryPause::new(&self.shutdown, "asking for departure slots");
         while !self.shutdown.is_cancelled() {
             let asked = Instant::now();
-            match self.store.lease(self.sender, campaign, wanted.max(1)).await {
+            match self.store.lease(self.sender, campaign, wanted).await {
                 Ok(LeaseAnswer::Granted(slots)) => return Some(slots),
                 Ok(LeaseAnswer::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
-                Ok(LeaseAnswer::TooMany(at_most)) => wanted = at_most.min(wanted.saturating_sub(1)),
+                Ok(LeaseAnswer::TooMany(at_most)) => {
+                    wanted.n = at_most.min(wanted.n.saturating_sub(1)).max(1)
+                }
                 Err(error) if retry.again(&error).await => {}
                 Ok(LeaseAnswer::Held) | Err(_) => return None,
             }

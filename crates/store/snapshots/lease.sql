@@ -10,7 +10,7 @@ with wanted as (
     where g.sender_id = $2 and n > 0 for update of g
 ), terms as (
     select gate.*, rate.*,
-        greatest(gate.tat, l.tat, gate.paused_until, clock_timestamp()) as starts_at,
+        greatest(gate.tat, l.tat, gate.paused_until, clock_timestamp() + $3::bigint * interval '1 microsecond') as starts_at,
         case when rate.slow_permits is not null then
             least(time_of(n, rate.slow_permits, rate.slow_per_us),
                 time_of(n, rate.slow_permits, coalesce(gate.per_us, 1000000)) + interval '30 seconds')
@@ -23,12 +23,12 @@ with wanted as (
     ) rate left join campaign_limit l on true
 ), granted as (
     select *, is_open and used + n_first >= daily_cap as is_capped from terms
-    where (is_open or probe_armed) and starts_at <= clock_timestamp() + interval '500 milliseconds'
+    where (is_open or probe_armed or coalesce(epoch = $4, false)) and starts_at <= clock_timestamp() + interval '500 milliseconds'
         and (not is_divisible or coalesce(span <= interval '250 milliseconds', true))
         and (daily_cap is null or used + n_first <= daily_cap)
 ), permit as (
     update sender_gate g
-    set probe_armed = false, tat = coalesce(granted.starts_at + granted.span, g.tat), day = granted.today,
+    set probe_armed = g.probe_armed and $4::bigint is not null, tat = coalesce(granted.starts_at + granted.span, g.tat), day = granted.today,
         day_used = granted.used + granted.n_first, is_open = g.is_open and granted.is_capped is not true
     from granted where g.sender_id = $2
     returning g.epoch, not granted.is_open as is_probe, granted.slow_permits, granted.slow_per_us,
@@ -43,7 +43,7 @@ with wanted as (
         'the daily cap'
     from granted where is_capped
 )
-select p.*,     (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
+select p.*,     (g.is_open or g.probe_armed or coalesce(g.epoch = $4, false)) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
     (extract(epoch from greatest(g.tat, l.tat, g.paused_until, t.starts_at) - clock_timestamp() - interval '500 milliseconds')
         * 1000000)::bigint as wait_us,
     coalesce(t.is_divisible and t.span > interval '250 milliseconds', false) as is_too_long, t.slow_permits as at_permits,

@@ -63,7 +63,7 @@ pub use senders::webhooks::{WebhookChange, WebhookRow};
 pub use sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, ClaimedRow};
 pub use sending::gate_watch::{GateOf, GateState, GateWatch};
 pub use sending::outcome_rows::{RecordedOutcome, RequestRecord};
-pub use sending::rate_limit::{LeaseAnswer, TimedLease, permits_per_lease};
+pub use sending::rate_limit::{LeaseAnswer, LeaseRequest, TimedLease, permits_per_lease};
 pub use sending::record::RecordResult;
 pub use unknown::resend::ResendClass;
 pub use unknown::resolve::Resolved;

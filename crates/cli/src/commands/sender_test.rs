@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Msisdn, Variables, Verdict, Window};
 use secrecy::SecretString;
-use store::{LeaseAnswer, SenderRow, Store, TimedLease};
+use store::{LeaseAnswer, LeaseRequest, SenderRow, Store, TimedLease};
 use whatsapp::{Account, Channel, Client, Outgoing};
 
 use crate::args::SenderTest;
@@ -40,7 +40,7 @@ pub(crate) async fn run(store: &Store, settings: &Settings, test: SenderTest) ->
 
 async fn wait_for_slot(store: &Store, sender: &SenderRow, campaign: CampaignId) -> anyhow::Result<()> {
     loop {
-        match store.lease(sender.id, campaign, 1).await? {
+        match store.lease(sender.id, campaign, LeaseRequest::of(1)).await? {
             LeaseAnswer::Granted(TimedLease { mut lease, at }) => {
                 tokio::time::sleep_until(at + lease.take_slot(Duration::ZERO).unwrap_or_default()).await;
                 return Ok(());

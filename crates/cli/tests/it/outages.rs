@@ -194,6 +194,28 @@ async fn a_slow_postgres_slows_everything_and_breaks_nothing() {
     world.close().await;
 }
 
+/// A slot may be used for 5 ms at this rate. PostgreSQL's answers become slower than the worker knows them, so the probe's slot has
+/// passed when the claim is answered; the probe takes a new slot that begins later.
+#[tokio::test]
+async fn a_probe_leaves_although_postgres_answers_later_than_before() {
+    let config = Config { balance: Some(3), ..Config::default() };
+    let mut world = World::new("probe_late", "100/s", config).await;
+    world.file("flowcast.toml", format!("{SETTINGS}probe_pauses = [\"1s\"]\n"));
+    let proxy = world.proxy_postgres().await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    let id = world.draft(6).await;
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from hold where reason = 'low_balance' and ended_at is null", 1).await;
+    world.provider.controls().set_balance(None);
+    proxy.delay(Duration::from_millis(150));
+    world.finished(&id).await;
+    world.each_exactly_once(&id, 6).await;
+    let probes = world.count("select probes::bigint from hold").await;
+    // The worker knows the new delay after ten seconds, and one probe a second fails until then.
+    assert!(probes < 4, "{probes} probes");
+    world.close().await;
+}
+
 #[tokio::test]
 async fn a_table_locked_for_longer_than_statements_may_run_loses_no_outcome() {
     let mut world = world("postgres_locked").await;

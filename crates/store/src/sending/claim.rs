@@ -26,10 +26,10 @@ use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, read_refusal};
 use crate::sending::claim_request::{CLAIM_LOCK, Wish};
-use crate::sending::fragments::FRAGMENTS;
+use crate::sending::fragments::{FRAGMENTS, OF_CLAIM};
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("claim.sql"), FRAGMENTS));
+    LazyLock::new(|| expand(&expand(include_str!("claim.sql"), FRAGMENTS), OF_CLAIM));
 
 impl Store {
     /// Claims those of these recipients that are due, with as many permits of the sender's rate, for `lease` long.

@@ -16,6 +16,22 @@ pub(crate) const FRAGMENTS: &[(&str, &str)] = &[
     ("window", WINDOW),
 ];
 
+/// What a claim takes permits with: from now on, through a gate that is open or that it probes first.
+pub(crate) const OF_CLAIM: &[(&str, &str)] = &[
+    ("earliest", "clock_timestamp()"),
+    ("or_probing_gate", ""),
+    ("or_probing", ""),
+    ("probe_stays_armed", "false"),
+];
+
+/// What recipients that are claimed already take permits with: from $3 microseconds on, and through the closed gate of epoch $4.
+pub(crate) const OF_LEASE: &[(&str, &str)] = &[
+    ("earliest", "clock_timestamp() + $3::bigint * interval '1 microsecond'"),
+    ("or_probing_gate", " or coalesce(g.epoch = $4, false)"),
+    ("or_probing", " or coalesce(epoch = $4, false)"),
+    ("probe_stays_armed", "g.probe_armed and $4::bigint is not null"),
+];
+
 /// The tables from which a refusal is read.
 const REFUSAL_FROM: &str = "sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id left join terms t on true";
 

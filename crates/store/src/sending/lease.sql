@@ -1,4 +1,5 @@
--- Permits for $1 recipients of sender $2 that are claimed already.
+-- Permits for $1 recipients of sender $2 that are claimed already: the first slot is at least $3 microseconds ahead. $4 is the
+-- epoch of the closed gate that they probe, or null.
 with wanted as (
     select $1::bigint as n, 0::bigint as n_first from campaign
     where id = {{campaign}} and may_send(state, deadline_at, opens_at, closes_at)

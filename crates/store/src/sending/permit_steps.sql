@@ -10,7 +10,7 @@ campaign_limit as materialized (
 -- When the first slot would be and how long the slots take, at the reduced rate if the provider throttles.
 ), terms as (
     select gate.*, rate.*,
-        greatest(gate.tat, l.tat, gate.paused_until, clock_timestamp()) as starts_at,
+        greatest(gate.tat, l.tat, gate.paused_until, {{earliest}}) as starts_at,
         case when rate.slow_permits is not null then
             least(time_of(n, rate.slow_permits, rate.slow_per_us),
                 time_of(n, rate.slow_permits, coalesce(gate.per_us, 1000000)) + {{regained}})
@@ -24,12 +24,12 @@ campaign_limit as materialized (
 -- No row: refused.
 ), granted as (
     select *, is_open and used + n_first >= daily_cap as is_capped from terms
-    where (is_open or probe_armed) and starts_at <= clock_timestamp() + {{max_ahead}}
+    where (is_open or probe_armed{{or_probing}}) and starts_at <= clock_timestamp() + {{max_ahead}}
         and (not is_divisible or coalesce(span <= {{longest}}, true))
         and (daily_cap is null or used + n_first <= daily_cap)
 ), permit as (
     update sender_gate g
-    set probe_armed = false, tat = coalesce(granted.starts_at + granted.span, g.tat), day = granted.today,
+    set probe_armed = {{probe_stays_armed}}, tat = coalesce(granted.starts_at + granted.span, g.tat), day = granted.today,
         day_used = granted.used + granted.n_first, is_open = g.is_open and granted.is_capped is not true
     from granted where g.sender_id = $2
     returning g.epoch, not granted.is_open as is_probe, granted.slow_permits, granted.slow_per_us,

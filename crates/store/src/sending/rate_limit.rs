@@ -17,7 +17,7 @@ use crate::db::error::Error;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::senders::rate::rate_of;
-use crate::sending::fragments::FRAGMENTS;
+use crate::sending::fragments::{FRAGMENTS, OF_LEASE};
 
 /// The time of the rate that a worker leases at once: a slow rate is not hoarded.
 const LEASED: Duration = Duration::from_millis(100);
@@ -46,16 +46,46 @@ pub struct TimedLease {
 }
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("lease.sql"), FRAGMENTS));
+    LazyLock::new(|| expand(&expand(include_str!("lease.sql"), FRAGMENTS), OF_LEASE));
+
+/// A wish for departure slots of recipients that are claimed already.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseRequest {
+    /// How many slots.
+    pub n: u32,
+    /// How far ahead the first slot is at least, so that it has not passed when the answer arrives; at most
+    /// [`LeaseRequest::MOST_AHEAD`].
+    pub ahead: Duration,
+    /// The epoch of the closed gate that the recipient probes. Only the claim of a probe may set it.
+    pub probes: Option<i64>,
+}
+
+impl LeaseRequest {
+    /// The longest `ahead`: below the distance at which a lease is refused as too early.
+    pub const MOST_AHEAD: Duration = Duration::from_millis(400);
+
+    /// This many slots, from now on, through an open gate.
+    pub fn of(n: u32) -> Self {
+        Self { n, ahead: Duration::ZERO, probes: None }
+    }
+}
 
 impl Store {
-    /// Slots for `n` recipients that were claimed and lost theirs because the worker stood still; none when their campaign
-    /// does not run any more.
-    pub async fn lease(&self, sender: SenderId, campaign: CampaignId, n: u32) -> Result<LeaseAnswer, Error> {
+    /// Departure slots for recipients that are claimed already and have lost theirs. `Held` if the sender is stopped or the
+    /// campaign may not send.
+    pub async fn lease(
+        &self,
+        sender: SenderId,
+        campaign: CampaignId,
+        request: LeaseRequest,
+    ) -> Result<LeaseAnswer, Error> {
+        let LeaseRequest { n, ahead, probes } = request;
+        let ahead = i64::try_from(ahead.min(LeaseRequest::MOST_AHEAD).as_micros()).unwrap_or_default();
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let asked = Instant::now();
-        let Some(row) = client.query_opt(&prepared, &[&i64::from(n), &sender.0]).await? else {
+        let Some(row) = client.query_opt(&prepared, &[&i64::from(n), &sender.0, &ahead, &probes]).await?
+        else {
             return Ok(LeaseAnswer::Held);
         };
         Ok(match (row.get::<_, Option<i64>>("epoch"), row.get("open")) {

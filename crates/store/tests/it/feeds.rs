@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use campaign::{Opening, StopReason};
 use jiff::Timestamp;
-use store::{ClaimRefusal, LeaseAnswer, StopCause};
+use store::{ClaimRefusal, LeaseAnswer, LeaseRequest, StopCause};
 use uuid::Uuid;
 
 use crate::world::{World, accepted};
@@ -90,7 +90,10 @@ async fn outside_its_hours_a_campaign_grants_nothing_and_gets_its_next_hours_onc
     for (opens, closes) in [("1 hour", "2 hours"), ("-2 hours", "-1 hour")] {
         set(opens, closes).await;
         assert_eq!(world.refused(campaign, 3..=4).await, ClaimRefusal::Held);
-        assert_eq!(world.store.lease(world.sender, campaign, 1).await.unwrap(), LeaseAnswer::Held);
+        assert_eq!(
+            world.store.lease(world.sender, campaign, LeaseRequest::of(1)).await.unwrap(),
+            LeaseAnswer::Held
+        );
     }
     let over = world.store.campaigns_out_of_hours().await.unwrap();
     assert_eq!(over.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [campaign]);

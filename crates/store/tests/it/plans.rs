@@ -50,7 +50,7 @@ fn cases(sender: i64, claim: i64) -> [Case; 10] {
     [
         case("claim", "recipient", &format!("array[21, 22, 61, 1]; {claimed_by}")),
         case("claim_pending", "recipient", &format!("array[61, 62, 63]; {claimed_by}")),
-        case("lease", "sender_gate", &format!("5::bigint; {sender}")),
+        case("lease", "sender_gate", &format!("5::bigint; {sender}; 0::bigint; null::bigint")),
         case(
             "record",
             "recipient",

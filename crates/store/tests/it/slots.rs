@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use store::{Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer};
+use store::{Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, LeaseRequest};
+
+use tokio::time::Instant;
 
 use crate::world::{World, by_operator};
 
@@ -87,7 +89,9 @@ async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
     let campaign = world.campaign(100).await;
     world.store.measure_clock().await.unwrap();
     let claim = world.granted(campaign, 1..=10).await;
-    let LeaseAnswer::Granted(again) = world.store.lease(world.sender, campaign, 4).await.unwrap() else {
+    let LeaseAnswer::Granted(again) =
+        world.store.lease(world.sender, campaign, LeaseRequest::of(4)).await.unwrap()
+    else {
         panic!("the gate is open")
     };
     let (mut first, mut second) = (claim.slots.lease, again.lease);
@@ -97,15 +101,49 @@ async fn slots_lost_to_a_stall_are_replaced_by_new_ones_behind_all_others() {
     let gap = (again.at + second[0]).duration_since(claim.slots.at + first[9]);
     // A slot is 10 ms; how this process sees the database clock gets better from answer to answer.
     assert!(gap >= Duration::from_millis(5), "{gap:?}");
-    assert_eq!(world.store.lease(world.sender, campaign, 90).await.unwrap(), LeaseAnswer::TooMany(10));
+    assert_eq!(
+        world.store.lease(world.sender, campaign, LeaseRequest::of(90)).await.unwrap(),
+        LeaseAnswer::TooMany(10)
+    );
     let mut granted = 0;
-    while let LeaseAnswer::Granted(_) = world.store.lease(world.sender, campaign, 25).await.unwrap() {
+    while let LeaseAnswer::Granted(_) =
+        world.store.lease(world.sender, campaign, LeaseRequest::of(25)).await.unwrap()
+    {
         granted += 1;
         assert!(granted < 50, "slots are given out without end");
     }
-    assert!(matches!(world.store.lease(world.sender, campaign, 25).await.unwrap(), LeaseAnswer::Wait(_)));
+    assert!(matches!(
+        world.store.lease(world.sender, campaign, LeaseRequest::of(25)).await.unwrap(),
+        LeaseAnswer::Wait(_)
+    ));
     world.store.stop_sender(world.sender, None, &by_operator()).await.unwrap();
-    assert_eq!(world.store.lease(world.sender, campaign, 1).await.unwrap(), LeaseAnswer::Held);
+    assert_eq!(
+        world.store.lease(world.sender, campaign, LeaseRequest::of(1)).await.unwrap(),
+        LeaseAnswer::Held
+    );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_lease_begins_no_earlier_than_asked_for() {
+    let world = World::new("claim_ahead", Some("100/s")).await;
+    let campaign = world.campaign(10).await;
+    world.store.measure_clock().await.unwrap();
+    let mut last = None;
+    for ahead in [100, 0].map(Duration::from_millis) {
+        let asked = Instant::now();
+        let request = LeaseRequest { ahead, ..LeaseRequest::of(2) };
+        let LeaseAnswer::Granted(mut slots) =
+            world.store.lease(world.sender, campaign, request).await.unwrap()
+        else {
+            panic!("the gate is open")
+        };
+        let first = slots.at + slots.lease.take_slot(Duration::ZERO).unwrap();
+        assert!(first > asked + ahead.mul_f64(0.9), "{:?} before {ahead:?}", asked.duration_since(first));
+        // The lease behind it begins where it ends.
+        assert!(last.is_none_or(|last| first > last + Duration::from_millis(5)), "{last:?} {first:?}");
+        last = Some(first);
+    }
     world.close().await;
 }
 
@@ -114,10 +152,13 @@ async fn a_single_slot_of_a_slow_rate_is_waited_for_and_not_asked_for_again_and_
     let world = World::new("claim_slow", Some("1/s")).await;
     let campaign = world.campaign(10).await;
     world.granted(campaign, 1..=1).await;
-    let one = world.store.lease(world.sender, campaign, 1).await.unwrap();
+    let one = world.store.lease(world.sender, campaign, LeaseRequest::of(1)).await.unwrap();
     let LeaseAnswer::Wait(time) = one else { panic!("{one:?}") };
     assert!(time > Duration::from_millis(300), "{time:?}");
-    assert_eq!(world.store.lease(world.sender, campaign, 2).await.unwrap(), LeaseAnswer::TooMany(1));
+    assert_eq!(
+        world.store.lease(world.sender, campaign, LeaseRequest::of(2)).await.unwrap(),
+        LeaseAnswer::TooMany(1)
+    );
     world.close().await;
 }
 
@@ -127,7 +168,10 @@ async fn a_paused_campaign_is_given_no_new_slots_for_those_it_lost() {
     let campaign = world.campaign(10).await;
     world.granted(campaign, 1..=5).await;
     world.store.pause_campaign(campaign, None, &by_operator()).await.unwrap();
-    assert_eq!(world.store.lease(world.sender, campaign, 5).await.unwrap(), LeaseAnswer::Held);
+    assert_eq!(
+        world.store.lease(world.sender, campaign, LeaseRequest::of(5)).await.unwrap(),
+        LeaseAnswer::Held
+    );
     world.close().await;
 }
 

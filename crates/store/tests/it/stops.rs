@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, Probing, StopReason};
-use store::{Claim, ClaimRefusal, DailyCap, Error, HoldResult, Opened, StopCause};
+use store::{Claim, ClaimRefusal, DailyCap, Error, HoldResult, LeaseAnswer, LeaseRequest, Opened, StopCause};
 
 use crate::world::{World, reason};
 
@@ -232,5 +232,32 @@ async fn a_stop_that_was_taken_over_is_not_told_as_an_opening() {
     assert_eq!(told().await, ["sender_stopped operator"]);
     world.resume().await;
     assert_eq!(told().await, ["sender_opened operator"]);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_probe_that_lost_its_slot_gets_a_new_one_and_disarms_no_other_probe() {
+    let world = World::new("stop_probe_slot", Some("100/s")).await;
+    let campaign = world.campaign(10).await;
+    let low_balance = reason("E110");
+    let cause = StopCause { reason: StopReason::LowBalance, refusal: Some(&low_balance), by: "worker" };
+    world.store.stop_sender(world.sender, None, &cause).await.unwrap();
+    let probe = world.probe(campaign).await;
+    let lease = async |probes: Option<i64>| {
+        let request = LeaseRequest { probes, ahead: Duration::from_millis(100), ..LeaseRequest::of(1) };
+        world.store.lease(world.sender, campaign, request).await.unwrap()
+    };
+    let of_probe = Some(probe.gate_epoch);
+    assert!(matches!(lease(of_probe).await, LeaseAnswer::Granted(_)));
+    for other in [None, Some(probe.gate_epoch - 1), Some(probe.gate_epoch + 1)] {
+        assert_eq!(lease(other).await, LeaseAnswer::Held, "{other:?}");
+    }
+    assert!(world.store.arm_probe(world.sender, Probing::Patient, &AT_ONCE).await.unwrap());
+    assert!(matches!(lease(of_probe).await, LeaseAnswer::Granted(_)));
+    let armed = "select count(*) from sender_gate where probe_armed and not is_open";
+    assert_eq!(world.count(armed).await, 1);
+    // A person takes the stop over: its epoch is another one.
+    world.hold().await;
+    assert_eq!(lease(of_probe).await, LeaseAnswer::Held);
     world.close().await;
 }
