@@ -244,7 +244,7 @@ impl SenderWorker {
                 Ok(LeaseAnswer::Granted(slots)) => return Some(slots),
                 Ok(LeaseAnswer::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
                 Ok(LeaseAnswer::TooMany(at_most)) => {
-                    wanted.n = at_most.min(wanted.n.saturating_sub(1)).max(1)
+                    wanted.n = at_most.min(wanted.n.saturating_sub(1)).max(1);
                 }
                 Err(error) if retry.again(&error).await => {}
                 Ok(LeaseAnswer::Held) | Err(_) => return None,
