@@ -1,9 +1,12 @@
-//! Words by which people opt out, and in again.
+//! Words by which people opt out and opt in again.
 //!
-//! A message counts when it is nothing but such a word: "stop" does, "I can't stop laughing" does not. Case, width, accents,
-//! punctuation and emoji do not matter, nor do letters that WhatsApp users write in several ways (`إلغاء`, `الغاء`). An
-//! opt-out may be polite or said several times ("Stop. Thank you", "STOP STOP"); an opt-in must be the word alone, for a message
-//! to somebody who did not ask for it is the graver fault.
+//! A message counts only if it consists of such a word: "stop" does, "I can't stop laughing" does not. Case, width,
+//! accents,
+//! punctuation and emoji are ignored, as are letters that WhatsApp users write in several ways (`إلغاء`, `الغاء`). An
+//! opt-out
+//! may be polite or repeated ("Stop. Thank you", "STOP STOP"). An opt-in must be the word alone: to send to a person
+//! who did
+//! not ask for messages is the worse fault.
 
 pub(crate) mod plain_words;
 pub(crate) mod words;
@@ -13,19 +16,19 @@ use std::collections::BTreeSet;
 use crate::consent::plain_words::plain_words;
 use crate::consent::words::{COURTESIES, OPT_IN_WORDS, OPT_OUT_PAYLOAD, OPT_OUT_WORDS};
 
-/// The longest word has some dozen letters; a letter of thousands need not be looked through.
+/// Longest text that is parsed, in bytes. Opt-out and opt-in words are much shorter.
 const LONGEST: usize = 200;
 
-/// What a person said about being written to.
+/// A person's decision about receiving messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consent {
-    /// No more messages.
+    /// The person wants no more messages.
     OptedOut,
-    /// Messages again.
+    /// The person wants messages again.
     OptedIn,
 }
 
-/// The words of one sender.
+/// The opt-out and opt-in words of one sender.
 #[derive(Clone, Debug)]
 pub struct ConsentWords {
     opt_out: BTreeSet<Vec<String>>,
@@ -34,7 +37,7 @@ pub struct ConsentWords {
 }
 
 impl ConsentWords {
-    /// These words, or the program's own where there are none.
+    /// The given words, or the built-in words for a list that is `None`.
     pub fn new(opt_out: Option<&[String]>, opt_in: Option<&[String]>) -> Self {
         let set = |own: Option<&[String]>, default: &[&str]| match own {
             Some(own) => own.iter().map(|word| plain_words(word)).collect(),
@@ -44,7 +47,7 @@ impl ConsentWords {
         Self { opt_out: set(opt_out, OPT_OUT_WORDS), opt_in: set(opt_in, OPT_IN_WORDS), courtesies }
     }
 
-    /// What this message says of consent, if it is one of the words. A word of both lists opts out.
+    /// The consent that this message expresses, if it is one of the words. A word of both lists opts out.
     pub fn said(&self, text: &str) -> Option<Consent> {
         if text.len() > LONGEST {
             return None;
@@ -56,8 +59,9 @@ impl ConsentWords {
         self.opt_in.contains(&words).then_some(Consent::OptedIn)
     }
 
-    /// The same, of a button that somebody chose: by its text, which may be translated, or by its payload. If one of the two
-    /// opts out, that holds. The payload of Meta's own opt-out button counts whatever words the sender has.
+    /// The consent that a chosen button expresses, by its text, which may be translated, or by its payload. If either
+    /// opts out,
+    /// the person opts out. The payload of Meta's own opt-out button counts whatever words the sender has.
     pub fn said_by_button(&self, text: Option<&str>, payload: Option<&str>) -> Option<Consent> {
         let is_metas = |payload: &str| plain_words(payload) == plain_words(OPT_OUT_PAYLOAD);
         if payload.is_some_and(|payload| payload.len() <= LONGEST && is_metas(payload)) {
@@ -77,7 +81,7 @@ impl ConsentWords {
             || (is_repeated && words.get(..1).is_some_and(|word| self.opt_out.contains(word)))
     }
 
-    /// The words without "please", "thank you" and the like before and behind them.
+    /// The words without courtesies such as "please" and "thank you" at the beginning and end.
     fn without_courtesies<'a>(&self, mut words: &'a [String]) -> &'a [String] {
         loop {
             let shorter = self.courtesies.iter().find_map(|phrase| {
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_in_which_a_word_stands_opts_nobody_out() {
+    fn a_sentence_that_contains_a_word_does_not_opt_out() {
         for text in [
             "",
             "Yes",
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_sender_replace_the_programs_own() {
+    fn the_words_of_a_sender_replace_the_built_in_words() {
         let own = ["Genug".to_owned()];
         let words = ConsentWords::new(Some(&own), None);
         assert_eq!(words.said("genug, danke"), Some(Consent::OptedOut));
@@ -212,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_stands_twice_or_both_opts_out_and_in_or_is_a_courtesy() {
+    fn the_word_lists_have_no_duplicates_and_do_not_overlap() {
         let words = ConsentWords::new(None, None);
         assert!(words.opt_out.is_disjoint(&words.opt_in));
         assert_eq!(words.opt_out.len() + words.opt_in.len(), OPT_OUT_WORDS.len() + OPT_IN_WORDS.len());
@@ -221,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_looked_at_without_a_panic(text: String) {
+        fn no_text_causes_a_panic(text: String) {
             let _ = said(&text);
         }
     }

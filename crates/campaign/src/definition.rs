@@ -1,4 +1,4 @@
-//! The campaign file (TOML): what is sent, through which sender, and by what rules.
+//! The campaign file (TOML): the messages, the sender and the rules of one campaign.
 
 pub(crate) mod error;
 pub(crate) mod policy;
@@ -18,45 +18,45 @@ use crate::message::template::TemplateUse;
 use crate::provider::Provider;
 use crate::time::schedule::Schedule;
 
-/// A campaign as its author wrote it. It is frozen when the campaign starts.
+/// A campaign as its author wrote it. The definition is frozen when the campaign starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
     /// Name in lists and reports; need not be unique.
     pub name: String,
-    /// Name of the sender it goes through.
+    /// Name of the sender.
     pub sender: String,
     /// The free-form flow message, allowed while the recipient's 24-hour window is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<FlowTemplate>,
-    /// The template, allowed at any time. At least one of the two messages is given.
+    /// The template message, allowed at any time. At least one of the two messages is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateUse>,
-    /// What stands in for a variable whose cell is empty, or which the list has not.
+    /// Values for variables whose cell is empty, or whose column the list does not have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub defaults: BTreeMap<String, String>,
     /// The rules of sending.
     #[serde(default)]
     pub policy: Policy,
-    /// When it may send.
+    /// Start time and sending hours.
     #[serde(default)]
     pub schedule: Schedule,
 }
 
 impl Definition {
-    /// Reads a campaign file and checks all that can be checked without a list.
+    /// Parses a campaign file and checks everything that can be checked without a list.
     pub fn parse(text: &str) -> Result<Self, DefinitionError> {
         let definition: Self = toml::from_str(text)?;
         definition.check()?;
         Ok(definition)
     }
 
-    /// The message, ready to be filled in.
+    /// Compiles the messages, so that they can be rendered.
     pub fn compile(&self) -> Result<CompiledMessage, CompileError> {
         CompiledMessage::compile(self.flow.as_ref(), self.template.as_ref(), self.policy.assume_window)
     }
 
-    /// Refuses what this provider cannot do, which is the one of the campaign's sender.
+    /// Refuses messages that this provider cannot send. `provider` is the provider of the campaign's sender.
     pub fn check_for(&self, provider: Provider) -> Result<(), DefinitionError> {
         if let Some(flow) = &self.flow {
             provider_limits::check_flow(provider, flow)?;
@@ -64,7 +64,7 @@ impl Definition {
         self.template.as_ref().map_or(Ok(()), |template| provider_limits::check_template(provider, template))
     }
 
-    /// What its author should know, though it can be sent.
+    /// Warnings for the author about a valid campaign.
     pub fn warnings(&self, now: Timestamp) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.flow.as_ref().is_some_and(|flow| flow.mode == FlowMode::Draft) {
@@ -74,7 +74,9 @@ impl Definition {
         }
         if let Some(start_at) = self.schedule.start_at.filter(|start_at| *start_at <= now) {
             let minute = start_at.strftime("%Y-%m-%d %H:%M UTC");
-            warnings.push(format!("schedule.start_at is past ({minute}): it sends as soon as it is started"));
+            warnings.push(format!(
+                "schedule.start_at is past ({minute}): the campaign sends as soon as it is started"
+            ));
         }
         warnings
     }
@@ -164,13 +166,13 @@ deadline = "24h"
     }
 
     #[test]
-    fn a_wrong_file_is_refused_with_place_and_reason() {
+    fn an_invalid_file_is_refused_with_key_and_reason() {
         for (from, to, says) in [
             ("cta = ", "ctaa = ", "unknown field `ctaa`"),
             ("assume_window = \"open\"", "", "policy.assume_window: is missing"),
             ("retry_base = \"5s\"", "retry_base = \"5 parsecs\"", "expected a duration"),
             ("rate = \"50/s\"", "rate = \"20\"", "'20' is not a rate; write how many in how long"),
-            ("deadline = \"24h\"", "deadline = \"soon\"", "'soon' is no deadline; write a time"),
+            ("deadline = \"24h\"", "deadline = \"soon\"", "'soon' is not a deadline; write a time"),
             ("retry_base = \"5s\"", "weight = 0", "policy.weight: is 0"),
             ("retry_base = \"5s\"", "unknown = \"retry\"", "expected one of `leave`, `resend`, `give-up`"),
             ("name = \"September survey\"", "name = \" \"", "name: is empty"),
@@ -180,15 +182,19 @@ deadline = "24h"
                 "defaults.frist_name: the message needs no such",
             ),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
-            ("screen = \"WELCOME\"", "screen = \"WELCOME SCREEN\"", "[flow] screen: is no name of a screen"),
+            (
+                "screen = \"WELCOME\"",
+                "screen = \"WELCOME SCREEN\"",
+                "[flow] screen: is not the id of a screen",
+            ),
             ("flow_id = \"1\"", "flow_id = \"https://wa.me/flow/1\"", "[flow] flow_id: is a web address"),
-            ("flow_id = \"1\"", "flow_id = \"1 2\"", "[flow] flow_id: is no id of a flow"),
+            ("flow_id = \"1\"", "flow_id = \"1 2\"", "[flow] flow_id: is not the id of a flow"),
             ("flow_id = \"1\"", "flow_name = \"https://wa.me/1\"", "[flow] flow_name: is a web address"),
-            ("cta = \"Open\"", "cta = \"Open 🙏\"", "[flow] cta: WhatsApp takes no emoji on the button"),
+            ("cta = \"Open\"", "cta = \"Open 🙏\"", "[flow] cta: WhatsApp allows no emoji on the button"),
             (
                 "cta = \"Open\"",
                 "cta = \"{{ first_name }} ❤️\"",
-                "[flow] cta: WhatsApp takes no emoji on the button",
+                "[flow] cta: WhatsApp allows no emoji on the button",
             ),
             (
                 "[policy]",
@@ -208,7 +214,7 @@ deadline = "24h"
     }
 
     #[test]
-    fn a_draft_of_a_flow_and_a_beginning_that_is_past_are_told() {
+    fn a_draft_flow_and_a_past_start_time_give_warnings() {
         let now: Timestamp = "2026-11-29T12:00:00Z".parse().unwrap();
         let warnings =
             |from: &str, to: &str| Definition::parse(&FILE.replace(from, to)).unwrap().warnings(now);
@@ -219,7 +225,7 @@ deadline = "24h"
             |time: &str| warnings("[policy]", &format!("[schedule]\nstart_at = \"{time}\"\n[policy]"));
         assert_eq!(
             start("2026-11-29T14:59:00+03:00"),
-            ["schedule.start_at is past (2026-11-29 11:59 UTC): it sends as soon as it is started"]
+            ["schedule.start_at is past (2026-11-29 11:59 UTC): the campaign sends as soon as it is started"]
         );
         assert_eq!(start("2026-11-29T15:01:00+03:00"), Vec::<String>::new());
     }
@@ -227,7 +233,7 @@ deadline = "24h"
     const TEMPLATE: &str = "[template]\nname = \"t\"\nlanguage = \"en\"\nbody = [\"{{ first_name }}\"]\n";
 
     #[test]
-    fn a_campaign_of_a_template_alone_needs_no_word_on_the_window() {
+    fn a_campaign_with_only_a_template_needs_no_assumed_window() {
         let head = "name = \"x\"\nsender = \"s\"\n";
         let definition = Definition::parse(&format!("{head}{TEMPLATE}[template.button]\n")).unwrap();
         assert!(definition.flow.is_none() && definition.template.unwrap().button.is_some());
@@ -236,7 +242,7 @@ deadline = "24h"
     }
 
     #[test]
-    fn what_a_provider_cannot_do_is_refused_with_its_name() {
+    fn an_unsupported_field_is_refused_with_the_name_of_the_provider() {
         let plain = FILE.to_owned();
         let of_template = format!("name = \"x\"\nsender = \"s\"\n{TEMPLATE}");
         let with = |from: &str, to: &str| FILE.replacen(from, to, 1);
@@ -273,15 +279,15 @@ deadline = "24h"
             match says {
                 None => assert_eq!(checked, Ok(()), "{provider} {file}"),
                 Some(says) => {
-                    let said = checked.unwrap_err();
-                    assert!(said.starts_with(&format!("{provider}: {says}")), "{said}");
+                    let error = checked.unwrap_err();
+                    assert!(error.starts_with(&format!("{provider}: {says}")), "{error}");
                 }
             }
         }
     }
 
     #[test]
-    fn the_example_files_go_through_every_provider_but_for_what_lipachat_has_not() {
+    fn the_examples_are_valid_for_every_provider_except_fields_that_lipachat_does_not_support() {
         let flow = include_str!("../../../examples/campaign.toml");
         let template = include_str!("../../../examples/template-campaign.toml");
         for text in [flow, template] {

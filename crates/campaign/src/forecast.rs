@@ -1,7 +1,7 @@
-//! How long a campaign will take inside its sending hours, and whether its deadline lets it.
+//! The time a campaign needs within its sending hours, and whether it ends before its deadline.
 //!
-//! A forecast, not a promise: it reckons with the whole rate, with nothing else to send meanwhile, and with no retry. On the
-//! recipients' clocks it takes the zones of the main country of each calling code.
+//! This is an estimate. It assumes the whole rate, no other campaign of the sender, and no retries. With
+//! `clock = "recipient"` it uses the zones of the main country of each calling code.
 
 use std::time::Duration;
 
@@ -13,33 +13,34 @@ use crate::pacing::rate::Rate;
 use crate::time::hours::Opening;
 use crate::time::schedule::{Schedule, ScheduleClock, WhenOver};
 
-/// So many openings and ends of hours are looked at: seven years of daily hours.
+/// The most steps of the simulation. One step is the beginning or end of hours, so this is seven years of daily hours.
 const MOST_STEPS: usize = 4_000;
 
-/// What is known before the start.
+/// The estimate before a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forecast {
-    /// How long the sending takes, the hours in which nothing may leave not counted; `None` without a rate.
+    /// The time in which messages leave, without the time outside the sending hours; `None` without a rate.
     pub time: Option<Duration>,
-    /// When the first message leaves; `None` when the hours never open.
+    /// When the first message leaves; `None` if the sending hours never begin.
     pub begins_at: Option<Timestamp>,
-    /// When the last one does; `None` without a rate, and when it would take years.
+    /// When the last message leaves; `None` without a rate, or if it would take years.
     pub ends_at: Option<Timestamp>,
-    /// When nobody is sent to any more: the deadline, or the end of hours after which the rest expires.
+    /// After this time nothing is sent: the deadline, or the end of the hours after which waiting recipients expire.
     pub last_at: Option<Timestamp>,
-    /// How many would not be sent to by then.
+    /// The number of recipients that would not be sent to before `last_at`.
     pub too_late: i64,
 }
 
-/// Recipients who share their hours.
+/// Recipients with the same sending hours.
 struct Group<'a> {
     zones: &'a [Zone],
     left: Duration,
 }
 
 impl Forecast {
-    /// What a campaign with this schedule does when it goes on now with so many recipients of each country. `deadline` is
-    /// a moment, `rate` the slower one of sender and campaign.
+    /// The estimate for a campaign that starts or resumes now with these recipients by country. `deadline` is a point
+    /// in time.
+    /// `rate` is the lower one of sender and campaign.
     pub fn of(
         schedule: &Schedule,
         recipients: &[(CallingCode, i64)],
@@ -67,7 +68,7 @@ impl Forecast {
     }
 }
 
-/// Everybody in one group, or those of each country on their own clock.
+/// One group for all recipients, or one for each country if each has its own clock.
 fn groups<'a>(
     schedule: &'a Schedule,
     recipients: &[(CallingCode, i64)],
@@ -93,7 +94,7 @@ fn groups<'a>(
 }
 
 impl Group<'_> {
-    /// Its hours now or next; any time where there are none.
+    /// The current or next sending hours of the group; all times if it has none.
     fn opening(&self, schedule: &Schedule, at: Timestamp) -> Option<Opening> {
         if schedule.hours.is_empty() {
             return Some(Opening { from: at, until: Timestamp::MAX });
@@ -104,12 +105,12 @@ impl Group<'_> {
     }
 }
 
-/// The sending, from one opening or end of hours to the next.
+/// The simulation, which advances from one beginning or end of sending hours to the next.
 struct Run<'a> {
     schedule: &'a Schedule,
     at: Timestamp,
     last_at: Option<Timestamp>,
-    /// How much was left when the deadline passed.
+    /// The work that was left when the deadline passed.
     left_then: Option<Duration>,
 }
 
@@ -124,7 +125,7 @@ impl Run<'_> {
         None
     }
 
-    /// Goes on to the next moment at which anything changes, and lets those whose hours end first send first.
+    /// Advances to the next moment at which anything changes. Groups whose hours end first send first.
     fn step(&mut self, groups: &mut [Group<'_>]) -> Option<()> {
         let mut open = Vec::new();
         let mut next = Timestamp::MAX;
@@ -156,7 +157,7 @@ impl Run<'_> {
     }
 }
 
-/// That part of `total` which `left` is of `time`, rounded up.
+/// The share of `total` that corresponds to `left` of `time`, rounded up.
 fn share(total: i64, left: Duration, time: Duration) -> i64 {
     let total = u128::try_from(total).unwrap_or(0);
     let n = (total * left.as_micros()).div_ceil(time.as_micros().max(1));
@@ -175,7 +176,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Begins, ends, last, too late; on Friday 2026-11-20 at this time in UTC, with a message a second.
+    /// Begin, end, deadline and number too late, at this UTC time on Friday 2026-11-20, with one message a second.
     fn forecast(
         schedule: &str,
         recipients: &[(CallingCode, i64)],
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn without_hours_it_takes_its_time_from_now_or_from_its_beginning() {
+    fn without_sending_hours_the_time_runs_from_now_or_from_start_at() {
         let hour = [(KENYA, 3_000), (GERMANY, 600)];
         assert_eq!(forecast("", &hour, None, "12:00"), expected("Fri 12:00", "Fri 13:00", "-", 0));
         let later = "start_at = \"2026-11-21T08:00:00Z\"";
@@ -215,29 +216,29 @@ mod tests {
     }
 
     #[test]
-    fn what_the_hours_of_a_day_do_not_hold_goes_on_in_the_next_ones() {
-        // Nairobi is open from 06:00 to 15:00 in UTC. Ten hours: two today, eight on Monday.
+    fn recipients_that_do_not_fit_into_one_day_are_sent_to_in_the_next_hours() {
+        // Nairobi is open from 06:00 to 15:00 UTC. Ten hours of work: two today, eight on Monday.
         let ten_hours = [(KENYA, 36_000)];
         assert_eq!(forecast(WEEK, &ten_hours, None, "13:00"), expected("Fri 13:00", "Mon 14:00", "-", 0));
-        // After hours, and in front of a week end.
+        // After the hours, and before a weekend.
         assert_eq!(forecast(WEEK, &[(KENYA, 60)], None, "15:00"), expected("Mon 06:00", "Mon 06:01", "-", 0));
-        // What fills the hours exactly ends with them.
+        // Work that fills the hours exactly ends with them.
         assert_eq!(
             forecast(WEEK, &[(KENYA, 7_200)], None, "13:00"),
             expected("Fri 13:00", "Fri 15:00", "-", 0)
         );
-        // In the middle of the night between: eight hours of ten are not sent.
+        // The deadline is in the weekend between: eight of ten hours are not sent.
         let sunday = Some("2026-11-22T12:00:00Z");
         assert_eq!(
             forecast(WEEK, &ten_hours, sunday, "13:00"),
             expected("Fri 13:00", "Mon 14:00", "Sun 12:00", 28_800)
         );
-        // Its hours do not open any more.
+        // The deadline passes before the hours begin again.
         assert_eq!(
             forecast(WEEK, &ten_hours, sunday, "15:00"),
             expected("Mon 06:00", "Tue 07:00", "Sun 12:00", 36_000)
         );
-        // The rest expires with the first hours.
+        // Waiting recipients expire at the end of the first hours.
         let expire = format!("{WEEK}when_over = \"expire\"");
         assert_eq!(
             forecast(&expire, &ten_hours, None, "13:00"),
@@ -246,18 +247,18 @@ mod tests {
     }
 
     #[test]
-    fn on_the_recipients_clocks_each_country_has_its_hours() {
+    fn with_the_recipients_clocks_each_country_has_its_own_hours() {
         let own = format!("{WEEK}clock = \"recipient\"");
-        // Nairobi closes at 15:00 in UTC and goes first, Berlin at 17:00.
+        // Nairobi closes at 15:00 UTC and goes first; Berlin closes at 17:00.
         let both = [(GERMANY, 3_600), (KENYA, 3_600)];
         assert_eq!(forecast(&own, &both, None, "14:00"), expected("Fri 14:00", "Fri 16:00", "-", 0));
         assert_eq!(forecast(&own, &both, None, "14:30"), expected("Fri 14:30", "Mon 06:30", "-", 0));
-        // Only Berlin's are left today, and nobody waits for whom it is closed.
+        // Only Berlin is open for the rest of the day, and its recipients do not wait for Nairobi.
         assert_eq!(forecast(&own, &both, None, "15:30"), expected("Fri 15:30", "Mon 07:00", "-", 0));
     }
 
     #[test]
-    fn without_a_rate_it_is_said_when_it_begins_and_that_it_never_does() {
+    fn without_a_rate_only_the_beginning_is_known() {
         let schedule: Schedule = toml::from_str(WEEK).unwrap();
         let now = at("2026-11-20T15:00:00Z");
         let sunday = Some(at("2026-11-22T12:00:00Z"));

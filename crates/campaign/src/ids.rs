@@ -1,5 +1,6 @@
-//! Identifiers: of campaigns, senders, recipients and claims, the queue message made of them, and the reference that a
-//! message carries to the provider and back. Uses no other folder.
+//! Identifiers of campaigns, senders, recipients and claims; the queue message; and the reference that a message
+//! carries to
+//! the provider and back. Uses no other folder.
 
 pub(crate) mod id;
 pub(crate) mod reference;

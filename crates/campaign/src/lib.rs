@@ -1,8 +1,9 @@
-//! The domain of Flowcast: its types and its rules.
+//! The domain of Flowcast: types and rules.
 //!
 //! **Invariants.** This crate performs no I/O and depends on no runtime, broker, database or HTTP library. Every rule
-//! is a pure function: time and randomness are arguments. What a [`Msisdn`], a [`UserId`] or a [`Reference`]
-//! holds is never shown by its `Debug`.
+//! is a pure function: time and randomness are arguments. `Debug` never shows the content of a [`Msisdn`], a [`UserId`]
+//! or a
+//! [`Reference`].
 
 mod consent;
 mod cost;

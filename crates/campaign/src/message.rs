@@ -1,7 +1,8 @@
-//! What is sent to one recipient, and which of a campaign's two messages it is.
+//! The message to one recipient, and the choice between a campaign's two messages.
 //!
-//! WhatsApp takes a free-form flow only while the recipient's 24-hour window is open, and a template at any time. A
-//! campaign has one of them or both; the window decides, and what is not known of it is what the campaign assumes.
+//! WhatsApp accepts a free-form flow only while the recipient's 24-hour window is open, and a template at any time. A
+//! campaign
+//! has one of them or both. The window decides which one is sent; an unknown window is what the campaign assumes.
 
 pub(crate) mod compile;
 pub(crate) mod emoji;
@@ -37,26 +38,26 @@ pub enum Message {
     Template(TemplateMessage),
 }
 
-/// What is known of a recipient's 24-hour window.
+/// The state of a recipient's 24-hour window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// They wrote to us less than 24 hours ago.
+    /// The person's last inbound message is less than 24 hours old.
     Open,
-    /// They wrote to us before that, and not since.
+    /// The person's last inbound message is older than that.
     Closed,
-    /// Nobody heard from them here.
+    /// No inbound message of the person is known.
     Unheard,
 }
 
-/// What is assumed of a 24-hour window that nobody heard about.
+/// The assumption about a 24-hour window without a known inbound message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AssumedWindow {
-    /// It is open: the provider will refuse those whose window is closed.
+    /// The window is open: the provider refuses recipients whose window is closed.
     Open,
 }
 
-/// The messages of one campaign, their texts parsed and their fields known to be right.
+/// The compiled messages of one campaign, with valid fields.
 #[derive(Debug)]
 pub struct CompiledMessage {
     flow: Option<CompiledFlow>,
@@ -66,7 +67,7 @@ pub struct CompiledMessage {
 }
 
 impl CompiledMessage {
-    /// Compiles the messages of a campaign. `assumed` is what the campaign assumes about windows that are not known.
+    /// Compiles the messages of a campaign. `assumed` applies to windows that are not known.
     pub(crate) fn compile(
         flow: Option<&FlowTemplate>,
         template: Option<&TemplateUse>,
@@ -80,17 +81,17 @@ impl CompiledMessage {
         Ok(Self { flow, template, assumed, variables })
     }
 
-    /// The variables needed of every recipient, whichever message they get.
+    /// The variables that every recipient needs, whichever message is sent.
     pub fn variables(&self) -> &BTreeSet<String> {
         &self.variables
     }
 
-    /// The variable of the template whose line breaks, tabs or spaces Meta would refuse this recipient's message for.
+    /// The template variable whose line breaks, tabs or spaces make Meta refuse the message of this recipient.
     pub fn broken_variable(&self, variables: &Variables) -> Option<&str> {
         self.template.as_ref()?.broken_variable(variables)
     }
 
-    /// Fills in the message that this recipient gets, their window being as it is.
+    /// Renders the message for a recipient whose window is `window`.
     pub fn render(&self, variables: &Variables, window: Window) -> Result<Message, RenderError> {
         let is_open = match window {
             Window::Open => true,

@@ -1,4 +1,4 @@
-//! Phone numbers: parsing what a list holds into E.164, and what a number says about country and time zone. Uses no other
+//! Phone numbers: converts the cells of a list to E.164, and derives country and time zone from a number. Uses no other
 //! folder.
 
 pub(crate) mod calling_code;

@@ -1,4 +1,5 @@
-//! From the answer of a provider to the outcome of a recipient: the rules of retry, stop and giving up. Uses `definition` and
+//! From the answer of a provider to the outcome of a recipient: rules for retries, stops and failures. Uses
+//! `definition` and
 //! `states`.
 
 pub(crate) mod classify;

@@ -1,4 +1,4 @@
-//! Rates and the departure slots of the generic cell rate algorithm. Uses no other folder.
+//! Rates, and departure slots by the generic cell rate algorithm. Uses no other folder.
 
 pub(crate) mod gcra;
 pub(crate) mod rate;

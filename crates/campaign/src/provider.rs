@@ -1,22 +1,22 @@
-//! The providers a sender can belong to.
+//! The supported providers.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A WhatsApp provider whose wire format Flowcast speaks.
+/// A WhatsApp provider whose API Flowcast supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Provider {
     /// Kaleyra, now Tata Communications; API version 2.
     Kaleyra,
     /// LipaChat.
     LipaChat,
-    /// 1msg.io, before that Chat-API.
+    /// 1msg.io, formerly Chat-API.
     OneMsg,
     /// Meta's own Cloud API.
     Meta,
 }
 
-/// A name that is no provider's.
+/// A text that is not the name of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown provider '{0}'; known: kaleyra, lipachat, 1msg, meta")]
 pub struct UnknownProvider(String);
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_provider_is_read_back_from_its_word_and_named_when_none_fits() {
+    fn every_provider_is_parsed_from_its_word_and_an_unknown_one_lists_them_all() {
         let known = UnknownProvider(String::new()).to_string();
         for provider in Provider::ALL {
             assert_eq!(provider.word().parse(), Ok(provider));

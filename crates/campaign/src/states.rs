@@ -1,4 +1,4 @@
-//! The words of the state machine: states, delivery statuses, stops and reason codes. Uses no other folder.
+//! States of campaigns and recipients, delivery statuses, stop reasons and reason codes. Uses no other folder.
 
 pub(crate) mod reason_codes;
 pub(crate) mod receipt;

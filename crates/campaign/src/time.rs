@@ -1,4 +1,4 @@
-//! When a campaign may send: start, sending hours, deadline. Uses `number`.
+//! When a campaign may send: start time, sending hours, deadline. Uses `number`.
 
 pub(crate) mod deadline;
 pub(crate) mod hours;

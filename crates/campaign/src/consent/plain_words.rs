@@ -1,9 +1,10 @@
-//! The words of a text, each in one form however it was typed.
+//! The words of a text in one normal form, however they were typed.
 
 use unicode_normalization::UnicodeNormalization;
 
-/// The words in lower case, without accents, in the usual width, and without what stands between them. Letters that stand apart
-/// (`S T O P`) are one word.
+/// The words in lower case, without accents, in the usual width, and without punctuation. Single letters with spaces
+/// between
+/// them (`S T O P`) form one word.
 pub(crate) fn plain_words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for letter in text.nfkd().filter(|letter| !is_invisible(*letter)) {
@@ -21,13 +22,13 @@ pub(crate) fn plain_words(text: &str) -> Vec<String> {
     if is_spelled_out { vec![words.concat()] } else { words }
 }
 
-/// Signs that are not seen: they are in no word and part none.
+/// Invisible characters: they belong to no word and do not separate words.
 fn is_invisible(letter: char) -> bool {
     matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
 }
 
-/// Accents of Latin letters, and the vowel signs and the hamza of Arabic ones, which many leave out.
+/// Accents of Latin letters, and the vowel signs and the hamza of Arabic letters, which many people leave out.
 fn is_accent(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36f}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}')
 }
@@ -42,7 +43,7 @@ fn is_apostrophe(letter: char) -> bool {
     matches!(letter, '\'' | '`' | '\u{2b9}'..='\u{2bf}' | '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{b4}')
 }
 
-/// One letter of several that people write for the same.
+/// The usual letter for several letters that people use interchangeably.
 fn usual(letter: char) -> char {
     match letter {
         'ı' => 'i',

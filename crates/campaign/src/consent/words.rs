@@ -1,10 +1,11 @@
-//! The program's own words for opting out and in, and what people put around them.
+//! Built-in words for opting out and in, and the courtesies that people add to them.
 
-/// What Meta's own opt-out button of a marketing template sends, in whatever language its text is.
+/// The payload of Meta's own opt-out button of marketing templates, whatever the language of its text.
 pub(crate) const OPT_OUT_PAYLOAD: &str = "Stop promotions";
 
-/// Opt-out words where a sender has none of its own: English (those that carriers and messaging services agree on), Swahili, French,
-/// Spanish, Portuguese, German, Italian, Dutch, Arabic, Hindi, Indonesian, Turkish and Russian.
+/// Opt-out words for senders that configure none: English (the words that carriers and messaging services agree on),
+/// Swahili,
+/// French, Spanish, Portuguese, German, Italian, Dutch, Arabic, Hindi, Indonesian, Turkish and Russian.
 pub const OPT_OUT_WORDS: &[&str] = &[
     "stop",
     "stop all",
@@ -77,7 +78,7 @@ pub const OPT_OUT_WORDS: &[&str] = &[
     "отписка",
 ];
 
-/// Opt-in words where a sender has none of its own, in the same languages.
+/// Opt-in words for senders that configure none, in the same languages.
 pub const OPT_IN_WORDS: &[&str] = &[
     "start",
     "unstop",
@@ -99,7 +100,7 @@ pub const OPT_IN_WORDS: &[&str] = &[
     "старт",
 ];
 
-/// What people say before or behind an opt-out word.
+/// Courtesies that people write before or after an opt-out word.
 pub(crate) const COURTESIES: &[&str] = &[
     "please",
     "pls",

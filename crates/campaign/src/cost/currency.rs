@@ -15,9 +15,9 @@ const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Currency(&'static str);
 
-/// Not a code of ISO 4217.
+/// A text that is not an ISO 4217 code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no currency; write its three letters of ISO 4217, like KES, INR or USD")]
+#[error("'{0}' is not a currency; write its ISO 4217 code, like KES, INR or USD")]
 pub struct UnknownCurrency(String);
 
 impl FromStr for Currency {
@@ -30,7 +30,7 @@ impl FromStr for Currency {
 }
 
 impl Currency {
-    /// Its three letters.
+    /// The three letters of the code.
     pub fn code(self) -> &'static str {
         self.0
     }

@@ -1,6 +1,7 @@
-//! What a message costs: the price list of a sender, by country calling code.
+//! The price list of a sender: the cost of a message by country calling code.
 //!
-//! Prices are exact decimals and never floats. Where a price is missing nothing is guessed: it is said how many have none.
+//! Prices are exact decimals, never floats. A missing price is not guessed; estimates count the recipients without a
+//! price.
 
 use std::collections::BTreeMap;
 
@@ -9,57 +10,57 @@ use rust_decimal::Decimal;
 use crate::cost::currency::Currency;
 use crate::number::calling_code::CallingCode;
 
-/// The columns of a price list; its first line.
+/// The columns of a price list, named in its first line.
 const HEADER: [&str; 2] = ["calling_code", "price"];
-/// Stands for all calling codes that are not named.
+/// The row for all calling codes without a row of their own.
 const DEFAULT: &str = "default";
 const MOST_DECIMALS: u32 = 6;
 const HIGHEST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
-/// So many faults are told of one file.
+/// The most errors that are reported for one file.
 const MOST_FAULTS: usize = 10;
 
-/// What a message of a sender costs.
+/// The price of a message of one sender, by country.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceList {
-    /// In what.
+    /// The currency of all prices.
     pub currency: Currency,
-    /// For all other countries, if it is known.
+    /// The price for countries without an own price, if there is one.
     pub default: Option<Decimal>,
-    /// By calling code.
+    /// Prices by calling code.
     pub prices: BTreeMap<CallingCode, Decimal>,
 }
 
-/// What is wrong with the file of a price list, each with its line.
+/// Errors in the file of a price list, each with its line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the price list cannot be taken, nothing was changed:\n{}", .0.join("\n"))]
+#[error("cannot read the price list, nothing was changed:\n{}", .0.join("\n"))]
 pub struct PriceListError(Vec<String>);
 
-/// What some messages cost.
+/// The estimated cost of some messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CostEstimate {
-    /// The sum of those that have a price.
+    /// The sum over the recipients that have a price.
     pub total: Decimal,
-    /// How many have none.
+    /// The number of recipients without a price.
     pub unpriced: i64,
-    /// By country, the dearest first, those without a price last.
+    /// By country, the most expensive first, countries without a price last.
     pub countries: Vec<CountryCost>,
 }
 
-/// What the messages to one country cost.
+/// The estimated cost of the messages to one country.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountryCost {
     /// The country.
     pub calling_code: CallingCode,
-    /// How many messages.
+    /// The number of messages.
     pub recipients: i64,
-    /// Of one message.
+    /// The price of one message.
     pub price: Option<Decimal>,
-    /// Of all of them.
+    /// The cost of all of them.
     pub cost: Option<Decimal>,
 }
 
 impl PriceList {
-    /// Reads a CSV file with the columns `calling_code` and `price`, one row of which may be `default`.
+    /// Reads a CSV file with the columns `calling_code` and `price`; the code of one row may be `default`.
     pub fn parse(file: &str, currency: Currency) -> Result<Self, PriceListError> {
         let file = file.trim_start_matches('\u{feff}');
         let mut list = Self { currency, default: None, prices: BTreeMap::new() };
@@ -71,7 +72,7 @@ impl PriceList {
             faults.extend(added.err().map(|fault| format!("line {line}: {fault}")));
         }
         if faults.is_empty() && list.default.is_none() && list.prices.is_empty() {
-            faults.push("there is no price in it".to_owned());
+            faults.push("the list has no prices; add a row like 254,0.0450".to_owned());
         }
         if faults.len() > MOST_FAULTS {
             let more = faults.len() - MOST_FAULTS;
@@ -83,7 +84,7 @@ impl PriceList {
 
     fn add(&mut self, row: &csv::StringRecord) -> Result<(), String> {
         let (Some(code), Some(price), 2) = (row.get(0), row.get(1), row.len()) else {
-            return Err(format!("there are {} cells where two belong, calling_code and price", row.len()));
+            return Err(format!("the row has {} cells instead of two, calling_code and price", row.len()));
         };
         let price = self::price(price)?;
         let before = if code.eq_ignore_ascii_case(DEFAULT) {
@@ -91,15 +92,15 @@ impl PriceList {
         } else {
             self.prices.insert(code.parse().map_err(|error| format!("{error}"))?, price)
         };
-        before.map_or(Ok(()), |_| Err(format!("'{code}' stands in an earlier line already")))
+        before.map_or(Ok(()), |_| Err(format!("'{code}' is also in an earlier line; keep one of them")))
     }
 
-    /// What a message to this country costs, if it is known.
+    /// The price of a message to this country, if it is known.
     pub fn price_of(&self, code: CallingCode) -> Option<Decimal> {
         self.prices.get(&code).copied().or(self.default)
     }
 
-    /// What messages to so many recipients cost.
+    /// The cost of messages to this many recipients by country.
     pub fn estimate(&self, recipients: impl IntoIterator<Item = (CallingCode, i64)>) -> CostEstimate {
         let cost = |(calling_code, recipients): (CallingCode, i64)| {
             let price = self.price_of(calling_code);
@@ -124,14 +125,14 @@ impl PriceList {
     }
 }
 
-/// The cells of a line; no line at all if it is empty.
+/// The cells of a line, or `None` for an empty line.
 fn cells(line: &str, delimiter: u8) -> Option<csv::StringRecord> {
     let mut reader = csv::ReaderBuilder::new();
     reader.has_headers(false).trim(csv::Trim::All).delimiter(delimiter);
     reader.from_reader(line.as_bytes()).into_records().find_map(Result::ok)
 }
 
-/// Whichever of the usual ones stands in the first line.
+/// The delimiter: the semicolon or tab if the first line has one, else the comma.
 fn delimiter(file: &str) -> u8 {
     let header = file.lines().next().unwrap_or_default();
     [b';', b'\t'].into_iter().find(|sign| header.contains(char::from(*sign))).unwrap_or(b',')
@@ -147,13 +148,13 @@ fn header(row: &csv::StringRecord) -> Result<(), String> {
 
 fn price(written: &str) -> Result<Decimal, String> {
     let price = Decimal::from_str_exact(written)
-        .map_err(|_| format!("'{written}' is no price; write digits and a point, like 0.0450"))?;
+        .map_err(|_| format!("'{written}' is not a price; write digits and a point, like 0.0450"))?;
     if price.is_sign_negative() && !price.is_zero() {
-        return Err(format!("'{written}' is less than nothing"));
+        return Err(format!("'{written}' is negative; write 0 or more"));
     }
     if price >= HIGHEST || price.scale() > MOST_DECIMALS {
         return Err(format!(
-            "'{written}' is no price of a message: below 1,000,000, with at most six decimals"
+            "'{written}' is not a price of a message; write a number below 1,000,000 with at most six decimals"
         ));
     }
     Ok(price)
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_read_as_spreadsheets_write_it() {
+    fn a_price_list_is_read_in_the_forms_that_spreadsheets_export() {
         let expected = PriceList {
             currency: kes(),
             default: Some(decimal("0.9")),
@@ -192,33 +193,33 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_with_its_line() {
+    fn every_error_is_reported_with_its_line() {
         let first = "line 1: the first line must name the columns: calling_code,price";
         for (file, expected) in [
-            ("", "there is no price in it"),
-            ("calling_code,price\n", "there is no price in it"),
+            ("", "the list has no prices; add a row like 254,0.0450"),
+            ("calling_code,price\n", "the list has no prices; add a row like 254,0.0450"),
             ("254,0.1\n", first),
             ("price,calling_code\n", first),
             (
                 "calling_code,price\n254,\"0,1\"\n255,-1\n\n25,1\n254,1,2\n999999,1\n",
-                "line 2: '0,1' is no price; write digits and a point, like 0.0450\
-                |line 3: '-1' is less than nothing\
-                |line 5: '25' is no country calling code; write one like 254 or +254\
-                |line 6: there are 3 cells where two belong, calling_code and price\
-                |line 7: '999999' is no country calling code; write one like 254 or +254",
+                "line 2: '0,1' is not a price; write digits and a point, like 0.0450\
+                |line 3: '-1' is negative; write 0 or more\
+                |line 5: '25' is not a country calling code; write one like 254 or +254\
+                |line 6: the row has 3 cells instead of two, calling_code and price\
+                |line 7: '999999' is not a country calling code; write one like 254 or +254",
             ),
             (
                 "calling_code,price\n254,1\n+254,2\ndefault,1\ndefault,1\n",
-                "line 3: '+254' stands in an earlier line already\
-                |line 5: 'default' stands in an earlier line already",
+                "line 3: '+254' is also in an earlier line; keep one of them\
+                |line 5: 'default' is also in an earlier line; keep one of them",
             ),
             (
                 "calling_code,price\n254,1e3\n255,NaN\n256,\n91,0.1234567\n1,1000000\n",
-                "line 2: '1e3' is no price; write digits and a point, like 0.0450\
-                |line 3: 'NaN' is no price; write digits and a point, like 0.0450\
-                |line 4: '' is no price; write digits and a point, like 0.0450\
-                |line 5: '0.1234567' is no price of a message: below 1,000,000, with at most six decimals\
-                |line 6: '1000000' is no price of a message: below 1,000,000, with at most six decimals",
+                "line 2: '1e3' is not a price; write digits and a point, like 0.0450\
+                |line 3: 'NaN' is not a price; write digits and a point, like 0.0450\
+                |line 4: '' is not a price; write digits and a point, like 0.0450\
+                |line 5: '0.1234567' is not a price of a message; write a number below 1,000,000 with at most six decimals\
+                |line 6: '1000000' is not a price of a message; write a number below 1,000,000 with at most six decimals",
             ),
         ] {
             assert_eq!(read(file), Err(expected.to_owned()), "{file}");
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_is_exact_and_says_who_has_no_price() {
+    fn a_sum_is_exact_and_counts_recipients_without_a_price() {
         let list = read("calling_code,price\n254,0.1\n255,0.2\n91,0\n").unwrap();
         let of = |code, recipients, price: Option<&str>, cost: Option<&str>| CountryCost {
             calling_code: CallingCode(code),

@@ -7,10 +7,10 @@ use crate::time::schedule::ScheduleError;
 /// Why a campaign file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
-    /// Not TOML, a key nobody knows, or a value of the wrong kind; the text names line and key.
+    /// Not TOML, an unknown key, or a value of the wrong type; the text names line and key.
     #[error("{0}")]
     Form(#[from] toml::de::Error),
-    /// A value that makes no sense.
+    /// A value that is not allowed.
     #[error("{field}: {reason}")]
     Value {
         /// The key.
@@ -18,7 +18,7 @@ pub enum DefinitionError {
         /// What is wrong and what to write.
         reason: &'static str,
     },
-    /// Something that the sender's provider cannot do.
+    /// Something that the sender's provider does not support.
     #[error("{provider}: [{section}] {field} {reason}")]
     Provider {
         /// The provider.
@@ -35,10 +35,10 @@ pub enum DefinitionError {
     Default {
         /// The key.
         name: String,
-        /// The variables it may be.
+        /// The variables that the message has.
         needed: String,
     },
-    /// The message is wrong.
+    /// The message is invalid.
     #[error(transparent)]
     Message(#[from] CompileError),
 }

@@ -9,32 +9,36 @@ use crate::message::AssumedWindow;
 use crate::pacing::rate::Rate;
 use crate::time::deadline::Deadline;
 
-/// The rules of sending of one campaign.
+/// The sending rules of one campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// How many requests one recipient may cost, the first one included.
+    /// The most counted attempts for one recipient, including the first.
     pub max_attempts: u16,
-    /// The first pause before another attempt where the provider names none; doubled each time, with jitter.
+    /// The first pause before another attempt if the provider names none; doubled for each further attempt, with
+    /// jitter.
     #[serde(with = "humantime_serde")]
     pub retry_base: Duration,
-    /// The longest such pause.
+    /// The longest pause between attempts.
     #[serde(with = "humantime_serde")]
     pub retry_cap: Duration,
-    /// What becomes of recipients the provider may or may not have taken.
+    /// The rule for recipients that are still `unknown` after `unknown_after`.
     pub unknown: UnknownRule,
-    /// How long after they became unknown that is decided, so that a receipt may come first.
+    /// How long a recipient is `unknown` before the rule applies, so that a delivery receipt can resolve it first.
     #[serde(with = "humantime_serde")]
     pub unknown_after: Duration,
-    /// What is taken for granted of the 24-hour window of recipients nobody heard from. A free-form flow needs it said.
+    /// The assumption about the 24-hour window of recipients without a known inbound message. Required for a free-form
+    /// flow.
     pub assume_window: Option<AssumedWindow>,
-    /// How many refusals for good in a row stop the campaign: its message is probably wrong. Each worker counts its own.
+    /// The number of permanent refusals in a row that stops the campaign, because its message is probably wrong. Each
+    /// worker
+    /// counts its own.
     pub stop_after_refusals: u16,
-    /// Share of the sender's rate among its running campaigns.
+    /// Weight of this campaign in the sender's rate, relative to its other running campaigns.
     pub weight: u16,
-    /// The campaign's own rate, besides its sender's. Its requests leave in bunches of a tenth of a second.
+    /// A rate of the campaign, besides that of its sender. Its requests leave in groups of a tenth of a second.
     pub rate: Option<Rate>,
-    /// When it ends at the latest.
+    /// The time after which the campaign sends nothing.
     pub deadline: Option<Deadline>,
 }
 

@@ -1,27 +1,28 @@
-//! What a provider cannot do with a campaign's message, so that it is refused before anybody is sent to.
+//! Message features that a provider does not support, refused before anything is sent.
 //!
-//! Read from the vendors' pages: LipaChat "Send a flow" and its page on templates, 1msg "Sending WhatsApp Flow" and its
-//! `sendFlow`. Kaleyra passes on what Meta takes, and Meta's own limits hold for every message.
+//! Sources: LipaChat "Send a flow" and its page on templates; 1msg "Sending WhatsApp Flow" and its `sendFlow`. Kaleyra
+//! passes
+//! on everything that Meta accepts. Meta's own limits hold for every message.
 
 use crate::definition::error::DefinitionError;
 use crate::message::flow::{FlowActionKind, FlowMode, FlowTemplate};
 use crate::message::template::TemplateUse;
 use crate::provider::Provider;
 
-/// The member of the first screen's data that carries our reference at LipaChat, which has no flow token. A flow must
-/// declare it on its first screen and hand it back on its last one for its answer to be matched.
+/// The field of the first screen's data that carries our reference at LipaChat, which has no flow token. The flow must
+/// declare this field on its first screen and return it from its last screen. Otherwise its answer cannot be matched.
 pub const LIPACHAT_REFERENCE: &str = "flowcast_ref";
 
-const BY_ID: &str = "cannot be sent, it knows flows by id only; write flow_id";
-const NO_SUCH_PART: &str = "cannot be sent, its flow messages have none; leave it out";
+const BY_ID: &str = "cannot be sent, the provider identifies flows by id only; write flow_id";
+const NO_SUCH_PART: &str = "cannot be sent, the provider's flow messages have none; leave it out";
 
-/// Something it cannot do: whether it is asked for, its field, and what is said.
-type Inability = (bool, &'static str, &'static str);
+/// An unsupported feature: whether the message uses it, its field, and the error text.
+type Unsupported = (bool, &'static str, &'static str);
 
-/// Refuses the first thing in the flow message that the provider cannot do.
+/// Refuses the first feature of the flow message that the provider does not support.
 pub(crate) fn check_flow(provider: Provider, flow: &FlowTemplate) -> Result<(), DefinitionError> {
     let by_name = (flow.flow_name.is_some(), "flow_name", BY_ID);
-    let cannot: &[Inability] = match provider {
+    let cannot: &[Unsupported] = match provider {
         Provider::Kaleyra | Provider::Meta => &[],
         Provider::OneMsg => &[by_name],
         Provider::LipaChat => &[
@@ -31,37 +32,37 @@ pub(crate) fn check_flow(provider: Provider, flow: &FlowTemplate) -> Result<(), 
             (
                 flow.action == FlowActionKind::DataExchange,
                 "action",
-                "cannot be sent, its flows always open on a screen; write action = \"navigate\"",
+                "cannot be sent, the provider's flows always open on a screen; write action = \"navigate\"",
             ),
             (
                 flow.mode == FlowMode::Draft,
                 "mode",
-                "cannot be sent, it opens published flows only; write mode = \"published\"",
+                "cannot be sent, the provider opens published flows only; write mode = \"published\"",
             ),
             (
                 flow.data.contains_key(LIPACHAT_REFERENCE),
                 "data",
-                "holds flowcast_ref, which is filled in for this provider; leave that member out",
+                "holds flowcast_ref, which is filled in for this provider; remove that field",
             ),
         ],
     };
     refuse_first(provider, "flow", cannot)
 }
 
-/// Refuses the first thing in the template that the provider cannot do.
+/// Refuses the first feature of the template message that the provider does not support.
 pub(crate) fn check_template(provider: Provider, template: &TemplateUse) -> Result<(), DefinitionError> {
-    let cannot: &[Inability] = match provider {
+    let cannot: &[Unsupported] = match provider {
         Provider::Kaleyra | Provider::OneMsg | Provider::Meta => &[],
         Provider::LipaChat => &[
             (
                 template.button.is_some(),
                 "button",
-                "cannot be sent, its templates have no flow buttons; send a flow, or choose another provider",
+                "cannot be sent, the provider's templates have no flow buttons; send a flow, or choose another provider",
             ),
             (
                 template.header.is_some(),
                 "header",
-                "cannot be sent, its templates fill in the body only; leave it out",
+                "cannot be sent, the provider's templates have variables in the body only; leave it out",
             ),
         ],
     };
@@ -71,7 +72,7 @@ pub(crate) fn check_template(provider: Provider, template: &TemplateUse) -> Resu
 fn refuse_first(
     provider: Provider,
     section: &'static str,
-    cannot: &[Inability],
+    cannot: &[Unsupported],
 ) -> Result<(), DefinitionError> {
     match cannot.iter().find(|(is_asked_for, ..)| *is_asked_for) {
         Some(&(_, field, reason)) => Err(DefinitionError::Provider { provider, section, field, reason }),

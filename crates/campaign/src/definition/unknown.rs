@@ -1,25 +1,25 @@
-//! What becomes of recipients the provider may or may not have taken, when no receipt tells.
+//! The campaign's rule for `unknown` recipients that no delivery receipt resolves.
 
 use serde::{Deserialize, Serialize};
 
-/// What a campaign's rule does about an unknown recipient when no receipt has settled it in time.
+/// What the campaign does with an `unknown` recipient that no delivery receipt resolved in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnknownRule {
-    /// It stays unknown until a person decides. The only rule that never sends twice.
+    /// The recipient stays `unknown` until an operator decides. The only rule that never sends twice.
     Leave,
-    /// It is sent to again, which some may get twice.
+    /// The recipient is sent to again; some recipients may get the message twice.
     Resend,
-    /// It is given up as failed, which some may have got all the same.
+    /// The recipient becomes `failed`, although it may have received the message.
     GiveUp,
 }
 
-/// What is decided about an unknown recipient, by a rule or by a person.
+/// The resolution of an `unknown` recipient, by a rule or by an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// Sent to again, as one more attempt; failed when the attempts are used up.
+    /// Send again, as one more attempt; the recipient becomes `failed` if no attempt is left.
     Resend,
-    /// Failed.
+    /// The recipient becomes `failed`.
     GiveUp,
 }
 

@@ -1,4 +1,4 @@
-//! The numbers by which campaigns, senders, recipients and claims are known.
+//! Numeric identifiers of campaigns, senders, recipients and claims.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,18 +29,18 @@ macro_rules! id {
 }
 
 id!(
-    /// A campaign: a message, a list and a sender. Given by the database when the campaign is created.
+    /// A campaign. PostgreSQL assigns the id when the campaign is created.
     CampaignId, i64
 );
 id!(
-    /// A sender: one sending identity at a provider. Given by the database when the sender is added.
+    /// A sender: a WhatsApp business number at a provider. PostgreSQL assigns the id when the sender is added.
     SenderId, i64
 );
 id!(
-    /// A recipient's place in its campaign, from 1 without holes, in the order of the imported lists.
+    /// The position of a recipient in its campaign, from 1 without gaps, in the order of the imported lists.
     Seq, i32
 );
 id!(
-    /// One claim of a batch of recipients by one worker; the fence against a worker that wakes up late.
+    /// One claim of a batch of recipients by one worker. It fences off a worker that records after its lease ended.
     ClaimId, i64
 );

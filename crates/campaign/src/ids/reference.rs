@@ -1,8 +1,10 @@
-//! The reference that travels with a message and leads back to its recipient.
+//! The reference that a message carries and that identifies its recipient.
 //!
-//! It is the flow token, Kaleyra's `ref`, and what every receipt is matched by. It is one AES-128 block over campaign
-//! and place, written as a UUID: nobody without the key can read it or make another one, and no column or index is
-//! needed to look it up (docs/adr/0004).
+//! The reference is the flow token, Kaleyra's `ref`, and the key by which receipts are matched. It is campaign id and
+//! `seq`,
+//! encrypted as one AES-128 block and written as a UUID. Without the key it can neither be read nor forged. Matching
+//! needs no
+//! column and no index (docs/adr/0004).
 
 use std::fmt;
 
@@ -12,17 +14,17 @@ use uuid::Uuid;
 
 use crate::ids::id::{CampaignId, Seq};
 
-/// The installation's key for references, 16 random bytes made by the first migration. `Debug` shows nothing of it.
+/// The installation's key for references: 16 random bytes, created by the first migration. `Debug` does not show it.
 #[derive(Clone)]
 pub struct ReferenceKey(Aes128);
 
 impl ReferenceKey {
-    /// Takes the installation's 16 bytes.
+    /// Makes a key from the installation's 16 bytes.
     pub fn new(bytes: [u8; 16]) -> Self {
         Self(Aes128::new(&bytes.into()))
     }
 
-    /// The reference of this recipient; the same for every attempt.
+    /// The reference of this recipient; all attempts have the same one.
     pub fn seal(&self, campaign: CampaignId, seq: Seq) -> Reference {
         let mut block = [0; 16];
         let (head, tail) = block.split_at_mut(8);
@@ -33,14 +35,15 @@ impl ReferenceKey {
         Reference(Uuid::from_bytes(block.into()))
     }
 
-    /// A reference for a test message of this campaign: of the form of all others, it leads to nobody. `random` makes it
-    /// differ from that of any other test.
+    /// A reference for a test message of this campaign. It has the usual form but identifies no recipient. `random`
+    /// makes
+    /// references of different tests differ.
     pub fn seal_test(&self, campaign: CampaignId, random: u32) -> Reference {
-        // No recipient has a place below 1, and `open` takes none.
+        // A `seq` is never below 1, and `open` refuses such values.
         self.seal(campaign, Seq(i32::MIN | (random & 0x7fff_ffff).cast_signed()))
     }
 
-    /// The recipient this reference leads to, or `None` when it is not one of ours.
+    /// The recipient of this reference, or `None` if this installation did not make it.
     pub fn open(&self, reference: Reference) -> Option<(CampaignId, Seq)> {
         let mut block = reference.0.into_bytes().into();
         self.0.decrypt_block(&mut block);
@@ -58,12 +61,12 @@ impl fmt::Debug for ReferenceKey {
     }
 }
 
-/// An unguessable reference to one recipient of one campaign. `Display` writes it as the provider gets it.
+/// An unguessable reference to one recipient of one campaign. `Display` writes it in the form that providers get.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reference(Uuid);
 
 impl Reference {
-    /// Reads a reference that came back from a provider; `None` when it has not its form.
+    /// Parses a reference that a provider returned; `None` if the form is wrong.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
     }
@@ -88,14 +91,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_reference_leads_back_to_its_recipient(campaign in 1..i64::MAX, seq in 1..i32::MAX, key: [u8; 16]) {
+        fn a_reference_identifies_its_recipient(campaign in 1..i64::MAX, seq in 1..i32::MAX, key: [u8; 16]) {
             let key = ReferenceKey::new(key);
             let reference = Reference::parse(&key.seal(CampaignId(campaign), Seq(seq)).to_string()).unwrap();
             prop_assert_eq!(key.open(reference), Some((CampaignId(campaign), Seq(seq))));
         }
 
         #[test]
-        fn the_reference_of_a_test_leads_to_nobody(campaign in 1..i64::MAX, random: u32, other: u32) {
+        fn the_reference_of_a_test_identifies_no_recipient(campaign in 1..i64::MAX, random: u32, other: u32) {
             let key = ReferenceKey::new([7; 16]);
             let of_test = |random| key.seal_test(CampaignId(campaign), random);
             prop_assert_eq!(key.open(of_test(random)), None);
@@ -103,8 +106,8 @@ mod tests {
         }
 
         #[test]
-        fn a_made_up_reference_leads_nowhere(made_up: u128, key: [u8; 16]) {
-            let reference = Reference::parse(&Uuid::from_u128(made_up).to_string()).unwrap();
+        fn a_forged_reference_identifies_no_recipient(forged: u128, key: [u8; 16]) {
+            let reference = Reference::parse(&Uuid::from_u128(forged).to_string()).unwrap();
             prop_assert_eq!(ReferenceKey::new(key).open(reference), None);
         }
     }

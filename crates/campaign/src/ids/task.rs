@@ -1,25 +1,25 @@
-//! What a queue message says: which recipient may be due. It carries ids only.
+//! The queue message: the id of a recipient that may be due, and nothing else.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::id::{CampaignId, Seq};
 
-/// One message of a sender's queue: "look at this recipient". Losing or doubling it is harmless.
+/// One message of a sender's queue: "look at this recipient". To lose or duplicate it is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendTask {
     /// The campaign.
     pub campaign: CampaignId,
-    /// The recipient's place in it.
+    /// The recipient's position in the campaign.
     pub seq: Seq,
 }
 
-/// A queue message that is not a task.
+/// A queue message that is not a valid task.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// Not the JSON of a task.
     #[error("the queue message is not a send task")]
     Undecodable(#[source] serde_json::Error),
-    /// A task of a version this program does not know.
+    /// A task of a version that this program does not know.
     #[error("the queue message has version {0}, this program reads version 1; update it")]
     Version(u32),
 }
@@ -33,12 +33,12 @@ struct Wire {
 }
 
 impl SendTask {
-    /// The bytes of the queue message, under 100.
+    /// The bytes of the queue message, fewer than 100.
     pub fn encode(self) -> Vec<u8> {
         format!(r#"{{"v":1,"campaign":{},"seq":{}}}"#, self.campaign, self.seq).into_bytes()
     }
 
-    /// Reads the bytes of a queue message.
+    /// Parses the bytes of a queue message.
     pub fn decode(body: &[u8]) -> Result<Self, TaskError> {
         let Wire { v, campaign, seq } = serde_json::from_slice(body).map_err(TaskError::Undecodable)?;
         if v != 1 {

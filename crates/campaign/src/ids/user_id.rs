@@ -1,17 +1,18 @@
-//! WhatsApp's own id of a person, which stands beside their number or instead of it.
+//! WhatsApp's id of a person, in addition to the phone number or instead of it.
 
 use std::fmt;
 
-/// The longest id that is taken: two letters, a dot and 128 characters, with room for the parent's `ENT.`.
+/// Longest accepted id: two letters, a dot and 128 characters, and the `ENT.` of ids of a parent business.
 const LONGEST: usize = 160;
 
-/// A business-scoped user id of WhatsApp, such as `KE.13491208655302741918`. It names a person to one business, and changes when
-/// they change their number. `Debug` shows nothing of it.
+/// A business-scoped user id of WhatsApp, such as `KE.13491208655302741918`. It identifies a person to one business and
+/// changes
+/// with the person's number. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
 impl UserId {
-    /// Takes an id of visible ASCII characters.
+    /// Accepts an id of visible ASCII characters.
     pub fn new(id: &str) -> Option<Self> {
         let is_id = (1..=LONGEST).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
         is_id.then(|| Self(id.to_owned()))

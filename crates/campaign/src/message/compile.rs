@@ -1,4 +1,4 @@
-//! Parsing the author's message: which texts are fixed, which are templates, and what is wrong with them.
+//! Compiles the author's message: finds fixed texts and templates, and refuses invalid fields.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,13 @@ use crate::message::node::{Action, BODY_LIMIT, Node, Text};
 use crate::message::texts::Texts;
 use crate::message::{template_language as language, template_rules as rules};
 
-/// Most texts with variables in one message, most variables, and most loops: each of them is filled in for every recipient.
+/// The most texts with variables in one message, the most variables, and the most loops. All are rendered for every
+/// recipient.
 const MOST_TEXTS: usize = 100;
 const MOST_VARIABLES: usize = 100;
 const MOST_LOOPS: usize = 10;
 
-/// Parses the texts of one message, and notes every variable they name.
+/// Parses the texts of one message and collects the variables they use.
 pub(crate) struct Compiler {
     section: &'static str,
     parsed: Environment<'static>,
@@ -26,7 +27,7 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    /// For the message in this section of the campaign file.
+    /// A compiler for the message in this section of the campaign file.
     pub(crate) fn new(section: &'static str) -> Self {
         Self { section, parsed: language::environment(), variables: BTreeSet::new(), texts: 0, loops: 0 }
     }
@@ -36,7 +37,7 @@ impl Compiler {
         Texts { section: self.section, parsed: self.parsed, named: self.variables }
     }
 
-    /// The variables that were named so far.
+    /// The variables found so far.
     pub(crate) fn variables(&self) -> &BTreeSet<String> {
         &self.variables
     }
@@ -61,13 +62,13 @@ impl Compiler {
         source.map(|source| self.required(field, source, limit)).transpose()
     }
 
-    /// A name that is the same for everybody.
+    /// Checks a name that is the same for all recipients.
     pub(crate) fn word(&self, field: &str, source: &str, limit: usize) -> Result<(), CompileError> {
         if source.trim().is_empty() {
             return Err(self.wrong(field, "is empty; write it"));
         }
         if has_variables(source) {
-            return Err(self.wrong(field, "is the same for everybody; write it without variables"));
+            return Err(self.wrong(field, "is the same for all recipients; write it without variables"));
         }
         match source.chars().count() {
             length if length > limit => Err(self.too_long(field, length, limit)),
@@ -76,7 +77,7 @@ impl Compiler {
     }
 
     fn too_long(&self, field: &str, length: usize, limit: usize) -> CompileError {
-        self.wrong(field, format!("has {length} characters, WhatsApp takes at most {limit}"))
+        self.wrong(field, format!("has {length} characters, WhatsApp allows at most {limit}"))
     }
 
     fn text(&mut self, field: String, source: &str, limit: usize) -> Result<Text, CompileError> {
@@ -128,7 +129,7 @@ impl Compiler {
             }
             (FlowActionKind::Navigate, Some(screen)) if !is_plain_name(screen) => Err(self.wrong(
                 "screen",
-                "is no name of a screen; take the screen's id of the Flow JSON, which has letters, digits and _ only",
+                "is not the id of a screen; write the screen's id from the Flow JSON, which has letters, digits and _ only",
             )),
             (FlowActionKind::Navigate, Some(screen)) => {
                 let data = (!template.data.is_empty())
@@ -139,7 +140,7 @@ impl Compiler {
         }
     }
 
-    /// Exactly one of id and name.
+    /// The flow, named by exactly one of id and name.
     pub(crate) fn flow_name(&self, template: &FlowTemplate) -> Result<FlowName, CompileError> {
         for (field, written) in [("flow_id", &template.flow_id), ("flow_name", &template.flow_name)] {
             if written.as_ref().is_some_and(|written| is_web_address(written)) {
@@ -153,7 +154,7 @@ impl Compiler {
             (Some(id), None) if !id.trim().is_empty() && !is_plain_name(&id.replace('-', "_")) => Err(self
                 .wrong(
                     "flow_id",
-                    "is no id of a flow; write the digits that WhatsApp Manager shows beside its name",
+                    "is not the id of a flow; write the digits that WhatsApp Manager shows beside its name",
                 )),
             (Some(id), None) if !id.trim().is_empty() => Ok(FlowName::Id(id.clone())),
             (None, Some(name)) if !name.trim().is_empty() => Ok(FlowName::Name(name.clone())),
@@ -182,7 +183,7 @@ impl Compiler {
     }
 }
 
-/// Letters, digits and `_`.
+/// Whether a name has only letters, digits and `_`.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -192,7 +193,7 @@ fn is_web_address(text: &str) -> bool {
     text.contains("://") || text.starts_with("www.")
 }
 
-/// Whether the template engine has anything to do.
+/// Whether the template engine must render this text.
 fn has_variables(source: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|mark| source.contains(mark))
 }

@@ -1,9 +1,10 @@
-//! Emoji, which WhatsApp takes in texts but not on buttons.
+//! Emoji, which WhatsApp allows in texts but not on buttons.
 
 use unicode_properties::UnicodeEmoji;
 
-/// Whether a character is shown as an emoji, or makes one of the character before it. Digits, `#` and `*` are parts of emoji only
-/// with the keycap sign behind them.
+/// Whether a character is shown as an emoji, or turns the character before it into one. Digits, `#` and `*` are emoji
+/// only
+/// together with the keycap character.
 pub(crate) fn is_emoji(character: char) -> bool {
     const OTHERS: [char; 2] = ['\u{fe0f}', '\u{20e3}'];
     const OF_TEXTS: [char; 3] = ['©', '®', '™'];
@@ -16,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn emoji_are_told_from_letters_and_signs() {
+    fn emoji_are_distinguished_from_letters_and_symbols() {
         for emoji in ["🙏", "❤️", "👍🏽", "🇰🇪", "1️⃣", "⭐", "☎", "👩‍💻"] {
             assert!(emoji.chars().any(is_emoji), "{emoji}");
         }

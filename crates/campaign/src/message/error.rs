@@ -6,19 +6,19 @@ const OVER_LIMIT: &str = "filling in this text takes too many steps or gives too
 const FAULTY: &str = "this text uses something that the template language does not have";
 pub(crate) const WHITESPACE: &str = "Meta takes no line break, no tab and no more than four spaces in a row in a variable of a \
     template; change the text, or write fold_spaces = true under [template] to make each of them one space";
-pub(crate) const EMOJI: &str = "WhatsApp takes no emoji on the button; write words only";
+pub(crate) const EMOJI: &str = "WhatsApp allows no emoji on the button; write words only";
 
-/// Why a message cannot be sent to anyone.
+/// Why a message cannot be sent to any recipient.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// A text is no valid template.
+    /// A text is not valid in the template language.
     #[error("[{section}] {field}: {reason}")]
     Syntax {
         /// The section of the campaign file.
         section: &'static str,
         /// The field of the campaign file.
         field: String,
-        /// What the template engine says, with the line.
+        /// The error of the template engine, with the line.
         reason: String,
     },
     /// A field is missing, empty, too long or contradicts another.
@@ -33,7 +33,7 @@ pub enum CompileError {
     },
 }
 
-/// Why a message could not be filled in for one recipient.
+/// Why a message cannot be rendered for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A variable that the message needs is missing or empty in this row.
@@ -44,19 +44,19 @@ pub enum RenderError {
         /// The field of the campaign file.
         field: String,
     },
-    /// The filled-in text is longer than WhatsApp takes.
+    /// The rendered text is longer than WhatsApp allows.
     #[error("[{section}] {field}: {length} characters when filled in, at most {limit}")]
     TooLong {
         /// The section of the campaign file.
         section: &'static str,
         /// The field of the campaign file.
         field: String,
-        /// Its length for this recipient, in characters.
+        /// The length for this recipient, in characters.
         length: usize,
         /// WhatsApp's limit.
         limit: usize,
     },
-    /// Filling the text in takes too much work, or gives too long a text.
+    /// Rendering takes too many steps or gives too long a text.
     #[error("[{section}] {field}: {OVER_LIMIT}")]
     OverLimit {
         /// The section of the campaign file.
@@ -64,7 +64,7 @@ pub enum RenderError {
         /// The field of the campaign file.
         field: String,
     },
-    /// The text uses something that the template language has not.
+    /// The text uses something that the template language does not have.
     #[error("[{section}] {field}: {FAULTY}")]
     Faulty {
         /// The section of the campaign file.
@@ -72,7 +72,7 @@ pub enum RenderError {
         /// The field of the campaign file.
         field: String,
     },
-    /// A variable of a template holds line breaks, tabs or many spaces.
+    /// A variable of a template contains line breaks, tabs or many spaces.
     #[error("[{section}] {field}: {WHITESPACE}")]
     Whitespace {
         /// The section of the campaign file.
@@ -80,7 +80,7 @@ pub enum RenderError {
         /// The field of the campaign file.
         field: String,
     },
-    /// The text of the button holds an emoji.
+    /// The text of the button contains an emoji.
     #[error("[{section}] {field}: {EMOJI}")]
     Emoji {
         /// The section of the campaign file.
@@ -88,13 +88,13 @@ pub enum RenderError {
         /// The field of the campaign file.
         field: String,
     },
-    /// Only a template could be sent to this recipient, and the campaign has none.
+    /// The window is closed, so only a template could be sent, and the campaign has none.
     #[error("their 24-hour window is closed, and the campaign has no [template]")]
     WindowClosed,
 }
 
 impl RenderError {
-    /// The word this reason has in tables and reports.
+    /// The reason code in tables and reports.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Missing { .. } => const { own_code("variable_missing") },

@@ -1,11 +1,11 @@
-//! The WhatsApp Flow message: as the author writes it, and as one recipient gets it.
+//! The WhatsApp Flow message: as written by the author, and as rendered for one recipient.
 //!
-//! Fields and limits are Meta's (Cloud API, `interactive.type = "flow"`); providers pass them on or leave some out.
+//! Fields and limits are Meta's (Cloud API, `interactive.type = "flow"`). Providers support all of them or some.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// A flow message as written in the campaign file. Every text may hold `{{ variables }}`.
+/// A flow message in the campaign file. Every text may contain `{{ variables }}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlowTemplate {
@@ -26,15 +26,15 @@ pub struct FlowTemplate {
     pub action: FlowActionKind,
     /// The first screen; required for `navigate`.
     pub screen: Option<String>,
-    /// Data of the first screen; its texts may hold variables. Only with `navigate`.
+    /// Data of the first screen; its texts may contain variables. Only with `navigate`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub data: Map<String, Value>,
-    /// Whether the published flow is opened or its draft.
+    /// Whether the button opens the published flow or the draft.
     #[serde(default)]
     pub mode: FlowMode,
 }
 
-/// How the author says what the button does.
+/// What the button does, as written in the campaign file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FlowActionKind {
@@ -52,12 +52,12 @@ pub enum FlowMode {
     /// The published one.
     #[default]
     Published,
-    /// The draft, for trials.
+    /// The draft, for tests.
     Draft,
 }
 
 impl FlowMode {
-    /// Meta's word.
+    /// Meta's name of the mode.
     pub fn word(self) -> &'static str {
         match self {
             Self::Published => "published",
@@ -66,7 +66,7 @@ impl FlowMode {
     }
 }
 
-/// A flow message for one recipient: everything filled in, within Meta's limits.
+/// A flow message rendered for one recipient, within Meta's limits.
 #[derive(Clone, PartialEq)]
 pub struct FlowMessage {
     /// Bold line above the body.
@@ -85,19 +85,19 @@ pub struct FlowMessage {
     pub mode: FlowMode,
 }
 
-/// Which flow is opened.
+/// Id or name of a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FlowName {
-    /// By Meta's id.
+    /// Meta's id.
     Id(String),
-    /// By the name its author gave it.
+    /// The name that its author gave it.
     Name(String),
 }
 
 /// What the button does.
 #[derive(Clone, PartialEq)]
 pub enum FlowAction {
-    /// Opens this screen with this data; no data is `None`, never an empty object.
+    /// Opens this screen with this data. Missing data is `None`, never an empty object.
     Navigate {
         /// The first screen.
         screen: String,

@@ -1,4 +1,4 @@
-//! The parts of a compiled message: texts, JSON values with texts in them, and the limits of WhatsApp.
+//! The parts of a compiled message: texts, JSON values that contain texts, and WhatsApp's limits in characters.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ pub(crate) const CTA_LIMIT: usize = 30;
 
 #[derive(Debug)]
 pub(crate) enum Text {
-    /// The same for everybody.
+    /// A text without variables.
     Fixed(String),
     /// The name of a template in the environment.
     Template { field: String, limit: usize },

@@ -1,7 +1,8 @@
-//! From the author's texts and one recipient's variables to the message that recipient gets.
+//! Renders the flow message of one recipient from the author's texts and the recipient's variables.
 //!
-//! A text without a variable is rendered once, when the campaign is compiled. A missing or empty variable is an error,
-//! never an empty place in a message.
+//! A text without a variable is rendered once, when the campaign is compiled. A missing or empty variable is an error
+//! and never
+//! becomes an empty text.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use crate::message::node::{Action, BODY_LIMIT, CTA_LIMIT, FOOTER_LIMIT, HEADER_L
 use crate::message::texts::Texts;
 use crate::message::variables::Variables;
 
-/// A flow message whose texts are parsed and whose fields are known to be right.
+/// A compiled flow message with valid fields.
 #[derive(Debug)]
 pub(crate) struct CompiledFlow {
     texts: Texts,
@@ -28,7 +29,7 @@ pub(crate) struct CompiledFlow {
 }
 
 impl CompiledFlow {
-    /// Parses and checks the author's message.
+    /// Compiles and checks the author's message.
     pub(crate) fn compile(template: &FlowTemplate) -> Result<Self, CompileError> {
         let mut compiler = Compiler::new("flow");
         let header = compiler.optional("header", template.header.as_deref(), HEADER_LIMIT)?;
@@ -50,7 +51,7 @@ impl CompiledFlow {
         &self.variables
     }
 
-    /// Fills in the message for one recipient.
+    /// Renders the message for one recipient.
     pub(crate) fn render(&self, variables: &Variables) -> Result<FlowMessage, RenderError> {
         let variables = &self.texts.context(variables);
         let text = |text: &Text| self.texts.text(text, variables);
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_filled_in_for_one_recipient() {
+    fn a_message_is_rendered_for_one_recipient() {
         let compiled = CompiledFlow::compile(&template()).unwrap();
         let message = compiled.render(&anna()).unwrap();
         assert_eq!(message.body, "Hello Anna, two questions.");
@@ -108,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn the_needed_variables_are_known_before_anyone_is_sent_to() {
+    fn the_needed_variables_are_known_before_anything_is_sent() {
         let compiled = CompiledFlow::compile(&template()).unwrap();
         assert_eq!(compiled.variables().iter().collect::<Vec<_>>(), ["day", "first_name", "town"]);
     }
 
     #[test]
-    fn a_missing_or_empty_variable_is_never_an_empty_place() {
+    fn a_missing_or_empty_variable_is_never_an_empty_text() {
         let compiled = CompiledFlow::compile(&template()).unwrap();
         let mut empty = anna();
         empty.0.insert("first_name".into(), "  ".into());
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_asked_about_by_if_is_optional() {
+    fn a_variable_that_if_tests_is_optional() {
         let mut template = template();
         template.body = "Hello{% if title %} {{ title }}{% endif %} {{ first_name }}".into();
         let compiled = CompiledFlow::compile(&template).unwrap();
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_message_is_refused_with_its_field() {
+    fn an_invalid_message_is_refused_with_its_field() {
         let change = |change: &dyn Fn(&mut FlowTemplate)| {
             let mut template = template();
             change(&mut template);
@@ -182,7 +183,7 @@ mod tests {
         );
         assert_eq!(
             change(&|t| t.cta = "x".repeat(31)),
-            "[flow] cta: has 31 characters, WhatsApp takes at most 30"
+            "[flow] cta: has 31 characters, WhatsApp allows at most 30"
         );
         assert!(
             change(&|t| t.body = "Hello {{ name".into())

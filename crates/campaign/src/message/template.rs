@@ -1,34 +1,35 @@
-//! The template message: as the author writes it, and as one recipient gets it.
+//! The template message: as written by the author, and as rendered for one recipient.
 //!
-//! A template is approved by Meta beforehand and may be sent outside the 24-hour window. What is filled in here are its
-//! variables, in the order of their numbers, and what its flow button carries (Cloud API, `type = "template"`).
+//! Meta approves a template beforehand, and it may be sent outside the 24-hour window. A campaign fills in its
+//! variables, in the
+//! order of their numbers, and the data of its flow button (Cloud API, `type = "template"`).
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// An approved template and what it is filled in with, as written in the campaign file. Every text may hold
-/// `{{ variables }}`.
+/// An approved template and its values in the campaign file. Every text may contain `{{ variables }}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateUse {
-    /// Its name at Meta.
+    /// The template's name at Meta.
     pub name: String,
-    /// The language it was approved in, such as `en` or `en_US`.
+    /// The language in which the template was approved, such as `en` or `en_US`.
     pub language: String,
-    /// Its namespace; 1msg shows it beside the template, the others do not ask for it.
+    /// The template's namespace. 1msg shows it beside the template; other providers do not need it.
     pub namespace: Option<String>,
-    /// The variable of its header, at most 60 characters; left out where the header has none.
+    /// The variable of the header, at most 60 characters; left out if the header has none.
     pub header: Option<String>,
-    /// The variables of its body, `{{1}}` first; at most 1024 characters each.
+    /// The variables of the body, `{{1}}` first; at most 1024 characters each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<String>,
-    /// Whether line breaks, tabs and many spaces in its variables become one space. Meta refuses variables that hold them, so
-    /// without it a row that brings one is refused at the import.
+    /// Whether line breaks, tabs and many spaces in variables become one space. Meta refuses variables that contain
+    /// them, so
+    /// without this setting the import rejects such rows.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fold_spaces: bool,
-    /// Its flow button; left out where it has none.
+    /// The template's flow button; left out if it has none.
     pub button: Option<FlowButtonUse>,
 }
 
@@ -37,40 +38,40 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// The flow button of a template, as written in the campaign file.
+/// The flow button of a template in the campaign file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowButtonUse {
-    /// Its place among the template's buttons, 0 to 9. Default 0, the first.
+    /// The index of the button in the template, 0 to 9. Default 0, the first.
     pub index: u8,
-    /// Data of the flow's first screen; its texts may hold variables.
+    /// Data of the flow's first screen; its texts may contain variables.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub data: Map<String, Value>,
 }
 
-/// A template message for one recipient: everything filled in.
+/// A template message rendered for one recipient.
 #[derive(Clone, PartialEq)]
 pub struct TemplateMessage {
-    /// Its name at Meta.
+    /// The template's name at Meta.
     pub name: String,
-    /// The language it was approved in.
+    /// The language in which the template was approved.
     pub language: String,
-    /// Its namespace, for 1msg.
+    /// The template's namespace, for 1msg.
     pub namespace: Option<String>,
-    /// The variable of its header.
+    /// The variable of the header.
     pub header: Option<String>,
-    /// The variables of its body, in order.
+    /// The variables of the body, in order.
     pub body: Vec<String>,
-    /// Its flow button.
+    /// The template's flow button.
     pub button: Option<FlowButton>,
 }
 
-/// The flow button of a template, for one recipient.
+/// The flow button of a template, rendered for one recipient.
 #[derive(Clone, PartialEq)]
 pub struct FlowButton {
-    /// Its place among the template's buttons, 0 to 9.
+    /// The index of the button in the template, 0 to 9.
     pub index: u8,
-    /// Data of the flow's first screen; no data is `None`, never an empty object.
+    /// Data of the flow's first screen. Missing data is `None`, never an empty object.
     pub data: Option<Map<String, Value>>,
 }
 

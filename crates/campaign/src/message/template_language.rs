@@ -1,18 +1,20 @@
-//! The template language of messages: what a text may do, and how much.
+//! The template language of messages: what a text may use, and its limits.
 //!
-//! A text is filled in for every recipient, in a process that other senders share. So it can neither run for long nor build
-//! large values:
+//! A text is rendered for every recipient, in a process that other senders share. So no text may run for long or build
+//! large
+//! values:
 //!
-//! - a text takes at most [`FUEL`] instructions and gives at most [`LONGEST_OUTPUT`] bytes;
-//! - values have names only in the list and in `{% for %}`, so that no text can double a value again and again: of statements there
-//!   are `if` and `for`, and no `set`, `macro`, `filter` or the like;
+//! - a text executes at most [`FUEL`] instructions and gives at most [`LONGEST_OUTPUT`] bytes;
+//! - values get names only from the list and from `{% for %}`, so that no text can double a value again and again; the
+//!   only
+//!   statements are `if` and `for`, without `set`, `macro`, `filter` and others;
 //! - values grow by `~` and `+`, at most eight of them in a text, and by `replace` and `join`, which give at most
 //!   [`LONGEST_VALUE`] bytes; there is no `*`;
-//! - filters that take texts apart and put them together work on at most [`MOST_WORK`] bytes in a text;
-//! - filters, tests and functions are those named here.
+//! - filters that split and join texts process at most [`MOST_WORK`] bytes in a text;
+//! - only the filters, tests and functions named here exist.
 //!
-//! What can be read from the text is refused when the campaign is created (`template_rules.rs`). What depends on a recipient's cells fails for that
-//! recipient alone.
+//! Whatever the text alone shows is refused when the campaign is created (`template_rules.rs`). Whatever depends on a
+//! recipient's cells fails for that recipient only.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -24,30 +26,32 @@ use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Template, UndefinedBehavior, filters, tests as conditions,
 };
 
-/// Instructions of the template engine for one text of one recipient; a text of WhatsApp's longest size takes some hundred.
+/// The most instructions of the template engine for one text of one recipient. A text of WhatsApp's greatest length
+/// takes some
+/// hundred.
 const FUEL: u64 = 5_000;
-/// Most bytes of a filled-in text; the longest that WhatsApp takes has 4,096.
+/// The most bytes of a rendered text. The longest text that WhatsApp allows has 4,096.
 const LONGEST_OUTPUT: usize = 65_536;
-/// Most bytes of a value that a filter makes.
+/// The most bytes of a value that a filter makes.
 const LONGEST_VALUE: usize = 16_384;
-/// Most bytes that the slower filters look at in one text.
+/// The most bytes that the slower filters process in one text.
 const MOST_WORK: usize = 131_072;
-/// Most numbers of `range`.
+/// The most numbers of `range`.
 const LONGEST_RANGE: usize = 1_000;
-/// What an error says that is about a limit.
+/// The text by which errors about a limit are recognized.
 const OVER_LIMIT: &str = "over a limit of this program";
 
 /// The only function.
 pub(crate) const FUNCTION: &str = "range";
 
-/// Why a text could not be filled in.
+/// Why a text could not be rendered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfilled {
-    /// A value is missing, or is not what the text takes it for.
+    /// A variable is missing or has the wrong type.
     Missing,
-    /// It takes too many instructions, or gives too much.
+    /// The text takes too many instructions or gives too much output.
     OverLimit,
-    /// The text itself is wrong.
+    /// The text itself is invalid.
     Wrong,
 }
 
@@ -97,12 +101,12 @@ pub(crate) fn environment() -> Environment<'static> {
     environment
 }
 
-/// Whether a name is one of the engine's own, and no column of a list.
+/// Whether the engine defines this name, so that it is not a column of a list.
 pub(crate) fn is_function(name: &str) -> bool {
     name == FUNCTION
 }
 
-/// Fills a text in.
+/// Renders a text.
 pub(crate) fn fill(template: &Template<'_, '_>, variables: &Value) -> Result<String, Unfilled> {
     let mut output = Output::default();
     WORK.set(0);
@@ -131,7 +135,7 @@ fn over_limit() -> Error {
     Error::new(ErrorKind::InvalidOperation, OVER_LIMIT)
 }
 
-/// Takes a text in up to its limit.
+/// Collects the rendered text up to its limit.
 #[derive(Default)]
 struct Output {
     bytes: Vec<u8>,
@@ -154,11 +158,11 @@ impl io::Write for Output {
 }
 
 thread_local! {
-    /// Bytes that filters looked at in the text being filled in.
+    /// Bytes that filters processed in the text that is being rendered.
     static WORK: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts the work of a filter.
+/// Charges the work of a filter to the current text.
 fn charge(bytes: usize) -> Result<(), Error> {
     let work = WORK.get().saturating_add(bytes).saturating_add(1);
     WORK.set(work);
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_does_what_messages_need() {
+    fn a_text_can_use_what_messages_need() {
         for (source, expected) in [
             ("Hello {{ name }}", "Hello Anna"),
             ("{{ name|upper }} {{ name | replace('a', 'o') }}", "ANNA Anno"),
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_texts_end_within_their_limits_and_are_told_apart() {
+    fn hostile_texts_end_within_their_limits_with_the_right_error() {
         let letters = "a".repeat(4_096);
         let nested = "{% for a in name %}".repeat(20) + "x" + &"{% endfor %}".repeat(20);
         let doubled = "{% for a in [name ~ name ~ name] %}{% for b in [a ~ a ~ a] %}{% for c in [b ~ b ~ b] %}{{ c|length }}{% endfor %}{% endfor %}{% endfor %}";

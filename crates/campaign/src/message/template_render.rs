@@ -1,4 +1,4 @@
-//! From the author's use of a template and one recipient's variables to the message that recipient gets.
+//! Renders the template message of one recipient from the author's texts and the recipient's variables.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,10 @@ use crate::message::whitespace::{folded, is_one_line};
 
 /// Meta's longest name of a template.
 const NAME_LIMIT: usize = 512;
-/// A template has at most ten buttons.
+/// The index of the last button: a template has at most ten.
 const LAST_BUTTON: u8 = 9;
 
-/// A use of a template whose texts are parsed and whose fields are known to be right.
+/// A compiled template message with valid fields.
 #[derive(Debug)]
 pub(crate) struct CompiledTemplate {
     texts: Texts,
@@ -26,13 +26,13 @@ pub(crate) struct CompiledTemplate {
     body: Vec<Text>,
     data: Option<Node>,
     folds: bool,
-    /// The variables that header and body name.
+    /// The variables that header and body use.
     in_parameters: BTreeSet<String>,
     variables: BTreeSet<String>,
 }
 
 impl CompiledTemplate {
-    /// Parses and checks what the author wrote.
+    /// Compiles and checks the author's message.
     pub(crate) fn compile(written: &TemplateUse) -> Result<Self, CompileError> {
         let mut compiler = Compiler::new("template");
         let word = |field: &str, text: &str, limit| compiler.word(field, text, limit);
@@ -40,7 +40,7 @@ impl CompiledTemplate {
         word("language", &written.language, NAME_LIMIT)?;
         written.namespace.as_deref().map(|text| word("namespace", text, NAME_LIMIT)).transpose()?;
         if written.button.as_ref().is_some_and(|button| button.index > LAST_BUTTON) {
-            return Err(compiler.wrong("button.index", "is not a place of a button; write 0 to 9"));
+            return Err(compiler.wrong("button.index", "is not the index of a button; write 0 to 9"));
         }
         let header = compiler.optional("header", written.header.as_deref(), HEADER_LIMIT)?;
         let body = (0..)
@@ -71,15 +71,15 @@ impl CompiledTemplate {
         &self.variables
     }
 
-    /// The variable whose line breaks, tabs or spaces Meta would refuse the message for, if there is one.
+    /// The variable whose line breaks, tabs or spaces make Meta refuse the message, if there is one.
     pub(crate) fn broken_variable(&self, variables: &Variables) -> Option<&str> {
         let broken = |name: &&String| variables.get(name).is_some_and(|cell| !is_one_line(cell));
-        // Few rows have one, and what the text makes of it decides.
+        // Few rows have such a cell, and only the rendered text decides: a filter may remove the line break.
         let name = self.in_parameters.iter().find(broken).filter(|_| !self.folds)?;
         matches!(self.render(variables), Err(RenderError::Whitespace { .. })).then_some(name.as_str())
     }
 
-    /// Fills in the message for one recipient.
+    /// Renders the message for one recipient.
     pub(crate) fn render(&self, variables: &Variables) -> Result<TemplateMessage, RenderError> {
         let variables = &self.texts.context(variables);
         let text = |text: &Text| self.texts.text(text, variables);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_filled_in_for_one_recipient() {
+    fn a_template_is_rendered_for_one_recipient() {
         let compiled = CompiledTemplate::compile(&written()).unwrap();
         let message = compiled.render(&[("first_name", "Anna"), ("town", "Nakuru")].into_iter().collect());
         let message = message.unwrap();
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_variable_names_its_place_in_the_template() {
+    fn a_missing_variable_is_reported_with_its_field() {
         let compiled = CompiledTemplate::compile(&written()).unwrap();
         let error = compiled.render(&[("town", "Nakuru")].into_iter().collect()).unwrap_err();
         assert_eq!(error.to_string(), "[template] body.0: a variable is missing or empty in this row");
     }
 
     #[test]
-    fn a_variable_that_meta_refuses_is_told_with_its_column_or_folded() {
+    fn a_variable_that_meta_refuses_is_reported_with_its_column_or_folded() {
         let row = |name: &str| -> Variables {
             [("first_name", name), ("town", "Nakuru"), ("note", "a\nb")].into_iter().collect()
         };
@@ -160,7 +160,7 @@ mod tests {
         template.fold_spaces = false;
         template.body[0] = "{{ first_name|replace('\\n', ', ') }}".into();
         let by_author = CompiledTemplate::compile(&template).unwrap();
-        assert_eq!(by_author.broken_variable(&row("a\nb")), None, "the text takes it out");
+        assert_eq!(by_author.broken_variable(&row("a\nb")), None, "the text removes it");
         template.body[1] = "two\nlines".into();
         let error = CompiledTemplate::compile(&template).unwrap_err().to_string();
         assert!(error.starts_with("[template] body.1: Meta takes no line break"), "{error}");
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_template_is_refused_with_its_field() {
+    fn an_invalid_template_is_refused_with_its_field() {
         let change = |change: &dyn Fn(&mut TemplateUse)| {
             let mut template = written();
             change(&mut template);
@@ -188,16 +188,16 @@ mod tests {
         assert_eq!(change(&|t| t.language = String::new()), "[template] language: is empty; write it");
         assert_eq!(
             change(&|t| t.name = "{{ first_name }}".into()),
-            "[template] name: is the same for everybody; write it without variables"
+            "[template] name: is the same for all recipients; write it without variables"
         );
         assert_eq!(change(&|t| t.body[1] = " ".into()), "[template] body.1: is empty; write its text");
         assert_eq!(
             change(&|t| t.header = Some("x".repeat(61))),
-            "[template] header: has 61 characters, WhatsApp takes at most 60"
+            "[template] header: has 61 characters, WhatsApp allows at most 60"
         );
         assert_eq!(
             change(&|t| t.button.as_mut().unwrap().index = 10),
-            "[template] button.index: is not a place of a button; write 0 to 9"
+            "[template] button.index: is not the index of a button; write 0 to 9"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! What no text of a message may hold, found by reading it: see `template_language.rs` for the reasons.
+//! Refuses texts that use more than the template language allows; `template_language.rs` gives the reasons.
 
 use crate::message::template_language::FUNCTION;
 
-/// Most bytes of a text as its author wrote it.
+/// The most bytes of a text as its author wrote it.
 const LONGEST_SOURCE: usize = 8_192;
-/// Most `~` and `+` in one text.
+/// The most `~` and `+` in one text.
 const MOST_JOINS: usize = 8;
 
 const STATEMENTS: [&str; 7] = ["if", "elif", "else", "endif", "for", "endfor", "raw"];
@@ -49,7 +49,7 @@ const TESTS: [&str; 14] = [
     "false",
 ];
 
-/// Refuses what no text may do; the reason is for its author. Returns how many loops it has.
+/// Refuses a text that the template language does not allow, with a reason for its author. Returns the number of loops.
 pub(crate) fn check(source: &str) -> Result<usize, String> {
     if source.len() > LONGEST_SOURCE {
         return Err(format!("has {} bytes, a text with variables may have {LONGEST_SOURCE}", source.len()));
@@ -70,36 +70,36 @@ pub(crate) fn check(source: &str) -> Result<usize, String> {
                     }
                     name => {
                         return Err(format!(
-                            "cannot use {{% {name} %}}; a message knows {{% if %}} and {{% for %}} only, write the value where it stands"
+                            "cannot use {{% {name} %}}; a message may use {{% if %}} and {{% for %}} only; write the value itself"
                         ));
                     }
                 }
             }
             _ => Some(1),
         };
-        // A block that does not end is an error of the template engine.
+        // The template engine reports a block without an end.
         let Some(end) = end else { break };
         rest = behind(rest, end);
     }
     if joins > MOST_JOINS {
         return Err(format!(
-            "has {joins} signs ~ and +, a text may have {MOST_JOINS}; write the parts side by side"
+            "uses ~ and + {joins} times, the limit is {MOST_JOINS}; write the parts side by side"
         ));
     }
     Ok(loops)
 }
 
-/// What stands behind the opening sign of a block.
+/// The content of a block after its opening delimiter.
 fn code_of(block: &str) -> &str {
     behind(block, 2).trim_start_matches(['-', '+']).trim_start()
 }
 
-/// The text from a place on.
+/// The text from an offset on.
 fn behind(text: &str, at: usize) -> &str {
     text.get(at..).unwrap_or_default()
 }
 
-/// The end of a block whose content is no code.
+/// The end of a block whose content is not code.
 fn after_raw(block: &str) -> Option<usize> {
     let mut at = 2;
     loop {
@@ -112,7 +112,7 @@ fn after_raw(block: &str) -> Option<usize> {
     }
 }
 
-/// Looks through the code of one block; returns where it ends.
+/// Checks the code of one block and returns the offset of its end.
 fn check_code(block: &str, close: &str, joins: &mut usize) -> Result<usize, String> {
     let mut tokens = Tokens { text: block, at: block.len() - code_of(block).len() };
     let (mut before, mut before_that) = ("", "");
@@ -121,7 +121,7 @@ fn check_code(block: &str, close: &str, joins: &mut usize) -> Result<usize, Stri
         let name_ends_in_call = token == "(" && is_name(before);
         match before {
             "|" if is_name(token) && !FILTERS.contains(&token) => {
-                return Err(format!("there is no filter {token}; those there are: {}", FILTERS.join(", ")));
+                return Err(format!("there is no filter {token}; the filters are: {}", FILTERS.join(", ")));
             }
             "is" if is_name(token) && token != "not" && !TESTS.contains(&token) => {
                 return Err(no_test(token));
@@ -152,14 +152,14 @@ fn check_code(block: &str, close: &str, joins: &mut usize) -> Result<usize, Stri
 }
 
 fn no_test(name: &str) -> String {
-    format!("there is no test {name}; those there are: {}", TESTS.join(", "))
+    format!("there is no test {name}; the tests are: {}", TESTS.join(", "))
 }
 
 fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Words that may stand before a bracket.
+/// Words that may come before a bracket.
 fn is_operator(word: &str) -> bool {
     matches!(word, "and" | "or" | "not" | "in" | "if" | "elif" | "else" | "is")
 }
@@ -171,7 +171,7 @@ struct Tokens<'a> {
 }
 
 impl<'a> Tokens<'a> {
-    /// The next token; an empty one behind the closing sign, or when the text ends before it.
+    /// The next token; empty after the closing delimiter or at the end of the text.
     fn next(&mut self, close: &str) -> &'a str {
         let rest = behind(self.text, self.at).trim_start();
         self.at = self.text.len() - rest.len();
@@ -213,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_text_may_do_is_refused_with_the_reason() {
+    fn forbidden_code_is_refused_with_the_reason() {
         for (source, says) in [
             ("{% set x = name ~ name %}{{ x }}", "cannot use {% set %}"),
             ("{%- macro f(x) %}{{ x }}{% endmacro %}", "cannot use {% macro %}"),
@@ -228,7 +228,7 @@ mod tests {
             ("{{ name is not sameas(3) }}", "there is no test sameas"),
             ("{{ namespace(x=1) }}", "there is no function namespace()"),
             ("{{ name.upper() }}", "cannot call .upper()"),
-            (&"{{ name ~ name ~ name ~ name }}".repeat(3), "has 9 signs ~ and +"),
+            (&"{{ name ~ name ~ name ~ name }}".repeat(3), "uses ~ and + 9 times"),
             (&"x{{ name }}".repeat(1000), "has 11000 bytes"),
         ] {
             let error = check(source).unwrap_err();

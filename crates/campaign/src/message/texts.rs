@@ -1,7 +1,8 @@
-//! The parsed texts of one message, and filling them in.
+//! The parsed texts of one message, and their rendering.
 //!
-//! A missing or empty variable is an error, never an empty place in a message. What a text may do, and for how long, is in
-//! `template_language.rs`.
+//! A missing or empty variable is an error and never becomes an empty text. `template_language.rs` defines what a text
+//! may use,
+//! and its limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,25 +14,25 @@ use crate::message::node::{Node, Text};
 use crate::message::template_language::{self as language, Unfilled};
 use crate::message::variables::Variables;
 
-/// The texts of one message that hold variables, by their field.
+/// The texts of one message that contain variables, by field.
 #[derive(Debug)]
 pub(crate) struct Texts {
     /// The section of the campaign file.
     pub(crate) section: &'static str,
     pub(crate) parsed: Environment<'static>,
-    /// Every variable they name.
+    /// Every variable that the texts use.
     pub(crate) named: BTreeSet<String>,
 }
 
 impl Texts {
-    /// The variables that the texts name, as the template engine sees them: an empty cell is as missing as no cell.
+    /// The variables for the template engine. An empty cell counts as missing.
     pub(crate) fn context(&self, variables: &Variables) -> minijinja::Value {
         let filled = |name: &String| variables.get(name).filter(|cell| !cell.trim().is_empty());
         let named = self.named.iter().filter_map(|name| Some((name.clone(), filled(name)?.to_owned())));
         minijinja::Value::from(named.collect::<BTreeMap<_, _>>())
     }
 
-    /// Those variables without which nobody can be sent to; one with a default, or asked about by `if`, is optional.
+    /// The variables that every recipient must have. A variable with a default, or one that `if` tests, is optional.
     pub(crate) fn needed(&self, render: impl Fn(&Variables) -> Result<(), RenderError>) -> BTreeSet<String> {
         let all = &self.named;
         let without = |variable: &String| -> Variables {
@@ -42,7 +43,7 @@ impl Texts {
         all.iter().filter(is_needed).cloned().collect()
     }
 
-    /// Refuses texts that cannot be filled in for anybody, whatever stands in the list.
+    /// Refuses texts that fail for every recipient, whatever the list contains.
     pub(crate) fn check(
         &self,
         render: impl Fn(&Variables) -> Result<(), RenderError>,
@@ -66,7 +67,7 @@ impl Texts {
         }
     }
 
-    /// One text, filled in and within its limit.
+    /// Renders one text and checks its limit.
     pub(crate) fn text(&self, text: &Text, variables: &minijinja::Value) -> Result<String, RenderError> {
         let (field, limit) = match text {
             Text::Fixed(text) => return Ok(text.clone()),
@@ -91,7 +92,7 @@ impl Texts {
         }
     }
 
-    /// A JSON object, its texts filled in.
+    /// Renders the texts of a JSON object.
     pub(crate) fn object(
         &self,
         node: &Node,

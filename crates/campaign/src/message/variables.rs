@@ -1,4 +1,4 @@
-//! The columns of one recipient's row, by name.
+//! The cells of one recipient's row, by column.
 
 use std::collections::BTreeMap;
 use std::fmt;

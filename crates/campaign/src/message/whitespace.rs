@@ -1,10 +1,11 @@
-//! What Meta takes no variable of a template with: line breaks, tabs and more than four spaces in a row ("Param text cannot have
-//! new-line/tab characters or more than 4 consecutive spaces").
+//! Whitespace that Meta refuses in variables of templates: line breaks, tabs and more than four spaces in a row ("Param
+//! text
+//! cannot have new-line/tab characters or more than 4 consecutive spaces").
 
-/// Spaces that may follow each other.
+/// The most spaces in a row.
 const MOST_SPACES: usize = 4;
 
-/// Whether Meta takes this text as a variable of a template.
+/// Whether Meta accepts this text as a variable of a template.
 pub(crate) fn is_one_line(text: &str) -> bool {
     let mut spaces = 0;
     text.chars().all(|c| {
@@ -13,7 +14,7 @@ pub(crate) fn is_one_line(text: &str) -> bool {
     })
 }
 
-/// The text with one space for each run of spaces and breaks that Meta does not take; other spaces stay as they are.
+/// The text with one space for each run of whitespace that Meta refuses; other spaces are unchanged.
 pub(crate) fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut rest = text;
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_meta_refuses_is_told_and_folded() {
+    fn whitespace_that_meta_refuses_is_found_and_folded() {
         for (text, one) in [
             ("Line one\nLine two", "Line one Line two"),
             ("Cy\tTab", "Cy Tab"),

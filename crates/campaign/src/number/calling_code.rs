@@ -1,4 +1,4 @@
-//! The country calling code that a number begins with.
+//! Country calling codes of numbers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,15 @@ use phonenumber::metadata::DATABASE;
 
 use crate::number::msisdn::Msisdn;
 
-/// The country calling codes of two digits (ITU-T E.164). Besides, 1 and 7 have one digit and all others three; none begins
-/// with another.
+/// The country calling codes with two digits (ITU-T E.164). The codes 1 and 7 have one digit, all others three. No code
+/// is a
+/// prefix of another.
 const OF_TWO_DIGITS: [i16; 44] = [
     20, 27, 30, 31, 32, 33, 34, 36, 39, 40, 41, 43, 44, 45, 46, 47, 48, 49, 51, 52, 53, 54, 55, 56, 57, 58,
     60, 61, 62, 63, 64, 65, 66, 81, 82, 84, 86, 90, 91, 92, 93, 94, 95, 98,
 ];
 
-/// A country calling code, 1 to 999. Some countries share one: 1 is that of the United States and of Canada.
+/// A country calling code, 1 to 999. Some countries share one, such as 1 for the United States and Canada.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallingCode(pub i16);
 
@@ -24,15 +25,15 @@ impl fmt::Display for CallingCode {
     }
 }
 
-/// Not a country calling code.
+/// A text that is not a country calling code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no country calling code; write one like 254 or +254")]
+#[error("'{0}' is not a country calling code; write one like 254 or +254")]
 pub struct UnknownCallingCode(String);
 
 impl FromStr for CallingCode {
     type Err = UnknownCallingCode;
 
-    /// Reads a code that numbers begin with.
+    /// Parses a code with which numbers begin.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let unknown = || UnknownCallingCode(text.to_owned());
         let digits = text.strip_prefix('+').unwrap_or(text);
@@ -44,7 +45,7 @@ impl FromStr for CallingCode {
 }
 
 impl Msisdn {
-    /// The country calling code it begins with.
+    /// The country calling code with which the number begins.
     pub fn calling_code(self) -> CallingCode {
         let mut leading = self.digits();
         while leading > 999 {

@@ -1,20 +1,22 @@
-//! From the digits of a written number to the number: by the country code they begin with, or as they are dialed in a country.
+//! Converts digits to a number: in international form, which begins with a country code, or as dialed within a country.
 
 use crate::number::msisdn::{Country, Msisdn, MsisdnError};
 use crate::number::number_plan;
 
-/// Reads digits that begin with a country code.
+/// Parses digits that begin with a country code.
 pub(crate) fn international(digits: &str) -> Result<Msisdn, MsisdnError> {
-    by_plan(digits).or_else(|error| renewed(digits).ok_or(error))
+    by_plan(digits).or_else(|error| current_number(digits).ok_or(error))
 }
 
-/// Reads digits without a mark of their country: a number as it is dialed in this country, or one with a country code and
-/// without a plus. Where both readings are numbers, it is the one that can be a mobile phone; where both can, it is refused,
+/// Parses digits without a mark of their country: either as dialed within this country, or with a country code and no
+/// plus. If
+/// both are valid numbers, the one that can be a mobile phone is used. If both can be mobile phones, the digits are
+/// refused,
 /// so that no message goes to a stranger.
 pub(crate) fn unmarked(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
     let home = national(digits, country).or_else(|error| whole(digits, country).ok_or(error));
     if digits.starts_with('0') {
-        return home.or_else(|error| renewed_at_home(digits, country).ok_or(error));
+        return home.or_else(|error| current_national_number(digits, country).ok_or(error));
     }
     let abroad =
         if number_plan::is_surely_none(digits) { Err(MsisdnError::NotInPlan) } else { by_plan(digits) };
@@ -25,12 +27,15 @@ pub(crate) fn unmarked(digits: &str, country: Country) -> Result<Msisdn, MsisdnE
             (false, true) => Ok(abroad),
             _ => Err(MsisdnError::TwoCountries),
         },
-        // A landline is dialed with its zero; without it these may be the digits of a number that our plans do not know yet.
+        // People dial a landline with its zero. Without the zero these may be the digits of a number that our plans do
+        // not know yet.
         (Ok(home), Err(_)) if !is_mobile(home) && number_plan::is_possible(digits) => {
             Err(MsisdnError::TwoCountries)
         }
         (Ok(number), Err(_)) | (Err(_), Ok(number)) => Ok(number),
-        (Err(error), Err(_)) => renewed(digits).or_else(|| renewed_at_home(digits, country)).ok_or(error),
+        (Err(error), Err(_)) => {
+            current_number(digits).or_else(|| current_national_number(digits, country)).ok_or(error)
+        }
     }
 }
 
@@ -38,42 +43,43 @@ fn is_mobile(number: Msisdn) -> bool {
     number_plan::is_mobile(&number.to_string())
 }
 
-/// Reads digits that begin with a country code, by today's number plans.
+/// Parses digits that begin with a country code, by the current number plans.
 fn by_plan(digits: &str) -> Result<Msisdn, MsisdnError> {
     match number_plan::international(digits).and_then(Msisdn::from_digits) {
         Some(msisdn) => Ok(msisdn),
-        None => ask(&format!("+{digits}"), None),
+        None => parse_with_crate(&format!("+{digits}"), None),
     }
 }
 
-/// Reads digits as a mobile number of a country even where they begin with its own code, as Italian ones with 39.
+/// Parses digits as a mobile number of a country, even if they begin with the country's own code, as Italian ones with
+/// 39.
 fn whole(digits: &str, country: Country) -> Option<Msisdn> {
     by_plan(&format!("{}{digits}", country.code)).ok().filter(|number| is_mobile(*number))
 }
 
-/// The number of today for digits of an older number plan.
-fn renewed(digits: &str) -> Option<Msisdn> {
+/// The current number for digits of an older number plan.
+fn current_number(digits: &str) -> Option<Msisdn> {
     let older = digits.parse().ok().and_then(Msisdn::from_digits)?;
     let person = older.person();
     if person == older { None } else { by_plan(&person.to_string()).ok() }
 }
 
-/// The same for digits as they were dialed in a country.
-fn renewed_at_home(digits: &str, country: Country) -> Option<Msisdn> {
+/// The current number for digits as they were dialed within a country.
+fn current_national_number(digits: &str, country: Country) -> Option<Msisdn> {
     let local = digits.strip_prefix('0').unwrap_or(digits);
-    renewed(&format!("{}{local}", country.code))
+    current_number(&format!("{}{local}", country.code))
 }
 
-/// Reads digits as they are dialled in a country.
+/// Parses digits as dialed within a country.
 fn national(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
     match number_plan::national(digits, country).and_then(Msisdn::from_digits) {
         Some(msisdn) => Ok(msisdn),
-        None => ask(digits, Some(country.id)),
+        None => parse_with_crate(digits, Some(country.id)),
     }
 }
 
-/// Asks the `phonenumber` crate.
-fn ask(text: &str, country: Option<phonenumber::country::Id>) -> Result<Msisdn, MsisdnError> {
+/// Parses a number with the `phonenumber` crate.
+fn parse_with_crate(text: &str, country: Option<phonenumber::country::Id>) -> Result<Msisdn, MsisdnError> {
     use phonenumber::ParseError;
     let number = phonenumber::parse(country, text).map_err(|error| match error {
         ParseError::InvalidCountryCode => MsisdnError::NoCountryCode,
@@ -107,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_an_older_plan_becomes_that_of_today() {
+    fn a_number_of_an_older_plan_becomes_the_current_number() {
         for (written, default, today) in [
             ("+5215512345678", None, 525_512_345_678),
             ("5215512345678", None, 525_512_345_678),
@@ -118,7 +124,7 @@ mod tests {
             ("(031) 9688-3193", Some("BR"), 5_531_996_883_193),
             ("+22507123456", None, 2_250_707_123_456),
             ("+22997123456", None, 2_290_197_123_456),
-            // Both are numbers of today.
+            // Both are current numbers.
             ("+541123456789", None, 541_123_456_789),
             ("+5491123456789", None, 5_491_123_456_789),
         ] {
@@ -131,7 +137,7 @@ mod tests {
     #[test]
     fn of_two_readings_the_mobile_one_is_taken_and_two_mobile_ones_are_refused() {
         for (digits, default, expected) in [
-            // An Austrian, a Swiss and a Kenyan mobile number are landlines of Germany as well.
+            // An Austrian, a Swiss and a Kenyan mobile number are also landlines of Germany.
             ("436641234567", "DE", Ok(436_641_234_567)),
             ("41791234567", "DE", Ok(41_791_234_567)),
             ("254712000001", "DE", Ok(254_712_000_001)),
@@ -141,28 +147,28 @@ mod tests {
             ("1701234567", "DE", Ok(491_701_234_567)),
             ("712000001", "KE", Ok(254_712_000_001)),
             ("0712000001", "KE", Ok(254_712_000_001)),
-            // A German mobile number without its zero, or one of Texas with its country code.
+            // A German mobile number without its zero, or a number of Texas with its country code.
             ("15122000001", "DE", Err(MsisdnError::TwoCountries)),
             ("015122000001", "DE", Ok(4_915_122_000_001)),
             ("15122000001", "US", Ok(15_122_000_001)),
-            // A number of Syria that the plan does not know, or a landline of Germany without its zero.
+            // A number of Syria that the plan does not know, or a German landline without its zero.
             ("963901111685", "DE", Err(MsisdnError::TwoCountries)),
             ("0963901111685", "DE", Ok(49_963_901_111_685)),
             ("30123456", "DE", Ok(4_930_123_456)),
-            // A number of Arkansas, or one of Norway.
+            // A number of Arkansas, or a number of Norway.
             ("4792345678", "US", Err(MsisdnError::TwoCountries)),
         ] {
             assert_eq!(read(digits, default), expected, "{digits} in {default}");
         }
     }
 
-    /// Countries whose lists are read by the others as the default country.
+    /// Countries whose lists are parsed with each of the others as the default country.
     const COUNTRIES: [&str; 18] = [
         "DE", "AT", "CH", "FR", "RO", "IT", "GB", "TR", "US", "MX", "BR", "IN", "ID", "SG", "EG", "NG", "KE",
         "ZA",
     ];
 
-    /// Random mobile numbers of a country, with its code.
+    /// Random mobile numbers of a country, with its country code.
     fn mobiles(id: &str, n: usize, random: &mut fastrand::Rng) -> Vec<String> {
         let plan = DATABASE.by_id(id).unwrap();
         let example =
@@ -197,7 +203,7 @@ mod tests {
                 for digits in numbers {
                     let own = *owner == *default;
                     let code = home.code.to_string();
-                    // A number at home is written without its country code and without the zero in front.
+                    // Within the country, the number is written without country code and without the leading zero.
                     let written = if own { digits.strip_prefix(&code).unwrap() } else { digits };
                     match unmarked(written, home) {
                         Ok(number) => {
@@ -233,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn the_fast_path_gives_the_verdicts_of_the_phonenumber_crate() {
+    fn the_fast_path_gives_the_results_of_the_phonenumber_crate() {
         let mut random = Random(7);
         let (mut asked, mut fast) = (0, 0);
         for plan in DATABASE.iter() {
             let country: Option<Country> = plan.id().parse().ok();
             for digits in corpus(plan, &mut random) {
                 asked += 1;
-                let expected = ask(&format!("+{digits}"), None);
+                let expected = parse_with_crate(&format!("+{digits}"), None);
                 assert_eq!(by_plan(&digits), expected, "+{digits}");
                 assert!(!number_plan::is_surely_none(&digits) || expected.is_err(), "+{digits}");
                 if random.below(4) == 0 {
@@ -252,7 +258,7 @@ mod tests {
                 let Some(country) = country else { continue };
                 for written in [&digits, digits.strip_prefix(&code).unwrap(), &digits.replacen(&code, "0", 1)]
                 {
-                    let expected = ask(written, Some(country.id));
+                    let expected = parse_with_crate(written, Some(country.id));
                     assert_eq!(national(written, country), expected, "{written} in {}", plan.id());
                     fast += u32::from(number_plan::national(written, country).is_some());
                 }
@@ -262,7 +268,7 @@ mod tests {
         assert!(fast > 5_000, "the fast path decided only {fast}");
     }
 
-    /// Numbers of a plan, and neighbours of them that may be none: other digits, one more, one less.
+    /// Numbers of a plan and similar digits that may be invalid: other digits, one more, one less.
     fn corpus(plan: &phonenumber::Metadata, random: &mut Random) -> Vec<String> {
         let kinds = plan.descriptors();
         let examples =
@@ -282,7 +288,7 @@ mod tests {
         corpus
     }
 
-    /// The same numbers at every run.
+    /// A generator that gives the same numbers in every run.
     struct Random(u64);
 
     impl Random {

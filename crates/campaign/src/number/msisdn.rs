@@ -1,4 +1,4 @@
-//! A subscriber number in E.164 digits.
+//! A phone number in E.164 digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use phonenumber::metadata::DATABASE;
 use serde::{Deserialize, Serialize};
 
-/// The country whose national formats are read when a number carries no country code (ISO 3166-1 alpha-2).
+/// The country whose national formats are parsed if a number has no country code (ISO 3166-1 alpha-2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Country {
     pub(crate) id: phonenumber::country::Id,
-    /// Its calling code.
+    /// The calling code.
     pub(crate) code: u16,
 }
 
@@ -25,37 +25,38 @@ impl FromStr for Country {
     }
 }
 
-/// A subscriber number: 7 to 15 E.164 digits with the country code, without `+`.
+/// A phone number: 7 to 15 E.164 digits with the country code, without `+`.
 ///
-/// A valid number of the country's own plan when it comes from [`Msisdn::parse`]. `Debug` shows the last two digits
-/// only; `Display` shows all of them and is for request bodies and exports.
+/// A value from [`Msisdn::parse`] is valid in its country's number plan. `Debug` shows the last two digits only.
+/// `Display`
+/// shows all digits and is for request bodies and exports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Msisdn(u64);
 
-/// Why a written number is not an MSISDN, in words for the person who wrote the list.
+/// Why a text is not a phone number, in words for the author of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{}", self.sentence())]
 pub enum MsisdnError {
-    /// Nothing was written.
+    /// The cell is empty.
     Missing,
     /// Letters or signs that no phone number has.
     NotANumber,
     /// Two numbers in one cell.
     Several,
-    /// A spreadsheet turned the number into `2.54712E+11`; its last digits are gone.
+    /// A spreadsheet turned the number into `2.54712E+11`, which lost the last digits.
     Rounded,
-    /// Fewer digits than any number of that country.
+    /// Fewer digits than any number of its country.
     TooShort,
-    /// More digits than any number of that country, or than E.164 allows.
+    /// More digits than any number of its country, or than E.164 allows.
     TooLong,
-    /// A national format, and no default country to read it by.
+    /// A national format without a default country.
     NoCountryCode,
-    /// The right shape, but the country gives out no such number.
+    /// The length is right, but the country's number plan has no such number.
     NotInPlan,
-    /// Without `+` it is a number of the default country as well as one of another country.
+    /// Without `+` it is a number of the default country and also of another country.
     TwoCountries,
-    /// The name of a default country that no country has.
+    /// The name of a default country that does not exist.
     UnknownCountry,
 }
 
@@ -74,17 +75,17 @@ impl MsisdnError {
         Self::UnknownCountry,
     ];
 
-    /// The word this reason has in tables and reports.
+    /// The reason code in tables and reports.
     pub fn word(self) -> &'static str {
-        self.said().0
+        self.word_and_sentence().0
     }
 
     /// The reason as a sentence.
     pub fn sentence(self) -> &'static str {
-        self.said().1
+        self.word_and_sentence().1
     }
 
-    fn said(self) -> (&'static str, &'static str) {
+    fn word_and_sentence(self) -> (&'static str, &'static str) {
         match self {
             Self::Missing => ("number_missing", "the number is missing"),
             Self::NotANumber => ("not_a_number", "this is not a phone number"),
@@ -116,12 +117,12 @@ impl MsisdnError {
 }
 
 impl Msisdn {
-    /// Takes the digits as they were stored by [`Msisdn::digits`].
+    /// The number with the digits that [`Msisdn::digits`] returned.
     pub fn from_digits(digits: u64) -> Option<Self> {
         (1_000_000..=999_999_999_999_999).contains(&digits).then_some(Self(digits))
     }
 
-    /// The E.164 digits as one number, for storage; no E.164 number begins with zero.
+    /// The E.164 digits as an integer, for storage. No E.164 number begins with zero, so no digit is lost.
     pub fn digits(self) -> u64 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! A phone number as somebody wrote it: its digits, and whether a country code is marked.
+//! Parses a phone number as people write it: its digits, and whether a country code is marked.
 
 use std::borrow::Cow;
 
@@ -6,16 +6,16 @@ use crate::number::dialing;
 use crate::number::msisdn::{Country, Msisdn, MsisdnError};
 use crate::number::wrapping::{is_invisible, unwrapped};
 
-/// Most digits that are taken: two more than E.164 has, for a `00` in front.
+/// The most digits accepted: two more than E.164 has, for a leading `00`.
 const MOST: usize = 17;
-/// Fewer digits than this are no number anywhere.
+/// The fewest digits of a number in any country.
 const FEWEST: usize = 4;
-/// Digits from which on a part of a cell is a number of its own.
+/// From this many digits on, a part of a cell is a number of its own.
 const WHOLE_NUMBER: usize = 7;
-/// Digits of one part of a cell, and of what follows a slash, that are two numbers: `0712000068/9`.
+/// The digits before a slash, and after it, that make two numbers: `0712000068/9`.
 const BEFORE_SLASH: usize = 9;
 const AFTER_SLASH: std::ops::RangeInclusive<usize> = 1..=3;
-/// Where the digits 0 to 9 begin in the other scripts of Unicode (category Nd).
+/// The first of ten consecutive digits in the other scripts of Unicode (category Nd).
 const OTHER_DIGITS: [char; 65] = [
     '\u{660}',
     '\u{6f0}',
@@ -92,8 +92,9 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    /// Takes off everything people write between digits and around a number. What no phone number has is refused, and not
-    /// passed over.
+    /// Removes everything that people write between digits and around a number. Characters that no phone number has are
+    /// refused,
+    /// not ignored.
     pub(crate) fn read(text: &str) -> Result<Self, MsisdnError> {
         match Self::bare(text) {
             Ok(_) if has_alternative(text) => Err(MsisdnError::Several),
@@ -106,9 +107,9 @@ impl Written {
         }
     }
 
-    /// Reads a number around which nothing stands.
+    /// Parses a number without a label or link around it.
     fn bare(text: &str) -> Result<Self, MsisdnError> {
-        // An apostrophe in front is how a spreadsheet marks a number as text.
+        // A spreadsheet marks a number as text with a leading apostrophe.
         let text = text.trim().trim_start_matches('\'').trim_start();
         let text = &*undecorated(text)?;
         let mut digits = String::with_capacity(MOST + 1);
@@ -138,18 +139,18 @@ impl Written {
         Self { digits, is_international: has_plus || has_zeros }
     }
 
-    /// ASCII digits, without `+` or `00` in front.
+    /// ASCII digits, without a leading `+` or `00`.
     pub(crate) fn digits(&self) -> &str {
         &self.digits
     }
 
-    /// Whether the digits begin with a country code for sure.
+    /// Whether the digits certainly begin with a country code.
     pub(crate) fn is_international(&self) -> bool {
         self.is_international
     }
 }
 
-/// Undoes what spreadsheets and data tools do to a long number, where no digit is lost: `254712000001.0` and
+/// Reverts what spreadsheets and data tools do to a long number, if no digit is lost: `254712000001.0` and
 /// `2.54712000001E+11`. `2.54712E+11` is refused.
 fn undecorated(text: &str) -> Result<Cow<'_, str>, MsisdnError> {
     if let Some((whole, decimals)) = text.split_once(['.', ',']) {
@@ -165,7 +166,7 @@ fn undecorated(text: &str) -> Result<Cow<'_, str>, MsisdnError> {
     if whole.len() != 1 || !all_digits(whole) || !all_digits(decimals) {
         return Ok(text.into());
     }
-    // With as many decimals as the exponent says, every digit is there.
+    // With as many decimals as the exponent, no digit is lost.
     if decimals.len() == exponent {
         Ok(format!("{whole}{decimals}").into())
     } else {
@@ -173,8 +174,9 @@ fn undecorated(text: &str) -> Result<Cow<'_, str>, MsisdnError> {
     }
 }
 
-/// What stands between the digits of a number, or comes along when one is copied: spaces, dashes, brackets, and signs that
-/// no one sees.
+/// Separators between the digits of a number, and characters that come along when a number is copied: spaces, dashes,
+/// brackets,
+/// and invisible characters.
 fn is_between(sign: char) -> bool {
     matches!(
         sign,
@@ -190,7 +192,7 @@ fn other_digit(sign: char) -> Option<char> {
     char::from_digit(digit, 10)
 }
 
-/// Whether a few digits behind a slash are the end of a second number.
+/// Whether the digits after a slash are the end of a second number.
 fn has_alternative(text: &str) -> bool {
     let digits = |part: &str| part.chars().filter(|sign| is_digit(*sign)).count();
     text.rsplit_once('/')
@@ -201,7 +203,8 @@ fn is_digit(sign: char) -> bool {
     sign.is_ascii_digit() || other_digit(sign).is_some()
 }
 
-/// The number of a cell with several that are all the same; `Several` if they differ, and `None` if there is one at most.
+/// The number of a cell that contains the same number several times; `Several` if they differ, `None` for at most one
+/// number.
 fn one_of_several(text: &str) -> Option<Result<Written, MsisdnError>> {
     let numbers = numbers(text, WHOLE_NUMBER, |sign| !is_digit(sign) && (sign == '/' || !is_between(sign)))
         .or_else(|| numbers(text, BEFORE_SLASH, char::is_whitespace))?;
@@ -214,7 +217,7 @@ fn one_of_several(text: &str) -> Option<Result<Written, MsisdnError>> {
     Some(same.ok_or(MsisdnError::Several))
 }
 
-/// Parts of a text with so many digits or more, if there are several.
+/// The parts of a text with at least so many digits, if there are several.
 fn numbers(text: &str, digits: usize, is_end: impl Fn(char) -> bool) -> Option<Vec<&str>> {
     let parts =
         text.split(is_end).filter(|part| part.chars().filter(|sign| is_digit(*sign)).count() >= digits);
@@ -223,9 +226,11 @@ fn numbers(text: &str, digits: usize, is_end: impl Fn(char) -> bool) -> Option<V
 }
 
 impl Msisdn {
-    /// Reads any written form: `+254 712 000 001`, `00254712000001`, `254712000001`, or `0712 000 001` with a default
-    /// country. The verdict is that of the `phonenumber` crate, which is asked only where the fast path is not sure. A spelling of
-    /// an older number plan (`+52 1 55 …`) becomes that of today's.
+    /// Parses any written form: `+254 712 000 001`, `00254712000001`, `254712000001`, or `0712 000 001` with a default
+    /// country. The
+    /// result is that of the `phonenumber` crate, which is called only if the fast path cannot decide. A number of an
+    /// older number
+    /// plan (`+52 1 55 …`) becomes the current number.
     pub fn parse(written: &str, default_country: Option<Country>) -> Result<Self, MsisdnError> {
         let written = Written::read(written)?;
         let digits = written.digits();
@@ -250,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_stands_between_the_digits_is_taken_off() {
+    fn separators_between_the_digits_are_removed() {
         for (text, digits, is_international) in [
             ("+254 712-000.001", "254712000001", true),
             ("00254712000001", "254712000001", true),
@@ -275,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_a_spreadsheet_wrote_is_repaired_where_it_is_exact() {
+    fn a_number_that_a_spreadsheet_reformatted_is_repaired_if_no_digit_is_lost() {
         for text in ["254712000001.0", "2.54712000001E+11", "2.54712000001e11", "2,54712000001E+11"] {
             assert_eq!(read(text), Ok(("254712000001".into(), false)), "{text}");
         }
@@ -285,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused_with_its_reason() {
+    fn invalid_numbers_are_refused_with_their_reason() {
         for (text, reason) in [
             ("", MsisdnError::Missing),
             (" ' ", MsisdnError::Missing),

@@ -1,8 +1,10 @@
-//! The number plans of the world, ready to be asked a million times: the fast path of [`Msisdn::parse`].
+//! The number plans of all countries, compiled for a million lookups: the fast path of [`Msisdn::parse`].
 //!
-//! **Invariants.** It only ever says yes, and only where the `phonenumber` crate says yes with the same digits; everything
-//! else is left to that crate. Its rules are the patterns of that crate's own metadata, each country's compiled when it is
-//! first met.
+//! **Invariants.** The fast path accepts a number only if the `phonenumber` crate accepts it with the same digits. All
+//! other
+//! digits are left to that crate. The rules are the patterns of that crate's metadata; a country's patterns are
+//! compiled at its
+//! first number.
 //!
 //! [`Msisdn::parse`]: crate::Msisdn::parse
 
@@ -14,10 +16,10 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use crate::number::msisdn::Country;
 
-/// E.164 has no more digits.
+/// The most digits of E.164.
 const MOST_DIGITS: usize = 15;
 
-/// By calling code.
+/// Plans by calling code.
 static PLANS: [OnceLock<Option<Plan>>; 1000] = [const { OnceLock::new() }; 1000];
 
 /// The countries that share a calling code, the main one first.
@@ -26,27 +28,27 @@ struct Plan(Vec<Region>);
 /// The numbers of one country.
 struct Region {
     id: String,
-    /// Beginnings of this country's numbers, where several share a calling code.
+    /// How this country's numbers begin, if several countries share the calling code.
     leading: Option<Regex>,
     general: Shape,
     kinds: Vec<Shape>,
     mobile: Option<Shape>,
-    /// What is dialled first within the country.
+    /// The national prefix, dialed first within the country.
     prefix: Option<String>,
     prefix_pattern: Option<Regex>,
-    /// What is dialled is not only cut off but rewritten.
+    /// Whether the prefix is rewritten and not only removed.
     is_rewritten: bool,
-    /// What is dialled first to call abroad.
+    /// The international prefix, dialed first for calls to other countries.
     abroad: Option<Regex>,
 }
 
-/// The lengths a number may have, as bits (none: any), and how it begins.
+/// The lengths a number may have, as bits (0: any), and how it begins.
 struct Shape {
     lengths: u32,
     pattern: Regex,
 }
 
-/// The digits of an international number, if it is surely one.
+/// The digits of an international number, if they certainly are one.
 pub(crate) fn international(digits: &str) -> Option<u64> {
     if digits.starts_with('0') || digits.len() > MOST_DIGITS {
         return None;
@@ -59,7 +61,7 @@ pub(crate) fn international(digits: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// Whether digits are surely no international number. Says no as well where only the `phonenumber` crate can tell.
+/// Whether digits certainly are not an international number. Returns false if only the `phonenumber` crate can decide.
 pub(crate) fn is_surely_none(digits: &str) -> bool {
     let may_be_prefix =
         |national: &str, region: &Region| national.starts_with('0') || region.has_prefix(national);
@@ -72,7 +74,7 @@ pub(crate) fn is_surely_none(digits: &str) -> bool {
     }
 }
 
-/// Whether digits begin with a country code, and are as many as numbers of that country have.
+/// Whether digits begin with a country code and have a length that the country uses.
 pub(crate) fn is_possible(digits: &str) -> bool {
     split(digits).is_some_and(|(plan, national)| {
         let length = bit(national.len());
@@ -87,7 +89,7 @@ pub(crate) fn is_mobile(digits: &str) -> bool {
         .is_some_and(|(region, national)| region.mobile.as_ref().is_some_and(|mobile| mobile.fits(national)))
 }
 
-/// The plan of the country code that digits begin with, and the rest.
+/// The plan of the country code with which digits begin, and the remaining digits.
 fn split(digits: &str) -> Option<(&'static Plan, &str)> {
     (1..=3).find_map(|length| {
         let (code, national) = digits.split_at_checked(length)?;
@@ -95,7 +97,7 @@ fn split(digits: &str) -> Option<(&'static Plan, &str)> {
     })
 }
 
-/// The international digits of a number as it is dialled in this country, if it is surely one.
+/// The international digits of a number as dialed within this country, if it certainly is one.
 pub(crate) fn national(digits: &str, country: Country) -> Option<u64> {
     let plan = plan(country.code)?;
     let region = plan.0.iter().find(|region| region.id == country.id.as_ref())?;
@@ -129,7 +131,7 @@ impl Plan {
         regions.ok().map(Self)
     }
 
-    /// The country that a number belongs to: the first whose beginnings it has, or of whose numbers it is one.
+    /// The country of a number: the first whose leading digits match, or to whose numbers it belongs.
     fn region_of(&self, national: &str) -> Option<&Region> {
         if let [only] = self.0.as_slice() {
             return Some(only);
@@ -176,7 +178,7 @@ impl Region {
         self.general.fits(national) && self.kinds.iter().any(|kind| kind.fits(national))
     }
 
-    /// The number without what is only dialled within the country, where that is sure.
+    /// The number without its national prefix, if it certainly has one.
     fn without_prefix<'a>(&self, national: &'a str) -> Option<&'a str> {
         let rest = match (&self.prefix_pattern, &self.prefix) {
             (Some(pattern), _) => match pattern.find(national.as_bytes()) {
@@ -191,7 +193,7 @@ impl Region {
         (!is_there_again).then_some(rest)
     }
 
-    /// Whether the number begins with what is only dialled within the country, or might.
+    /// Whether the number begins with the national prefix, or may do so.
     fn has_prefix(&self, national: &str) -> bool {
         self.prefix.as_deref().is_some_and(|prefix| national.starts_with(prefix))
             || self.prefix_pattern.as_ref().is_some_and(|pattern| pattern.is_match(national.as_bytes()))
@@ -219,7 +221,7 @@ fn bit(length: usize) -> u32 {
     u32::try_from(length).ok().and_then(|length| 1_u32.checked_shl(length)).unwrap_or(0)
 }
 
-/// A pattern of the metadata, to be matched at the beginning.
+/// A pattern of the metadata, anchored at the beginning.
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
     let anchored = format!("^(?:{pattern})");
     RegexBuilder::new(&anchored).unicode(false).ignore_whitespace(true).build()
@@ -230,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_forms_of_a_number_are_decided_here() {
+    fn the_fast_path_decides_the_usual_forms_of_a_number() {
         let kenya: Country = "KE".parse().unwrap();
         assert_eq!(international("254712000001"), Some(254_712_000_001));
         for written in ["0712000001", "712000001", "254712000001"] {

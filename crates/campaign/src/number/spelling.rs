@@ -1,10 +1,12 @@
-//! One person's number in the two ways in which it is written.
+//! The two spellings of one person's number.
 //!
-//! Some number plans changed, or have a digit for mobile phones that lists leave out, and WhatsApp writes some people under
-//! other digits than the list does. Both spellings reach the same person. What is kept about people (suppression, window)
-//! is therefore kept under both spellings, and people are compared by [`Msisdn::person`].
+//! Some number plans changed, and some have a digit for mobile phones that lists leave out. WhatsApp may use other
+//! digits than
+//! the list. Both spellings reach the same person. So suppressions and windows are stored under both spellings, and
+//! people are
+//! compared by [`Msisdn::person`].
 //!
-//! | country | with the inserted digits | without | the number plan of today |
+//! | country | with the inserted digits | without | current number plan |
 //! |---|---|---|---|
 //! | Mexico | 52 **1** and ten digits | 52 and ten digits | without, since 2019 |
 //! | Argentina | 54 **9** and ten digits | 54 and ten digits | with, for mobile phones |
@@ -12,8 +14,9 @@
 //! | Ivory Coast | 225, **01**, **05** or **07**, and eight digits | 225 and eight digits | with, since 2021 |
 //! | Benin | 229 **01** and eight digits | 229 and eight digits | with, since 2024 |
 //!
-//! In Brazil eight digits from 2 to 5 on are a landline, which has one spelling. In Argentina mobile phones and landlines have no
-//! local number in common.
+//! In Brazil eight digits that begin with 2 to 5 are a landline, which has one spelling. In Argentina no local number
+//! is both a
+//! mobile phone and a landline.
 
 use crate::number::msisdn::Msisdn;
 
@@ -22,19 +25,19 @@ const TEN_DIGITS: u64 = 10_000_000_000;
 
 /// The two spellings of one number.
 struct Pair {
-    /// The one that the number plan of today has.
+    /// The spelling of the current number plan.
     current: u64,
     other: u64,
 }
 
 impl Msisdn {
-    /// The one spelling of this person's number by which people are compared: that of the number plan of today.
+    /// The spelling by which people are compared: that of the current number plan.
     #[must_use]
     pub fn person(self) -> Self {
         pair(self.digits()).and_then(|pair| Self::from_digits(pair.current)).unwrap_or(self)
     }
 
-    /// Every spelling of this person's number, this one first.
+    /// Every spelling of this number, itself first.
     pub fn spellings(self) -> impl Iterator<Item = Self> {
         let digits = self.digits();
         let other = pair(digits).map(|pair| if pair.current == digits { pair.other } else { pair.current });
@@ -42,7 +45,7 @@ impl Msisdn {
     }
 }
 
-/// The two spellings of a number that has two.
+/// The two spellings of a number, if it has two.
 fn pair(digits: u64) -> Option<Pair> {
     by_ten_digits(digits).or_else(|| by_eight_digits(digits))
 }
@@ -77,7 +80,7 @@ fn by_eight_digits(digits: u64) -> Option<Pair> {
     }
 }
 
-/// Which two digits a mobile number of the Ivory Coast was prefixed with in 2021: the second digit names the network.
+/// The two digits that precede a mobile number of the Ivory Coast since 2021: the second digit names the network.
 fn ivorian_network(local: u64) -> u64 {
     match local / (EIGHT_DIGITS / 100) % 10 {
         0..=3 => 1,
@@ -113,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_one_spelling_is_left_as_it_is() {
+    fn a_number_with_one_spelling_is_unchanged() {
         for digits in [
             254_712_000_801,
             // A landline in Belo Horizonte, and a mobile number that never had eight digits.
@@ -122,7 +125,7 @@ mod tests {
             // A toll-free number of Argentina, and one digit too few in Mexico.
             5_480_012_345_678,
             52_551_234_567,
-            // A mobile number of the Ivory Coast that was given out after the change.
+            // A mobile number of the Ivory Coast that was assigned after the change.
             2_250_712_345_678,
             1_000_000,
             999_999_999_999_999,

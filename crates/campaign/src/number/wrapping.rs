@@ -1,10 +1,11 @@
-//! What stands around a phone number in a cell: a link, an address of a chat, a label, quotation marks, a spreadsheet's formula.
+//! Removes what surrounds a phone number in a cell: a link, a chat address, a label, quotation marks, a spreadsheet
+//! formula.
 //!
-//! Only what leaves no doubt is taken off. Everything else stays, and the cell is refused.
+//! Only unambiguous text is removed. Otherwise the cell is unchanged, and it is refused.
 
 use std::borrow::Cow;
 
-/// Words before or after a number that say what it is.
+/// Words before or after a number that describe it.
 const LABELS: [&str; 24] = [
     "tel",
     "telephone",
@@ -38,17 +39,18 @@ const QUOTES: [char; 12] = [
     '\u{ab}', '\u{bb}',
 ];
 
-/// Where the number stands in the address of a chat.
+/// The texts before the number in a chat link.
 const LINKS: [&str; 4] =
     ["wa.me/", "api.whatsapp.com/send?phone=", "web.whatsapp.com/send?phone=", "send?phone="];
 
-/// What WhatsApp and its libraries put behind the number of a person. Groups (`@g.us`) and hidden numbers (`@lid`) are none.
+/// What WhatsApp and its libraries append to the number of a person. Groups (`@g.us`) and hidden numbers (`@lid`) have
+/// none.
 const CHAT_SERVERS: [&str; 2] = ["@c.us", "@s.whatsapp.net"];
 
-/// Takes off what stands around a number.
+/// Removes what surrounds a number.
 pub(crate) fn unwrapped(text: &str) -> Cow<'_, str> {
     let text = text.trim_matches(is_around);
-    if let Some(digits) = of_link(text).or_else(|| of_chat(text)) {
+    if let Some(digits) = from_link(text).or_else(|| from_chat_address(text)) {
         return digits.into();
     }
     let text = text
@@ -66,7 +68,7 @@ pub(crate) fn unwrapped(text: &str) -> Cow<'_, str> {
     text.into()
 }
 
-/// A sign that no one sees, such as the marks of the direction of writing.
+/// An invisible character, such as a mark of the writing direction.
 pub(crate) fn is_invisible(sign: char) -> bool {
     matches!(
         sign,
@@ -80,14 +82,14 @@ fn is_around(sign: char) -> bool {
     sign.is_whitespace() || QUOTES.contains(&sign) || is_invisible(sign)
 }
 
-/// Digits, perhaps with a plus before them and signs in between that are no part of a formula.
+/// Whether a text has digits, perhaps with a leading plus, and separators that are not part of a formula.
 fn is_bare(text: &str) -> bool {
     let digits = text.strip_prefix('+').unwrap_or(text);
     !digits.is_empty() && digits.chars().all(|sign| sign.is_numeric() || sign == ' ' || is_invisible(sign))
 }
 
-/// The number of an address of a chat, which always has its country code.
-fn of_link(text: &str) -> Option<String> {
+/// The number of a chat link, which always has its country code.
+fn from_link(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let rest = LINKS.iter().find_map(|link| {
         let at = lower.find(link)?;
@@ -100,8 +102,8 @@ fn of_link(text: &str) -> Option<String> {
     international(&rest.get(..end)?.replace("%2b", "+").replace("%20", " "))
 }
 
-/// The number of a chat's address, without the number of a device behind it.
-fn of_chat(text: &str) -> Option<String> {
+/// The number of a chat address, without the device number.
+fn from_chat_address(text: &str) -> Option<String> {
     let lower = text.to_ascii_lowercase();
     let name = CHAT_SERVERS.iter().find_map(|server| lower.strip_suffix(server))?;
     international(name.split_once([':', '_']).map_or(name, |(number, _)| number))
@@ -115,7 +117,7 @@ fn international(number: &str) -> Option<String> {
     is_number.then(|| format!("+{digits}"))
 }
 
-/// `Mobile: +254 712 000 001` and `+254 712 000 001 (WhatsApp)` without the word.
+/// `Mobile: +254 712 000 001` and `+254 712 000 001 (WhatsApp)` without the label.
 fn without_label(text: &str) -> &str {
     let is_label = |word: &str| {
         let word =
@@ -137,7 +139,7 @@ fn without_label(text: &str) -> &str {
     }
 }
 
-/// `254,712,000,001` and `254'712'000'001`, as spreadsheets write a number with its thousands apart.
+/// `254,712,000,001` and `254'712'000'001`, as spreadsheets write thousands separators.
 fn is_grouped(text: &str) -> bool {
     let Some(mark) = text.chars().find(|sign| !sign.is_ascii_digit()) else { return false };
     let mut groups = text.split(mark);
@@ -152,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_surely_stands_around_a_number_is_taken_off() {
+    fn unambiguous_text_around_a_number_is_removed() {
         for (text, number) in [
             ("tel:+254-712-000-006", "+254-712-000-006"),
             ("WhatsApp: +254712000007", "+254712000007"),
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_mean_something_else_stays() {
+    fn ambiguous_text_is_not_removed() {
         for text in [
             "=254712000024-1",
             "=A1+5",

@@ -1,4 +1,4 @@
-//! Time zones: one by its name, and those of the country of a number.
+//! Time zones: by name, and by the country of a number.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::number::calling_code::CallingCode;
 use crate::number::msisdn::Msisdn;
 
-/// ISO 3166-1 alpha-2 and the name of a zone, a pair a line; a country has as many lines as zones.
+/// ISO 3166-1 alpha-2 and the name of a zone on each line; a country has one line for each of its zones.
 const COUNTRIES: &str = include_str!("../../data/zones.tsv");
 
 static ZONES: LazyLock<HashMap<&str, Vec<Zone>>> = LazyLock::new(zones_by_country);
@@ -22,27 +22,27 @@ static ZONES: LazyLock<HashMap<&str, Vec<Zone>>> = LazyLock::new(zones_by_countr
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
-/// A name that is no time zone.
+/// A text that is not the name of a time zone.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no time zone; write a name of the IANA database, like Africa/Nairobi or Europe/Berlin")]
+#[error("'{0}' is not a time zone; write a name of the IANA database, like Africa/Nairobi or Europe/Berlin")]
 pub struct ZoneError(String);
 
 impl Zone {
-    /// The zones of the country of a number, in which a person who has it may live. Empty where the number tells none.
+    /// The time zones of the number's country. Empty if the number has no country.
     pub fn of_country(recipient: Msisdn) -> &'static [Self] {
         let number = phonenumber::parse(None, format!("+{}", recipient.digits())).ok();
         let country = number.and_then(|number| number.country().id());
         country.and_then(|country| ZONES.get(country.as_ref())).map_or(&[], Vec::as_slice)
     }
 
-    /// The zones of the main country of a calling code: of 1 those of the United States.
+    /// The zones of the main country of a calling code; for 1, those of the United States.
     pub fn of_calling_code(code: CallingCode) -> &'static [Self] {
         let regions = u16::try_from(code.0).ok().and_then(|code| DATABASE.by_code(&code));
         let main = regions.and_then(|regions| regions.first().copied());
         main.and_then(|region| ZONES.get(region.id())).map_or(&[], Vec::as_slice)
     }
 
-    /// The rules of the zone.
+    /// The zone's rules.
     pub(crate) fn rules(&self) -> &TimeZone {
         &self.0
     }
@@ -63,7 +63,7 @@ impl FromStr for Zone {
     type Err = ZoneError;
 
     fn from_str(name: &str) -> Result<Self, ZoneError> {
-        // `UTC` is not in the database under every platform's rules, but everybody writes it.
+        // `UTC` is not in every platform's database, but is a usual name.
         if name == "UTC" {
             return Ok(Self(TimeZone::UTC));
         }
@@ -94,13 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_is_known_by_its_name_and_nothing_else_is_one() {
+    fn a_zone_is_found_by_its_name_only() {
         for name in ["Africa/Nairobi", "Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC"] {
             assert_eq!(name.parse::<Zone>().unwrap().to_string(), name);
         }
         for name in ["", "Nairobi", "+03:00", "Africa/Atlantis"] {
             assert!(
-                name.parse::<Zone>().unwrap_err().to_string().contains("is no time zone; write"),
+                name.parse::<Zone>().unwrap_err().to_string().contains("is not a time zone; write"),
                 "{name}"
             );
         }
@@ -125,7 +125,7 @@ mod tests {
             let of_code = Zone::of_calling_code(Msisdn::from_digits(digits).unwrap().calling_code());
             assert_eq!(of_code, found);
         }
-        // Satellite telephones are of no country.
+        // Satellite phones have no country.
         assert!(Zone::of_country(Msisdn::from_digits(881_612_345_678).unwrap()).is_empty());
         assert!(Zone::of_calling_code(CallingCode(881)).is_empty());
     }

@@ -1,4 +1,4 @@
-//! From a verdict to what becomes of the recipient: the one place where retry, stop and giving up are decided.
+//! Turns a verdict into an outcome: the only place that decides about retries, stops and failures.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,25 +8,25 @@ use crate::outcome::retry::backoff;
 use crate::outcome::verdict::{Refusal, Verdict};
 use crate::states::stop::{StopReason, StopScope};
 
-/// Which attempt is judged.
+/// The attempt that is classified.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
-    /// Its number for this recipient, from 1; attempts given back are not counted.
+    /// The attempt's number for this recipient, from 1. Attempts that are not counted do not increase it.
     pub number: u16,
     /// A random number in `0.0..1.0`, for jitter.
     pub random: f64,
-    /// Until the campaign's deadline, if it has one.
+    /// Time until the campaign's deadline, if it has one.
     pub time_left: Option<Duration>,
-    /// Sent to see whether a closed gate can be opened.
+    /// Whether the attempt probes a closed gate.
     pub is_probe: bool,
 }
 
-/// Why a recipient is where it is, for tables and reports.
+/// Why a recipient is in its state, for tables and reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The provider's code or ours.
+    /// The provider's code or our own.
     pub code: Cow<'static, str>,
-    /// What it means, in words.
+    /// The meaning of the code in words.
     pub text: Cow<'static, str>,
 }
 
@@ -36,51 +36,51 @@ impl From<Refusal> for Reason {
     }
 }
 
-/// What is recorded of one attempt.
+/// The result of one attempt, as it is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The provider took it.
+    /// The provider accepted the message.
     Accepted {
         /// The provider's id of the message.
         provider_message_id: String,
     },
-    /// To be tried again after this pause.
+    /// The recipient is due again after this pause.
     Retry {
-        /// How long from the recording.
+        /// The pause, from the recording on.
         after: Duration,
         /// Whether the attempt counts against the campaign's `max_attempts`.
         counted: bool,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// Too fast: the sender slows down for everybody, and this one is tried again uncounted.
+    /// The provider answered "too fast". The sender slows down on all workers; the recipient is due again, not counted.
     Throttled {
-        /// How long from the recording.
+        /// The pause, from the recording on.
         after: Duration,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// Given up.
+    /// The recipient is not sent to again.
     Failed {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// It may have been taken.
+    /// The provider may have accepted the message.
     Unknown {
-        /// Why it is not known.
+        /// Why this is not known.
         reason: Reason,
     },
-    /// A gate closes: back to pending, nothing counted; the stop is carried out with the recording.
+    /// A gate closes. The recipient becomes `pending` again, not counted.
     Held {
         /// The stop.
         stop: Stop,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
 }
 
 impl Outcome {
-    /// Why the recipient is where it is, when the provider did not simply take the message.
+    /// The reason for the recipient's state; `None` if the message was accepted.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Accepted { .. } => None,
@@ -93,19 +93,19 @@ impl Outcome {
     }
 }
 
-/// A gate to be closed.
+/// An order to close a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stop {
-    /// Whom it covers.
+    /// The sender or the campaign.
     pub scope: StopScope,
-    /// Its reason.
+    /// The reason of the stop.
     pub reason: StopReason,
 }
 
-/// Pause after a throttle answer that names none.
+/// The pause after a throttle answer that names none.
 const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Decides what becomes of the recipient.
+/// Classifies the verdict of an attempt.
 pub fn classify(policy: &Policy, attempt: Attempt, verdict: Verdict) -> Outcome {
     match verdict {
         Verdict::Accepted { provider_message_id } => Outcome::Accepted { provider_message_id },
@@ -121,15 +121,16 @@ pub fn classify(policy: &Policy, attempt: Attempt, verdict: Verdict) -> Outcome 
     }
 }
 
-/// Counts the refusals for good in a row of one campaign.
+/// Counts permanent refusals of one campaign in a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Refusals {
     in_a_row: u16,
 }
 
 impl Refusals {
-    /// Notes an outcome; a stop of the campaign when it is one refusal too many. What says nothing of the message (a
-    /// retry, a stop, an unknown end) neither counts nor begins anew.
+    /// Counts an outcome, and returns a stop of the campaign when the row reaches its limit. Outcomes that depend on
+    /// other causes
+    /// than the message (retries, stops, unknown) neither count nor end the row.
     pub fn note(&mut self, policy: &Policy, outcome: &Outcome) -> Option<Stop> {
         match outcome {
             Outcome::Accepted { .. } => self.in_a_row = 0,
@@ -161,7 +162,7 @@ fn retry(policy: &Policy, attempt: Attempt, refusal: Refusal, schedule: &[Durati
     if attempt.time_left.is_some_and(|left| after >= left) {
         return Outcome::Failed { reason: refusal.into() };
     }
-    // Whoever is sent to for everybody's sake does not pay for it.
+    // A probe serves all recipients of the sender, so it uses up no attempt of its own recipient.
     Outcome::Retry { after, counted: !attempt.is_probe, reason: refusal.into() }
 }
 
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_providers_own_schedule_goes_first_and_ends_in_failed() {
+    fn the_providers_schedule_has_precedence_and_ends_in_failed() {
         let judged: Vec<Outcome> = (1..=4)
             .map(|n| classify(&policy(10), attempt(n), Verdict::Retry { refusal: BUSY, schedule: &SCHEDULE }))
             .collect();
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_was_not_taken_costs_its_recipient_nothing() {
+    fn a_refused_probe_uses_up_no_attempt() {
         let verdict = Verdict::Retry { refusal: BUSY, schedule: &[] };
         let judged = classify(&policy(2), Attempt { is_probe: true, ..attempt(2) }, verdict);
         assert!(matches!(judged, Outcome::Retry { counted: false, .. }), "{judged:?}");
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_throttle_counts_no_attempt_and_honours_the_named_pause() {
+    fn a_throttle_counts_no_attempt_and_honors_the_named_pause() {
         let verdict = Verdict::Throttled { refusal: BUSY, retry_after: Some(Duration::from_secs(7)) };
         let Outcome::Throttled { after, .. } = classify(&policy(1), attempt(9), verdict) else {
             panic!("a throttle slows the sender down")
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_in_a_row_stop_the_campaign_and_begin_anew_after_it() {
+    fn refusals_in_a_row_stop_the_campaign_and_are_counted_from_zero_after_it() {
         let policy = Policy { stop_after_refusals: 3, ..Policy::default() };
         let refused = Outcome::Failed { reason: BUSY.into() };
         let accepted = Outcome::Accepted { provider_message_id: "A".into() };

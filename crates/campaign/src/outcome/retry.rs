@@ -1,8 +1,9 @@
-//! How long to wait before another attempt, where the provider has no schedule of its own.
+//! The pause before another attempt if the provider has no schedule of its own.
 
 use std::time::Duration;
 
-/// Exponential back-off with full jitter over the upper half: attempt 1 waits between half of `base` and `base`,
+/// Exponential backoff with jitter over the upper half: after attempt 1 the pause is between half of `base` and `base`,
+/// after
 /// attempt 2 up to twice that, and so on up to `cap`. `random` is in `0.0..1.0`.
 pub fn backoff(base: Duration, cap: Duration, attempt: u16, random: f64) -> Duration {
     let doublings = u32::from(attempt.saturating_sub(1)).min(20);

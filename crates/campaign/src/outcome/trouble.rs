@@ -1,15 +1,16 @@
-//! Noticing that a provider is away, before it costs more than a few recipients.
+//! Detects that a provider is down, before many recipients lose attempts or become `unknown`.
 
 use crate::outcome::classify::{Outcome, Stop};
 use crate::states::stop::{StopReason, StopScope};
 
-/// So many requests in a row without an answer mean that the provider is away.
+/// A provider is down after this many requests in a row without an answer.
 const TOO_MANY: u16 = 20;
 
-/// Counts the requests of one sender in a row that the provider did not answer.
+/// Counts consecutive requests of one sender that the provider did not answer.
 ///
-/// While a provider is away every request costs somebody an attempt, or makes them unknown. A closed gate costs nobody
-/// anything, and probes find out when it is back.
+/// While a provider is down, every request uses up an attempt or makes a recipient `unknown`. A closed gate does
+/// neither, and
+/// probes detect the end of the outage.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Troubles {
     epoch: i64,
@@ -17,9 +18,11 @@ pub struct Troubles {
 }
 
 impl Troubles {
-    /// Notes how a request ended that was claimed in this opening (epoch) of the sender's gate; `answered` tells whether
-    /// any HTTP answer came. Gives a stop of the sender when it is one too many. What belongs to an earlier opening says
-    /// nothing of now.
+    /// Counts the end of a request. `epoch` is the epoch of the sender's gate in which the request was claimed.
+    /// `answered` says
+    /// whether any HTTP answer arrived. Returns a stop of the sender when the row reaches its limit. Requests of an
+    /// earlier epoch
+    /// are ignored, because they say nothing about the present.
     pub fn note(&mut self, epoch: i64, outcome: &Outcome, answered: bool) -> Option<Stop> {
         if epoch < self.epoch {
             return None;
@@ -38,7 +41,7 @@ impl Troubles {
     }
 }
 
-/// Whether the provider failed to answer: nothing came, or nothing that tells what became of the message.
+/// Whether the request had no answer, or an answer that does not tell what became of the message.
 fn is_trouble(outcome: &Outcome, answered: bool) -> bool {
     match outcome {
         Outcome::Unknown { .. } => true,
@@ -64,13 +67,13 @@ mod tests {
         Outcome::Retry { after: Duration::ZERO, counted: true, reason: LOST.into() }
     }
 
-    /// After how many such requests the sender stops.
+    /// The number of such requests after which the sender stops.
     fn stops_after(epoch: i64, troubles: &mut Troubles, outcome: &Outcome, answered: bool) -> Option<u16> {
         (1..=TOO_MANY * 2).find(|_| troubles.note(epoch, outcome, answered).is_some())
     }
 
     #[test]
-    fn requests_without_an_answer_stop_the_sender_and_begin_anew_after_it() {
+    fn requests_without_an_answer_stop_the_sender_and_are_counted_from_zero_after_it() {
         let mut troubles = Troubles::default();
         assert_eq!(stops_after(1, &mut troubles, &unknown(), false), Some(TOO_MANY));
         assert_eq!(stops_after(1, &mut troubles, &not_left(), false), Some(TOO_MANY));
@@ -79,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unclear_answer_is_trouble_and_a_clear_one_is_none() {
+    fn an_unclear_answer_counts_and_a_clear_answer_does_not() {
         let mut troubles = Troubles::default();
         assert_eq!(stops_after(1, &mut troubles, &unknown(), true), Some(TOO_MANY));
         assert_eq!(stops_after(1, &mut troubles, &not_left(), true), None);
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_claimed_before_the_stop_does_not_count_after_it() {
+    fn requests_claimed_before_the_stop_do_not_count_after_it() {
         let mut troubles = Troubles::default();
         for _ in 1..TOO_MANY {
             troubles.note(1, &unknown(), false);

@@ -1,4 +1,4 @@
-//! What a provider's answer means, in one language for all providers.
+//! The meaning of a provider's answer, in one form for all providers.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,72 +6,73 @@ use std::time::Duration;
 use crate::states::reason_codes::own_code;
 use crate::states::stop::StopReason;
 
-/// The meaning of one request's end. Each adapter decides it on what its vendor's page documents; the HTTP status
-/// alone never does.
+/// The meaning of the end of one request. Each adapter follows the documentation of its vendor; the HTTP status alone
+/// never
+/// decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The provider took the message and gave it this id.
+    /// The provider accepted the message and gave it this id.
     Accepted {
         /// The provider's id of the message.
         provider_message_id: String,
     },
-    /// Too fast: surely not taken, everybody slows down, and no attempt is counted.
+    /// Too fast. The message was certainly not accepted. The sender slows down on all workers; no attempt is counted.
     Throttled {
-        /// What was said.
+        /// The provider's refusal.
         refusal: Refusal,
-        /// When to try again, if the provider named it.
+        /// The pause until the next attempt, if the provider named it.
         retry_after: Option<Duration>,
     },
-    /// Surely not taken, or the vendor documents that it may be sent again.
+    /// The message was certainly not accepted, or the vendor documents that it may be sent again.
     Retry {
-        /// What was said.
+        /// The provider's refusal.
         refusal: Refusal,
-        /// The provider's own pauses: the first retry after the first, and so on; empty means ours.
+        /// The provider's own pauses, one for each retry in order. Empty means the campaign's pauses.
         schedule: &'static [Duration],
     },
-    /// It may have been taken. Never sent again by itself.
+    /// The provider may have accepted the message. It is never sent again without a rule or an operator.
     Unknown {
         /// What happened.
         refusal: Refusal,
     },
-    /// Refused for good, for this recipient.
+    /// Refused permanently, for this recipient.
     Rejected {
-        /// What was said.
+        /// The provider's refusal.
         refusal: Refusal,
     },
-    /// Refused for a reason that holds for every recipient of the campaign.
+    /// Refused for a reason that applies to every recipient of the campaign.
     StopCampaign {
-        /// What was said.
+        /// The provider's refusal.
         refusal: Refusal,
         /// The reason of the stop.
         reason: StopReason,
     },
-    /// Refused for a reason that holds for everything this sender sends.
+    /// Refused for a reason that applies to everything this sender sends.
     StopSender {
-        /// What was said.
+        /// The provider's refusal.
         refusal: Refusal,
         /// The reason of the stop.
         reason: StopReason,
     },
 }
 
-/// A provider's refusal: its code, and our words for it. The provider's own text may hold numbers and keys and is
-/// never kept.
+/// A provider's refusal: its code, and our text for it. The provider's own text may contain numbers and keys and is
+/// never stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The provider's code (`E110`), or ours for what has none (`timeout`, `http_502`).
+    /// The provider's code (`E110`), or our own if there is none (`timeout`, `http_502`).
     pub code: Cow<'static, str>,
-    /// What it means, for the person who reads the report.
+    /// The meaning, for readers of reports.
     pub text: Cow<'static, str>,
 }
 
 impl Refusal {
-    /// A refusal with fixed words.
+    /// A refusal with a fixed text.
     pub const fn new(code: &'static str, text: &'static str) -> Self {
         Self { code: Cow::Borrowed(code), text: Cow::Borrowed(text) }
     }
 
-    /// A refusal with a code of Flowcast's own. As a constant it compiles only if the code is in `own_codes`.
+    /// A refusal with one of Flowcast's own codes. As a constant it compiles only if `own_codes` lists the code.
     pub const fn own(code: &'static str, text: &'static str) -> Self {
         Self::new(own_code(code), text)
     }

@@ -1,44 +1,46 @@
-//! Leases of the generic cell rate algorithm: which departure slots a worker has.
+//! Leases of departure slots by the generic cell rate algorithm (ITU-T I.371).
 //!
-//! The theoretical arrival time (TAT) of a sender is one row in the database; a lease of n permits moves it on by the
-//! time of n permits, under the row's lock. The slots of two leases are therefore disjoint whoever holds them (ITU-T
-//! I.371 names the algorithm; design decision 5).
+//! The theoretical arrival time (TAT) of a sender is one row in PostgreSQL. A lease of n permits advances it by the
+//! time of n
+//! permits, under the row's lock. So the slots of all leases are disjoint, whichever worker has them.
 //!
-//! **Invariant.** A request leaves in its slot or at most [`Rate::lateness`] after it, or it does not leave in that slot
-//! at all. So in every window no more leave than fit into the window and the lateness together, whatever stalls a
-//! worker: a process that stood still gives its slots up and takes new ones.
+//! **Invariant.** A request leaves in its slot or at most [`Rate::lateness`] after it, otherwise it gives the slot up.
+//! So in
+//! every window no more requests leave than fit into the window plus the lateness, however long a worker is suspended.
 //!
-//! **Invariant.** When the rate changes, the next slot comes one slot of the new rate after the last one leased. So a window
-//! that holds slots of both rates holds no more than the faster of them allows, and a raised rate is used at once.
+//! **Invariant.** After a change of the rate, the next slot comes one slot of the new rate after the last leased slot.
+//! So a
+//! window with slots of both rates holds no more than the faster rate allows, and a raised rate is used at once.
 
 use std::time::Duration;
 
 use crate::pacing::rate::Rate;
 
-/// Departure slots that no other worker has, each usable once, in their order.
+/// Departure slots that belong to one worker, each usable once, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// From the moment of the lease to its first slot.
+    /// The time from the start of the lease to its first slot.
     first_in: Duration,
-    /// `None` when the sender has no limit.
+    /// `None` if the sender has no rate.
     rate: Option<Rate>,
     next: u32,
     n: u32,
 }
 
 impl Lease {
-    /// `n` slots at this rate, the first one `first_in` after the moment of the lease.
+    /// `n` slots at this rate; the first one is `first_in` after the start of the lease.
     pub fn new(first_in: Duration, rate: Option<Rate>, n: u32) -> Self {
         Self { first_in, rate, next: 0, n }
     }
 
-    /// The rate the slots were given at; `None` when the sender has no limit.
+    /// The rate of the slots; `None` if the sender has no rate.
     pub fn rate(&self) -> Option<Rate> {
         self.rate
     }
 
-    /// Takes the next slot that can still be kept when `elapsed` has passed since the moment of the lease; earlier ones
-    /// are lost. `None` when there is none left.
+    /// Takes the next slot that a request can still use at `elapsed` after the start of the lease; earlier slots are
+    /// lost. `None`
+    /// if no slot is left.
     pub fn take_slot(&mut self, elapsed: Duration) -> Option<Duration> {
         let slot = match self.rate {
             None => Duration::ZERO,
@@ -55,7 +57,7 @@ impl Lease {
         Some(slot)
     }
 
-    /// Whether a request that was to leave at `slot` may still leave now.
+    /// Whether a request with this slot may still leave.
     pub fn keeps(&self, slot: Duration, elapsed: Duration) -> bool {
         self.rate.is_none_or(|rate| elapsed <= slot + rate.lateness())
     }
@@ -66,26 +68,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the database row does: the first slot of this lease, and the TAT after it, all in microseconds.
+    /// Simulates the database row: the first slot of this lease, and the TAT after it, in microseconds.
     fn grant(tat: u64, now: u64, n: u32, rate: Rate) -> (Lease, u64) {
         let start = tat.max(now);
         let lease = Lease::new(Duration::from_micros(start - now), Some(rate), n);
         (lease, start + micros(rate.time_of(n)))
     }
 
-    /// How far ahead of now a lease begins at most, and how long a lease of several slots lasts at most.
+    /// The longest time until a lease begins, and the longest lease of several slots, in microseconds.
     const MAX_AHEAD: u64 = 500_000;
     const LONGEST: u64 = 250_000;
 
-    /// The database row of a sender whose rate changes; all times in microseconds.
+    /// The database row of a sender whose rate changes; times in microseconds.
     struct GateRow {
         tat: u64,
         rate: Rate,
     }
 
     impl GateRow {
-        /// Leases `n` slots at the rate divided by `slowness`, as after a throttle answer; nothing where that is too much
-        /// or too far ahead. A slot is its time, and the distance of slots at the whole rate.
+        /// Leases `n` slots at the rate divided by `slowness`, as after a throttle answer. Grants nothing if that is
+        /// too much or too
+        /// far ahead. A slot is its time and the distance of slots at the whole rate.
         fn lease(&mut self, now: u64, n: u32, slowness: u32) -> Vec<(u64, u64)> {
             let rate = Rate::new(self.rate.permits(), self.rate.per() * slowness, 1).unwrap();
             let is_granted = self.tat <= now + MAX_AHEAD && (n == 1 || micros(rate.time_of(n)) <= LONGEST);
@@ -97,7 +100,7 @@ mod tests {
             (0..n).map(|slot| (start + micros(rate.time_of(slot)), micros(self.rate.time_of(1)))).collect()
         }
 
-        /// What `set_rate` does.
+        /// Simulates `set_rate`.
         fn change(&mut self, now: u64, rate: Rate) {
             let last_slot = self.tat.saturating_sub(micros(self.rate.time_of(1)));
             self.tat = last_slot.min(now + MAX_AHEAD + LONGEST) + micros(rate.time_of(1));
@@ -128,7 +131,8 @@ mod tests {
         u64::try_from(time.as_micros()).unwrap()
     }
 
-    /// When the requests of a lease leave, if each one wakes up so much later than its slot: never, if that is too late.
+    /// When the requests of a lease leave if each one wakes up this much after its slot. A request that is too late
+    /// never leaves.
     fn departures(mut lease: Lease, stalls: &[u64]) -> Vec<u64> {
         let (mut elapsed, mut left) = (0, Vec::new());
         for stall in stalls {
@@ -143,7 +147,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_window_holds_more_than_the_rate_and_the_burst_however_workers_stall(
+        fn no_window_holds_more_than_the_rate_and_the_burst_however_long_workers_stall(
             permits in 1..2_000u32,
             burst in 1..20u32,
             leases in prop::collection::vec((0..300_000u64, prop::collection::vec(0..30_000u64, 1..40)), 1..40),
@@ -169,14 +173,15 @@ mod tests {
         }
 
         #[test]
-        fn a_second_stall_on_the_way_to_the_wire_of_a_quarter_of_the_burst_still_lets_no_window_hold_more(
+        fn a_second_stall_of_a_quarter_of_the_burst_does_not_exceed_the_rate_either(
             permits in 100..2_000u32,
             burst in 10..40u32,
             window in 1_000..500_000u64,
         ) {
             let rate = Rate::new(permits, Duration::from_secs(1), burst).unwrap();
             let way = micros(rate.time_of(burst - 1)) / 4;
-            // The first request wakes up as late as it may, and what has left by the end of the way arrives there together.
+            // The first request wakes up as late as allowed. Requests that leave while it is on its way arrive together
+            // with it.
             let mut stalls = vec![0; 1_200];
             stalls[0] = micros(rate.lateness());
             let end_of_way = stalls[0] + way;
@@ -188,7 +193,7 @@ mod tests {
         }
 
         #[test]
-        fn a_window_over_changes_of_the_rate_holds_no_more_than_the_fastest_of_its_rates_allows(
+        fn a_window_with_several_rates_holds_no_more_than_the_fastest_rate_allows(
             first in any_rate(),
             events in prop::collection::vec((prop_oneof![0..2_000u64, 0..2_000_000u64], any_event()), 1..60),
         ) {
@@ -225,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_without_a_limit_departs_at_once() {
+    fn a_sender_without_a_rate_sends_at_once() {
         let mut lease = Lease::new(Duration::ZERO, None, 2);
         let late = Duration::from_secs(9);
         assert_eq!([lease.take_slot(late), lease.take_slot(late)], [Some(Duration::ZERO); 2]);
@@ -234,12 +239,12 @@ mod tests {
     }
 
     #[test]
-    fn slots_that_passed_are_lost_and_the_rest_is_kept() {
+    fn missed_slots_are_lost_and_the_others_are_kept() {
         let ms = Duration::from_millis;
         let mut lease = Lease::new(ms(5), "20/s".parse().ok(), 4);
         assert_eq!(lease.take_slot(ms(0)), Some(ms(5)));
         assert!(lease.keeps(ms(5), ms(30)) && !lease.keeps(ms(5), ms(31)));
-        // The slots at 55 and 105 are over; the one at 155 is late by less than what is allowed.
+        // The slots at 55 and 105 are lost; the slot at 155 is late by less than the lateness.
         assert_eq!(lease.take_slot(ms(175)), Some(ms(155)));
         assert_eq!(lease.take_slot(ms(175)), None);
     }

@@ -1,4 +1,4 @@
-//! A rate as one typed value with a text form: `20/s`, `80/s,burst=1`, `50000/5m`.
+//! A rate and its text form: `20/s`, `80/s,burst=1`, `50000/5m`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,15 +7,17 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How late a request may leave where the rate allows no more: what timers need. In a window of 100 ms that is 2 % of
-/// the rate, in longer ones less.
+/// The smallest lateness of a request, which timers need. In a window of 100 ms it adds 2 % of the rate, in longer
+/// windows less.
 const LATENESS: Duration = Duration::from_millis(2);
 
-/// How many requests may leave in how much time, and how many of them may bunch up.
+/// The number of requests that may leave in a time, and how many of them may leave together.
 ///
-/// Requests are spaced evenly. The burst is how many a stall may push together: over every window the provider sees at
-/// most `permits / per × window`, rounded up, and `burst` requests; where the burst is shorter than 2 ms, those of 2 ms
-/// (design promise P3).
+/// Requests are spaced evenly. The burst is the number of requests that a stall may push together. In every window the
+/// provider
+/// sees at most `permits / per × window` requests, rounded up, plus `burst`. If the burst lasts less than 2 ms, the
+/// requests of
+/// 2 ms count instead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     permits: u32,
@@ -29,57 +31,59 @@ pub enum RateError {
     /// Not of the form `20/s`.
     #[error("'{0}' is not a rate; write how many in how long, like 20/s, 80/s,burst=1 or 50000/5m")]
     Form(String),
-    /// Nothing would ever be sent.
-    #[error("'{0}' would never send anything; to stop a sender, hold it")]
+    /// A rate of zero.
+    #[error("'{0}' would never send anything; to stop a sender, use `flowcast sender hold`")]
     Zero(String),
 }
 
 impl Rate {
-    /// A rate of `permits` in `per`, with `burst` of them at once. `None` when any of them is zero.
+    /// A rate of `permits` in `per`, of which `burst` may leave at once. `None` if any of them is zero.
     pub fn new(permits: u32, per: Duration, burst: u32) -> Option<Self> {
         (permits > 0 && per.as_micros() > 0 && burst > 0).then_some(Self { permits, per, burst })
     }
 
-    /// How many requests may leave in [`Rate::per`].
+    /// The number of requests that may leave in [`Rate::per`].
     pub fn permits(self) -> u32 {
         self.permits
     }
 
-    /// The time in which [`Rate::permits`] may leave.
+    /// The time in which [`Rate::permits`] requests may leave.
     pub fn per(self) -> Duration {
         self.per
     }
 
-    /// How many may bunch up; 1 is the strictest.
+    /// The number of requests that may leave together; 1 is the strictest.
     pub fn burst(self) -> u32 {
         self.burst
     }
 
-    /// Requests a second.
+    /// Requests per second.
     pub fn per_second(self) -> f64 {
         f64::from(self.permits) / self.per.as_secs_f64()
     }
 
-    /// How many permits fit into this time, at least one.
+    /// The number of permits in this time, at least one.
     pub fn permits_in(self, time: Duration) -> u32 {
         let permits = u128::from(self.permits) * time.as_micros() / self.per.as_micros();
         u32::try_from(permits).unwrap_or(u32::MAX).max(1)
     }
 
-    /// How long after its slot a request may still leave: half a slot, and three quarters of one more for each further one
-    /// of the burst. Less than a whole slot never lets a request more into a window than its slots rounded up; so the other
-    /// half, and the last quarter of the burst, are left for what happens between the look at the clock and the wire.
+    /// How long after its slot a request may still leave: half a slot, and three quarters of a slot for each further
+    /// request of the
+    /// burst. Less than a whole slot never adds a request to a window whose slots are rounded up. The other half, and
+    /// the last
+    /// quarter of the burst, are a reserve for the time between reading the clock and the network.
     pub fn lateness(self) -> Duration {
         (self.time_of(self.burst - 1).mul_f64(0.75) + self.time_of(1).mul_f64(0.5)).max(LATENESS)
     }
 
-    /// The number of the first slot that is not before this time, when slot 0 is at zero.
+    /// The number of the first slot that is not before this time, if slot 0 is at zero.
     pub(crate) fn first_not_before(self, time: Duration) -> u32 {
         let slots = (time.as_micros() * u128::from(self.permits)).div_ceil(self.per.as_micros());
         u32::try_from(slots).unwrap_or(u32::MAX)
     }
 
-    /// The time `n` permits take, rounded up to the microsecond so that rounding never raises the rate.
+    /// The time of `n` permits, rounded up to the microsecond so that rounding never raises the rate.
     pub fn time_of(self, n: u32) -> Duration {
         let micros = (u128::from(n) * self.per.as_micros()).div_ceil(u128::from(self.permits));
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
@@ -89,7 +93,7 @@ impl Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let written = humantime::format_duration(self.per).to_string();
-        // "1s" is written "s", but "10s" stays.
+        // "1s" becomes "s", but "10s" does not change.
         let unit = written.strip_prefix('1').filter(|unit| !unit.starts_with(|c: char| c.is_ascii_digit()));
         let per = unit.unwrap_or(&written);
         write!(f, "{}/{per}", self.permits)?;
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_rate_says_what_to_write() {
+    fn an_invalid_rate_is_refused() {
         for text in ["", "20", "20/", "/s", "20/parsec", "-1/s", "20/s,bust=1", "20/s,burst=x", "1.5/s"] {
             assert!(matches!(text.parse::<Rate>(), Err(RateError::Form(_))), "{text}");
         }

@@ -1,9 +1,10 @@
-//! Codes of reasons that are Flowcast's own and not a provider's.
+//! Reason codes of Flowcast, as opposed to codes of providers.
 
 use crate::states::stop::StopReason;
 
-/// Every code of Flowcast that a recipient, an attempt or a receipt may have as its reason, but for the words of `StopReason` and
-/// `http_NNN`. The database has words for each (`reason_words`).
+/// Every code of Flowcast that a recipient, an attempt or a receipt may have as its reason, except the words of
+/// `StopReason` and
+/// `http_NNN`. The database function `reason_words` has a text for each.
 pub(crate) const OWN_CODES: &[&str] = &[
     "worker_died",
     "backup_restored",
@@ -49,15 +50,15 @@ pub(crate) const OWN_CODES: &[&str] = &[
     "not_at_this_provider",
 ];
 
-/// Every code of Flowcast for which the database has words, those of stops included.
+/// Every code of Flowcast for which the database has a text, including the words of `StopReason`.
 pub fn own_codes() -> impl Iterator<Item = &'static str> {
     OWN_CODES.iter().copied().chain(StopReason::ALL.iter().map(|reason| reason.word()))
 }
 
-/// This code, which has to be one of Flowcast's own. In a constant one that is not listed does not compile.
-#[expect(clippy::missing_panics_doc, reason = "it is called for constants, where it does not compile")]
+/// Returns this code, which must be one of Flowcast's own. A constant with an unlisted code does not compile.
+#[expect(clippy::missing_panics_doc, reason = "it is called for constants, where a panic is a compile error")]
 pub const fn own_code(code: &'static str) -> &'static str {
-    assert!(is_own(code), "the code is not in the list of own_codes.rs");
+    assert!(is_own(code), "the code is not in the list of reason_codes.rs");
     code
 }
 

@@ -1,4 +1,4 @@
-//! What a provider reports of a message it took, in one language for all providers.
+//! What a provider reports about an accepted message, in one form for all providers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,30 +6,30 @@ use std::str::FromStr;
 use crate::states::state::{UnknownWord, words};
 
 words!(
-    /// How far a message has come. Reports come in any order, twice, or not at all; a later stage says that the earlier
-    /// ones were passed.
+    /// The progress of a message. Reports may arrive in any order, twice, or not at all. A later status implies the
+    /// earlier ones.
     ReceiptStatus, "receipt status" {
-        /// The provider passed it on to WhatsApp.
+        /// The provider passed the message to WhatsApp.
         Sent = "sent",
-        /// It reached the recipient's phone.
+        /// The message reached the recipient's phone.
         Delivered = "delivered",
-        /// The recipient opened it.
+        /// The recipient opened the message.
         Read = "read",
-        /// It was not delivered after all.
+        /// The message was not delivered.
         Failed = "failed",
     }
 );
 
 words!(
-    /// What is done about a message that was not delivered after all.
+    /// What Flowcast does about a message that was not delivered.
     FollowUp, "follow-up" {
-        /// It counts as not delivered, and that is all.
+        /// The message counts as not delivered; nothing else changes.
         NotDelivered = "not_delivered",
-        /// The recipient had enough for now: not again before 24 hours (Meta 131049).
+        /// The recipient got enough marketing messages: nothing is sent for 24 hours (Meta 131049).
         Wait = "wait",
-        /// The recipient stopped messages from us: they are suppressed (Meta 131050).
+        /// The recipient stopped our marketing messages, and is suppressed (Meta 131050).
         Suppress = "suppress",
-        /// The cause holds for everybody: the gate of the campaign or the sender closes.
+        /// The cause applies to all recipients: the gate of the campaign or the sender closes.
         Stop = "stop",
     }
 );

@@ -1,13 +1,13 @@
-//! The states of a recipient and of a campaign, spelled as in the database.
+//! The states of recipients and campaigns, spelled as in the database.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A word from the database that is no state of ours: the schema is newer than this program.
+/// A word in the database that this program does not know, because the schema is newer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} '{word}'; this program is older than the database, update it")]
 pub struct UnknownWord {
-    /// Which kind of word was expected.
+    /// The kind of word that was expected.
     pub what: &'static str,
     /// The word found.
     pub word: String,
@@ -20,7 +20,7 @@ macro_rules! words {
         pub enum $name { $($(#[$vdoc])* $variant,)+ }
 
         impl $name {
-            /// Every state, in the order of its life.
+            /// All values, in their usual order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word in columns, reports and metrics.
@@ -50,42 +50,44 @@ macro_rules! words {
 pub(crate) use words;
 
 words!(
-    /// Where a recipient stands. Terminal ones are never left by the program itself.
+    /// The state of a recipient. Only an operator's command changes a terminal state.
     RecipientState, "recipient state" {
-        /// Imported and not yet claimed, or given back uncounted because a gate was closed. Claim moves it on.
+        /// Imported and not yet claimed, or returned uncounted because a gate closed. A claim makes it `sending`.
         Pending = "pending",
-        /// Claimed by a worker under a lease. Record moves it on; when the worker dies, the expired lease does.
+        /// Claimed by a worker under a lease. The recording of the outcome changes it, or the end of the lease if the
+        /// worker died.
         Sending = "sending",
-        /// Refused for now; due again at the time in the `retry` table. Claim moves it on.
+        /// Not accepted for now; due again at the time in the table `due`. A claim makes it `sending`.
         Retry = "retry",
-        /// The provider took the message. What becomes of it is told later by receipts. Terminal.
+        /// The provider accepted the message. Delivery receipts report the rest. Terminal.
         Accepted = "accepted",
-        /// Refused for good, or attempts or the deadline used up. Terminal.
+        /// Refused permanently, or no attempt left. Terminal.
         Failed = "failed",
-        /// The provider may have taken the message. Never sent again by itself; a receipt, the campaign's rule or
-        /// an operator settles it.
+        /// The provider may have accepted the message. Never sent to again without a rule or an operator. A receipt,
+        /// the campaign's rule
+        /// or an operator resolves it.
         Unknown = "unknown",
-        /// Not to be sent to: opted out, suppressed, window closed. Terminal.
+        /// Must not be sent to: opted out, suppressed, or the window is closed. Terminal.
         Skipped = "skipped",
-        /// The campaign's deadline passed first. Terminal.
+        /// The deadline of the campaign passed before a message was accepted. Terminal.
         Expired = "expired",
-        /// The campaign was cancelled first. Terminal.
+        /// The campaign was cancelled before a message was accepted. Terminal.
         Cancelled = "cancelled",
     }
 );
 
 words!(
-    /// Where a campaign stands.
+    /// The state of a campaign.
     CampaignState, "campaign state" {
-        /// Being prepared: lists may be imported, nothing is sent.
+        /// In preparation: lists may be imported, nothing is sent.
         Draft = "draft",
-        /// Being sent.
+        /// Messages are sent.
         Running = "running",
-        /// Stopped by a person or a fault, with the reason in `hold`; resume continues it.
+        /// Stopped by an operator or a fault, with the reason in `hold`. A resume makes it `running`.
         Paused = "paused",
-        /// Nothing is left to send. Unknown recipients may still be settled.
+        /// Nothing is left to send. `unknown` recipients may still be resolved.
         Finished = "finished",
-        /// Ended by a person before its time.
+        /// Ended by an operator before all recipients were sent to.
         Cancelled = "cancelled",
     }
 );

@@ -1,11 +1,11 @@
-//! Why a gate is closed, and for whom.
+//! Why a gate closes, and what it stops.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::states::state::{UnknownWord, words};
 
-/// Whom a stop covers.
+/// What a stop applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopScope {
     /// Every campaign of the sender.
@@ -15,33 +15,33 @@ pub enum StopScope {
 }
 
 words!(
-    /// Why a gate was closed. A stop loses nobody and counts no attempt.
+    /// Why a gate was closed. A stop loses no recipient and counts no attempt.
     StopReason, "stop reason" {
-        /// The account has no money left (Kaleyra E110).
+        /// The account balance is used up (Kaleyra E110).
         LowBalance = "low_balance",
-        /// The provider waits for money in another way: an unpaid invoice, no payment method (Meta 131042).
+        /// The provider waits for another payment: an unpaid invoice, or no payment method (Meta 131042).
         Payment = "payment",
         /// The key or account id is wrong (Kaleyra RBC001).
         BadCredentials = "bad_credentials",
-        /// The number is not of this account, or the account may not use this API (Kaleyra WA401, WA-401).
+        /// The number does not belong to the account, or the account may not use this API (Kaleyra WA401, WA-401).
         SenderNotAllowed = "sender_not_allowed",
-        /// The sender's address is not the provider's: it redirects, or shows a wrong certificate.
+        /// The sender's address is not that of the provider: it redirects, or its certificate is wrong.
         Misconfigured = "misconfigured",
-        /// The provider's messages of the day are used up (Kaleyra WAV2101).
+        /// The provider's limit of messages per day is reached (Kaleyra WAV2101).
         DailyLimit = "daily_limit",
-        /// The provider answers nobody: request after request found no connection, or ended without an answer.
+        /// The provider does not answer: many requests in a row found no connection or got no answer.
         ProviderDown = "provider_down",
-        /// Our own number of recipients a day is used up; it goes on by itself when the day ends.
+        /// The sender's own limit of recipients per day is reached. The gate opens when the day ends.
         DailyCap = "daily_cap",
-        /// The provider holds the number back for spam or for its policy (Meta 131048, 368).
+        /// The provider blocks the number for spam or a policy violation (Meta 131048, 368).
         PolicyHold = "policy_hold",
-        /// Many refusals of one kind in a row: the message itself is probably wrong.
+        /// Many permanent refusals in a row: the message itself is probably wrong.
         TooManyRefusals = "too_many_refusals",
         /// The template is missing, paused or disabled at the provider (Meta 132001, 132015, 132016).
         TemplateFault = "template_fault",
         /// The flow is blocked, throttled or broken at the provider (Meta 132068, 132069).
         FlowFault = "flow_fault",
-        /// A person asked for it.
+        /// An operator stopped the sender or campaign.
         Operator = "operator",
     }
 );
@@ -49,15 +49,15 @@ words!(
 /// How often a closed gate is probed with one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probing {
-    /// The cause ends when somebody pays or a day is over: every some minutes.
+    /// The cause ends with a payment or a new day: every few minutes.
     Patient,
-    /// The cause ends when a server is back: every some seconds.
+    /// The cause ends when a server works again: every few seconds.
     Eager,
 }
 
 impl StopReason {
-    /// How a probe may find the gate fit to be opened; `None` where the cause cannot end without a person. Wrong
-    /// credentials never probe.
+    /// How a probe tests whether the gate can open; `None` if only a person can end the cause. Wrong credentials are
+    /// never probed.
     pub fn probing(self) -> Option<Probing> {
         match self {
             Self::LowBalance | Self::Payment | Self::DailyLimit => Some(Probing::Patient),

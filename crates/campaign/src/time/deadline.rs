@@ -1,4 +1,4 @@
-//! When a campaign ends at the latest: a moment, or a time after its start.
+//! The deadline of a campaign: a point in time, or a time after the start.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,24 +8,24 @@ use jiff::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Nobody is sent to after it; those who wait then become `expired`.
+/// The time after which nothing is sent. Recipients that still wait then become `expired`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deadline {
-    /// At this moment.
+    /// At this point in time.
     At(Timestamp),
-    /// So long after the campaign was started first.
+    /// This long after the first start of the campaign.
     After(Duration),
 }
 
-/// A text that is no deadline.
+/// A text that is not a deadline.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is no deadline; write a time with its zone, like 2026-12-01T18:00:00+03:00, or how long after the start, like 24h"
+    "'{0}' is not a deadline; write a time with its zone, like 2026-12-01T18:00:00+03:00, or how long after the start, like 24h"
 )]
 pub struct DeadlineError(String);
 
 impl Deadline {
-    /// The moment it means for a campaign that is started now.
+    /// The point in time for a campaign that is started now.
     pub fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_is_a_moment_or_a_time_after_the_start() {
+    fn a_deadline_is_a_point_in_time_or_a_time_after_the_start() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         for (text, at) in [
             ("2026-12-01T18:00:00+03:00", "2026-12-01T15:00:00Z"),
@@ -90,7 +90,7 @@ mod tests {
     fn a_time_without_its_zone_is_refused() {
         for text in ["", "tomorrow", "2026-12-01", "2026-12-01T18:00:00", "24", "-1h"] {
             let error = text.parse::<Deadline>().unwrap_err().to_string();
-            assert!(error.contains("is no deadline; write"), "{error}");
+            assert!(error.contains("is not a deadline; write"), "{error}");
         }
     }
 }

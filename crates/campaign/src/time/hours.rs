@@ -1,4 +1,4 @@
-//! Sending hours: the times of the week in which messages may leave, in a time zone with its summer time.
+//! Sending hours: the times of the week in which messages may leave, in a time zone with daylight saving time.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,13 +20,14 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sat", Weekday::Saturday),
     ("sun", Weekday::Sunday),
 ];
-/// How many days ahead an opening is looked for: the coming week, and what began yesterday.
+/// The days that are searched for hours: yesterday, whose hours may end today, and the coming week.
 const LOOK_AHEAD: i64 = 8;
-/// Zones of one country whose hours never meet are given up after so many openings.
+/// The most hours that are compared between the zones of one country.
 const TRIES: usize = 64;
 
-/// Some days of the week and a time of theirs, written `mon-fri 09:00-18:00`. It ends on the next day when its end is not
-/// after its beginning, and `24:00` is the end of the day.
+/// Days of the week with a time span, written `mon-fri 09:00-18:00`. A span whose end is not after its beginning ends
+/// on the next
+/// day. `24:00` is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendingHours {
     first: Weekday,
@@ -35,26 +36,26 @@ pub struct SendingHours {
     until: Time,
 }
 
-/// A text that is no sending hours.
+/// A text that is not valid sending hours.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' are no sending hours; write days and times like 'mon-fri 09:00-18:00' or 'sat 10:00-13:00'")]
+#[error("'{0}' are not sending hours; write days and times like 'mon-fri 09:00-18:00' or 'sat 10:00-13:00'")]
 pub struct HoursError(String);
 
-/// A time in which messages may leave.
+/// A time span in which messages may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// Its beginning; it may be past.
+    /// Its beginning, which may be past.
     pub from: Timestamp,
     /// Its end.
     pub until: Timestamp,
 }
 
 impl Opening {
-    /// The opening now, or else the next, of any of these hours in this zone.
+    /// The current or next span of these hours in this zone.
     fn of_zone(hours: &[SendingHours], zone: &TimeZone, now: Timestamp) -> Option<Self> {
         let today = now.to_zoned(zone.clone()).date();
         let mut days = (-1..=LOOK_AHEAD).filter_map(|days| today.checked_add(Span::new().days(days)).ok());
-        // Whatever begins on a day begins before everything of the days after it.
+        // Hours that begin on a day begin before all hours of later days.
         days.find_map(|day| {
             let openings = hours.iter().filter_map(|hours| hours.on(day, zone));
             openings
@@ -63,7 +64,7 @@ impl Opening {
         })
     }
 
-    /// The opening now, or else the next, that is one in every one of these zones. `None` when they never meet.
+    /// The current or next span that lies within the hours of all these zones. `None` if there is none.
     pub(crate) fn in_all(hours: &[SendingHours], zones: &[Zone], now: Timestamp) -> Option<Self> {
         let mut at = now;
         for _ in 0..TRIES {
@@ -81,12 +82,12 @@ impl Opening {
 }
 
 impl SendingHours {
-    /// What these hours are on this day.
+    /// The span of these hours that begins on this day.
     fn on(self, day: Date, zone: &TimeZone) -> Option<Opening> {
         let since = |from: Weekday, to: Weekday| from.until(to);
         let is_meant = since(self.first, day.weekday()) <= since(self.first, self.last);
         let ends_on = if self.until > self.from { day } else { day.tomorrow().ok()? };
-        // A time that summer time leaves out is taken as though the clock had not been put forward yet.
+        // A time that daylight saving time skips is read as if the clock had not been put forward yet.
         let moment = |day: Date, time| Some(day.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp());
         let opening = Opening { from: moment(day, self.from)?, until: moment(ends_on, self.until)? };
         is_meant.then_some(opening)
@@ -112,7 +113,7 @@ fn day(name: &str) -> Option<Weekday> {
     DAYS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, day)| *day)
 }
 
-/// Hours and minutes, `09:00`.
+/// Parses hours and minutes, `09:00`.
 fn time(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
     let is_two_digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_are_written_as_they_are_read() {
+    fn hours_keep_their_text_form() {
         for text in ["mon-fri 09:00-18:00", "sat 10:00-13:00", "sun-mon 22:00-06:00", "wed 00:00-24:00"] {
             assert_eq!(text.parse::<SendingHours>().unwrap().to_string(), text);
         }
@@ -176,7 +177,7 @@ mod tests {
             ["", "mon", "9-18", "mon 9:00-18:00", "mon-xyz 09:00-18:00", "mon 09:00", "mon 09:00-25:00"]
         {
             let error = text.parse::<SendingHours>().unwrap_err().to_string();
-            assert!(error.contains("are no sending hours; write days and times"), "{error}");
+            assert!(error.contains("are not sending hours; write days and times"), "{error}");
         }
     }
 
@@ -184,7 +185,7 @@ mod tests {
     fn the_opening_is_the_one_now_or_the_next_one() {
         let week = ["mon-fri 09:00-18:00", "sat 10:00-13:00"];
         let nairobi = ["Africa/Nairobi"];
-        // A Friday morning before, a Friday noon within, a Friday evening after, and a Sunday.
+        // Before the hours on a Friday, within them, after them, and on a Sunday.
         let friday = ("2026-11-20T06:00:00Z", "2026-11-20T15:00:00Z");
         opens(&week, &nairobi, "2026-11-20T05:00:00Z", friday);
         opens(&week, &nairobi, "2026-11-20T12:00:00Z", friday);
@@ -201,20 +202,20 @@ mod tests {
     }
 
     #[test]
-    fn a_day_with_a_change_of_summer_time_has_its_hours_by_the_clock_on_the_wall() {
+    fn on_a_day_with_a_daylight_saving_change_hours_follow_the_local_clock() {
         let day = ["mon-sun 09:00-18:00"];
         let berlin = ["Europe/Berlin"];
         opens(&day, &berlin, "2026-10-24T00:00:00Z", ("2026-10-24T07:00:00Z", "2026-10-24T16:00:00Z"));
         opens(&day, &berlin, "2026-10-25T00:00:00Z", ("2026-10-25T08:00:00Z", "2026-10-25T17:00:00Z"));
-        // The clock goes from 02:00 to 03:00 on this day; 02:30 is 03:30 then.
+        // The clock goes from 02:00 to 03:00 on this day, so 02:30 is 03:30.
         let early = ["sun 02:30-04:00"];
         opens(&early, &berlin, "2026-03-28T12:00:00Z", ("2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"));
-        // The hour from 02:00 to 03:00 comes twice on this one; it is open from the first to the first.
+        // On this day the hour from 02:00 to 03:00 comes twice. The span begins and ends at the first occurrence.
         opens(&early, &berlin, "2026-10-24T12:00:00Z", ("2026-10-25T00:30:00Z", "2026-10-25T03:00:00Z"));
     }
 
     #[test]
-    fn several_zones_are_open_where_all_of_them_are() {
+    fn several_zones_are_open_when_each_of_them_is() {
         let day = ["mon-fri 09:00-18:00"];
         let coasts = ["America/New_York", "America/Los_Angeles"];
         opens(&day, &coasts, "2026-11-18T15:00:00Z", ("2026-11-18T17:00:00Z", "2026-11-18T23:00:00Z"));

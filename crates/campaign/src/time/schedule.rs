@@ -1,4 +1,4 @@
-//! When a campaign may send: not before its beginning, and within its sending hours.
+//! When a campaign may send: after its start time and within its sending hours.
 
 use std::time::Duration;
 
@@ -9,49 +9,50 @@ use crate::number::msisdn::Msisdn;
 use crate::number::zone::Zone;
 use crate::time::hours::{Opening, SendingHours};
 
-/// When a campaign may send. Everything may be left out; then it sends at any time.
+/// The times at which a campaign may send. Without any setting it may always send.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
-    /// Nothing leaves before it.
+    /// Nothing is sent before this time.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "read_time")]
     pub start_at: Option<Timestamp>,
-    /// The hours of the week in which messages leave; empty means all of them.
+    /// The hours of the week in which messages leave; empty means always.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hours: Vec<SendingHours>,
     /// The time zone of the hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<Zone>,
-    /// Whose clock the hours are read on.
+    /// Which clock the hours refer to.
     pub clock: ScheduleClock,
-    /// What becomes of those who wait when the hours end.
+    /// What becomes of waiting recipients when the hours end.
     pub when_over: WhenOver,
 }
 
-/// Whose clock sending hours are read on.
+/// Which clock sending hours refer to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScheduleClock {
-    /// The campaign's, of its zone.
+    /// The clock of the campaign's zone.
     #[default]
     Campaign,
-    /// The recipient's: of the country of the number, and where that has several zones, when all of them are open. The
-    /// campaign's for a number of no country.
+    /// The recipient's clock, by the country of the number. In a country with several zones, the hours must have begun
+    /// in all of
+    /// them. A number without a country has the campaign's zone.
     Recipient,
 }
 
-/// What becomes of those who wait when the sending hours end.
+/// What becomes of waiting recipients when the sending hours end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenOver {
     /// They are sent to in the next hours.
     #[default]
     Hold,
-    /// They expire, as at a deadline.
+    /// They become `expired`, as after a deadline.
     Expire,
 }
 
-/// A `[schedule]` section that contradicts itself.
+/// A contradiction within the `[schedule]` section.
 #[derive(Debug, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub(crate) struct ScheduleError {
@@ -62,8 +63,9 @@ pub(crate) struct ScheduleError {
 }
 
 impl Schedule {
-    /// The time in which anything of the campaign may leave, as it stands now; `None` is without a limit. Of a campaign
-    /// on its recipients' clocks that is any time from its beginning.
+    /// The current or next span in which anything of the campaign may leave; `None` means no limit. With the
+    /// recipients' clocks that
+    /// is any time after the start time.
     pub fn opening(&self, now: Timestamp) -> Option<Opening> {
         let from = self.start_at.unwrap_or(Timestamp::MIN).max(now);
         let limits = match (self.clock, &self.zone) {
@@ -76,7 +78,7 @@ impl Schedule {
         limits.or_else(|| self.start_at.map(|from| Opening { from, until: Timestamp::MAX }))
     }
 
-    /// How long a recipient must be left alone, because it is no time for messages where they are.
+    /// How long to wait with this recipient, because the sending hours of their country have not begun.
     pub fn pause_for(&self, recipient: Msisdn, now: Timestamp) -> Option<Duration> {
         if self.clock == ScheduleClock::Campaign {
             return None;
@@ -109,7 +111,7 @@ impl Schedule {
     }
 }
 
-/// Reads a moment, as a text or as TOML has it; a time without an offset is no moment.
+/// Reads a timestamp, as a text or as TOML has it. A time without an offset is refused.
 fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -128,7 +130,7 @@ fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timest
             || written.parse::<civil::Time>().is_ok()
     };
     written.parse().map(Some).map_err(|_| {
-        let what = if is_without_zone() { "has no time zone" } else { "is no time" };
+        let what = if is_without_zone() { "has no time zone" } else { "is not a time" };
         de::Error::custom(format!(
             "'{written}' {what}; write date, time and offset, like \"2026-12-01T09:00:00+03:00\", or Z for UTC"
         ))
@@ -152,19 +154,19 @@ mod tests {
     const WEEK: &str = "hours = [\"mon-fri 09:00-18:00\"]\nzone = \"Africa/Nairobi\"\n";
 
     #[test]
-    fn without_a_word_a_campaign_sends_at_any_time() {
+    fn without_a_schedule_a_campaign_sends_at_any_time() {
         let now = at("2026-11-21T03:00:00Z");
         assert_eq!(Schedule::default().opening(now), None);
         assert_eq!(Schedule::default().pause_for(Msisdn::from_digits(254_712_000_001).unwrap(), now), None);
     }
 
     #[test]
-    fn nothing_leaves_before_the_beginning_nor_outside_the_hours() {
+    fn nothing_is_sent_before_the_start_time_or_outside_the_hours() {
         let start = "start_at = \"2026-11-20T20:00:00+03:00\"\n";
         let now = at("2026-11-18T03:00:00Z");
         let from_then_on = Opening { from: at("2026-11-20T17:00:00Z"), until: Timestamp::MAX };
         assert_eq!(schedule(start).opening(now), Some(from_then_on));
-        // It begins on a Friday evening: the first hours are Monday's.
+        // The start time is a Friday evening, so the first hours are those of Monday.
         let monday = Opening { from: at("2026-11-23T06:00:00Z"), until: at("2026-11-23T15:00:00Z") };
         assert_eq!(schedule(&format!("{start}{WEEK}")).opening(now), Some(monday));
         let today = Opening { from: at("2026-11-18T10:00:00Z"), until: at("2026-11-18T15:00:00Z") };
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn on_the_recipients_clock_each_is_left_alone_in_their_own_night() {
+    fn with_the_recipients_clock_nothing_is_sent_outside_their_local_hours() {
         let schedule = schedule(&format!("{WEEK}clock = \"recipient\""));
         let now = at("2026-11-18T07:00:00Z");
         let pause = |digits| schedule.pause_for(Msisdn::from_digits(digits).unwrap(), now);
@@ -180,12 +182,12 @@ mod tests {
         assert_eq!(pause(254_712_000_001), None);
         assert_eq!(pause(4_915_112_345_678), Some(Duration::from_hours(1)));
         assert_eq!(pause(447_400_123_456), Some(Duration::from_hours(2)));
-        // No country: the campaign's zone, in which it is day.
+        // The number has no country, so the campaign's zone applies, in which the hours have begun.
         assert_eq!(pause(881_612_345_678), None);
     }
 
     #[test]
-    fn a_beginning_is_a_moment_and_what_is_none_says_why() {
+    fn an_invalid_start_time_is_refused_with_the_reason() {
         for written in ["\"2026-12-01T09:00:00+03:00\"", "2026-12-01T09:00:00+03:00", "\"2026-12-01T06:00Z\""]
         {
             let start_at = schedule(&format!("start_at = {written}")).start_at;
@@ -198,7 +200,7 @@ mod tests {
             ),
             ("2026-12-01T09:00:00", "'2026-12-01T09:00:00' has no time zone"),
             ("2026-12-01", "'2026-12-01' has no time zone"),
-            ("\"tomorrow\"", "'tomorrow' is no time"),
+            ("\"tomorrow\"", "'tomorrow' is not a time"),
         ] {
             let error = toml::from_str::<Schedule>(&format!("start_at = {written}")).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_belong_together_is_refused() {
+    fn contradictory_settings_are_refused() {
         for (text, says) in [
             ("hours = [\"mon 09:00-18:00\"]", "schedule.zone: and schedule.hours belong together"),
             ("zone = \"UTC\"", "schedule.zone: and schedule.hours belong together"),
@@ -220,6 +222,6 @@ mod tests {
             assert!(error.starts_with(says), "{error}");
         }
         let error = toml::from_str::<Schedule>("zone = \"Nairobi\"").unwrap_err().to_string();
-        assert!(error.contains("'Nairobi' is no time zone"), "{error}");
+        assert!(error.contains("'Nairobi' is not a time zone"), "{error}");
     }
 }

@@ -21,7 +21,7 @@ async fn a_price_list_takes_the_place_of_the_last_one_whole_or_not_at_all() {
     let table = "calling code  price in KES\n         254           1.1\n         255      0.900001\ndefault                  4\n";
     assert_eq!(printed, table);
     for (file, says) in [
-        ("calling_code,price\n1,3\n254,cheap\n", "line 3: 'cheap' is no price"),
+        ("calling_code,price\n1,3\n254,cheap\n", "line 3: 'cheap' is not a price"),
         ("code,price\n1,3\n", "line 1: the first line must name the columns: calling_code,price"),
     ] {
         let file = world.file("bad.csv", file);

@@ -103,8 +103,8 @@ async fn whoever_had_enough_waits_for_a_day_unless_they_write_first() {
 async fn a_schedule_that_makes_no_sense_is_refused_with_its_line() {
     let world = World::new("hours_wrong", "none", quick()).await;
     for (schedule, says) in [
-        ("zone = \"Nairobi\"\nhours = [\"mon 09:00-10:00\"]", "'Nairobi' is no time zone"),
-        ("zone = \"Africa/Nairobi\"\nhours = [\"weekdays\"]", "'weekdays' are no sending hours"),
+        ("zone = \"Nairobi\"\nhours = [\"mon 09:00-10:00\"]", "'Nairobi' is not a time zone"),
+        ("zone = \"Africa/Nairobi\"\nhours = [\"weekdays\"]", "'weekdays' are not sending hours"),
         ("hours = [\"mon 09:00-10:00\"]", "schedule.zone: and schedule.hours belong together"),
         ("start_at = \"2026-12-01T09:00:00\"", "start_at"),
     ] {
