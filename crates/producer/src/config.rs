@@ -1,30 +1,32 @@
-//! How a producer works.
+//! Settings of the producer.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// How a producer works.
+/// Settings of the producer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// How long a producer that died keeps its senders from the others. Default 10 s.
+    /// How long other producers wait before they take over the feeds of a producer that died. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// Pause between two rounds while something is published. Default 5 ms.
+    /// Pause between two rounds while there are ids to publish. Default 5 ms.
     #[serde(with = "humantime_serde")]
     pub busy_pause: Duration,
-    /// Pause between two rounds while there is nothing to publish. Default 200 ms.
+    /// Pause between two rounds while there are none. Default 200 ms.
     #[serde(with = "humantime_serde")]
     pub idle_pause: Duration,
-    /// How long recipients of a campaign are pending, with none of its messages in the queue or with a worker, before its
-    /// messages count as lost. Doubled each time that publishing them again changes nothing. Default 15 s.
+    /// How long recipients of a campaign may be `pending`, with no message in the queue and no claim, before their
+    /// messages count as
+    /// lost. Doubled each time that publishing them again changes nothing. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub stalled_after: Duration,
-    /// When a sender that stopped for low balance or a daily limit is probed with one message: pauses from the stop to
-    /// the first probe, to the second, and so on; the last one repeats. Default 1, 5 and 15 minutes.
+    /// When a sender that stopped for low balance or a daily limit is probed with one message: the pause before the
+    /// first probe,
+    /// before the second, and so on; the last one repeats. Default 1, 5 and 15 minutes.
     pub probe_pauses: Vec<humantime_serde::Serde<Duration>>,
-    /// The same for a sender whose provider answers nobody. Default 5, 10, 20, 40 and 60 seconds.
+    /// The same pauses for a sender whose provider does not answer. Default 5, 10, 20, 40 and 60 seconds.
     pub outage_pauses: Vec<humantime_serde::Serde<Duration>>,
 }
 

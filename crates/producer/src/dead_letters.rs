@@ -1,6 +1,7 @@
-//! Draining the dead-letter queue into the database, where people see it.
+//! Moves messages from the dead-letter queue to PostgreSQL, where operators see them.
 //!
-//! **Invariant.** A message is acknowledged only after its row is committed; one that dies twice on the way is one row.
+//! **Invariant.** A message is acknowledged only after its row is committed. A message that is dead-lettered twice is
+//! one row.
 
 use std::time::Duration;
 
@@ -9,12 +10,12 @@ use jiff::Timestamp;
 use store::{Backoff, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
 
-/// Most messages that are taken and not acknowledged.
+/// The most unacknowledged messages.
 const AT_ONCE: u16 = 50;
-/// How long an acknowledgement may take at the end.
+/// How long acknowledgements may take at shutdown.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// Drains the dead-letter queue until `shutdown`. Trouble with Postgres or RabbitMQ is waited out.
+/// Drains the dead-letter queue until `shutdown`. Failures of PostgreSQL and RabbitMQ are retried.
 pub async fn drain(broker: broker::Config, store: Store, shutdown: CancellationToken) {
     let topology = Topology::new(&broker.prefix);
     let prefix = format!("{}.", broker.prefix);
@@ -33,14 +34,14 @@ pub async fn drain(broker: broker::Config, store: Store, shutdown: CancellationT
     consumer.close(CLOSING).await;
 }
 
-/// Keeps one, however long that takes. Returns whether it did before the end.
+/// Stores one message, with retries. Returns false if `shutdown` came first.
 async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &CancellationToken) -> bool {
     let letter = letter(delivery, prefix);
-    let mut backoff = Backoff::new("keeping a dead letter");
+    let mut backoff = Backoff::new("storing a dead letter");
     loop {
         let Err(error) = store.keep_dead_letter(&letter).await else {
             tracing::warn!(
-                "a message died in {}: {}; see 'flowcast dead-letters list'",
+                "a message in {} was dead-lettered: {}; see 'flowcast dead-letters list'",
                 letter.queue.unwrap_or("another queue"),
                 letter.reason
             );
@@ -54,7 +55,7 @@ async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &Cance
     }
 }
 
-/// What is kept of a delivery. Whoever publishes can write any headers, so only words and names of ours are taken over.
+/// The row of a delivery. Any publisher can write any headers, so only Flowcast's own words and names are stored.
 fn letter<'a>(delivery: &'a Delivery, prefix: &str) -> DeadLetter<'a> {
     let death: Option<&Death> = delivery.death.as_deref();
     let reason = death.map(|death| death.reason.as_str());

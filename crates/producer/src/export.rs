@@ -1,4 +1,4 @@
-//! A list that is written: as CSV, or as a workbook in which every cell is text. Imported again it gives the same recipients.
+//! Writes a list as CSV, or as a workbook in which every cell is text. Its import gives the same recipients.
 //!
 //! **Invariants.** No cell is a formula in a spreadsheet. Memory does not grow with the list.
 
@@ -10,19 +10,19 @@ use rust_xlsxwriter::{Format, Workbook, XlsxError};
 
 use crate::import::check::harmless;
 
-/// Rows of a sheet, the header included.
+/// Rows of a sheet, including the header.
 const SHEET_ROWS: u32 = 1_048_576;
 
-/// What a list is written in.
+/// The format of an exported list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Commas, UTF-8, quotation marks where a cell needs them.
+    /// Commas, UTF-8, quotation marks if a cell needs them.
     Csv,
     /// An Excel workbook (`.xlsx`).
     Xlsx,
 }
 
-/// A list being written. A workbook is written to its end by [`Exported::finish`], and nothing of it before.
+/// A list that is written. A workbook is written only by [`Exported::finish`].
 pub struct Exported<W: Write>(Form<W>);
 
 enum Form<W: Write> {
@@ -31,7 +31,7 @@ enum Form<W: Write> {
 }
 
 impl<W: Write + Send> Exported<W> {
-    /// Begins with the names of the columns, the number's first. A workbook is kept in `folder` until it is finished.
+    /// Writes the header; the first column is the number. A workbook is stored in `folder` until it is finished.
     pub fn begin(format: ExportFormat, out: W, folder: &Path, header: &[String]) -> Result<Self> {
         let mut exported = Self(match format {
             ExportFormat::Csv => Form::Csv(csv::Writer::from_writer(out)),
@@ -39,7 +39,7 @@ impl<W: Write + Send> Exported<W> {
                 let mut workbook = Box::new(Workbook::new());
                 workbook.set_tempdir(folder).map_err(failed)?;
                 workbook.add_worksheet_with_constant_memory().map_err(failed)?;
-                // A cell of this format stays text when somebody types a number into it.
+                // A cell of this format stays text even if a number is typed into it.
                 Form::Xlsx { workbook, text: Format::new().set_num_format("@"), row: 0, out }
             }
         });
@@ -48,7 +48,7 @@ impl<W: Write + Send> Exported<W> {
         Ok(exported)
     }
 
-    /// Adds a recipient: the number in digits, and the cells of the other columns.
+    /// Adds a recipient: the number in digits, and the other cells.
     pub fn recipient<'a>(&mut self, number: Msisdn, cells: impl Iterator<Item = &'a str>) -> Result<()> {
         self.write(&number.to_string(), cells)
     }
@@ -75,7 +75,7 @@ impl<W: Write + Send> Exported<W> {
         }
     }
 
-    /// Writes what is left.
+    /// Writes the rest.
     pub fn finish(self) -> Result<()> {
         match self.0 {
             Form::Csv(mut rows) => rows.flush(),

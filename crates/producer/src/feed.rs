@@ -1,8 +1,10 @@
-//! Feeding one sender: which recipients to publish next, and how far each campaign came.
+//! The feed of one sender: which recipients to publish next, and how far each campaign has been published.
 //!
-//! A message is lost when it is in no queue and no worker holds it, and its recipient is still `pending`. The queue is
-//! first in, first out, so once as many messages were published after a campaign's last one as the queue holds, none of the
-//! campaign's messages is in the queue any more ([`Memory::may_hold_messages_of`]).
+//! A message is lost if it is neither in a queue nor with a worker, and its recipient is still `pending`. The queue is
+//! first in,
+//! first out. So the queue holds no message of a campaign once as many later messages were published as the queue holds
+//! now
+//! ([`Memory::may_hold_messages_of`]).
 
 pub(crate) mod share;
 
@@ -19,40 +21,40 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::feed::share::{Claimant, share};
 
-/// How far ahead of the workers the feed stays, and between which bounds.
+/// The time for which the queue holds ids ahead of the workers, and the least and most ids.
 const AHEAD: Duration = Duration::from_secs(5);
 const SHALLOW: f64 = 100.0;
 const DEEP: f64 = 10_000.0;
-/// Most ids between two movements of the cursor: what a crash publishes again.
+/// The most ids between two updates of the cursor. After a crash these are published again.
 const STRIDE: usize = 2_000;
-/// How often the low-water mark of a campaign is moved.
+/// How often the low-water mark of a campaign is updated.
 const LOW_WATER_EVERY: Duration = Duration::from_millis(400);
 
-/// Most doublings of `stalled_after` for a campaign whose low-water mark does not move although it was rewound.
+/// The most doublings of `stalled_after` for a campaign whose low-water mark does not move after a rewind.
 const MOST_DOUBLINGS: u32 = 6;
 
-/// What is remembered of a sender's queue and its running campaigns between two rounds. Losing it costs nothing.
+/// What the producer knows about a sender's queue and campaigns between two rounds. Nothing is lost with it.
 #[derive(Default)]
 pub(crate) struct Memory {
     is_declared: bool,
-    /// Messages put into the queue so far: those found in it at first, and those published since.
+    /// Messages put into the queue so far: those found in it at the start, and those published since.
     published: u64,
     campaigns: HashMap<CampaignId, Mark>,
 }
 
-/// When a campaign's low-water mark was looked at, and since when it has not moved.
+/// When a campaign's low-water mark was read last, and since when it has not moved.
 struct Mark {
     looked_at: Instant,
     low_water: i32,
     moved_at: Instant,
-    /// Rewinds since the mark moved last.
+    /// Rewinds since the mark moved.
     rewinds: u32,
     /// [`Memory::published`] after the campaign's last message.
     last_message: u64,
 }
 
 impl Memory {
-    /// Counts messages that are in the queue now.
+    /// Counts messages that are now in the queue.
     fn note_published(&mut self, tasks: &[SendTask]) {
         self.published += tasks.len() as u64;
         for task in tasks {
@@ -62,18 +64,19 @@ impl Memory {
         }
     }
 
-    /// After a failed publishing: how many of its messages are in the queue is not known, so no campaign counts as consumed.
+    /// After a failed publishing the number of messages in the queue is unknown, so every campaign may still have some
+    /// there.
     fn forget_order(&mut self) {
         self.campaigns.values_mut().for_each(|mark| mark.last_message = self.published);
     }
 
-    /// Whether a queue with `depth` ready messages may hold one of the campaign whose mark this is.
+    /// Whether a queue with `depth` ready messages may hold a message of the campaign of this mark.
     fn may_hold_messages_of(&self, mark: &Mark, depth: usize) -> bool {
         depth as u64 > self.published - mark.last_message
     }
 }
 
-/// One sender's feed.
+/// The feed of one sender.
 pub(crate) struct Feed<'a> {
     pub(crate) store: &'a Store,
     pub(crate) publisher: &'a Publisher,
@@ -83,7 +86,7 @@ pub(crate) struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    /// Tops up the queue and moves the low-water marks. Returns whether there was anything to publish.
+    /// Refills the queue and updates the low-water marks. Returns whether there was anything to publish.
     pub(crate) async fn round(&self, memory: &mut Memory) -> Result<bool, Error> {
         if !memory.is_declared {
             self.declare().await?;
@@ -97,16 +100,16 @@ impl Feed<'_> {
         }
         let depth = usize::try_from(self.publisher.depth(&self.queue).await?).unwrap_or(usize::MAX);
         self.remember_campaigns(depth, memory);
-        let room = room(self.sender.per_second, depth);
-        let due = self.publish_due(room, memory).await?;
-        let fresh = self.publish_fresh(room - due, memory).await?;
+        let missing = missing_ids(self.sender.per_second, depth);
+        let due = self.publish_due(missing, memory).await?;
+        let fresh = self.publish_fresh(missing - due, memory).await?;
         for campaign in &self.sender.campaigns {
             self.look_at_low_water(campaign, depth, memory).await?;
         }
         Ok(due + fresh > 0)
     }
 
-    /// Declares the queue. One that exists with other arguments is used as it is, as consumers do.
+    /// Declares the queue. An existing queue with other arguments is used as it is, as consumers do.
     async fn declare(&self) -> Result<(), Error> {
         match self.publisher.declare(&self.queue).await {
             Err(error @ broker::Error::Mismatch { .. }) => {
@@ -120,7 +123,7 @@ impl Feed<'_> {
         }
     }
 
-    /// Begins to remember campaigns that are new here. Any message found in the queue may be one of theirs.
+    /// Adds marks for new campaigns. Any message found in the queue may belong to them.
     fn remember_campaigns(&self, depth: usize, memory: &mut Memory) {
         if memory.published == 0 {
             memory.published = depth as u64;
@@ -140,7 +143,7 @@ impl Feed<'_> {
         }
     }
 
-    /// Publishes one recipient of a stopped sender when it is time to probe.
+    /// Publishes one recipient of a stopped sender if a probe is due.
     async fn probe(&self, memory: &mut Memory) -> Result<bool, Error> {
         let mut armed = false;
         for (probing, pauses) in
@@ -180,26 +183,27 @@ impl Feed<'_> {
         Ok(None)
     }
 
-    async fn publish_due(&self, room: usize, memory: &mut Memory) -> Result<usize, Error> {
-        if room == 0 {
+    async fn publish_due(&self, missing: usize, memory: &mut Memory) -> Result<usize, Error> {
+        if missing == 0 {
             return Ok(0);
         }
-        let due = self.store.take_due(self.sender.sender, room.min(STRIDE)).await?;
+        let due = self.store.take_due(self.sender.sender, missing.min(STRIDE)).await?;
         self.publish(&due, memory).await?;
         Ok(due.len())
     }
 
-    async fn publish_fresh(&self, room: usize, memory: &mut Memory) -> Result<usize, Error> {
+    async fn publish_fresh(&self, missing: usize, memory: &mut Memory) -> Result<usize, Error> {
         let claimants: Vec<Claimant> = self.sender.campaigns.iter().map(claimant).collect();
         let mut published = 0;
-        for (campaign, share) in self.sender.campaigns.iter().zip(share(room, &claimants)) {
+        for (campaign, share) in self.sender.campaigns.iter().zip(share(missing, &claimants)) {
             published += self.publish_campaign(campaign, share, memory).await?;
         }
         Ok(published)
     }
 
-    /// Publishes the next `share` recipients of a campaign, and moves its cursor when they are confirmed. After a
-    /// rewind only those still pending are published, up to where the feed had come before.
+    /// Publishes the next `share` recipients of a campaign, and moves its cursor after the publisher confirms. Below
+    /// the cursor's
+    /// earlier position, that is after a rewind, it publishes only recipients that are still `pending`.
     async fn publish_campaign(
         &self,
         campaign: &FeedState,
@@ -240,8 +244,9 @@ impl Feed<'_> {
         Ok(published?)
     }
 
-    /// Moves a campaign's low-water mark; finishes the campaign when nobody is left, and rewinds its feed when its messages
-    /// are neither in the queue nor with a worker.
+    /// Moves a campaign's low-water mark. Finishes the campaign if no recipient is left. Rewinds its feed if its
+    /// messages are neither
+    /// in the queue nor with a worker.
     async fn look_at_low_water(
         &self,
         campaign: &FeedState,
@@ -293,13 +298,14 @@ fn claimant(campaign: &FeedState) -> Claimant {
     Claimant { weight: campaign.weight, left }
 }
 
-/// How many ids the queue lacks. Zero until a quarter of it is used up, so that the feed works in strides.
-fn room(per_second: Option<f64>, depth: usize) -> usize {
+/// The number of ids to add to the queue. Zero until a quarter of the queue is used up, so that ids are published in
+/// batches.
+fn missing_ids(per_second: Option<f64>, depth: usize) -> usize {
     let wanted = per_second.map_or(DEEP, |rate| (rate * AHEAD.as_secs_f64()).clamp(SHALLOW, DEEP));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between SHALLOW and DEEP")]
     let wanted = wanted as usize;
-    let room = wanted.saturating_sub(depth);
-    if room < wanted / 4 { 0 } else { room }
+    let missing = wanted.saturating_sub(depth);
+    if missing < wanted / 4 { 0 } else { missing }
 }
 
 #[cfg(test)]
@@ -310,7 +316,7 @@ mod tests {
         SendTask { campaign: CampaignId(campaign), seq: Seq(1) }
     }
 
-    /// A memory of a queue in which `depth` messages were found, with campaigns 1 and 2.
+    /// The state for a queue in which `depth` messages were found, with campaigns 1 and 2.
     fn memory(depth: u64) -> Memory {
         let now = Instant::now();
         let mark = || Mark { looked_at: now, low_water: 1, moved_at: now, rewinds: 0, last_message: depth };
@@ -319,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_holds_no_message_of_a_campaign_once_all_of_it_was_published_after_the_campaigns_last() {
+    fn a_queue_holds_no_message_of_a_campaign_once_all_its_messages_are_younger() {
         let mut memory = memory(0);
         memory.note_published(&[task(1); 100]);
         memory.note_published(&[task(2); 50]);
@@ -333,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_producer_finds_in_a_queue_may_belong_to_any_campaign() {
+    fn messages_found_in_a_queue_may_belong_to_any_campaign() {
         let mut memory = memory(30);
         memory.note_published(&[task(2); 20]);
         let mark = &memory.campaigns[&CampaignId(1)];
@@ -342,16 +348,16 @@ mod tests {
 
     #[test]
     fn the_queue_holds_some_seconds_of_the_rate() {
-        assert_eq!(room(Some(80.0), 0), 400);
-        assert_eq!(room(Some(1.0), 0), 100);
-        assert_eq!(room(None, 0), 10_000);
-        assert_eq!(room(Some(1_000_000.0), 0), 10_000);
+        assert_eq!(missing_ids(Some(80.0), 0), 400);
+        assert_eq!(missing_ids(Some(1.0), 0), 100);
+        assert_eq!(missing_ids(None, 0), 10_000);
+        assert_eq!(missing_ids(Some(1_000_000.0), 0), 10_000);
     }
 
     #[test]
-    fn a_queue_that_is_nearly_full_is_left_alone() {
-        assert_eq!(room(None, 7_000), 3_000);
-        assert_eq!(room(None, 8_000), 0);
-        assert_eq!(room(None, 50_000), 0);
+    fn a_queue_that_is_nearly_full_gets_no_more_ids() {
+        assert_eq!(missing_ids(None, 7_000), 3_000);
+        assert_eq!(missing_ids(None, 8_000), 0);
+        assert_eq!(missing_ids(None, 50_000), 0);
     }
 }

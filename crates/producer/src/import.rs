@@ -1,4 +1,4 @@
-//! Importing a list: read and checked on one thread, stored by another, kept only when both came to the end.
+//! Imports a list: one thread reads and checks it, another stores it, and both must succeed before the commit.
 
 pub(crate) mod annotated_list;
 pub(crate) mod check;
@@ -19,7 +19,7 @@ use store::{ImportCounts, LeftOut, ListOrigin, Numbers, Store};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
-use crate::import::annotated_list::Returned;
+use crate::import::annotated_list::AnnotatedListWriter;
 use crate::import::check::{Checker, Refusal};
 use crate::import::header::Header;
 use crate::import::header_search::Search;
@@ -30,11 +30,11 @@ use crate::list::row::Row;
 use crate::list::unclosed_quote;
 use crate::reason::Reason;
 
-/// Rows handed over at once, and how many such batches may wait.
+/// Rows in a batch, and how many batches may wait.
 const BATCH: usize = 1000;
 const WAITING: usize = 8;
 
-/// How far an import came; shared with whoever shows it.
+/// The progress of an import, shared with the code that shows it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Rows read so far.
@@ -43,55 +43,55 @@ pub struct Progress {
     pub bytes: AtomicU64,
 }
 
-/// What became of a list.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportReport {
     /// The counts.
     pub counts: ImportCounts,
-    /// The refused rows, in short.
+    /// A summary of the rejected rows.
     pub rejected: Rejected,
-    /// Rows of the sheet that were left out because they are hidden; they are not among the counts.
+    /// Rows of the sheet that were ignored because they are hidden; the counts do not include them.
     pub hidden: i32,
     /// What was read from the header.
     pub header: Header,
 }
 
-/// Who of a list is not stored though the number is right: people, by one spelling of their numbers.
-struct Known {
-    /// In the campaign from earlier lists.
+/// People whose rows are not stored although the number is valid, by [`Msisdn::person`].
+struct KnownNumbers {
+    /// Recipients of the campaign from earlier lists.
     earlier: RoaringTreemap,
-    /// In this list, in a row before.
+    /// Recipients in earlier rows of this list.
     seen: RoaringTreemap,
     suppressed: RoaringTreemap,
     excluded: RoaringTreemap,
 }
 
-/// What becomes of a row.
+/// The decision about one row.
 enum Verdict {
     Recipient(Msisdn, Variables),
-    LeftOut(Msisdn, Why),
+    LeftOut(Msisdn, Exclusion),
     Rejected(Refusal),
 }
 
-/// Why somebody is left out.
+/// Why a valid row is left out.
 #[derive(Clone, Copy)]
-enum Why {
+enum Exclusion {
     Repeated,
     Earlier,
     Suppressed,
     Excluded,
 }
 
-/// What the reading thread found beside the recipients.
+/// What the reading thread collects besides the recipients.
 struct Found {
     left_out: LeftOut,
     rejects: Rejects,
-    returned: Option<Returned>,
+    annotated: Option<AnnotatedListWriter>,
     hidden: i32,
     header: Header,
 }
 
-/// Imports a list into a draft campaign, whole or not at all.
+/// Imports a list into a draft campaign, completely or not at all.
 pub async fn import(
     store: &Store,
     campaign: CampaignId,
@@ -109,7 +109,7 @@ pub async fn import(
     if !options.again {
         import.refuse_again(&origin).await?;
     }
-    let known = Known {
+    let known = KnownNumbers {
         earlier: set(&import, Numbers::OfCampaign(campaign)).await?,
         seen: RoaringTreemap::new(),
         suppressed: set(&import, Numbers::Suppressed).await?,
@@ -119,7 +119,9 @@ pub async fn import(
     let reading = tokio::task::spawn_blocking(move || read(&list, &options, known, &batches, &progress));
     import.copy(stored).await?;
     let found = reading.await.map_err(|_| {
-        Error::BadList("reading the list broke off; nothing was stored, please report this".into())
+        Error::BadList(
+            "the thread that reads the list panicked; nothing was stored; report this as a defect".into(),
+        )
     })??;
     let (rejected, batches) = found.rejects.batches()?;
     let left_out = LeftOut { rejected: rejected.total(), ..found.left_out };
@@ -128,7 +130,7 @@ pub async fn import(
     let origin = ListOrigin { hidden, number_column: Some(number_column), columns, ..origin };
     let counts = import.finish(&origin, left_out, batches).await?;
     failpoint::pass(Place::AfterImport);
-    found.returned.map_or(Ok(()), Returned::finish)?;
+    found.annotated.map_or(Ok(()), AnnotatedListWriter::finish)?;
     Ok(ImportReport { counts, rejected, hidden, header })
 }
 
@@ -150,18 +152,18 @@ async fn set(import: &store::Import, numbers: Numbers) -> Result<RoaringTreemap,
     Ok(set)
 }
 
-/// Reads the list to its end, or until the storing side fails, which then says why.
+/// Reads the list to its end, or until the storing side fails and reports the error.
 fn read(
     list: &List,
     options: &ImportOptions,
-    mut known: Known,
+    mut known: KnownNumbers,
     batches: &mpsc::Sender<Vec<(Msisdn, Variables)>>,
     progress: &Progress,
 ) -> Result<Found, Error> {
     let mut found = Found {
         left_out: LeftOut::default(),
         rejects: Rejects::new(list.spool())?,
-        returned: None,
+        annotated: None,
         hidden: 0,
         header: Header::default(),
     };
@@ -170,8 +172,9 @@ fn read(
     let hidden = list.each_row(&progress.bytes, &mut |row| {
         let Some(checker) = &checker else {
             let Some(first) = search.read(row, options)? else { return Ok(true) };
-            let begin = |to: &AnnotatedList| Returned::begin(to, list.spool(), row, &first.columns);
-            found.returned = options.errors.as_ref().map(begin).transpose()?;
+            let begin =
+                |to: &AnnotatedList| AnnotatedListWriter::begin(to, list.spool(), row, &first.columns);
+            found.annotated = options.errors.as_ref().map(begin).transpose()?;
             found.header = first.columns.header.clone();
             checker = Some(first);
             return Ok(true);
@@ -191,19 +194,19 @@ fn read(
     })?;
     search.end()?;
     found.hidden = i32::try_from(hidden).unwrap_or(i32::MAX);
-    refuse_nobody(checker.is_some(), progress, found.hidden)?;
-    // Before the commit: without space for the annotated list nothing is imported.
-    found.returned.as_mut().map_or(Ok(()), Returned::flush)?;
-    // When this is refused, the storing side failed and says why.
+    refuse_empty_list(checker.is_some(), progress, found.hidden)?;
+    // Before the commit: if the annotated list does not fit on the disk, nothing is imported.
+    found.annotated.as_mut().map_or(Ok(()), AnnotatedListWriter::flush)?;
+    // If the channel is closed, the storing side failed and reports the error.
     drop(batches.blocking_send(batch));
     Ok(found)
 }
 
-/// Refuses a list without rows, which is always somebody's mistake.
-fn refuse_nobody(has_header: bool, progress: &Progress, hidden: i32) -> Result<(), Error> {
+/// Refuses a list without rows, which is always a mistake.
+fn refuse_empty_list(has_header: bool, progress: &Progress, hidden: i32) -> Result<(), Error> {
     let says = match (has_header, progress.rows.load(Ordering::Relaxed)) {
         (false, _) => "the list is empty; its first row must name the columns",
-        (true, 0) => "the list has a first row, which names the columns, and nobody below it",
+        (true, 0) => "the list has a header row, but no rows below it",
         (true, _) => return Ok(()),
     };
     let hidden = match hidden {
@@ -213,8 +216,8 @@ fn refuse_nobody(has_header: bool, progress: &Progress, hidden: i32) -> Result<(
     Err(Error::BadList(format!("{says}{hidden}")))
 }
 
-impl Known {
-    /// Decides about a row that was checked.
+impl KnownNumbers {
+    /// Decides about a checked row.
     fn classify(&mut self, checked: Result<(Msisdn, Variables), Refusal>) -> Verdict {
         let (msisdn, variables) = match checked {
             Ok(recipient) => recipient,
@@ -223,13 +226,13 @@ impl Known {
         // Two spellings of one number are one person.
         let digits = msisdn.person().digits();
         let why = if !self.seen.insert(digits) {
-            Why::Repeated
+            Exclusion::Repeated
         } else if self.earlier.contains(digits) {
-            Why::Earlier
+            Exclusion::Earlier
         } else if self.suppressed.contains(digits) {
-            Why::Suppressed
+            Exclusion::Suppressed
         } else if self.excluded.contains(digits) {
-            Why::Excluded
+            Exclusion::Excluded
         } else {
             return Verdict::Recipient(msisdn, variables);
         };
@@ -238,37 +241,37 @@ impl Known {
 }
 
 impl Found {
-    /// Counts what becomes of a row, and gives it back with its error where that is wanted.
+    /// Counts the decision about a row, and adds the row with its error to the annotated list if there is one.
     fn note(&mut self, row: &Row, verdict: &Verdict, checker: &Checker) -> Result<(), Error> {
         let counted = &mut self.left_out;
         let (number, error) = match verdict {
             Verdict::Recipient(msisdn, _) => (Some(*msisdn), String::new()),
             Verdict::LeftOut(msisdn, why) => {
                 match why {
-                    Why::Repeated | Why::Earlier => counted.duplicates += 1,
-                    Why::Suppressed => counted.suppressed += 1,
-                    Why::Excluded => counted.excluded += 1,
+                    Exclusion::Repeated | Exclusion::Earlier => counted.duplicates += 1,
+                    Exclusion::Suppressed => counted.suppressed += 1,
+                    Exclusion::Excluded => counted.excluded += 1,
                 }
                 (Some(*msisdn), why.sentence().to_owned())
             }
             Verdict::Rejected(Refusal { reason, column }) => {
                 let rejection = rejection(row, *reason, column.clone(), checker.columns.number);
-                let said = rejection_sentence(*reason, column.as_deref());
+                let sentence = rejection_sentence(*reason, column.as_deref());
                 self.rejects.push(*reason, rejection)?;
-                (None, said)
+                (None, sentence)
             }
         };
-        match &mut self.returned {
-            Some(returned) => returned.write(row, number, &error),
+        match &mut self.annotated {
+            Some(annotated) => annotated.write(row, number, &error),
             None => Ok(()),
         }
     }
 }
 
-impl Why {
+impl Exclusion {
     fn sentence(self) -> &'static str {
         match self {
-            Self::Repeated => "the number stands in an earlier row of the list",
+            Self::Repeated => "the number is also in an earlier row of the list",
             Self::Earlier => "the number is in the campaign already, from an earlier list",
             Self::Suppressed => "the number is on the suppression list",
             Self::Excluded => "the number is in a campaign that was excluded",
@@ -276,7 +279,7 @@ impl Why {
     }
 }
 
-/// A reason with the column it is about.
+/// The sentence of a reason, with the column it concerns.
 fn rejection_sentence(reason: Reason, column: Option<&str>) -> String {
     match column {
         Some(column) => format!("{column}: {}", reason.sentence()),

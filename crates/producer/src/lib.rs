@@ -1,8 +1,10 @@
-//! The producer: lists into Postgres, and recipients' ids into the senders' queues.
+//! The producer: imports lists into PostgreSQL, and publishes recipients' ids to the senders' queues.
 //!
-//! **Invariants.** A list is stored whole or not at all. The feed stays a few seconds ahead of the workers, moves its
-//! cursor only past ids whose publishing was confirmed, and can be set back at any time: publishing an id twice is
-//! harmless, because a claim decides. No phone number goes to the broker.
+//! **Invariants.** A list is stored completely or not at all. The feed stays a few seconds ahead of the workers, and
+//! moves its
+//! cursor only past confirmed ids. It can be set back at any time: to publish an id twice is harmless, because the
+//! claim decides.
+//! No phone number goes to the broker.
 
 mod config;
 mod dead_letters;

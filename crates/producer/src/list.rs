@@ -1,7 +1,8 @@
-//! A list of recipients, whatever it is written in: found out by its content, never by its name, and read row by row.
+//! A list of recipients in any format, detected by its content and never by its name, and read row by row.
 //!
-//! **Invariants.** The first row is the header. Memory does not grow with the list. What is found out is told to the person
-//! (`Display`). A list that is text is looked at from end to end before a row of it is read.
+//! **Invariants.** The first row is the header. Memory does not grow with the list. The detected format is shown to the
+//! user
+//! (`Display`). A list of text is checked from end to end before any row is read.
 
 pub(crate) mod column_names;
 pub(crate) mod delimited;
@@ -35,22 +36,22 @@ use crate::spool::Spool;
 
 const BLOCK: usize = 64 * 1024;
 
-/// What is said about a list by whoever brings it.
+/// Options for reading a list.
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
-    /// The sheet of a workbook; without it the first one that is shown.
+    /// The sheet of a workbook; by default the first visible one.
     pub sheet: Option<String>,
-    /// Rows of a sheet are read although they are hidden, by a filter or by hand.
+    /// Read rows of a sheet that are hidden, by a filter or by hand.
     pub include_hidden: bool,
-    /// The encoding; without it what the bytes look like.
+    /// The encoding; by default it is detected.
     pub encoding: Option<String>,
-    /// Where what has to be kept of the list is kept.
+    /// The temporary folder.
     pub spool: Spool,
-    /// What reads a workbook.
+    /// The program that reads workbooks.
     pub reader: WorkbookReader,
 }
 
-/// A list that can be read.
+/// A list whose format is known.
 #[derive(Debug)]
 pub struct List {
     source: Source,
@@ -59,7 +60,7 @@ pub struct List {
     spool: Spool,
 }
 
-/// What a list is written in.
+/// The format of a list.
 #[derive(Debug)]
 enum Form {
     Delimited(Text, Dialect),
@@ -68,12 +69,12 @@ enum Form {
 }
 
 impl List {
-    /// Opens a list and finds out what it is. `-` is standard input. This reads all of it.
+    /// Opens a list and detects its format. `-` is standard input. This reads the whole list.
     pub fn open(path: &Path, options: &ListOptions) -> Result<Self, Error> {
         Self::from_source(Source::open(path, &options.spool)?, options)
     }
 
-    /// The same of a file that is open, at its beginning, under the name that it has in reports.
+    /// Opens a list in an open file, at its beginning. `name` is its name in reports.
     pub fn of_file(file: File, name: String, options: &ListOptions) -> Result<Self, Error> {
         Self::from_source(Source::of(file, name)?, options)
     }
@@ -83,7 +84,7 @@ impl List {
         let is_packed = start.starts_with(gzip::MAGIC);
         let unread = AtomicU64::new(0);
         let start = if is_packed { start_of(bytes(&source, true, &unread)?)? } else { start };
-        refuse_strangers(&start)?;
+        refuse_other_formats(&start)?;
         let form = if start.starts_with(xlsx::MAGIC) {
             let file = if is_packed {
                 unpacked(bytes(&source, true, &unread)?, &options.spool)?
@@ -116,13 +117,14 @@ impl List {
         &self.source.sha256
     }
 
-    /// Where what has to be kept of the list is kept.
+    /// The temporary folder.
     pub(crate) fn spool(&self) -> &Spool {
         &self.spool
     }
 
-    /// Reads the rows, blank ones left out, until `each` has enough; tells how many were left out because they are hidden. `read`
-    /// counts the bytes of the file.
+    /// Reads the rows that are not blank, until `each` returns false. Returns how many rows were ignored because they
+    /// are hidden.
+    /// `read` counts the bytes of the file.
     pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<u64, Error> {
         let mut row = Row::default();
         let text = |text: Text| {
@@ -162,7 +164,7 @@ impl fmt::Display for List {
     }
 }
 
-/// The bytes of a list, unpacked.
+/// The bytes of a list, decompressed.
 fn bytes<'a>(
     source: &Source,
     is_packed: bool,
@@ -179,7 +181,7 @@ fn start_of(bytes: impl Read) -> Result<Vec<u8>, Error> {
     Ok(start)
 }
 
-/// A workbook is read here and there, so a packed one is unpacked into a file of the temporary folder.
+/// Decompresses a workbook into a file of the temporary folder, because a workbook is read in random order.
 fn unpacked(mut bytes: impl Read, spool: &Spool) -> Result<File, Error> {
     let mut writer = spool.writer()?;
     std::io::copy(&mut bytes, &mut writer).map_err(Error::unreadable)?;
@@ -188,7 +190,7 @@ fn unpacked(mut bytes: impl Read, spool: &Spool) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Finds out encoding and form of a text.
+/// Detects encoding and format of a text.
 fn text_form(mut bytes: impl Read, start: &[u8], options: &ListOptions) -> Result<Form, Error> {
     let (mut finder, mut block) = (Finder::new(), vec![0; BLOCK]);
     while let read @ 1.. = bytes.read(&mut block).map_err(Error::unreadable)? {
@@ -204,7 +206,7 @@ fn text_form(mut bytes: impl Read, start: &[u8], options: &ListOptions) -> Resul
     let wrong = |says: &str| Err(Error::BadList(says.into()));
     let header = start_text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if header.contains(&0) {
-        return wrong("this is no list of text; save it as .xlsx or 'CSV UTF-8' and import that");
+        return wrong("this is not a text file; save the list as .xlsx or 'CSV UTF-8' and import that");
     }
     match start_text.trim_ascii_start() {
         [] => wrong("the list is empty; its first row must name the columns"),
@@ -220,8 +222,8 @@ fn text_form(mut bytes: impl Read, start: &[u8], options: &ListOptions) -> Resul
     }
 }
 
-/// Says what a file is that is no list at all.
-fn refuse_strangers(start: &[u8]) -> Result<(), Error> {
+/// Refuses a file that is not a list, and says what it is.
+fn refuse_other_formats(start: &[u8]) -> Result<(), Error> {
     let picture =
         "this is a picture; type the list into a spreadsheet, save it as .xlsx or CSV, and import that";
     let strangers: [(&[u8], &str); 12] = [
@@ -249,7 +251,7 @@ fn refuse_strangers(start: &[u8]) -> Result<(), Error> {
     }
 }
 
-/// A file whose read bytes are counted.
+/// A file that counts the bytes read.
 pub(crate) struct Counted<'a> {
     pub(crate) file: File,
     pub(crate) read: &'a AtomicU64,

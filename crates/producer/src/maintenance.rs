@@ -1,10 +1,13 @@
-//! What time alone changes: once a second leases of dead workers, deadlines, sending hours, unknown recipients, daily caps and the
-//! folding of counters; once an hour the volumes of recipients.
+//! Maintenance jobs. Once a second: leases of dead workers, deadlines, sending hours, `unknown` recipients, daily caps
+//! and the
+//! folding of counters. Once an hour: the volumes of recipients.
 //!
-//! Invariant: each job has its own task and its own back-off, and within a job each sender or campaign has its own result. A
-//! job that waits for a lock, or a campaign whose statement fails, delays no other.
+//! **Invariant.** Each job has its own task and its own backoff, and within a job each sender or campaign has its own
+//! result. A job
+//! that waits for a lock, or a campaign whose statement fails, delays no other.
 //!
-//! Every producer runs every job. Two at once do no harm: each statement takes what is there.
+//! Every producer runs every job. Two at once do no harm, because each statement changes only rows that are still in
+//! the expected state.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -21,7 +24,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// The pause between two runs of [`Job::RotateVolumes`].
 const VOLUME_PERIOD: Duration = Duration::from_hours(1);
 
-/// A job that is run again and again.
+/// A periodic job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
     /// Makes recipients of dead workers `unknown`, for the senders that this producer feeds.
@@ -30,15 +33,15 @@ enum Job {
     ExpireCampaigns,
     /// Moves campaigns to their next sending hours.
     OpenHours,
-    /// Ends recipients that came back after the end of their campaign.
+    /// Ends recipients that were returned after the end of their campaign.
     EndStragglers,
-    /// Resolves unknown recipients by delivery receipts.
+    /// Resolves `unknown` recipients by delivery receipts.
     ResolveByReceipts,
-    /// Resolves unknown recipients by the rule of their campaign.
+    /// Resolves `unknown` recipients by the rule of their campaign.
     ResolveByRule,
     /// Folds counter deltas.
     FoldCounters,
-    /// Opens senders whose daily cap leaves room again.
+    /// Opens senders whose daily cap allows more recipients.
     OpenCappedSenders,
     /// Rotates volumes, and drops volumes whose campaigns are all archived.
     RotateVolumes,
@@ -64,10 +67,7 @@ pub(crate) async fn run(producer: Uuid, store: Store, shutdown: CancellationToke
     }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a maintenance job ended badly: {error}"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "a maintenance job failed: {error}");
         }
     }
 }
@@ -108,7 +108,7 @@ impl Job {
             Self::ResolveByReceipts => "resolving unknown recipients by receipts",
             Self::ResolveByRule => "resolving unknown recipients by their campaign's rule",
             Self::FoldCounters => "folding counters",
-            Self::OpenCappedSenders => "opening senders whose daily cap leaves room again",
+            Self::OpenCappedSenders => "opening senders whose daily cap allows more recipients",
             Self::RotateVolumes => "rotating volumes and dropping archived volumes",
         }
     }
@@ -135,14 +135,14 @@ impl Job {
     }
 }
 
-/// The results of a job for one sender or campaign after the other: the first failure is kept, and the rest go on.
+/// The results of a job for each sender or campaign: the first error is returned, after the others had their turn.
 #[derive(Default)]
 struct Results {
     failure: Option<Error>,
 }
 
 impl Results {
-    /// The value, or the failure kept and logged under what it concerns.
+    /// The value, or `None` for an error. The first error is kept; later ones are logged with their subject.
     fn keep<T>(&mut self, subject: impl Display, result: Result<T, Error>) -> Option<T> {
         result
             .map_err(|error| {
@@ -190,7 +190,7 @@ async fn open_hours(store: &Store) -> Result<(), Error> {
         if results.keep(format_args!("campaign {campaign}"), opened) == Some(true) {
             tracing::info!(
                 campaign.id = %campaign, next = next.map(|next| tracing::field::display(next.from)),
-                "the sending hours of campaign {campaign} are over"
+                "the sending hours of campaign {campaign} have ended"
             );
         }
     }
@@ -202,7 +202,7 @@ async fn end_stragglers(store: &Store) -> Result<(), Error> {
     for campaign in store.ended_campaigns_with_due().await? {
         let ended = store.end_stragglers(campaign).await;
         if let Some(ended) = results.keep(format_args!("campaign {campaign}"), ended) {
-            tracing::info!(campaign.id = %campaign, ended, "recipients of campaign {campaign} came back after its end");
+            tracing::info!(campaign.id = %campaign, ended, "recipients of campaign {campaign} were returned after its end");
         }
     }
     results.end()
@@ -213,7 +213,7 @@ async fn resolve_by_receipts(store: &Store) -> Result<(), Error> {
     for campaign in store.campaigns_to_resolve_by_receipt().await? {
         let resolved = store.resolve_by_receipts(campaign).await;
         if let Some(resolved @ 1..) = results.keep(format_args!("campaign {campaign}"), resolved) {
-            tracing::info!(campaign.id = %campaign, resolved, "receipts resolved {resolved} of campaign {campaign}");
+            tracing::info!(campaign.id = %campaign, resolved, "receipts resolved {resolved} recipients of campaign {campaign}");
         }
     }
     results.end()
@@ -228,7 +228,7 @@ async fn resolve_by_rule(store: &Store) -> Result<(), Error> {
         {
             tracing::info!(
                 campaign.id = %campaign, resent, failed,
-                "unknown recipients of campaign {campaign} are resolved by its rule: {resent} are sent to again, \
+                "unknown recipients of campaign {campaign} were resolved by its rule: {resent} are due again, \
                  {failed} failed"
             );
         }
@@ -238,7 +238,7 @@ async fn resolve_by_rule(store: &Store) -> Result<(), Error> {
 
 async fn open_capped_senders(store: &Store) -> Result<(), Error> {
     if store.open_capped_senders().await? > 0 {
-        tracing::info!("senders go on: their daily cap leaves room again");
+        tracing::info!("senders were opened: their daily cap allows more recipients");
     }
     Ok(())
 }

@@ -1,40 +1,40 @@
-//! Why a row of a list is nobody to send to.
+//! Why a row of a list is rejected.
 
 use campaign::MsisdnError;
 
-/// Why a row was refused. Its word stands in tables, its sentence is for the person who wrote the list.
+/// Why a row is rejected. The word is used in tables, the sentence is for the author of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The number is none.
+    /// The number is not valid.
     Number(MsisdnError),
-    /// There are more cells than columns.
+    /// The row has more cells than columns.
     TooManyCells,
-    /// A quotation mark inside a quoted cell is written in a way that most lists do not use.
+    /// A quotation mark inside a quoted cell is escaped in a way that most lists do not use.
     BackslashQuote,
     /// A cell is longer than any message.
     CellTooLong,
-    /// A character that no text has.
+    /// A NUL character, which no text has.
     NulCharacter,
     /// A letter was lost in an encoding.
     BrokenLetter,
-    /// Nothing stands in a cell the message needs.
+    /// A cell that the message needs is empty.
     EmptyCell,
-    /// A cell that a template cannot be filled in with.
+    /// A cell contains line breaks, tabs or spaces that Meta refuses in a template.
     LineBreak,
-    /// A formula gave `#N/A` or the like.
+    /// The result of a formula is an error such as `#N/A`.
     FormulaError,
-    /// A formula whose result is not in the file.
+    /// The result of a formula is not in the file.
     FormulaNotCalculated,
-    /// The line is no JSON object.
+    /// The line is not a JSON object.
     NotJson,
-    /// A JSON value that is a list or an object.
+    /// A JSON value is a list or an object.
     NotText,
-    /// A JSON name that the first line has not.
+    /// A JSON name does not occur in the first line.
     UnknownName,
 }
 
 impl Reason {
-    /// Every reason that is not one of the number itself.
+    /// Every reason that is not about the number.
     const OTHERS: [Self; 12] = [
         Self::TooManyCells,
         Self::BackslashQuote,
@@ -50,14 +50,14 @@ impl Reason {
         Self::UnknownName,
     ];
 
-    /// Every reason there is.
+    /// Every reason.
     pub fn all() -> impl Iterator<Item = Self> {
-        // That one is about the command line.
+        // This error is about the command line.
         let of_numbers = MsisdnError::ALL.into_iter().filter(|error| *error != MsisdnError::UnknownCountry);
         of_numbers.map(Self::Number).chain(Self::OTHERS)
     }
 
-    /// The reason of this word.
+    /// The reason with this word.
     pub fn of(word: &str) -> Option<Self> {
         Self::all().find(|reason| reason.word() == word)
     }
@@ -67,7 +67,7 @@ impl Reason {
         self.said().0
     }
 
-    /// What is wrong, and what to do.
+    /// The fault, and what to do.
     pub fn sentence(self) -> &'static str {
         self.said().1
     }
@@ -77,7 +77,7 @@ impl Reason {
             Self::Number(error) => (error.word(), error.sentence()),
             Self::TooManyCells => (
                 "too_many_cells",
-                "the row has more cells than the first row; is a text with the delimiter not quoted?",
+                "the row has more cells than the first row; quote cells that contain the delimiter",
             ),
             Self::BackslashQuote => (
                 "backslash_quote",
@@ -94,24 +94,24 @@ impl Reason {
             ),
             Self::EmptyCell => (
                 "empty_cell",
-                "a cell is empty that the message needs; fill it, or give the campaign a default under [defaults]",
+                "a cell that the message needs is empty; fill it, or give the campaign a default under [defaults]",
             ),
             Self::LineBreak => (
                 "line_break",
                 "Meta takes no line break, no tab and no more than four spaces in a row in a template; change the cell, or write fold_spaces = true under [template]",
             ),
             Self::FormulaError => {
-                ("formula_error", "a formula of the row gives an error such as #N/A; mend it")
+                ("formula_error", "a formula of the row gives an error such as #N/A; correct it")
             }
             Self::FormulaNotCalculated => (
                 "formula_not_calculated",
                 "the workbook holds a formula of the row without its result; open the workbook in Excel and save it",
             ),
-            Self::NotJson => ("not_json", "the line is no JSON object"),
+            Self::NotJson => ("not_json", "the line is not a JSON object"),
             Self::NotText => {
                 ("not_text", "a value is a list or an object; write a text, a number, true, false or null")
             }
-            Self::UnknownName => ("unknown_name", "the line has a name that the first line has not"),
+            Self::UnknownName => ("unknown_name", "the line has a name that the first line does not have"),
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_stands_in_the_document_as_it_is_told() {
+    fn every_reason_is_documented_with_its_sentence() {
         let document = include_str!("../../../docs/LISTS.md");
         for reason in Reason::all() {
             let row = format!("| `{}` | {} |", reason.word(), reason.sentence());

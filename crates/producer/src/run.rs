@@ -1,7 +1,8 @@
-//! A producer process: leases the feeds of senders, tops up their queues, and runs the maintenance jobs beside that.
+//! A producer process: leases the feeds of senders, refills their queues, and runs the maintenance jobs.
 //!
-//! Invariant: a failure of one sender's feed delays that sender only. Each sender has its own task in a round, its own
-//! back-off, and its own visible reason in `report.waiting`.
+//! **Invariant.** A failure of one sender's feed delays that sender only. Each sender has its own task in a round, its
+//! own backoff,
+//! and its own reason in `report.waiting`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,9 +22,9 @@ use crate::feed::{Feed, Memory};
 use crate::maintenance;
 use crate::retry_pause::pause_after;
 
-/// How long a round waits for its slowest sender before the next round begins without it.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// A producer at work.
+/// How long a round waits for the slowest sender. Then the next round begins, and that sender's task continues.
+const ROUND_WAIT: Duration = Duration::from_millis(100);
+/// A running producer.
 struct Producer {
     id: Uuid,
     config: Arc<Config>,
@@ -31,49 +32,50 @@ struct Producer {
     publisher: Publisher,
     topology: Topology,
     senders: HashMap<SenderId, SenderState>,
-    running: JoinSet<Fed>,
+    running: JoinSet<FeedResult>,
     leased_at: Option<Instant>,
-    /// How the broker stood when that was noted last; `None` when it is to be noted again.
+    /// The broker state that was stored last; `None` if it must be stored again.
     noted: Option<State>,
 }
 
-/// What this producer knows of one sender between two rounds. Losing it costs nothing.
+/// What this producer knows about one sender between two rounds. Nothing is lost with it.
 #[derive(Default)]
 struct SenderState {
-    /// `None` while a task works with it.
+    /// `None` while a task uses it.
     memory: Option<Memory>,
-    /// Failed rounds since the last one that succeeded.
+    /// Failed rounds since the last success.
     failures: u16,
     retry_at: Option<Instant>,
 }
 
-/// The end of one sender's part of a round.
-struct Fed {
+/// The result of one sender's task in a round.
+struct FeedResult {
     sender: SenderId,
     memory: Memory,
     result: Result<bool, Error>,
 }
 
-/// What a producer works with.
+/// What a producer needs.
 pub struct Setup {
-    /// How it works.
+    /// The settings.
     pub config: Config,
-    /// Postgres, for the feed.
+    /// PostgreSQL, for the feed.
     pub store: Store,
-    /// The same Postgres by connections of its own, for the maintenance jobs: one that waits for a lock takes no connection
-    /// from the feed ([`store::Config::for_maintenance`]).
+    /// PostgreSQL with separate connections, for the maintenance jobs: a job that waits for a lock takes no connection
+    /// from the feed
+    /// ([`store::Config::for_maintenance`]).
     pub maintenance: Store,
-    /// RabbitMQ. It must outlive the producer, so that what is being published at the shutdown is confirmed.
+    /// RabbitMQ. It must outlive the producer, so that messages published at the shutdown are confirmed.
     pub publisher: Publisher,
     /// The names of the queues.
     pub topology: Topology,
 }
 
-/// Feeds every sender that no other producer feeds, until `shutdown`. Failures of Postgres and RabbitMQ are retried.
+/// Feeds every sender that no other producer feeds, until `shutdown`. Failures of PostgreSQL and RabbitMQ are retried.
 pub async fn run(setup: Setup, shutdown: CancellationToken) {
     let Setup { config, store, maintenance, publisher, topology } = setup;
     let id = Uuid::now_v7();
-    tracing::info!(producer.id = %id, "producer {id} is feeding");
+    tracing::info!(producer.id = %id, "producer {id} has started");
     let jobs = tokio::spawn(maintenance::run(id, maintenance, shutdown.clone()));
     let mut producer = Producer {
         id,
@@ -89,10 +91,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken) {
     producer.feed_until(&shutdown).await;
     producer.stop().await;
     if let Err(error) = jobs.await {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "the maintenance jobs ended badly: {error}"
-        );
+        tracing::error!(error = &error as &dyn std::error::Error, "the maintenance jobs failed: {error}");
     }
     tracing::info!(producer.id = %id, "producer {id} has stopped");
 }
@@ -111,7 +110,7 @@ impl Producer {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         failures,
-                        "the feed is waiting: {error}"
+                        "a round of the feeds failed and is tried again: {error}"
                     );
                     pause_after(failures)
                 }
@@ -123,13 +122,13 @@ impl Producer {
         }
     }
 
-    /// Lets the running tasks end, so that what was published is noted, and gives the feeds back.
+    /// Waits for the running tasks, so that what they published is recorded, and releases the feeds.
     async fn stop(&mut self) {
         while self.running.join_next().await.is_some() {}
         if let Err(error) = self.store.release_feeds(self.id).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the feeds end with their lease: {error}"
+                "cannot release the feeds; they are free when their lease ends: {error}"
             );
         }
     }
@@ -139,7 +138,7 @@ impl Producer {
         if self.leased_at.is_none_or(|at| at.elapsed() > self.config.lease / 4) {
             self.store.take_feeds(self.id, self.config.lease).await?;
             self.leased_at = Some(Instant::now());
-            // A feed that was taken over just now may still show the trouble of the producer before.
+            // A feed that was taken over just now may still show the trouble of its previous producer.
             self.noted = None;
         }
         let feeds = self.store.read_feeds(self.id).await?;
@@ -153,7 +152,7 @@ impl Producer {
         Ok(self.wait_for_senders().await)
     }
 
-    /// Starts this sender's part of the round, unless the last one still runs or its back-off has not passed.
+    /// Starts this sender's task, unless the last one still runs or the backoff has not passed.
     fn start_feeding(&mut self, sender: SenderFeed) {
         let id = sender.sender;
         let state = self
@@ -172,13 +171,13 @@ impl Producer {
         self.running.spawn(async move {
             let feed = Feed { store: &store, publisher: &publisher, queue, sender: &sender, config: &config };
             let result = feed.round(&mut memory).await;
-            Fed { sender: id, memory, result }
+            FeedResult { sender: id, memory, result }
         });
     }
 
-    /// Waits for the senders' tasks, but not long for a slow one. Returns whether any of them published.
+    /// Waits for the senders' tasks, but at most `ROUND_WAIT`. Returns whether any of them published.
     async fn wait_for_senders(&mut self) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + ROUND_WAIT;
         let mut busy = false;
         while let Ok(Some(ended)) = tokio::time::timeout_at(deadline, self.running.join_next()).await {
             match ended {
@@ -186,9 +185,9 @@ impl Producer {
                 Err(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
-                        "feeding a sender ended badly: {error}"
+                        "the task that feeds a sender failed: {error}"
                     );
-                    // Which sender it was is not known; those without a memory and without a task begin afresh.
+                    // The error does not name the sender. Senders without memory and without a task start again.
                     if self.running.is_empty() {
                         self.senders.retain(|_, state| state.memory.is_some());
                     }
@@ -198,9 +197,9 @@ impl Producer {
         busy
     }
 
-    /// Keeps what a sender's task learned, and tells in `report.waiting` when its feed begins or ceases to fail.
-    async fn note_end(&mut self, Fed { sender, memory, result }: Fed) -> bool {
-        // The sender may have gone to another producer meanwhile.
+    /// Stores what a sender's task learned, and shows in `report.waiting` when its feed begins or ceases to fail.
+    async fn note_end(&mut self, FeedResult { sender, memory, result }: FeedResult) -> bool {
+        // Another producer may have taken the sender meanwhile.
         let Some(state) = self.senders.get_mut(&sender) else {
             return false;
         };
@@ -227,13 +226,13 @@ impl Producer {
         {
             tracing::warn!(
                 error = &error as &dyn std::error::Error, sender.id = %sender,
-                "the state of the feed of sender {sender} could not be noted: {error}"
+                "cannot store the state of the feed of sender {sender}: {error}"
             );
         }
         busy
     }
 
-    /// Notes for every sender whether RabbitMQ can be fed, when that changes.
+    /// Stores for every sender whether RabbitMQ accepts messages, when that changes.
     async fn note_broker_trouble(&mut self) -> Result<Option<FeedTrouble>, Error> {
         let state = *self.publisher.state().borrow();
         let trouble = match state {

@@ -1,8 +1,10 @@
-//! The temporary folder, in which a list is kept while it is imported: uploads, standard input, unpacked workbooks, refused rows,
-//! and the annotated list of an upload.
+//! The temporary folder for lists that are being imported: uploads, standard input, decompressed workbooks, rejected
+//! rows, and the
+//! annotated list of an upload.
 //!
-//! **Invariants.** No file in the folder has a name: no other process can open it, and it ends with the process that holds it
-//! open, however that process ends. So any number of servers and commands may share the folder. One list takes at most
+//! **Invariants.** No file in the folder has a name. So no other process can open it, and it disappears with the
+//! process that has
+//! it open, however that process ends. Any number of servers and commands may share the folder. One list uses at most
 //! `max_temporary_bytes` of it.
 
 use std::fs::{File, Permissions};
@@ -14,16 +16,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-/// For its owner alone, should the file system give the file a name for an instant.
+/// Access for the owner only, in case the file system gives the file a name for an instant.
 const MODE: u32 = 0o600;
 
-/// How lists are kept while they are imported.
+/// Settings for lists that are being imported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ListsConfig {
-    /// The temporary folder. Default: the one of the system, `$TMPDIR` or `/tmp`.
+    /// The temporary folder. Default: that of the system, `$TMPDIR` or `/tmp`.
     pub temporary_folder: PathBuf,
-    /// Most bytes that one list takes of the temporary folder, until its import ends. Default 4 GiB.
+    /// The most bytes of the temporary folder that one list uses until its import ends. Default 4 GiB.
     pub max_temporary_bytes: u64,
 }
 
@@ -34,21 +36,21 @@ impl Default for ListsConfig {
 }
 
 impl ListsConfig {
-    /// Returns the first setting that cannot work, and what to do about it.
+    /// Returns the first setting that cannot work, and what to do.
     pub fn check(&self) -> Result<(), &'static str> {
         if self.temporary_folder.as_os_str().is_empty() {
             return Err("temporary_folder is empty; name a folder, or leave the setting out");
         }
         if self.max_temporary_bytes == 0 {
             return Err(
-                "max_temporary_bytes is 0, no list could be imported; leave the setting out for 4 GiB",
+                "max_temporary_bytes is 0, so no list could be imported; leave the setting out for 4 GiB",
             );
         }
         Ok(())
     }
 }
 
-/// The temporary folder, and how much of it one list has taken. A clone belongs to the same list.
+/// The temporary folder, and the bytes of it that one list uses. A clone belongs to the same list.
 #[derive(Clone, Debug)]
 pub struct Spool {
     folder: PathBuf,
@@ -56,7 +58,7 @@ pub struct Spool {
     taken: Arc<AtomicU64>,
 }
 
-/// Why the temporary folder does not take a list. Nothing was stored.
+/// Why a list cannot be stored in the temporary folder. Nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// The system refuses: no space, no such folder, no permission.
@@ -64,25 +66,25 @@ pub enum SpoolError {
     Unwritable {
         /// The folder.
         folder: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
-    /// The list needs more bytes than one list may take.
+    /// The list needs more bytes than one list may use.
     #[error(
-        "the list needs more than {limit} bytes of the temporary folder {}; divide it, or raise [lists] \
+        "the list needs more than {limit} bytes of the temporary folder {}; split it, or raise [lists] \
          max_temporary_bytes (FLOWCAST_LISTS_MAX_TEMPORARY_BYTES)",
         folder.display()
     )]
     TooLarge {
         /// The folder.
         folder: PathBuf,
-        /// Most bytes of one list.
+        /// The most bytes of one list.
         limit: u64,
     },
 }
 
-/// What to do about a folder that cannot be written to.
+/// What to do if the folder cannot be written to.
 fn remedy(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
@@ -104,7 +106,7 @@ fn remedy(kind: ErrorKind) -> &'static str {
 }
 
 impl Spool {
-    /// The folder for one list, of which nothing is taken yet.
+    /// The folder for one list, which uses no bytes yet.
     pub fn new(config: &ListsConfig) -> Self {
         Self {
             folder: config.temporary_folder.clone(),
@@ -123,7 +125,7 @@ impl Spool {
         unnamed(&self.folder).map_err(|error| self.unwritable(error))
     }
 
-    /// Counts bytes that are about to be written.
+    /// Counts bytes before they are written.
     pub fn take(&self, bytes: usize) -> Result<(), SpoolError> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let taken = self.taken.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
@@ -133,17 +135,17 @@ impl Spool {
         Ok(())
     }
 
-    /// A failure to write to a file of the folder.
+    /// An error while a file of the folder is written.
     pub fn unwritable(&self, source: std::io::Error) -> SpoolError {
         SpoolError::Unwritable { folder: self.folder.clone(), source }
     }
 
-    /// Writes a file of one byte, as a check that the folder is there and takes lists.
+    /// Writes a file of one byte, to check that the folder can be used.
     pub fn check(&self) -> Result<(), SpoolError> {
         self.file()?.write_all(b"\n").map_err(|error| self.unwritable(error))
     }
 
-    /// How many bytes are free in the folder's file system.
+    /// The free bytes in the folder's file system.
     pub fn free_bytes(&self) -> Result<u64, SpoolError> {
         let found =
             nix::sys::statvfs::statvfs(&self.folder).map_err(|error| self.unwritable(error.into()))?;
@@ -162,14 +164,14 @@ impl Default for Spool {
     }
 }
 
-/// Opens a new file in this folder that has no name, for its owner alone.
+/// Opens a new file without a name in this folder, with access for the owner only.
 pub(crate) fn unnamed(folder: &Path) -> std::io::Result<File> {
     let file = tempfile::tempfile_in(folder)?;
     file.set_permissions(Permissions::from_mode(MODE))?;
     Ok(file)
 }
 
-/// A file of the temporary folder whose bytes are counted. Its errors carry a [`SpoolError`].
+/// A file of the temporary folder whose bytes are counted. Its errors contain a [`SpoolError`].
 #[derive(Debug)]
 pub(crate) struct SpoolWriter<F> {
     pub(crate) spool: Spool,
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_the_temporary_folder_has_no_name_and_is_for_its_owner_alone() {
+    fn a_file_of_the_temporary_folder_has_no_name_and_only_its_owner_has_access() {
         let folder = tempfile::tempdir().unwrap();
         let config = ListsConfig { temporary_folder: folder.path().to_owned(), ..ListsConfig::default() };
         let spool = Spool::new(&config);
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn one_list_takes_at_most_its_limit_in_all_its_files() {
+    fn one_list_uses_at_most_its_limit_in_all_its_files() {
         let config = ListsConfig { max_temporary_bytes: 10, ..ListsConfig::default() };
         let spool = Spool::new(&config);
         spool.writer().unwrap().write_all(b"123456").unwrap();

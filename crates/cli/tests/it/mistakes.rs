@@ -21,7 +21,7 @@ async fn a_messy_list_is_imported_with_each_refusal_told() {
     for told in [
         "4     12           the number is too short",
         "5     n/a          this is not a phone number",
-        "7     0712000003   first_name: a cell is empty that the message needs",
+        "7     0712000003   first_name: a cell that the message needs is empty",
         "8     2.54712E+11  a spreadsheet rounded this number",
     ] {
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -61,7 +61,7 @@ async fn a_mistake_is_one_clear_sentence_and_changes_nothing() {
     assert_eq!(world.count("select count(*) from import where uploaded > 0").await, 0);
     // A variable that is empty in a row is found at the import, and once more before the start.
     let said = world.ok(&["campaign", "import", &id, &lacking]).await;
-    assert!(said.contains("first_name: a cell is empty that the message needs"), "{said}");
+    assert!(said.contains("first_name: a cell that the message needs is empty"), "{said}");
     let whole = world.file("whole.csv", "phone,first_name\n254712000001,Anna\n");
     world.ok(&["campaign", "import", &id, &whole]).await;
     world.look.execute("update recipient set variables = '{\"first_name\": \" \"}'", &[]).await.unwrap();

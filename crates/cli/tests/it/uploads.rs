@@ -59,7 +59,7 @@ async fn an_uploaded_list_is_imported_as_the_command_does_and_explains_itself() 
     let given_back = concat!(
         "\u{feff}Tel,first_name,error\n",
         "254712000001,Name1,\"the number is in the campaign already, from an earlier list\"\n",
-        "254712000001,Twice,the number stands in an earlier row of the list\n",
+        "254712000001,Twice,the number is also in an earlier row of the list\n",
         "12,Short,the number is too short\n",
         "254712000002,'=2+3,\"the number is in the campaign already, from an earlier list\"\n",
     );

@@ -1,31 +1,32 @@
-//! Sharing a sender's rate among its running campaigns by weight.
+//! Divides the ids to publish among a sender's running campaigns by weight.
 
-/// What one campaign may publish now.
+/// What one campaign can publish now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Claimant {
-    /// Its weight.
+    /// The campaign's weight.
     pub(crate) weight: u16,
-    /// How many it has left to publish.
+    /// The number of recipients left to publish.
     pub(crate) left: usize,
 }
 
-/// Shares `room` places by weight; what one campaign does not need goes to the others. Nobody with something left and
-/// room for at least one each goes empty, so a small campaign never waits behind a large one.
-pub(crate) fn share(mut room: usize, claimants: &[Claimant]) -> Vec<usize> {
+/// Divides `available` ids by weight; what one campaign does not need goes to the others. Every campaign with
+/// recipients left gets
+/// at least one id if there are enough, so a small campaign never waits behind a large one.
+pub(crate) fn share(mut available: usize, claimants: &[Claimant]) -> Vec<usize> {
     let mut shares = vec![0; claimants.len()];
     loop {
-        let hungry: Vec<usize> =
+        let unfilled: Vec<usize> =
             (0..claimants.len()).filter(|index| shares[*index] < claimants[*index].left).collect();
-        let weights: usize = hungry.iter().map(|index| usize::from(claimants[*index].weight)).sum();
-        if room == 0 || hungry.is_empty() {
+        let weights: usize = unfilled.iter().map(|index| usize::from(claimants[*index].weight)).sum();
+        if available == 0 || unfilled.is_empty() {
             return shares;
         }
-        let round = room;
-        for index in hungry {
+        let round = available;
+        for index in unfilled {
             let fair = (round * usize::from(claimants[index].weight) / weights.max(1)).max(1);
-            let more = fair.min(claimants[index].left - shares[index]).min(room);
+            let more = fair.min(claimants[index].left - shares[index]).min(available);
             shares[index] += more;
-            room -= more;
+            available -= more;
         }
     }
 }
@@ -34,19 +35,19 @@ pub(crate) fn share(mut room: usize, claimants: &[Claimant]) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn shares(room: usize, claimants: &[(u16, usize)]) -> Vec<usize> {
+    fn shares(available: usize, claimants: &[(u16, usize)]) -> Vec<usize> {
         let claimants: Vec<Claimant> =
             claimants.iter().map(|(weight, left)| Claimant { weight: *weight, left: *left }).collect();
-        share(room, &claimants)
+        share(available, &claimants)
     }
 
     #[test]
-    fn room_is_shared_by_weight() {
+    fn ids_are_shared_by_weight() {
         assert_eq!(shares(100, &[(1, 1000), (3, 1000)]), [25, 75]);
     }
 
     #[test]
-    fn what_one_does_not_need_goes_to_the_others() {
+    fn ids_that_one_campaign_does_not_need_go_to_the_others() {
         assert_eq!(shares(100, &[(1, 10), (1, 1000)]), [10, 90]);
         assert_eq!(shares(100, &[(1, 10), (1, 20)]), [10, 20]);
     }
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn no_room_and_no_campaigns_share_nothing() {
+    fn without_ids_or_campaigns_nothing_is_shared() {
         assert_eq!(shares(0, &[(1, 5)]), [0]);
         assert!(shares(10, &[]).is_empty());
     }

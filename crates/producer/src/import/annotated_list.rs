@@ -1,8 +1,8 @@
-//! The list as it is given back: the same rows as CSV, with what is wrong with each in a column `error`.
+//! The annotated list: the rows of the list as CSV, with the fault of each in a column `error`.
 //!
-//! **Invariants.** A file of a path appears when the import is done, whole; until then it has no name, so a command that is killed
-//! leaves none behind. No cell of it is a formula, and imported again it reads as
-//! before.
+//! **Invariants.** A file with a path appears completely, after the import. Until then it has no name, so a killed
+//! command leaves
+//! no file. No cell is a formula, and the annotated list can be imported like the list.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
@@ -22,21 +22,21 @@ use crate::import::options::AnnotatedList;
 use crate::list::row::Row;
 use crate::spool::{Spool, SpoolError, SpoolWriter, unnamed};
 
-/// Without this mark spreadsheets do not read UTF-8.
+/// The byte order mark, without which spreadsheets do not read UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A list being given back.
-pub(crate) struct Returned {
+/// An annotated list that is written.
+pub(crate) struct AnnotatedListWriter {
     rows: csv::Writer<BufWriter<Output>>,
-    /// The path of the file; of one in the temporary folder, the folder.
+    /// The path of the file; for a file in the temporary folder, the path of the folder.
     path: PathBuf,
     number: usize,
-    /// Where the errors of an earlier import stand; without it there is one column more.
+    /// The column with the errors of an earlier import. Without one, a column is appended.
     errors: Option<usize>,
     columns: usize,
 }
 
-/// What the list is written to.
+/// Where the list is written.
 enum Output {
     /// A file that gets its name at the end.
     Path(File),
@@ -59,8 +59,8 @@ impl Write for Output {
     }
 }
 
-impl Returned {
-    /// Begins with the header row. The file gets its name at the end.
+impl AnnotatedListWriter {
+    /// Writes the header row. The file gets its name at the end.
     pub(crate) fn begin(
         to: &AnnotatedList,
         spool: &Spool,
@@ -81,13 +81,13 @@ impl Returned {
         file.write_all(MARK).map_err(|source| unwritable(path, source))?;
         let rows = csv::WriterBuilder::new().flexible(true).from_writer(file);
         let Columns { number, errors, .. } = *columns;
-        let mut returned =
+        let mut annotated =
             Self { rows, path: path.to_owned(), number, errors, columns: columns.variables.len() };
-        returned.write(header, None, "error")?;
-        Ok(returned)
+        annotated.write(header, None, "error")?;
+        Ok(annotated)
     }
 
-    /// Adds a row. Its number is written in digits where it is one.
+    /// Adds a row. A valid number is written in digits.
     pub(crate) fn write(&mut self, row: &Row, number: Option<Msisdn>, error: &str) -> Result<(), Error> {
         let cell = |index: usize| match number {
             Some(number) if index == self.number => number.to_string(),
@@ -95,21 +95,21 @@ impl Returned {
         };
         let cell = |index| if Some(index) == self.errors { error.to_owned() } else { cell(index) };
         let appended = self.errors.is_none().then(|| error.to_owned());
-        // Cells beyond the last column stand behind the error.
+        // Cells beyond the last column come after the error.
         let record = (0..self.columns).map(cell).chain(appended).chain((self.columns..row.len()).map(cell));
         self.rows.write_record(record).map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(source) => unwritable(&self.path, source),
-            // The writer refuses nothing else of a flexible record.
+            // With flexible records the writer fails for no other reason.
             other => unwritable(&self.path, std::io::Error::other(format!("{other:?}"))),
         })
     }
 
-    /// Writes everything that was added so far, so that only the name is missing.
+    /// Writes everything that was added, so that only the name is missing.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         self.rows.flush().map_err(|source| unwritable(&self.path, source))
     }
 
-    /// Gives the file its name, after the import is done.
+    /// Gives the file its name, after the import.
     pub(crate) fn finish(self) -> Result<(), Error> {
         let failed = |source| Error::NotGivenBack { path: self.path.clone(), source };
         let file =
@@ -121,7 +121,7 @@ impl Returned {
     }
 }
 
-/// Gives a file that has no name this path, in place of a file that is there.
+/// Gives a file without a name this path, replacing an existing file.
 fn give_name(mut file: File, path: &Path) -> std::io::Result<()> {
     let folder = folder_of(path);
     let open = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -129,11 +129,11 @@ fn give_name(mut file: File, path: &Path) -> std::io::Result<()> {
         linkat(AT_FDCWD, open.as_str(), AT_FDCWD, to, AtFlags::AT_SYMLINK_FOLLOW)
             .map_err(std::io::Error::from)
     };
-    // A new link cannot take the place of a file, a renamed one can.
+    // A new link cannot replace a file, but a rename can.
     if let Ok(linked) = tempfile::Builder::new().make_in(folder, link) {
         return Ok(linked.into_temp_path().persist(path)?);
     }
-    // The file system knows no files without a name, or there is no /proc.
+    // The file system does not support files without a name, or /proc is missing.
     let mut named = NamedTempFile::new_in(folder)?;
     file.rewind()?;
     std::io::copy(&mut file, &mut named)?;
@@ -145,7 +145,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A failure to write the list before the import is done.
+/// An error while the list is written, before the import is done.
 fn unwritable(path: &Path, source: std::io::Error) -> Error {
     match source.downcast::<SpoolError>() {
         Ok(error) => Error::Spool(error),
@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    /// Names this file `errors.csv`, where there is one already, and checks what is there then.
+    /// Names this file `errors.csv`, which exists already, and checks the result.
     fn is_named(folder: &Path, mut file: File) {
         let path = folder.join("errors.csv");
         std::fs::write(&path, "of an earlier import").unwrap();
@@ -171,10 +171,10 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_name_gets_its_name_also_where_the_file_system_cannot_give_it_one() {
+    fn a_file_without_a_name_gets_its_name_even_if_it_cannot_be_linked() {
         let folder = tempfile::tempdir().unwrap();
         is_named(folder.path(), unnamed(folder.path()).unwrap());
-        // A file whose name was removed can have no other.
+        // A file whose name was removed cannot be linked again.
         let removed = folder.path().join("removed");
         let file = File::options().create_new(true).read(true).write(true).open(&removed).unwrap();
         std::fs::remove_file(removed).unwrap();

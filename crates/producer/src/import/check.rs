@@ -1,4 +1,4 @@
-//! A row of a list as a recipient, or why it is none.
+//! Turns a row of a list into a recipient or a reason.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use crate::list::row::Row;
 use crate::list::unclosed_quote::{self, Shape};
 use crate::reason::Reason;
 
-/// Signs at which a spreadsheet begins to calculate.
+/// Characters with which a formula begins in a spreadsheet.
 const FORMULA_SIGNS: &[char] =
     &['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
-/// What decoders write for a letter they do not know.
+/// The character that decoders write for bytes they cannot decode.
 const LOST_LETTER: char = '\u{fffd}';
 
-/// Reads rows as recipients.
+/// Turns rows into recipients.
 #[derive(Debug)]
 pub(crate) struct Checker {
     pub(crate) columns: Columns,
@@ -25,7 +25,7 @@ pub(crate) struct Checker {
     pub(crate) message: Option<Arc<CompiledMessage>>,
 }
 
-/// Why a row is no recipient, and in which column, if it is not the number's.
+/// Why a row is rejected, and the column, unless it is the number column.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) reason: Reason,
@@ -51,7 +51,7 @@ impl Checker {
         Ok(Self { columns, country: options.default_country, message: options.message.clone() })
     }
 
-    /// What a row of the list looks like.
+    /// The number column and the number of columns.
     pub(crate) fn shape(&self) -> Shape {
         Shape { columns: self.columns.variables.len(), number: self.columns.number }
     }
@@ -78,14 +78,14 @@ impl Checker {
         }
     }
 
-    /// The number of a row, after what is wrong with the row as a whole.
+    /// The number of a row, unless the whole row is invalid.
     pub(crate) fn number(&self, row: &Row) -> Result<Msisdn, Refusal> {
         let refused = |reason| Err(Refusal { reason, column: None });
         if let Some(fault) = row.fault {
             return refused(fault);
         }
         let columns = self.columns.variables.len();
-        // In a sheet every cell knows its column, and a column without a name is no variable.
+        // In a sheet every cell knows its column, and a column without a name is not a variable.
         if row.delimiter.is_some()
             && row.len() > columns
             && row.cells().skip(columns).any(|cell| !cell.trim_ascii().is_empty())
@@ -102,7 +102,7 @@ impl Checker {
     }
 }
 
-/// A cell without what stands around its text. The apostrophe that was put before a formula sign is taken off again.
+/// The trimmed text of a cell. An apostrophe before a formula character is removed.
 fn text(cell: &[u8]) -> Result<&str, Reason> {
     let cell = std::str::from_utf8(cell).map_err(|_| Reason::BrokenLetter)?.trim();
     if !cell.is_ascii() && cell.contains(LOST_LETTER) {
@@ -111,7 +111,7 @@ fn text(cell: &[u8]) -> Result<&str, Reason> {
     Ok(cell.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA_SIGNS)).unwrap_or(cell))
 }
 
-/// A cell as it may be opened in a spreadsheet: one that would be a formula gets an apostrophe.
+/// A cell that is safe to open in a spreadsheet: a would-be formula gets an apostrophe.
 pub fn harmless(cell: &str) -> String {
     if cell.starts_with(FORMULA_SIGNS) { format!("'{cell}") } else { cell.to_owned() }
 }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cell_is_a_formula_and_every_one_comes_back_as_it_was() {
+    fn no_cell_is_a_formula_and_every_cell_is_restored() {
         for cell in [
             "=1+1",
             "+254712000001",

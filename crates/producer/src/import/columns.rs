@@ -1,4 +1,4 @@
-//! Which column of a list holds the number, and which variables the others are.
+//! Finds the number column of a list, and the variables of the other columns.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -7,32 +7,32 @@ use crate::import::header::{Header, find_number, listed};
 use crate::list::column_names::variable_name;
 use crate::list::row::COLUMN_LIMIT;
 
-/// The column of a list that was given back with its errors; it is no variable unless the message needs it.
+/// The column of an annotated list with the errors. It is a variable only if the message uses it.
 const ERROR_COLUMN: &str = "error";
 
-/// What the columns of a list are to serve.
+/// What the columns of a list must provide.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted<'a> {
-    /// The number column, when none of the usual names is in the header.
+    /// The number column, if the header has none of the usual names.
     pub(crate) number: Option<&'a str>,
-    /// The variables that the message cannot do without.
+    /// The variables that the message needs.
     pub(crate) needed: BTreeSet<String>,
-    /// What stands in for a variable whose cell is empty or missing.
+    /// Values for variables whose cell is empty or missing.
     pub(crate) defaults: BTreeMap<String, String>,
 }
 
 /// The columns of a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Columns {
-    /// Where the number stands.
+    /// The index of the number column.
     pub(crate) number: usize,
-    /// Each column's variable; the number column has none.
+    /// The variable of each column; the number column has none.
     pub(crate) variables: Vec<Option<Variable>>,
-    /// Variables that have no column, only a default.
+    /// Variables without a column, which have only a default.
     pub(crate) absent: Vec<(String, String)>,
-    /// Where the errors of an earlier import stand.
+    /// The index of the column with the errors of an earlier import.
     pub(crate) errors: Option<usize>,
-    /// What the list names them.
+    /// The names as in the list.
     pub(crate) header: Header,
 }
 
@@ -40,9 +40,9 @@ pub(crate) struct Columns {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Variable {
     pub(crate) name: String,
-    /// The message cannot do without it.
+    /// Whether the message needs the variable.
     pub(crate) is_needed: bool,
-    /// What stands in when the cell is empty.
+    /// The value if the cell is empty.
     pub(crate) default: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Columns {
         let absent = defaults.map(|(name, text)| (name.clone(), text.clone())).collect();
         let is_ours = !wanted.needed.contains(ERROR_COLUMN);
         let errors = names.iter().position(|name| name == ERROR_COLUMN).filter(|_| is_ours);
-        // A column without a name cannot be asked for by any message.
+        // No message can use a column without a name.
         let is_variable =
             |index: usize, name: &str| index != number && Some(index) != errors && !name.is_empty();
         let variable = |name: String| Variable {
@@ -98,7 +98,7 @@ impl Columns {
     }
 }
 
-/// Whether this is no name but a number, which must not be told in a sentence about names.
+/// Whether this cell is a phone number and not a name. It must not appear in an error.
 fn is_number(cell: &str) -> bool {
     let cell = cell.trim();
     cell.chars().filter(char::is_ascii_digit).count() >= 7 && !cell.contains(char::is_alphabetic)
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_stands_in_for_a_column() {
+    fn a_default_replaces_a_missing_column() {
         let wanted = wanted(None, &["name", "town"], &[("name", "friend"), ("town", "your town")]);
         let columns = Columns::read(&["phone", "name", "error"], &wanted).unwrap();
         assert_eq!(columns.absent, [("town".to_owned(), "your town".to_owned())]);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_row_of_data_is_refused_without_telling_it() {
+    fn a_first_row_of_data_is_refused_without_showing_it() {
         let error =
             Columns::read(&["Anna", "+254 712 000 001"], &wanted(None, &[], &[])).unwrap_err().to_string();
         assert!(error.starts_with("the first row holds a phone number"), "{error}");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_cannot_serve_the_message_is_refused() {
+    fn a_list_without_the_columns_of_the_message_is_refused() {
         let refusal = |header: &[&str], column, message: &[&str]| {
             Columns::read(header, &wanted(column, message, &[])).unwrap_err().to_string()
         };

@@ -1,34 +1,34 @@
-//! The row that names the columns of a list: where it stands, and which column holds the number.
+//! The header row of a list: its position, and the number column.
 
 use std::fmt;
 
 use crate::error::Error;
 use crate::list::column_names::{NUMBER_NAMES, is_number_name, variable_name};
 
-/// How many names a sentence holds.
+/// The most names in a sentence.
 const SHOWN: usize = 20;
-/// How much of a name a sentence holds, in characters.
+/// The most characters of a name in a sentence.
 const NAME_SHOWN: usize = 40;
-/// How much of a name is kept, in characters, and of how many columns.
+/// The most characters of a name that are stored, and the most columns.
 const NAME_KEPT: usize = 200;
 const COLUMNS_KEPT: usize = 1_000;
-/// What was read from the header of a list, for the person who brought it.
+/// What was read from the header of a list, to show it to the user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// The column that holds the numbers, as the list names it.
+    /// The name of the number column as in the list.
     pub number: String,
-    /// Other columns that are named as numbers are; nobody is sent to under these.
+    /// Other columns whose names are those of number columns; their numbers are not used.
     pub passed_over: Vec<String>,
-    /// Every column, as the list names it.
+    /// The names of all columns as in the list.
     pub columns: Vec<String>,
     /// The line of the header, from 1.
     pub line: i32,
-    /// Rows above it that were passed over as a title.
+    /// Rows above the header that were skipped as a title.
     pub titles: usize,
 }
 
 impl Header {
-    /// Of these cells, with the numbers in this column.
+    /// The header with these cells, whose number column has this index.
     pub(crate) fn of(cells: &[&str], number: usize) -> Self {
         let name = |cell: &&str| cell.trim().chars().filter(|sign| *sign != '\0').take(NAME_KEPT).collect();
         let others =
@@ -59,7 +59,7 @@ impl fmt::Display for Header {
     }
 }
 
-/// The number column among these names, which are variable names: the surest one, or the one that is wanted.
+/// Finds the number column among these variable names: the wanted one, or the most likely one.
 pub(crate) fn find_number(names: &[String], wanted: Option<&str>) -> Result<usize, Error> {
     let found = match wanted {
         Some(wanted) => names.iter().position(|name| *name == variable_name(wanted)),
@@ -76,7 +76,7 @@ pub(crate) fn find_number(names: &[String], wanted: Option<&str>) -> Result<usiz
     })
 }
 
-/// Some names, for a sentence.
+/// Names for a sentence.
 pub(crate) fn listed(names: &[String]) -> String {
     let some: Vec<&str> =
         names.iter().filter(|name| !name.is_empty()).take(SHOWN).map(String::as_str).collect();
@@ -90,8 +90,9 @@ fn shortened(name: &str) -> String {
     if letters.next().is_some() { shown + "…" } else { shown }
 }
 
-/// A header under which `import` finds the number in the first of these columns: the name that the list had for it, or another one
-/// if that would not be found. Nothing if none would.
+/// A header with which `import` finds the numbers in the first of these columns: the original name, or another one if
+/// that name
+/// would not be found. `None` if no name would.
 pub fn export_header(number: Option<&str>, columns: &[String]) -> Option<Vec<String>> {
     let names: Vec<String> = columns.iter().map(|column| variable_name(column)).collect();
     number.into_iter().chain(["phone", "whatsapp", "msisdn"]).find_map(|number| {
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_number_columns_the_surest_one_is_taken() {
+    fn of_several_number_columns_the_most_likely_one_is_used() {
         for (header, number) in [
             (["phone", "first_name", "whatsapp"], 2),
             (["phone", "mobile", "name"], 1),
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_and_what_not_is_told() {
+    fn the_used_and_unused_number_columns_are_shown() {
         let mut header = Header { number: "WhatsApp".into(), line: 3, ..Header::default() };
         assert_eq!(header.to_string(), "the numbers are those of column 'WhatsApp'");
         (header.passed_over, header.titles) = (names(&["Phone", "Tel"]), 1);
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exported_header_leads_the_import_to_the_same_column() {
+    fn the_import_finds_the_same_column_in_an_exported_header() {
         for (number, columns, header) in [
             (Some("WhatsApp"), vec!["Phone", "Name"], Some(vec!["WhatsApp", "Phone", "Name"])),
             // The list was imported with --number-column.

@@ -1,4 +1,4 @@
-//! Finding the header of a list: the first row, or the first row with a number column below a title.
+//! Finds the header of a list: the first row, or the first row with a number column below a title.
 
 use crate::error::Error;
 use crate::import::check::Checker;
@@ -7,16 +7,16 @@ use crate::import::options::ImportOptions;
 use crate::list::column_names::{TITLES, variable_name};
 use crate::list::row::Row;
 
-/// Looks for the header: the first row, or the first one with a number column below rows of one cell each.
+/// The search for the header: the first row, or the first row with a number column below rows of one cell each.
 #[derive(Default)]
 pub(crate) struct Search {
     titles: usize,
-    /// Why the first row is no header.
+    /// Why the first row is not a header.
     refused: Option<Error>,
 }
 
 impl Search {
-    /// Reads the next row; nothing if the header may still come.
+    /// Reads the next row. Returns nothing if the header may still come.
     pub(crate) fn read(&mut self, row: &Row, options: &ImportOptions) -> Result<Option<Checker>, Error> {
         let error = match Checker::begin(row, options) {
             Ok(mut checker) => {

@@ -1,4 +1,4 @@
-//! Reading a list for its numbers alone, as for the suppression list.
+//! Reads only the numbers of a list, as for the suppression list.
 
 use std::sync::atomic::AtomicU64;
 
@@ -18,16 +18,16 @@ use crate::list::unclosed_quote;
 #[derive(Debug)]
 pub struct Numbers {
     distinct: RoaringTreemap,
-    /// The rows that hold none.
+    /// The rejected rows.
     pub rejected: Rejected,
-    /// Rows of the sheet that were left out because they are hidden.
+    /// Rows of the sheet that were ignored because they are hidden.
     pub hidden: u64,
     /// What was read from the header.
     pub header: Header,
 }
 
 impl Numbers {
-    /// Each person's once, in order.
+    /// The numbers, one for each person, in order.
     pub fn iter(&self) -> impl Iterator<Item = Msisdn> {
         self.distinct.iter().filter_map(Msisdn::from_digits)
     }

@@ -1,4 +1,4 @@
-//! How to read a list, and which recipients to leave out.
+//! Options of an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -7,31 +7,31 @@ use std::sync::Arc;
 
 use campaign::{CampaignId, CompiledMessage, Country};
 
-/// How a list is to be read, and whom to leave out.
+/// How to read a list, and which recipients to leave out.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
-    /// The country whose national formats are read.
+    /// The country whose national formats are accepted.
     pub default_country: Option<Country>,
-    /// The number column, when none of the usual names is in the header.
+    /// The number column, if the header has none of the usual names.
     pub number_column: Option<String>,
-    /// The variables that the message cannot do without.
+    /// The variables that the message needs.
     pub needed: BTreeSet<String>,
-    /// What stands in for a variable whose cell is empty or missing.
+    /// Values for variables whose cell is empty or missing.
     pub defaults: BTreeMap<String, String>,
-    /// The message, to find cells that it cannot be sent with.
+    /// The message, to find cells with which it cannot be sent.
     pub message: Option<Arc<CompiledMessage>>,
     /// Campaigns whose recipients are left out.
     pub exclude: Vec<CampaignId>,
-    /// The list is imported although the campaign has it already.
+    /// Import the list even if the campaign has the same file already.
     pub again: bool,
     /// Where the annotated list is written.
     pub errors: Option<AnnotatedList>,
 }
 
-/// Where the annotated list is written: the list as CSV, with the reason of each refusal in a column `error`.
+/// The destination of the annotated list: the list as CSV, with a reason for each rejected row in a column `error`.
 #[derive(Clone, Debug)]
 pub enum AnnotatedList {
-    /// The file of this path, which appears when the import is done.
+    /// A file with this path, which appears after the import.
     Path(PathBuf),
     /// A file of the temporary folder, from [`crate::Spool::file`].
     Spooled(Arc<File>),

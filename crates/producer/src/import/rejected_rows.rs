@@ -1,5 +1,6 @@
-//! The refused rows of a list, in a file of the temporary folder until the recipients are stored: a connection does one thing at
-//! a time, and memory is not to grow with what is wrong.
+//! The rejected rows of a list. They stay in a file of the temporary folder until the recipients are stored: a
+//! connection does
+//! one thing at a time, and memory must not grow with the number of faults.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,43 +13,43 @@ use crate::list::row::Row;
 use crate::reason::Reason;
 use crate::spool::{Spool, SpoolWriter};
 
-/// How many are kept at hand, to be shown.
+/// The number of rows kept in memory, to show them.
 const SHOWN: usize = 20;
-/// Characters of a refused cell that are kept.
+/// The most characters of a rejected cell that are stored.
 const CELL_KEPT: usize = 40;
-/// How many are handed over at once.
+/// Rows in a batch.
 const BATCH: usize = 10_000;
 
-/// Refused rows, being written.
+/// Rejected rows that are being written.
 #[derive(Debug)]
 pub(crate) struct Rejects {
     file: BufWriter<SpoolWriter<File>>,
     pub(crate) summary: Rejected,
 }
 
-/// What was refused, in short.
+/// A summary of the rejected rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rejected {
-    /// How many rows each reason refused.
+    /// The number of rows by reason.
     pub reasons: BTreeMap<Reason, i32>,
-    /// The first refused rows.
+    /// The first rejected rows.
     pub first: Vec<Rejection>,
 }
 
 impl Rejected {
-    /// How many rows there are.
+    /// The number of rejected rows.
     pub fn total(&self) -> i32 {
         self.reasons.values().sum()
     }
 }
 
 impl Rejects {
-    /// None yet.
+    /// An empty collection.
     pub(crate) fn new(spool: &Spool) -> Result<Self, Error> {
         Ok(Self { file: BufWriter::new(spool.writer()?), summary: Rejected::default() })
     }
 
-    /// Adds one.
+    /// Adds a row.
     pub(crate) fn push(&mut self, reason: Reason, rejection: Rejection) -> Result<(), Error> {
         *self.summary.reasons.entry(reason).or_default() += 1;
         let Rejection { line, column, cell, .. } = &rejection;
@@ -61,7 +62,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// All of them, in batches.
+    /// All rows, in batches.
     pub(crate) fn batches(self) -> Result<(Rejected, impl Iterator<Item = Vec<Rejection>>), Error> {
         let into = self.file.into_inner().map_err(|error| Error::unreadable(error.into_error()));
         let mut file = into?.file;
@@ -82,7 +83,7 @@ fn read(line: &str) -> Option<Rejection> {
     Some(Rejection { line, reason: Reason::of(&reason)?.word(), column, cell })
 }
 
-/// A refused row as it is kept.
+/// A rejected row in the form in which it is stored.
 pub(crate) fn rejection(row: &Row, reason: Reason, column: Option<String>, number: usize) -> Rejection {
     let cell = String::from_utf8_lossy(row.cell(number));
     let cell = cell.trim().replace('\0', "").chars().take(CELL_KEPT).collect();
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refused_rows_come_back_in_their_order() {
+    fn rejected_rows_are_read_in_their_order() {
         let mut rejects = Rejects::new(&Spool::default()).unwrap();
         let rejection = |line| Rejection {
             line,

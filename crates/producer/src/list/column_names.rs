@@ -1,10 +1,11 @@
-//! Names of columns: as variables, and the names that mark the column of the phone numbers.
+//! Names of columns: converts them to variable names, and recognizes number columns.
 
-/// Rows above the header that may be a title, or what belongs to one.
+/// The most rows above the header that may be a title.
 pub(crate) const TITLES: usize = 20;
 
-/// Names of a number column, as [`variable_name`] writes them, from the surest on: of several columns with such a name, WhatsApp's
-/// wins over those of mobile phones, and these over those of phones that may be landlines.
+/// Names of number columns, as [`variable_name`] writes them, the most likely first: WhatsApp before mobile phones, and
+/// these
+/// before phones that may be landlines.
 pub(crate) const NUMBER_NAMES: &[&str] = &[
     "msisdn",
     "wa_id",
@@ -40,12 +41,12 @@ pub(crate) const NUMBER_NAMES: &[&str] = &[
     "to",
 ];
 
-/// Whether a column of this name holds numbers.
+/// Whether a column with this name holds numbers.
 pub(crate) fn is_number_name(cell: &str) -> bool {
     NUMBER_NAMES.contains(&variable_name(cell).as_str())
 }
 
-/// A header cell as a variable name: lower case, with `_` for everything that is no letter or digit.
+/// A header cell as a variable name: lower case, with `_` for every character that is not a letter or digit.
 pub fn variable_name(cell: &str) -> String {
     let spaced: String = cell
         .trim()

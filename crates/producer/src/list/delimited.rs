@@ -1,7 +1,8 @@
-//! Rows of text with a delimiter: CSV and its relatives.
+//! Rows of text with a delimiter: CSV and similar formats.
 //!
-//! **Invariants.** A cell that begins with a quotation mark ends at the next single one; everything between, line ends
-//! included, is its text. A cell that spans several lines is marked in the row, because a forgotten quotation mark looks the same.
+//! **Invariants.** A cell that begins with a quotation mark ends at the next single one. Everything between is its
+//! text, including
+//! line ends. A cell of several lines is marked in the row, because a missing quotation mark looks the same.
 
 use std::io::Read;
 
@@ -11,42 +12,44 @@ use crate::list::row::Row;
 use crate::reason::Reason;
 
 const BLOCK: usize = 128 * 1024;
-/// The delimiters there are; of equals the last one wins, so that a list of one column is read with commas.
+/// The supported delimiters. If several are equally frequent the last one is used, so a list of one column has commas.
 const DELIMITERS: [u8; 4] = [b'|', b'\t', b';', b','];
 
-/// How the cells of a line are divided.
+/// The delimiter and quoting of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
     delimiter: u8,
-    /// The first line is `sep=;`, which some spreadsheets write to say so.
-    is_said: bool,
-    /// A quotation mark inside a quoted cell is written `\"`, as databases do, and not `""`.
+    /// Whether the first line is `sep=;`, with which some spreadsheets declare the delimiter.
+    is_declared: bool,
+    /// Whether a quotation mark inside a quoted cell is written `\"`, as databases do, and not `""`.
     has_backslashes: bool,
 }
 
 impl Dialect {
-    /// Judges by the beginning of the text, with its lines unified: the delimiter that stands most often in the first
-    /// line, outside quotation marks.
+    /// Detects the dialect from the beginning of the text, with its line ends unified: the delimiter is the most
+    /// frequent one of the
+    /// first line, outside quotation marks.
     pub(crate) fn of(start: &[u8]) -> Self {
         let mut lines = start.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
         let first = lines.next().unwrap_or_default();
         let unquoted = first.strip_prefix(b"\"").and_then(|first| first.strip_suffix(b"\""));
         let first = unquoted.filter(|first| first.starts_with(b"sep=")).unwrap_or(first);
-        // The delimiter may be a tab, so nothing is trimmed.
-        let said =
-            first.strip_prefix(b"sep=").and_then(|said| said.first_chunk().filter(|_| said.len() == 1));
-        let (delimiter, is_said) = if let Some([delimiter]) = said {
+        // The delimiter may be a tab, so the line is not trimmed.
+        let declared = first
+            .strip_prefix(b"sep=")
+            .and_then(|declared| declared.first_chunk().filter(|_| declared.len() == 1));
+        let (delimiter, is_declared) = if let Some([delimiter]) = declared {
             (*delimiter, true)
         } else {
-            // Above the header may stand a title.
+            // There may be a title above the header.
             let mut some = std::iter::once(first).chain(lines).take(TITLES + 1);
             (most_frequent(some.find(|line| names_a_number(line)).unwrap_or(first)), false)
         };
-        let plain = Self { delimiter, is_said, has_backslashes: false };
+        let plain = Self { delimiter, is_declared, has_backslashes: false };
         Self { has_backslashes: has_backslashes(start, plain), ..plain }
     }
 
-    /// The delimiter's name, and how quotation marks are written if it is not the usual way.
+    /// The delimiter's name, and the quoting if it is unusual.
     pub(crate) fn name(self) -> String {
         let delimiter = match self.delimiter {
             b',' => "comma".into(),
@@ -59,9 +62,9 @@ impl Dialect {
     }
 }
 
-/// The delimiter that stands most often in a line, outside quotation marks.
+/// The most frequent delimiter of a line, outside quotation marks.
 fn most_frequent(line: &[u8]) -> u8 {
-    // Every second part stands between quotation marks.
+    // Every second part is between quotation marks.
     let outside = |delimiter: &u8| {
         let parts = line.split(|byte| *byte == b'"').step_by(2);
         parts.map(|part| memchr::memchr_iter(*delimiter, part).count()).sum::<usize>()
@@ -69,13 +72,13 @@ fn most_frequent(line: &[u8]) -> u8 {
     DELIMITERS.into_iter().max_by_key(outside).unwrap_or(b',')
 }
 
-/// Whether one of the cells of a line is the name of a number column.
+/// Whether a cell of a line is the name of a number column.
 fn names_a_number(line: &[u8]) -> bool {
     let delimiter = most_frequent(line);
     line.split(|byte| *byte == delimiter).any(|cell| std::str::from_utf8(cell).is_ok_and(is_number_name))
 }
 
-/// Whether a quoted cell of these rows ends with `\"`, read the usual way, and goes on behind it.
+/// Whether, with usual quoting, a quoted cell of these rows ends with `\"` and text follows it.
 fn has_backslashes(start: &[u8], plain: Dialect) -> bool {
     let mut row = Row::default();
     let Ok(mut rows) = Delimited::new(start, plain) else { return false };
@@ -87,28 +90,28 @@ fn has_backslashes(start: &[u8], plain: Dialect) -> bool {
     false
 }
 
-/// A text being read row by row.
+/// A text that is read row by row.
 pub(crate) struct Delimited<R> {
     text: R,
     dialect: Dialect,
     block: Vec<u8>,
     at: usize,
     filled: usize,
-    /// The line that is read next, from 1.
+    /// The next line, from 1.
     line: u64,
 }
 
 impl<R: Read> Delimited<R> {
-    /// Over a text with its lines unified.
+    /// A reader of a text with unified line ends.
     pub(crate) fn new(text: R, dialect: Dialect) -> Result<Self, Error> {
         let mut rows = Self { text, dialect, block: vec![0; BLOCK], at: 0, filled: 0, line: 1 };
-        if dialect.is_said {
+        if dialect.is_declared {
             rows.read(&mut Row::default())?;
         }
         Ok(rows)
     }
 
-    /// Reads the next row; tells whether there was one.
+    /// Reads the next row. Returns false at the end.
     pub(crate) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         while self.next()? == Some(b'\n') {
             self.at += 1;
@@ -131,7 +134,7 @@ impl<R: Read> Delimited<R> {
         }
     }
 
-    /// Reads up to the end of the cell; tells whether the row ends with it.
+    /// Reads to the end of the cell. Returns whether the row ends there.
     fn read_plain(&mut self, row: &mut Row) -> Result<bool, Error> {
         while self.next()?.is_some() {
             let rest = self.rest();
@@ -149,10 +152,10 @@ impl<R: Read> Delimited<R> {
         Ok(true)
     }
 
-    /// Reads behind a quotation mark up to the one that closes it.
+    /// Reads from an opening quotation mark to the closing one.
     fn read_quoted(&mut self, row: &mut Row) -> Result<(), Error> {
         let opened = self.line;
-        // What ends a run of plain text; a quotation mark twice where nothing else does.
+        // The byte that may escape a quotation mark: a backslash, or another quotation mark.
         let escape = if self.dialect.has_backslashes { b'\\' } else { b'"' };
         let mut last = 0;
         loop {
@@ -187,7 +190,7 @@ impl<R: Read> Delimited<R> {
         }
     }
 
-    /// Judges a quoted cell at its closing quotation mark.
+    /// Checks a quoted cell at its closing quotation mark.
     fn close(&self, row: &mut Row, (opened, last): (u64, u8), goes_on: bool) -> Result<(), Error> {
         let spans_lines = self.line > opened;
         if spans_lines {
@@ -195,13 +198,13 @@ impl<R: Read> Delimited<R> {
         }
         match (goes_on, last) {
             (true, b'\\') => row.fault = Some(Reason::BackslashQuote),
-            (true, _) if spans_lines => return Err(torn(opened, self.line)),
+            (true, _) if spans_lines => return Err(closed_in_another_cell(opened, self.line)),
             _ => {}
         }
         Ok(())
     }
 
-    /// The next byte, if there is one; reads on where the block is used up.
+    /// The next byte, or `None` at the end. Reads another block if needed.
     fn next(&mut self) -> Result<Option<u8>, Error> {
         if self.at == self.filled {
             self.filled = self.text.read(&mut self.block).map_err(Error::unreadable)?;
@@ -221,8 +224,8 @@ fn unclosed(line: u64) -> Error {
     ))
 }
 
-/// No program writes text directly behind the closing quotation mark of a cell of several lines.
-fn torn(opened: u64, closed: u64) -> Error {
+/// No program writes text after the closing quotation mark of a cell of several lines.
+fn closed_in_another_cell(opened: u64, closed: u64) -> Error {
     Error::BadList(format!(
         "the quotation mark that opens a cell in line {opened} is closed in line {closed}, in the middle of another cell, so \
          the rows between would be lost; close it, or remove it"
@@ -234,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delimiter_is_the_one_of_the_header() {
+    fn the_delimiter_is_that_of_the_header() {
         for (header, name) in [
             ("phone,a,b", "comma"),
             ("phone;a,b;c", "semicolon"),
@@ -261,7 +264,7 @@ mod tests {
         assert_eq!(found, [(3, "a|b".into()), (6, "c\nd|e".into()), (8, "f|g\"h".into())]);
     }
 
-    /// The rows of a text, each as its cells with bars between, or what is wrong with the text.
+    /// The rows of a text, each as its cells with bars between them, or the error.
     fn rows(text: &str) -> Result<Vec<(i32, String)>, String> {
         let dialect = Dialect::of(text.as_bytes());
         let mut rows = Delimited::new(text.as_bytes(), dialect).unwrap();
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quotation_mark_that_is_not_closed_in_its_own_cell_is_told_with_its_line() {
+    fn an_unclosed_quotation_mark_is_reported_with_its_line() {
         let error = rows("a,b\n1,\"2\n3,4\n").unwrap_err();
         assert!(error.contains("opens a cell in line 2 is never closed"), "{error}");
         let error = rows("a,b\n1,\"2\n3,4\n5,\"6\n7,8\n").unwrap_err();
@@ -302,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn quotation_marks_behind_a_backslash_are_read_where_the_list_begins_so_and_refused_elsewhere() {
+    fn backslash_quotes_are_read_if_the_list_begins_with_them_and_refused_otherwise() {
         let list = "a,b\n1,\"Jo \\\"Big, Old\\\" Smith\"\n2,\"C:\\\\\"\n";
         assert_eq!(Dialect::of(list.as_bytes()).name(), "comma, quotation marks written as \\\"");
         let read = [(1, "a|b".into()), (2, "1|Jo \"Big, Old\" Smith".into()), (3, "2|C:\\".into())];

@@ -1,4 +1,4 @@
-//! How the letters of a list are written: found out from all of its bytes, told to the person, and read as UTF-8.
+//! The encoding of a list: detected from all its bytes, shown to the user, and converted to UTF-8.
 
 use std::io::{Read, Result};
 
@@ -8,7 +8,7 @@ use encoding_rs::{CoderResult, Decoder, Encoding, MACINTOSH, UTF_8, UTF_16BE, UT
 use crate::error::Error;
 use crate::list::legacy::{Evidence, Legacy};
 
-/// Bytes that the guess is made from, at most.
+/// The most bytes from which the encoding is guessed.
 const GUESSED_FROM: usize = 1024 * 1024;
 const BLOCK: usize = 64 * 1024;
 
@@ -16,16 +16,16 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(crate) encoding: &'static Encoding,
-    /// Length of the mark in front that says so.
+    /// Length of the byte order mark.
     mark: usize,
 }
 
 impl Text {
-    /// The encoding somebody named, whatever the bytes look like.
+    /// The encoding that the user named, whatever the bytes look like.
     pub(crate) fn named(name: &str, start: &[u8]) -> std::result::Result<Self, Error> {
         let encoding = Encoding::for_label(name.trim().as_bytes()).ok_or_else(|| {
             Error::BadList(format!(
-                "there is no encoding '{name}'; name one like utf-8, windows-1252, windows-1251 or macintosh"
+                "there is no encoding '{name}'; write one like utf-8, windows-1252, windows-1251 or macintosh"
             ))
         })?;
         let mark =
@@ -33,7 +33,7 @@ impl Text {
         Ok(Self { encoding, mark })
     }
 
-    /// The text as UTF-8. What is no letter in its encoding becomes U+FFFD, or stays what it is in UTF-8.
+    /// The text as UTF-8. Bytes that the encoding does not have become U+FFFD; in UTF-8 they are unchanged.
     pub(crate) fn read<'a>(self, bytes: impl Read + Send + 'a) -> Result<Box<dyn Read + Send + 'a>> {
         let mut bytes = bytes;
         let mut mark = [0; 3];
@@ -46,12 +46,12 @@ impl Text {
     }
 }
 
-/// Finds the encoding out, block by block.
+/// Detects the encoding, block by block.
 pub(crate) struct Finder {
     detector: EncodingDetector,
     fed: usize,
     start: Vec<u8>,
-    /// The end of a block that may be half a letter.
+    /// The end of a block, which may be half a letter.
     rest: Vec<u8>,
     evidence: Evidence,
     letters: u64,
@@ -59,7 +59,7 @@ pub(crate) struct Finder {
 }
 
 impl Finder {
-    /// Knows nothing yet.
+    /// A detector that has read nothing.
     pub(crate) fn new() -> Self {
         Self {
             detector: EncodingDetector::new(Iso2022JpDetection::Deny),
@@ -72,7 +72,7 @@ impl Finder {
         }
     }
 
-    /// Looks at the next block.
+    /// Reads the next block.
     pub(crate) fn look(&mut self, block: &[u8]) {
         if self.start.len() < BLOCK {
             self.start.extend_from_slice(block.get(..BLOCK).unwrap_or(block));
@@ -90,7 +90,7 @@ impl Finder {
         self.count(&text);
     }
 
-    /// Counts letters beyond ASCII, and what is none, in UTF-8.
+    /// Counts letters beyond ASCII, and bytes that are not valid in UTF-8.
     fn count(&mut self, mut text: &[u8]) {
         loop {
             let (valid, error) = match std::str::from_utf8(text) {
@@ -122,7 +122,7 @@ impl Finder {
             return Ok(Text { encoding, mark: 0 });
         }
         self.broken += u64::from(!self.rest.is_empty());
-        // Where most letters are right, the others are damage in a list in UTF-8; their rows are refused one by one.
+        // If most letters are valid, the list is UTF-8 with damaged letters; their rows are rejected one by one.
         if self.broken == 0 || self.letters > self.broken {
             return Ok(Text { encoding: UTF_8, mark: 0 });
         }
@@ -131,20 +131,20 @@ impl Finder {
         let name = match self.evidence.suspect() {
             None if encoding == WINDOWS_1252 => return Ok(Text { encoding, mark: 0 }),
             Some(Legacy::MsDos) if encoding == WINDOWS_1252 => {
-                let says = "the list is not in UTF-8 but perhaps in a code page of MS-DOS; save it as 'CSV UTF-8' (or say \
-                            --encoding windows-1252 if it is that)";
+                let says = "the list is not in UTF-8 but perhaps in a code page of MS-DOS; save it as 'CSV UTF-8' (or write \
+                            --encoding windows-1252 if that is its encoding)";
                 return Err(Error::BadList(says.into()));
             }
             Some(Legacy::MacRoman) if encoding == WINDOWS_1252 => MACINTOSH.name(),
             _ => encoding.name(),
         };
         Err(Error::BadList(format!(
-            "the list is not in UTF-8 but perhaps in {name}; save it as 'CSV UTF-8', or say what it is, as in --encoding {name}"
+            "the list is not in UTF-8 but perhaps in {name}; save it as 'CSV UTF-8', or name its encoding, as in --encoding {name}"
         )))
     }
 }
 
-/// UTF-16 without a mark shows by the zeros that every ASCII letter has as its other half.
+/// Detects UTF-16 without a byte order mark by the zeros that make up half of every ASCII letter.
 fn without_mark(start: &[u8]) -> Option<&'static Encoding> {
     let zeros = |parity: usize| start.iter().skip(parity).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd, many) = (zeros(0), zeros(1), start.len() / 4);
@@ -156,19 +156,19 @@ fn without_mark(start: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Text of another encoding, read as UTF-8.
+/// Text of another encoding, converted to UTF-8.
 struct Decoded<R> {
     bytes: R,
     decoder: Decoder,
     block: Vec<u8>,
     at: usize,
     filled: usize,
-    /// Decoded, and given from here to there.
+    /// The converted text, of which the bytes in this range are not read yet.
     text: Vec<u8>,
     given: usize,
     written: usize,
     is_last: bool,
-    /// The decoder has given everything, and must not be asked again.
+    /// Whether the decoder has reached its end and must not be called again.
     is_done: bool,
 }
 
@@ -179,7 +179,7 @@ impl<R: Read> Decoded<R> {
         Self { bytes, decoder, block, at, filled, text, given, written, is_last: false, is_done: false }
     }
 
-    /// Decodes the next part of the block, after reading another one if this is used up.
+    /// Decodes the next part of the block, after reading another block if needed.
     fn decode(&mut self) -> Result<()> {
         if self.at == self.filled && !self.is_last {
             self.filled = self.bytes.read(&mut self.block)?;
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_encoding_is_found_with_and_without_a_mark() {
+    fn the_encoding_is_detected_with_and_without_a_byte_order_mark() {
         let text = "phone;name\n0712000001;Zoë Müller\n0712000002;José\n";
         assert_eq!(found(text.as_bytes()), Ok("UTF-8"));
         assert_eq!(found(b"phone;name\n"), Ok("UTF-8"));
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_letter_does_not_make_a_list_another_encoding() {
+    fn one_broken_letter_does_not_change_the_encoding() {
         let list = ["Zoë José André ".as_bytes(), b"\xff", "Müller".as_bytes()].concat();
         assert_eq!(found(&list), Ok("UTF-8"));
     }
 
     #[test]
-    fn an_encoding_that_is_only_guessed_is_asked_about() {
+    fn a_list_whose_encoding_is_guessed_is_refused_with_the_guess() {
         let (bytes, ..) =
             encoding_rs::WINDOWS_1251.encode("телефон;имя\n0712000001;Владимир Петров\n0712000002;Анна\n");
         let says = found(&bytes).unwrap_err();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encoding_of_old_machines_is_asked_about() {
+    fn a_list_in_an_old_encoding_is_refused_with_the_guess() {
         let says = found(b"phone;name\n1;Jos\x8e\n2;Zo\x91 M\x9fller\n").unwrap_err();
         assert!(says.contains("perhaps in macintosh") && says.contains("--encoding macintosh"), "{says}");
         let says = found(b"phone;name\n1;Jos\x82\n2;M\x81ller\n").unwrap_err();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_as_utf8_whatever_the_size_of_the_reads() {
+    fn a_text_is_read_as_utf8_with_reads_of_any_size() {
         let text = "Zoë;€5;\u{1f600}\n";
         for mark in ["", "\u{feff}"] {
             let bytes = utf16(&format!("{mark}{text}"), u16::to_le_bytes);

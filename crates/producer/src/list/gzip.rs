@@ -1,17 +1,17 @@
-//! Lists packed with gzip, with a limit to what may come out of a small file.
+//! Lists compressed with gzip, with a limit for the decompressed size.
 
 use std::io::{Error, ErrorKind, Read, Result};
 
 use flate2::read::MultiGzDecoder;
 
-/// How a gzip file begins.
+/// The first bytes of a gzip file.
 pub(crate) const MAGIC: &[u8] = &[0x1f, 0x8b];
-/// How many times the size of the file may come out of it. Lists of people come to less than 30.
+/// The most bytes that one byte of the file may give. Lists of recipients need fewer than 30.
 const MOST_RATIO: u64 = 200;
-/// Below this nothing is suspicious.
+/// Below this size the ratio is not checked.
 const HARMLESS: u64 = 64 * 1024 * 1024;
 
-/// What is in a gzip file.
+/// The decompressed content of a gzip file.
 pub(crate) struct Gunzip<R> {
     decoder: MultiGzDecoder<R>,
     packed: u64,
@@ -20,7 +20,7 @@ pub(crate) struct Gunzip<R> {
 }
 
 impl<R: Read> Gunzip<R> {
-    /// Unpacks a file of this size.
+    /// A decompressor for a file of this size.
     pub(crate) fn new(from: R, packed: u64) -> Self {
         Self { decoder: MultiGzDecoder::new(from), packed, unpacked: 0, harmless: HARMLESS }
     }
@@ -37,8 +37,8 @@ impl<R: Read> Read for Gunzip<R> {
         })?;
         self.unpacked += u64::try_from(read).unwrap_or(0);
         if self.unpacked > self.harmless && self.unpacked / MOST_RATIO > self.packed {
-            let says = "the gzip'ed list is more than 200 times as large as its file, which no list of people is; \
-                        unpack it and look what is in it";
+            let says = "the gzip'ed list is more than 200 times as large as its file, unlike any list of recipients; \
+                        unpack it and check its content";
             return Err(Error::new(ErrorKind::InvalidData, says));
         }
         Ok(read)
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn several_parts_are_one_list_and_damage_is_told() {
+    fn several_parts_are_one_list_and_damage_is_reported() {
         let parts = [packed(b"phone\n"), packed(b"254712000001\n")].concat();
         assert_eq!(read(&parts), Ok(19));
         assert!(read(&parts[..parts.len() - 5]).unwrap_err().contains("damaged or was cut off"));
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_put_down_before_it_goes_off() {
+    fn a_decompression_bomb_is_refused_early() {
         let bomb = packed(&vec![b'0'; 1_000_000]);
         assert!(read(&bomb).unwrap_err().contains("200 times as large"));
         assert_eq!(read(&packed(&vec![b'0'; 100_000])), Ok(100_000));

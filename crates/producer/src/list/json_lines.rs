@@ -1,4 +1,4 @@
-//! JSON Lines: one object a line, the names of the first one being the columns.
+//! JSON Lines: one object per line; the names of the first object are the columns.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,10 +12,10 @@ use crate::error::Error;
 use crate::list::row::{COLUMN_LIMIT, Row};
 use crate::reason::Reason;
 
-/// Longest line that is taken.
+/// The longest line, in bytes.
 const LINE_LIMIT: usize = 1024 * 1024;
 
-/// A text being read line by line.
+/// A text that is read line by line.
 pub(crate) struct JsonLines<R> {
     text: R,
     block: Vec<u8>,
@@ -24,19 +24,19 @@ pub(crate) struct JsonLines<R> {
     line: Vec<u8>,
     n: u64,
     columns: HashMap<String, usize>,
-    /// The object of the first line, which was read for its names already.
+    /// The first line, whose names were read already.
     first: Option<Vec<u8>>,
 }
 
 impl<R: Read> JsonLines<R> {
-    /// Over a text with its lines unified. The first object's names become the header row.
+    /// A reader of a text with unified line ends. The names of the first object become the header row.
     pub(crate) fn new(text: R, header: &mut Row) -> Result<Self, Error> {
         let (block, columns) = (vec![0; 64 * 1024], HashMap::new());
         let mut rows = Self { text, block, at: 0, filled: 0, line: Vec::new(), n: 0, columns, first: None };
         let is_short = rows.next_line()?.unwrap_or(true);
         let object = Object::read(&rows.line).filter(|_| is_short).ok_or_else(|| {
             Error::BadList(format!(
-                "line {} is no JSON object; write one object a line, like {{\"phone\": \"+254712000001\", \"name\": \"Anna\"}}",
+                "line {} is not a JSON object; write one object a line, like {{\"phone\": \"+254712000001\", \"name\": \"Anna\"}}",
                 rows.n
             ))
         })?;
@@ -51,7 +51,7 @@ impl<R: Read> JsonLines<R> {
         Ok(rows)
     }
 
-    /// Reads the next row; tells whether there was one.
+    /// Reads the next row. Returns false at the end.
     pub(crate) fn read(&mut self, row: &mut Row) -> Result<bool, Error> {
         let is_short = match self.first.take() {
             Some(first) => {
@@ -89,7 +89,7 @@ impl<R: Read> JsonLines<R> {
         fault
     }
 
-    /// Reads the next line that is not blank into `line`; tells whether all of it is there, or `None` at the end.
+    /// Reads the next line that is not blank into `line`. Returns whether the line is complete, or `None` at the end.
     fn next_line(&mut self) -> Result<Option<bool>, Error> {
         loop {
             self.line.clear();
@@ -122,7 +122,7 @@ impl<R: Read> JsonLines<R> {
     }
 }
 
-/// A value as the text of a cell: numbers as they are written, nothing for null. Lists and objects are none.
+/// A value as the text of a cell: numbers as written, empty for null, `None` for lists and objects.
 fn text(value: &RawValue) -> Option<String> {
     let written = value.get();
     match written.as_bytes().first() {
@@ -133,7 +133,7 @@ fn text(value: &RawValue) -> Option<String> {
     }
 }
 
-/// The names of an object and their values, in the order of the line.
+/// The names and values of an object, in the order of the line.
 struct Object<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Object<'a> {
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_line_that_is_no_object_is_refused() {
+    fn a_first_line_that_is_not_an_object_is_refused() {
         for text in [&b"[1]\n"[..], b"{\"phone\": \n", b"\"phone\"\n"] {
             assert!(read(text).unwrap_err().contains("write one object a line"));
         }

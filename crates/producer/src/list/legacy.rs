@@ -1,17 +1,19 @@
-//! Encodings that are older than the web, and that a browser's guess therefore takes for Windows-1252: Mac Roman, and the code pages of
-//! MS-DOS, which Excel still writes as 'CSV (Macintosh)' and 'CSV (MS-DOS)'.
+//! Encodings older than the web, which a browser's guess takes for Windows-1252: Mac Roman, and the code pages of
+//! MS-DOS. Excel
+//! still writes them as 'CSV (Macintosh)' and 'CSV (MS-DOS)'.
 //!
-//! **Invariants.** A byte is evidence only beside an ASCII letter, as the accents of names are. An encoding is suspected when it gives
-//! more letters that fit into their words than Windows-1252 does.
+//! **Invariants.** A byte is evidence only next to an ASCII letter, as the accented letters of names are. An encoding
+//! is suspected
+//! if it gives more letters that fit into their words than Windows-1252 does.
 
-/// An encoding that is suspected.
+/// A suspected encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Legacy {
     MacRoman,
     MsDos,
 }
 
-/// What a byte is in an encoding.
+/// The kind of character that a byte has in an encoding.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sign {
     Lower,
@@ -20,12 +22,12 @@ enum Sign {
     Opening,
     /// Ends a quotation, a word or a sentence.
     Closing,
-    /// Stands between words, and now and then between letters.
+    /// Stands between words, and sometimes between letters.
     Between,
     Other,
 }
 
-/// How often each encoding fits, counted byte by byte.
+/// How often the characters of each encoding fit.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     before: u8,
@@ -36,7 +38,7 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Looks at the next block.
+    /// Counts the next block.
     pub(crate) fn look(&mut self, block: &[u8]) {
         if let [.., before, current] = block
             && self.current.is_ascii()
@@ -72,12 +74,12 @@ impl Evidence {
     }
 }
 
-/// Whether a sign may stand between these bytes.
+/// Whether a character of this kind may stand between these bytes.
 fn fits(sign: Sign, before: u8, after: u8) -> bool {
     match sign {
-        // Not in the middle of a word in capitals.
+        // Not within a word in capitals.
         Sign::Lower => !after.is_ascii_uppercase(),
-        // At the beginning of a word, or in one in capitals.
+        // At the beginning of a word, or in a word in capitals.
         Sign::Upper => {
             !(before.is_ascii_lowercase() || before.is_ascii_uppercase() && after.is_ascii_lowercase())
         }
@@ -104,7 +106,7 @@ fn windows(byte: u8) -> Sign {
 
 fn mac(byte: u8) -> Sign {
     match byte {
-        // In Windows-1252 this is the apostrophe of Ng’ang’a, which says nothing.
+        // In Windows-1252 this is the apostrophe of Ng’ang’a, which is no evidence.
         0x92 => Sign::Other,
         0x87..=0x9f | 0xa7 | 0xbe | 0xbf | 0xcf | 0xd8 => Sign::Lower,
         0x80..=0x86 | 0xae | 0xaf | 0xcb..=0xce | 0xd9 | 0xe5..=0xef | 0xf1..=0xf4 => Sign::Upper,
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_an_old_encoding_are_not_taken_for_windows_1252() {
+    fn names_in_an_old_encoding_are_not_read_as_windows_1252() {
         let mac: [&[u8]; 7] = [
             b"Jos\x8e",
             b"M\x9fller",

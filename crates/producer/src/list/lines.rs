@@ -1,18 +1,18 @@
-//! Line ends: `\n`, `\r\n` or `\r` alone, also mixed, all become `\n`, and the last line gets one too.
+//! Unifies line ends: `\n`, `\r\n` and `\r`, also mixed, become `\n`, and the last line gets one too.
 
 use std::io::{Read, Result};
 
 /// Text with `\n` at the end of every line.
 pub(crate) struct Lines<R> {
     text: R,
-    /// The byte before was a `\r`, which was given as `\n` already.
+    /// Whether the byte before was a `\r`, for which a `\n` was returned already.
     after_return: bool,
-    /// The last line has an end, or there is none.
+    /// Whether the last line has an end, or there is no line.
     is_ended: bool,
 }
 
 impl<R: Read> Lines<R> {
-    /// Over any text in UTF-8.
+    /// A reader of any text in UTF-8.
     pub(crate) fn new(text: R) -> Self {
         Self { text, after_return: false, is_ended: true }
     }
@@ -39,7 +39,7 @@ impl<R: Read> Read for Lines<R> {
     }
 }
 
-/// Unifies the line ends in place, and tells how many bytes are left.
+/// Unifies the line ends in place, and returns the number of bytes left.
 fn unify(bytes: &mut [u8], after_return: &mut bool) -> usize {
     if !*after_return && memchr::memchr(b'\r', bytes).is_none() {
         return bytes.len();
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_line_end_is_one_wherever_the_blocks_end() {
+    fn every_kind_of_line_end_is_unified_wherever_blocks_end() {
         for (text, lines) in [
             ("a\r\nb\rc\nd", "a\nb\nc\nd\n"),
             ("", ""),

@@ -1,22 +1,23 @@
-//! One row of a list, whatever the list is written in.
+//! One row of a list of any format.
 
 use crate::reason::Reason;
 
-/// Longest cell that is taken, in bytes; WhatsApp takes no text that long.
+/// The longest cell, in bytes; WhatsApp accepts no text of that length.
 pub(crate) const CELL_LIMIT: usize = 4096;
-/// Most columns of a list; a spreadsheet has no more.
+/// The most columns of a list, which is the limit of spreadsheets.
 pub(crate) const COLUMN_LIMIT: usize = 16_384;
 
-/// The cells of one row, in UTF-8 or at least meant to be. Reused from row to row.
+/// The cells of one row, in UTF-8 unless a letter is broken. Reused for every row.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
     /// The line of the file, or the row of the sheet, from 1.
     pub(crate) line: i32,
-    /// Why nobody can be read from it, when that is known already.
+    /// Why the row is rejected, if the reader knows that already.
     pub(crate) fault: Option<Reason>,
-    /// What divides its cells, if anything does; then a cell too many may be the rest of the one before.
+    /// The delimiter of its cells, if there is one. With a delimiter, a surplus cell may be the rest of the cell before
+    /// it.
     pub(crate) delimiter: Option<u8>,
-    /// A quoted cell of it spans several lines, which may be rows of their own.
+    /// Whether a quoted cell spans several lines, which may be rows of their own.
     pub(crate) spans_lines: bool,
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -37,7 +38,7 @@ impl Row {
         self.end_cell();
     }
 
-    /// Adds a part of a cell. A cell that is too long is cut and makes the row a refused one.
+    /// Adds a part of a cell. A cell that is too long is cut, and the row is rejected.
     pub(crate) fn extend(&mut self, part: &[u8]) {
         let start = self.ends.last().copied().unwrap_or(0);
         let free = (start + CELL_LIMIT).saturating_sub(self.text.len());
@@ -47,7 +48,7 @@ impl Row {
         self.text.extend_from_slice(part.get(..free).unwrap_or(part));
     }
 
-    /// Ends a cell. Of a row with too many of them only so many are kept that this shows.
+    /// Ends a cell. Surplus cells of a row with too many cells are dropped, except one that shows this.
     pub(crate) fn end_cell(&mut self) {
         if self.ends.len() <= COLUMN_LIMIT {
             self.ends.push(self.text.len());
@@ -56,29 +57,29 @@ impl Row {
         }
     }
 
-    /// How many cells it has.
+    /// The number of cells.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// The cell at this place, from 0; empty if the row ends before.
+    /// The cell at this index, from 0; empty if the row has fewer cells.
     pub(crate) fn cell(&self, index: usize) -> &[u8] {
         let end = self.ends.get(index).copied().unwrap_or(self.text.len());
         let start = index.checked_sub(1).map_or(0, |before| self.ends.get(before).copied().unwrap_or(end));
         self.text.get(start..end).unwrap_or_default()
     }
 
-    /// The cells in their order.
+    /// The cells in order.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len()).map(|index| self.cell(index))
     }
 
-    /// All cells one after the other.
+    /// The texts of all cells, concatenated.
     pub(crate) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// Whether nothing is in it, as in the rows that spreadsheets leave at the end.
+    /// Whether all cells are empty, as in the rows that spreadsheets leave at the end.
     pub(crate) fn is_blank(&self) -> bool {
         self.fault.is_none() && self.text.trim_ascii().is_empty()
     }
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_gives_its_cells_back() {
+    fn a_row_returns_its_cells() {
         let mut row = Row::default();
         for line in [1, 2] {
             row.begin(line);

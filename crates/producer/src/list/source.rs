@@ -1,5 +1,6 @@
-//! Where a list comes from: a file, or standard input, which is put into a file of the temporary folder first, because a list
-//! is read more than once.
+//! The source of a list: a file, or standard input, which is copied to a file of the temporary folder because a list is
+//! read more
+//! than once.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -10,18 +11,18 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 use crate::spool::Spool;
 
-/// Read at once.
+/// Bytes read at once.
 const BLOCK: usize = 128 * 1024;
 
-/// A file that can be read as often as needed.
+/// A file that can be read several times.
 #[derive(Debug)]
 pub(crate) struct Source {
     file: File,
     /// File name, without the path.
     pub(crate) name: String,
-    /// Its size.
+    /// The file's size.
     pub(crate) bytes: u64,
-    /// Hash of its bytes.
+    /// The file's hash.
     pub(crate) sha256: [u8; 32],
 }
 
@@ -43,13 +44,13 @@ impl Source {
         Self::of(file, name.into_owned())
     }
 
-    /// A file that is open, at its beginning.
+    /// A source in an open file, at its beginning.
     pub(crate) fn of(mut file: File, name: String) -> Result<Self, Error> {
         let (bytes, sha256) = hash(&mut file, &mut std::io::sink())?;
         Ok(Self { file, name, bytes, sha256 })
     }
 
-    /// Keeps what can be read once only.
+    /// Copies a stream that can be read only once.
     fn spooled(mut from: impl Read, name: String, spool: &Spool) -> Result<Self, Error> {
         let mut writer = spool.writer()?;
         let (bytes, sha256) = hash(&mut from, &mut writer)?;
@@ -64,7 +65,7 @@ impl Source {
     }
 }
 
-/// Copies, and gives the length and the hash of what went through.
+/// Copies, and returns the length and the hash of the copied bytes.
 fn hash(from: &mut impl Read, to: &mut impl Write) -> Result<(u64, [u8; 32]), Error> {
     let (mut hash, mut bytes, mut block) = (Sha256::new(), 0, vec![0; BLOCK]);
     loop {
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_read_once_only_is_kept_and_hashed_as_a_file_is() {
+    fn a_stream_is_copied_and_hashed_like_a_file() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"phone\n").unwrap();
         let of_file = Source::open(file.path(), &Spool::default()).unwrap();

@@ -1,16 +1,18 @@
-//! Rows that a quotation mark swallowed: where one is forgotten or astray, a cell goes on over the next lines up to the next
-//! quotation mark, and one recipient would get the names and numbers of others.
+//! Detects rows that are inside a quoted cell. If a quotation mark is missing or misplaced, a cell extends over the
+//! next lines to
+//! the next quotation mark, and one recipient would get the names and numbers of others.
 //!
-//! **Invariants.** A list with a cell that holds lines of the shape of its rows is refused as a whole, because how many people it
-//! holds is not known. The shape is the number of cells, with a number where the list has its numbers.
+//! **Invariants.** A list is refused as a whole if lines of a cell have the shape of its rows, because the number of
+//! recipients is
+//! then unknown. The shape is the number of cells, with a number in the number column.
 
 use crate::error::Error;
 use crate::list::row::Row;
 
-/// Fewer digits are no phone number.
+/// Fewer digits are not a phone number.
 const FEWEST_DIGITS: usize = 7;
 
-/// Where the numbers of a list stand, and how many columns it has.
+/// The number column of a list, and its number of columns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     /// Columns of the first row.
@@ -19,13 +21,13 @@ pub(crate) struct Shape {
     pub(crate) number: usize,
 }
 
-/// Refuses a list with a row of which a cell holds other rows.
+/// Refuses a list if a cell of this row contains other rows.
 pub(crate) fn refuse(row: &Row, shape: Shape) -> Result<(), Error> {
     let Some(delimiter) = row.delimiter.filter(|_| row.spans_lines) else { return Ok(()) };
     find(row, |index, cell| holds_rows(cell, (index, row.len()), delimiter, shape))
 }
 
-/// Refuses a first row that holds other rows; where the numbers stand is not known yet.
+/// Refuses a first row that contains other rows; the number column is not known yet.
 pub(crate) fn refuse_header(header: &Row) -> Result<(), Error> {
     let Some(delimiter) = header.delimiter.filter(|_| header.spans_lines) else { return Ok(()) };
     find(header, |_, cell| {
@@ -40,8 +42,8 @@ fn find(row: &Row, is_wrong: impl Fn(usize, &[u8]) -> bool) -> Result<(), Error>
         let lines = i32::try_from(memchr::memchr_iter(b'\n', cell).count()).unwrap_or(i32::MAX);
         if lines > 0 && is_wrong(index, cell) {
             return Err(Error::BadList(format!(
-                "the quotation mark that opens a cell in line {opened} is closed in line {} or later, and between them stand rows \
-                 of the list; close it where the cell ends, or remove it",
+                "the quotation mark that opens a cell in line {opened} is closed in line {} or later, with rows of the list \
+                 in between; close it where the cell ends, or remove it",
                 opened.saturating_add(lines)
             )));
         }
@@ -50,7 +52,8 @@ fn find(row: &Row, is_wrong: impl Fn(usize, &[u8]) -> bool) -> Result<(), Error>
     Ok(())
 }
 
-/// Whether lines of a cell, the one at `index` of `cells`, have the shape of rows or of the parts of rows they would be.
+/// Whether lines of a cell, the one at `index` of `cells`, have the shape of rows, or of the parts of rows that they
+/// would be.
 fn holds_rows(cell: &[u8], (index, cells): (usize, usize), delimiter: u8, shape: Shape) -> bool {
     let Shape { columns, number } = shape;
     let lines: Vec<Vec<&[u8]>> = cell
@@ -61,7 +64,7 @@ fn holds_rows(cell: &[u8], (index, cells): (usize, usize), delimiter: u8, shape:
     if columns < 2 {
         return !inner.is_empty() && lines.iter().flatten().all(|part| is_number(part));
     }
-    // A number alone is the row's own, or one of two people, unless the row has more cells than it may have.
+    // A number alone is the row's own, or one of two people, unless the row has too many cells.
     let has_number = |parts: &[&[u8]], at: usize| {
         parts.get(at).is_some_and(|part| is_number(part)) && (parts.len() > 1 || cells > columns)
     };
@@ -70,7 +73,7 @@ fn holds_rows(cell: &[u8], (index, cells): (usize, usize), delimiter: u8, shape:
         .checked_sub(index)
         .is_some_and(|at| has_number(first, at) && first.len() <= columns.saturating_sub(index));
     let goes_on = inner.iter().any(|parts| has_number(parts, number) && parts.len() <= columns);
-    // The last line would be the beginning of a row, whose other cells follow in this one.
+    // The last line would be the beginning of a row, whose other cells follow in this row.
     let least = (index + columns + 1).saturating_sub(cells);
     let ends = has_number(last, number) && (least..=columns).contains(&last.len());
     begins || goes_on || ends
@@ -86,7 +89,7 @@ mod tests {
     use super::*;
     use crate::list::delimited::{Delimited, Dialect};
 
-    /// Reads a list whose numbers stand in this column; tells what is wrong with it.
+    /// Reads a list with this number column and returns the error.
     fn refusal(list: &str, number: usize) -> Option<String> {
         let mut rows = Delimited::new(list.as_bytes(), Dialect::of(list.as_bytes())).unwrap();
         let mut row = Row::default();
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_whose_rows_a_stray_quotation_mark_swallows_is_refused_wherever_the_mark_stands() {
+    fn a_stray_quotation_mark_that_swallows_rows_is_found_in_any_place() {
         let rows = |columns: &[&str], number: usize| -> Vec<Vec<String>> {
             let row = |n: usize| {
                 let cell = |(index, name): (usize, &&str)| {
@@ -122,7 +125,8 @@ mod tests {
                     rows[2][opened].insert(0, '"');
                     let cell = &mut rows[2 + swallowed][closed];
                     cell.insert(if at_end { cell.len() } else { 0 }, '"');
-                    // The number of neither row is inside; the row that is left has too many cells and is refused alone.
+                    // The number of neither row is inside the cell. The remaining row has too many cells and is
+                    // rejected alone.
                     if swallowed == 1 && at_end && opened > number && number > closed {
                         continue;
                     }
@@ -141,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_of_several_lines_that_are_no_rows_is_read() {
+    fn a_cell_of_several_lines_that_are_not_rows_is_read() {
         for list in [
             "phone,name,address\n+254712000001,Anna,\"12, High Street\nNairobi, 00100\"\n",
             "phone,name,note\n+254712000001,Anna,\"Dear Anna,\nplease call,\nthanks\"\n",
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_row_and_a_list_of_one_column_are_looked_at_as_well() {
+    fn the_first_row_and_a_list_of_one_column_are_checked_too() {
         let header = "phone,\"name\n+254712000001,Anna\n+254712000002,\"Ben\"\n";
         assert!(refusal(header, 0).unwrap().contains("in line 1 is closed in line 3"));
         let header = "phone,\"name\n+254712000001,Anna\"\n+254712000002,Ben\n";

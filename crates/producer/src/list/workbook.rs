@@ -1,7 +1,9 @@
-//! An Excel workbook as a list. It is read by a process of its own, which the system ends when it takes too much memory or time:
-//! anybody may send a workbook, and none may harm the one who takes it in.
+//! An Excel workbook as a list. A separate process reads it, which the system ends if it uses too much memory or time:
+//! any user
+//! can send a workbook, and none may harm the receiving process.
 //!
-//! **Invariants.** Memory does not grow with the workbook, whatever is in it. The process is gone when its reader is.
+//! **Invariants.** Memory does not grow with the workbook, whatever it contains. The process ends when its reader is
+//! dropped.
 
 pub(crate) mod frame;
 pub(crate) mod process;
@@ -26,16 +28,18 @@ use crate::list::workbook::frame::Frame;
 use crate::list::workbook::process::{MEMORY_MIB, Request, SECONDS};
 use crate::list::xlsx::{Choice, damaged};
 
-/// How long the process may say nothing, in milliseconds; its own limits end it long before on a machine that is not overloaded.
+/// How long to wait for output, in milliseconds. The process reaches its own limits long before, unless the machine is
+/// overloaded.
 const SILENCE_MS: u16 = 60_000;
-/// How often that is waited for.
+/// The most waits without output.
 const SILENCES: u8 = 5;
 
-/// What to do after a row.
+/// Called for each row; returns whether to go on.
 pub(crate) type Each<'a> = dyn FnMut(&Row) -> Result<bool, Error> + 'a;
 
-/// The program that reads workbooks in a process of its own. By default it is the program that runs, with the argument
-/// `read-workbook`; it must call [`read_workbook`](crate::read_workbook) with the argument behind.
+/// The program that reads workbooks in a separate process. The default is the running program with the argument
+/// `read-workbook`.
+/// The program must call [`read_workbook`](crate::read_workbook) with its last argument.
 #[derive(Clone, Debug)]
 pub struct WorkbookReader {
     program: PathBuf,
@@ -44,7 +48,7 @@ pub struct WorkbookReader {
 
 impl Default for WorkbookReader {
     fn default() -> Self {
-        // This one is found also after it was replaced by a newer one.
+        // This path is valid even after the file was replaced by a newer version.
         let own = PathBuf::from("/proc/self/exe");
         let program = if own.exists() { own } else { std::env::current_exe().unwrap_or(own) };
         Self { program, arguments: vec!["read-workbook".into()] }
@@ -58,7 +62,7 @@ impl WorkbookReader {
     }
 }
 
-/// A workbook of which a sheet is chosen.
+/// A workbook with a chosen sheet.
 #[derive(Debug)]
 pub(crate) struct Workbook {
     file: File,
@@ -68,7 +72,7 @@ pub(crate) struct Workbook {
 }
 
 impl Workbook {
-    /// Finds out which sheet is to be read.
+    /// Chooses the sheet.
     pub(crate) fn open(
         file: File,
         reader: WorkbookReader,
@@ -83,8 +87,9 @@ impl Workbook {
         Ok(Self { file, reader, request, choice })
     }
 
-    /// Reads the rows that are not blank, until `each` has enough; tells how many were left out because they are hidden. `read` is
-    /// how many bytes of the file are read.
+    /// Reads the rows that are not blank, until `each` returns false. Returns how many rows were ignored because they
+    /// are hidden. `read`
+    /// is set to the bytes of the file read so far.
     pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<u64, Error> {
         let mut process = Process::start(&self.reader, &self.file, &self.request)?;
         let mut row = Row::default();
@@ -116,7 +121,7 @@ impl fmt::Display for Workbook {
 /// The process that reads a workbook.
 struct Process {
     child: Child,
-    out: BufReader<Patient>,
+    out: BufReader<TimeLimited>,
 }
 
 impl Process {
@@ -125,15 +130,15 @@ impl Process {
         file.rewind().map_err(Error::unreadable)?;
         let request = serde_json::to_string(request).map_err(|error| Error::unreadable(error.into()))?;
         let mut command = Command::new(&reader.program);
-        // It must not know what this process knows.
+        // The process must not inherit settings or keys.
         command.arg0("flowcast").args(&reader.arguments).arg(request).env_clear();
         let spawned = command.stdin(file).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = spawned.map_err(|source| Error::NoReader { source })?;
         let Some(out) = child.stdout.take() else { return Err(damaged()) };
-        Ok(Self { child, out: BufReader::with_capacity(64 * 1024, Patient(out)) })
+        Ok(Self { child, out: BufReader::with_capacity(64 * 1024, TimeLimited(out)) })
     }
 
-    /// What it says next; that it refuses the workbook, or died of it, is an error.
+    /// The next frame. A refusal by the process is an error, and so is its death.
     fn next(&mut self, row: &mut Row) -> Result<Frame, Error> {
         match Frame::read(&mut self.out, row) {
             Ok(Frame::Refusal(says)) => Err(Error::BadList(says)),
@@ -150,17 +155,17 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Why the process ended without a word.
+/// Why the process ended without a last frame.
 fn death(status: ExitStatus) -> Error {
     match status.signal().map(Signal::try_from) {
         Some(Ok(Signal::SIGXCPU)) => too_slow(),
-        // Memory that is refused ends in an abort; the system itself kills when there is none left.
+        // If memory is refused the process aborts; the system kills it if no memory is left.
         Some(Ok(Signal::SIGABRT | Signal::SIGKILL)) => Error::BadList(format!(
             "the workbook needs more than {MEMORY_MIB} MiB of memory to be read; save the list as CSV and import that"
         )),
@@ -174,10 +179,10 @@ fn too_slow() -> Error {
     ))
 }
 
-/// A pipe on which something must come in time.
-struct Patient(ChildStdout);
+/// A pipe with a time limit for each read.
+struct TimeLimited(ChildStdout);
 
-impl Read for Patient {
+impl Read for TimeLimited {
     fn read(&mut self, out: &mut [u8]) -> IoResult<usize> {
         for _ in 0..SILENCES {
             let mut pipe = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];

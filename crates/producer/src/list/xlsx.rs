@@ -1,8 +1,10 @@
-//! Reading an Excel workbook (`.xlsx`): a zip file of XML parts, read row by row.
+//! Reads an Excel workbook (`.xlsx`): a zip file of XML parts, read row by row.
 //!
-//! **Invariants.** This runs in a process of its own, whose memory and time the system limits (`workbook_process.rs`), because anybody
-//! may send a workbook. Every part is measured as it is unpacked, whatever its name; nothing of a workbook is kept but the texts that
-//! cells share and one row. A reference to a cell that no sheet has is refused, never wrapped.
+//! **Invariants.** This runs in a separate process with limits for memory and time (`workbook/process.rs`), because any
+//! user can
+//! send a workbook. Every part is measured while it is decompressed, whatever its name. Only the shared texts and one
+//! row are
+//! kept in memory. A reference to a cell that no sheet can have is refused, never wrapped.
 
 mod book;
 mod cell;
@@ -25,7 +27,7 @@ use crate::list::xlsx::package::Package;
 use crate::list::xlsx::sheet::{Context, Sheet};
 use crate::list::xlsx::texts::Texts;
 
-/// How a zip file, and so a workbook, begins.
+/// The first bytes of a zip file, and so of a workbook.
 pub(crate) const MAGIC: &[u8] = b"PK\x03\x04";
 
 /// A workbook whose sheets are known.
@@ -35,20 +37,21 @@ pub(crate) struct Xlsx<R> {
 }
 
 impl<R: Read + Seek> Xlsx<R> {
-    /// Reads what the workbook holds, without its sheets.
+    /// Reads the structure of the workbook, without its sheets.
     pub(crate) fn open(file: R) -> Result<Self, Error> {
         let mut package = Package::open(file)?;
         let book = Book::read(&mut package)?;
         Ok(Self { package, book })
     }
 
-    /// The sheet that is named, or the first one that is shown, and what else there is.
+    /// Chooses the named sheet, or the first visible one.
     pub(crate) fn choose(&self, wanted: Option<&str>) -> Result<Choice, Error> {
         choose(&self.book.sheets, wanted)
     }
 
-    /// Gives the rows of a sheet that are not blank, until `each` has enough, and tells how many were left out because they are
-    /// hidden.
+    /// Passes the rows of a sheet that are not blank to `each`, until it returns false. Returns how many rows were
+    /// ignored because
+    /// they are hidden.
     pub(crate) fn each_row(
         &mut self,
         sheet: usize,
@@ -64,14 +67,14 @@ impl<R: Read + Seek> Xlsx<R> {
     }
 }
 
-/// What cannot be read at all.
+/// The error for a workbook that cannot be read at all.
 pub(crate) fn damaged() -> Error {
     Error::BadList(
         "the workbook is damaged or was cut off on its way; open it in Excel and save it again".into(),
     )
 }
 
-/// What would take more memory than a list of people does.
+/// The error for a workbook that would need more memory than any list of recipients.
 pub(crate) fn too_large(what: &str) -> Error {
     Error::BadList(format!("the workbook {what}; save the list as CSV and import that"))
 }

@@ -95,7 +95,7 @@ async fn what_was_not_read_of_a_workbook_is_told_and_kept() {
     let all_hidden = crate::workbooks::hidden();
     let error =
         world.import(id, &all_hidden, &ListOptions::default(), ImportOptions::default()).await.unwrap_err();
-    assert!(error.to_string().contains("nobody below it (1 rows of the sheet are hidden"), "{error}");
+    assert!(error.to_string().contains("no rows below it (1 rows of the sheet are hidden"), "{error}");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), include_bytes!("../field/hidden_first_sheet.xlsx")).unwrap();
     let options = |sheet| ListOptions { sheet, reader: reader(), ..ListOptions::default() };

@@ -27,7 +27,7 @@ async fn objects_a_line() {
                 &[],
             ),
             refused("one JSON list", format!("[{}]", FIRST.trim()), "write it as JSON Lines"),
-            refused("a first line that is no object", "{\"phone\": \n", "line 1 is no JSON object"),
+            refused("a first line that is no object", "{\"phone\": \n", "line 1 is not a JSON object"),
             refused("no number", "{\"first_name\": \"Anna\"}\n", "no column looks like the phone number"),
             refused("no name", "{\"phone\": \"0712000001\"}\n", "the message needs first_name"),
         ],

@@ -52,11 +52,11 @@ async fn everybody_who_is_left_out_is_counted_apart_and_the_list_comes_back_with
         "254712000002,Ben,,the number is on the suppression list",
         "254712000003,Cy,,the number is in a campaign that was excluded",
         "254712000004,Dan,,\"the number is in the campaign already, from an earlier list\"",
-        "254712000001,Anna,,the number stands in an earlier row of the list",
+        "254712000001,Anna,,the number is also in an earlier row of the list",
         "12,Eve,'@home,the number is too short",
         "'+x,Fay,'-1,this is not a phone number",
-        "0712000005,,,\"first_name: a cell is empty that the message needs; fill it, or give the campaign a default under [defaults]\"",
-        "0712000006,Gus,,the row has more cells than the first row; is a text with the delimiter not quoted?,more",
+        "0712000005,,,\"first_name: a cell that the message needs is empty; fill it, or give the campaign a default under [defaults]\"",
+        "0712000006,Gus,,the row has more cells than the first row; quote cells that contain the delimiter,more",
     ];
     assert_eq!(written.lines().collect::<Vec<_>>(), expected);
 

@@ -150,8 +150,8 @@ async fn headers() {
             refused("empty", "", "the list is empty"),
             refused("only a mark", "\u{feff}", "the list is empty"),
             refused("only blank lines", "\n\r\n \n", "the list is empty"),
-            refused("header only", "phone,first_name\n", "nobody below it"),
-            refused("header without an end", "phone,first_name", "nobody below it"),
+            refused("header only", "phone,first_name\n", "no rows below it"),
+            refused("header without an end", "phone,first_name", "no rows below it"),
             refused("no header", "0712000001,Anna\n0712000002,Ben\n", "the first row holds a phone number"),
             refused(
                 "two columns of a name",
@@ -201,7 +201,7 @@ async fn cells_that_nobody_foresaw() {
                 &["254712000003 first_name=Cy"],
                 &["2 nul_character", "3 nul_character"],
             ),
-            refused("NUL in the header", "ph\0one,first_name\n0712000001,Anna\n", "no list of text"),
+            refused("NUL in the header", "ph\0one,first_name\n0712000001,Anna\n", "not a text file"),
             gives(
                 "formulas",
                 "phone,first_name\n0712000001,=1+1\n\"'+254712000002\",\"'=1+1\"\n=0712000003,Cy\n=0712000004-1,Di\n",
@@ -280,7 +280,7 @@ async fn files_that_are_no_lists() {
             refused("7-Zip", b"7z\xbc\xaf\x27\x1c", "packed with 7-Zip"),
             refused("RAR", "Rar!\x1a\x07", "packed with RAR"),
             refused("tar", archive, "an archive of files"),
-            refused("a program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0", "no list of text"),
+            refused("a program", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0", "not a text file"),
             refused("a sheet of a text", PLAIN, "only an Excel workbook has sheets").sheet("People"),
         ],
     )

@@ -130,7 +130,7 @@ async fn rows_and_sheets() {
             refused("no such sheet", two, "there is no sheet 'Persons'; the sheets are Notes, People")
                 .sheet("Persons"),
             refused("an empty sheet", empty.save_to_buffer().unwrap(), "the list is empty"),
-            refused("header only", workbook(|_| Ok(())), "nobody below it"),
+            refused("header only", workbook(|_| Ok(())), "no rows below it"),
         ],
     )
     .await;
@@ -149,7 +149,7 @@ async fn workbooks_that_are_none() {
         vec![
             refused("cut off", cut, "damaged or was cut off"),
             refused("changed", changed, "damaged or was cut off"),
-            refused("a zip file of a list", zipped(&[("list.csv", b"phone\n")]), "no Excel workbook"),
+            refused("a zip file of a list", zipped(&[("list.csv", b"phone\n")]), "not an Excel workbook"),
             refused("an empty zip file", zipped(&[]), "this zip file is empty"),
             refused("a workbook of nothing", zipped(&[("xl/workbook.xml", b"")]), "damaged or was cut off"),
         ],

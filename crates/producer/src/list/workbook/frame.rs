@@ -1,34 +1,34 @@
-//! What the process that reads a workbook says to the one that wanted it: frames on a pipe.
+//! The frames that the process that reads a workbook writes to its pipe.
 //!
-//! **Invariants.** Whatever comes, reading a frame takes no more memory than the longest row there may be.
+//! **Invariants.** Whatever bytes come, reading a frame takes no more memory than the longest possible row.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
 use crate::list::row::{CELL_LIMIT, COLUMN_LIMIT, Row};
 use crate::reason::Reason;
 
-/// Longest text that is no row.
+/// The longest text that is not a row, in bytes.
 const TEXT_LIMIT: usize = 1024 * 1024;
-/// What may be wrong with a row of a sheet, by its number from 1.
+/// The faults of a row of a sheet, numbered from 1.
 const FAULTS: [Reason; 3] = [Reason::FormulaError, Reason::FormulaNotCalculated, Reason::CellTooLong];
 
-/// One thing that is said.
+/// One frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// Which sheet is read, as JSON.
+    /// The chosen sheet, as JSON.
     Choice(String),
-    /// A row, which is put where the reader wants it.
+    /// A row, which is stored in the row that the caller provides.
     Row,
-    /// So many bytes of the file are read.
+    /// The bytes of the file that were read.
     Read(u64),
     /// Why the workbook is refused, as a sentence.
     Refusal(String),
-    /// All is said; so many rows were left out because they are hidden.
+    /// The end, with the number of rows that were ignored because they are hidden.
     End(u64),
 }
 
 impl Frame {
-    /// Says this; a row is said by [`write_row`].
+    /// Writes this frame; [`write_row`] writes a row.
     pub(crate) fn write(&self, out: &mut impl Write) -> Result<()> {
         match self {
             Self::Choice(text) => write_text(out, b'C', text),
@@ -39,7 +39,8 @@ impl Frame {
         }
     }
 
-    /// Reads the next one. An end of the pipe is an error, because the last frame says that it is the last.
+    /// Reads the next frame. An end of the pipe is an error, because the last frame is always [`Frame::End`] or a
+    /// refusal.
     pub(crate) fn read(from: &mut impl Read, row: &mut Row) -> Result<Self> {
         let [tag] = bytes(from)?;
         Ok(match tag {
@@ -51,22 +52,22 @@ impl Frame {
             b'P' => Self::Read(u64::from_le_bytes(bytes(from)?)),
             b'X' => Self::Refusal(read_text(from)?),
             b'E' => Self::End(u64::from_le_bytes(bytes(from)?)),
-            _ => return Err(nonsense()),
+            _ => return Err(invalid_frame()),
         })
     }
 }
 
-/// Says a row.
+/// Writes a row.
 pub(crate) fn write_row(out: &mut impl Write, row: &Row) -> Result<()> {
     let number = |fault| FAULTS.iter().position(|known| *known == fault).map_or(0, |index| index + 1);
     let fault = u8::try_from(row.fault.map_or(0, number)).unwrap_or(0);
-    let cells = u16::try_from(row.len()).map_err(|_| nonsense())?;
+    let cells = u16::try_from(row.len()).map_err(|_| invalid_frame())?;
     out.write_all(b"R")?;
     out.write_all(&row.line.to_le_bytes())?;
     out.write_all(&[fault])?;
     out.write_all(&cells.to_le_bytes())?;
     for cell in row.cells() {
-        let length = u16::try_from(cell.len()).map_err(|_| nonsense())?;
+        let length = u16::try_from(cell.len()).map_err(|_| invalid_frame())?;
         out.write_all(&length.to_le_bytes())?;
         out.write_all(cell)?;
     }
@@ -78,13 +79,13 @@ fn read_row(from: &mut impl Read, row: &mut Row) -> Result<()> {
     let [fault] = bytes(from)?;
     let cells = u16::from_le_bytes(bytes(from)?);
     if usize::from(cells) > COLUMN_LIMIT + 1 {
-        return Err(nonsense());
+        return Err(invalid_frame());
     }
     row.begin(line.into());
     let mut cell = [0; CELL_LIMIT];
     for _ in 0..cells {
         let length = usize::from(u16::from_le_bytes(bytes(from)?));
-        let cell = cell.get_mut(..length).ok_or_else(nonsense)?;
+        let cell = cell.get_mut(..length).ok_or_else(invalid_frame)?;
         from.read_exact(cell)?;
         row.push(cell);
     }
@@ -107,11 +108,11 @@ fn write_text(out: &mut impl Write, tag: u8, text: &str) -> Result<()> {
 fn read_text(from: &mut impl Read) -> Result<String> {
     let length = usize::try_from(u32::from_le_bytes(bytes(from)?)).unwrap_or(usize::MAX);
     if length > TEXT_LIMIT {
-        return Err(nonsense());
+        return Err(invalid_frame());
     }
     let mut text = vec![0; length];
     from.read_exact(&mut text)?;
-    String::from_utf8(text).map_err(|_| nonsense())
+    String::from_utf8(text).map_err(|_| invalid_frame())
 }
 
 fn bytes<const N: usize>(from: &mut impl Read) -> Result<[u8; N]> {
@@ -120,7 +121,7 @@ fn bytes<const N: usize>(from: &mut impl Read) -> Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn nonsense() -> Error {
+fn invalid_frame() -> Error {
     Error::from(ErrorKind::InvalidData)
 }
 
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_said_is_heard() {
+    fn frames_are_read_as_they_were_written() {
         let mut said = Vec::new();
         let mut row = Row::default();
         row.begin(1_048_576);
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused_before_memory_is_taken_for_it() {
+    fn invalid_frames_are_refused_before_memory_is_allocated_for_them() {
         for said in [
             &b"Z"[..],
             b"C\xff\xff\xff\xff",

@@ -1,7 +1,9 @@
-//! The process that reads a workbook: its limits, and what it does inside them.
+//! The process that reads a workbook: its limits, and what it does within them.
 //!
-//! **Invariants.** The system ends this process when it takes more memory or time than it may have; nothing of it is left then, and
-//! the process that wanted the workbook says why it was refused. It opens no file, starts no thread and knows no setting or key.
+//! **Invariants.** The system ends this process if it uses more memory or time than allowed. Nothing of it is left
+//! then, and the
+//! parent process reports why the workbook was refused. The process opens no file, starts no thread and has no settings
+//! or keys.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Result, Seek, Write};
@@ -16,30 +18,30 @@ use crate::list::Counted;
 use crate::list::workbook::frame::{Frame, write_row};
 use crate::list::xlsx::Xlsx;
 
-/// Memory that reading a workbook may take, in MiB.
+/// The memory for reading a workbook, in MiB.
 pub(crate) const MEMORY_MIB: u64 = 256;
-/// Processor time that reading a workbook may take, in seconds.
+/// The processor time for reading a workbook, in seconds.
 pub(crate) const SECONDS: u64 = 120;
-/// Processor time that finding out its sheets may take, in seconds.
+/// The processor time for finding its sheets, in seconds.
 pub(crate) const SECONDS_TO_LOOK: u64 = 20;
-/// Open files: the three standard ones, and as many again.
+/// Open files: the three standard ones, and three more.
 const FILES: u64 = 6;
-/// Rows between two words about how far it is.
+/// Rows between two reports of the progress.
 const TELL_EVERY: u64 = 1000;
 
-/// What is wanted of a workbook.
+/// What to read of a workbook.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Request {
-    /// The sheet; without a name the first one that is shown.
+    /// The sheet; without a name the first visible one.
     pub(crate) sheet: Option<String>,
-    /// Hidden rows are read as well.
+    /// Read hidden rows too.
     pub(crate) include_hidden: bool,
-    /// Only which sheets there are.
+    /// Only find the sheets.
     pub(crate) only_look: bool,
 }
 
-/// Reads the workbook that standard input is, and writes what was wanted to standard output. This is what the program that
-/// [`WorkbookReader`](crate::WorkbookReader) names does with its last argument, before anything else.
+/// Reads the workbook on standard input, and writes the requested frames to standard output. The program of a
+/// [`WorkbookReader`](crate::WorkbookReader) must call this with its last argument before it does anything else.
 pub fn read_workbook(request: &str) -> Result<()> {
     let request: Request = serde_json::from_str(request)?;
     limit(if request.only_look { SECONDS_TO_LOOK } else { SECONDS })?;
@@ -75,29 +77,29 @@ fn run(file: File, request: &Request, out: &mut impl Write) -> std::result::Resu
     Frame::End(hidden).write(out).map_err(Error::unreadable)
 }
 
-/// Takes limits that this process cannot raise again.
+/// Sets limits that this process cannot raise again.
 fn limit(seconds: u64) -> Result<()> {
     let memory = MEMORY_MIB * 1024 * 1024;
     lower(Resource::RLIMIT_CORE, 0, 0)?;
     lower(Resource::RLIMIT_FSIZE, 0, 0)?;
     lower(Resource::RLIMIT_NOFILE, FILES, FILES)?;
-    // The first limit ends the process with a signal that says why.
+    // The soft limit ends the process with a signal that shows the cause.
     lower(Resource::RLIMIT_CPU, seconds, seconds + 5)?;
     lower(Resource::RLIMIT_DATA, memory, memory)?;
-    // Some systems do not count everything as data. The program itself is mapped already.
+    // Some systems do not count all memory as data. The program itself is mapped already.
     match mapped() {
         Some(mapped) => lower(Resource::RLIMIT_AS, mapped + memory, mapped + memory),
         None => Ok(()),
     }
 }
 
-/// A limit that is lower already stays.
+/// Lowers a limit; a lower limit is kept.
 fn lower(resource: Resource, soft: u64, hard: u64) -> Result<()> {
     let (soft_now, hard_now) = getrlimit(resource)?;
     Ok(setrlimit(resource, soft.min(soft_now), hard.min(hard_now))?)
 }
 
-/// Bytes of memory that are mapped now, where the system tells.
+/// Bytes of memory that are mapped now, if the system reports them.
 fn mapped() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;

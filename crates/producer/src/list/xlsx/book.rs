@@ -1,4 +1,4 @@
-//! What a workbook says about itself: its sheets, in their order, and which of them are shown.
+//! The structure of a workbook: its sheets in order, and which of them are visible.
 
 use std::io::{Read, Seek};
 
@@ -10,20 +10,20 @@ use crate::list::xlsx::damaged;
 use crate::list::xlsx::package::{ABOUT_LIMIT, Package, Relationship};
 use crate::list::xlsx::xml::{attribute, is_true};
 
-/// Most sheets that are taken.
+/// The most sheets of a workbook.
 const MOST_SHEETS: usize = 10_000;
-/// How many names a sentence holds.
+/// The most names in a sentence.
 const SHOWN: usize = 20;
 
 /// The parts of a workbook.
 pub(crate) struct Book {
-    /// The sheets that hold cells.
+    /// The sheets with cells.
     pub(crate) sheets: Vec<SheetName>,
-    /// The part of the texts that cells share.
+    /// The part with the shared texts.
     pub(crate) texts: String,
-    /// The part of the formats.
+    /// The part with the formats.
     pub(crate) styles: String,
-    /// Days are counted from 1904 and not from 1900.
+    /// Whether days are counted from 1904 and not from 1900.
     pub(crate) is_1904: bool,
 }
 
@@ -32,20 +32,20 @@ pub(crate) struct Book {
 pub(crate) struct SheetName {
     pub(crate) name: String,
     pub(crate) is_hidden: bool,
-    /// Its part.
+    /// The name of the sheet's part.
     pub(crate) path: String,
 }
 
-/// Which sheet is read, and which are not.
+/// The sheet that is read, and those that are not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Choice {
-    /// Its place among the sheets, from 0.
+    /// The sheet's index, from 0.
     pub(crate) index: usize,
     pub(crate) name: String,
     pub(crate) is_hidden: bool,
-    /// The other sheets that are shown.
+    /// The other visible sheets.
     pub(crate) others: Vec<String>,
-    /// The other sheets that are hidden.
+    /// The other hidden sheets.
     pub(crate) hidden: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ impl Book {
             return Err(Error::BadList("this is a binary workbook (.xlsb); save it as .xlsx".into()));
         }
         if !package.has(&path) {
-            return Err(no_workbook(package));
+            return Err(not_a_workbook(package));
         }
         let related = package.relationships(&path)?;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -77,7 +77,7 @@ impl Book {
                     is_workbook.get_or_insert(name.as_ref() == "workbook");
                     match name.as_ref() {
                         "sheet" => book.sheets.extend(sheet(&element, &related)?),
-                        // The same name without this attribute comes in extensions.
+                        // Extensions have an element of the same name without this attribute.
                         "workbookPr" => book.is_1904 |= is_true(&element, "date1904"),
                         _ => {}
                     }
@@ -93,15 +93,15 @@ impl Book {
         }
         drop(xml);
         match is_workbook {
-            Some(false) => Err(no_workbook(package)),
+            Some(false) => Err(not_a_workbook(package)),
             Some(true) if !book.sheets.is_empty() => Ok(book),
             _ => Err(damaged()),
         }
     }
 }
 
-/// Says what else a zip file is.
-fn no_workbook<R: Read + Seek>(package: &Package<R>) -> Error {
+/// The error for a zip file that is not a workbook.
+fn not_a_workbook<R: Read + Seek>(package: &Package<R>) -> Error {
     let others = [
         ("word/document.xml", "this is a Word document"),
         ("ppt/presentation.xml", "this is a presentation"),
@@ -111,12 +111,12 @@ fn no_workbook<R: Read + Seek>(package: &Package<R>) -> Error {
     match others.iter().find(|(part, _)| package.has(part)) {
         Some((_, says)) => Error::BadList(format!("{says}; save the list as .xlsx or CSV and import that")),
         None => Error::BadList(
-            "this zip file is no Excel workbook; unpack it, or save the list as .xlsx or CSV".into(),
+            "this zip file is not an Excel workbook; unpack it, or save the list as .xlsx or CSV".into(),
         ),
     }
 }
 
-/// The sheet of an element, unless it holds a chart or the like.
+/// The sheet of an element, unless it is a chart or similar.
 fn sheet(element: &BytesStart<'_>, related: &[Relationship]) -> Result<Option<SheetName>, Error> {
     let id = attribute(element, "id").ok_or_else(damaged)?;
     let part = related.iter().find(|related| related.id == id).ok_or_else(damaged)?;
@@ -126,7 +126,7 @@ fn sheet(element: &BytesStart<'_>, related: &[Relationship]) -> Result<Option<Sh
     Ok((part.kind == "worksheet").then(sheet))
 }
 
-/// Takes the sheet that is named, hidden or not, or the first one that is shown.
+/// Chooses the named sheet, hidden or not, or else the first visible one.
 pub(crate) fn choose(sheets: &[SheetName], wanted: Option<&str>) -> Result<Choice, Error> {
     let index = match wanted {
         Some(wanted) => {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_sheet_that_is_shown_is_read_or_the_one_that_is_named() {
+    fn the_first_visible_sheet_or_the_named_sheet_is_read() {
         let all = sheets(&[("Old", true), ("People", false), ("Notes", false), ("Lists", true)]);
         let choice = choose(&all, None).unwrap();
         assert_eq!((choice.index, choice.name.as_str(), choice.is_hidden), (1, "People", false));

@@ -1,4 +1,4 @@
-//! The value of a cell as the text of a list.
+//! Converts the value of a cell to the text of a list.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use jiff::civil::Date;
 
 use crate::list::xlsx::formats::Kind;
 
-/// From here on a spreadsheet itself does not know every digit.
+/// From this number on, a spreadsheet itself loses digits.
 const EXACT: f64 = 1e15;
-/// The day after the last one that a spreadsheet knows, 31 December 9999.
+/// The day after the last day of a spreadsheet, 31 December 9999.
 const LAST_DAY: f64 = 2_958_466.0;
-/// Before this day a spreadsheet counts one too few, because it takes 1900 for a leap year.
+/// Before this day a spreadsheet's count is one too low, because it treats 1900 as a leap year.
 const LEAP_DAY: f64 = 60.0;
 const MILLIS_A_DAY: i64 = 86_400_000;
 /// Length of `_x000D_`.
 const ESCAPE: usize = 7;
 
-/// A number as a list has it: dates and times as in ISO 8601; what counts hours is given in days, as the sheet has it.
+/// A number as text: dates and times in ISO 8601; durations in days, as the sheet stores them.
 pub(crate) fn number_cell(written: &str, kind: Kind, is_1904: bool) -> Option<String> {
     let written = written.trim_ascii();
     let is_plain = (1..16).contains(&written.len())
@@ -31,7 +31,7 @@ pub(crate) fn number_cell(written: &str, kind: Kind, is_1904: bool) -> Option<St
     Some(time.unwrap_or_else(|| number_text(number)))
 }
 
-/// A number without `E+`: a sheet keeps fifteen digits, whatever it shows.
+/// A number without `E+`. A sheet stores fifteen digits, whatever it shows.
 fn number_text(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < EXACT { format!("{number:.0}") } else { number.to_string() }
 }
@@ -62,7 +62,7 @@ fn time_text(days: f64, is_1904: bool) -> Option<String> {
     })
 }
 
-/// A text with its `_x000D_` read as the UTF-16 units that they stand for.
+/// A text whose escapes such as `_x000D_` are replaced by the UTF-16 units they stand for.
 pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains("_x") {
         return Cow::Borrowed(text);
@@ -84,14 +84,14 @@ pub(crate) fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(whole)
 }
 
-/// The unit that a text begins with as `_xHHHH_`, if it does.
+/// The unit at the beginning of a text, if it is written as `_xHHHH_`.
 fn unit(text: &str) -> Option<u16> {
     let written = text.get(..ESCAPE)?.strip_prefix("_x")?.strip_suffix('_')?;
     let is_hex = written.bytes().all(|byte| byte.is_ascii_hexdigit());
     u16::from_str_radix(written, 16).ok().filter(|_| is_hex)
 }
 
-/// Column, from 0, and row, from 1, of a reference such as `B7`, if a sheet has such a cell.
+/// Column, from 0, and row, from 1, of a reference such as `B7`; `None` if no sheet has such a cell.
 pub(crate) fn position(reference: &str) -> Option<(usize, u32)> {
     let digits = reference.find(|sign: char| sign.is_ascii_digit())?;
     let (letters, row) = reference.split_at_checked(digits)?;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_of_a_spreadsheet_are_read() {
+    fn escapes_of_a_spreadsheet_are_decoded() {
         for (text, expected) in [
             ("plain", "plain"),
             ("a_x000D_b", "a\rb"),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_that_no_sheet_has_is_none() {
+    fn a_reference_outside_every_sheet_is_refused() {
         for (reference, expected) in [
             ("A1", Some((0, 1))),
             ("b7", Some((1, 7))),

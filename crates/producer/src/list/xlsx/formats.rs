@@ -1,4 +1,4 @@
-//! Which formats of a workbook show a number as a date, a time or a duration.
+//! Which cell formats of a workbook show a number as a date, a time or a duration.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -10,27 +10,27 @@ use crate::list::xlsx::package::{ABOUT_LIMIT, Package};
 use crate::list::xlsx::too_large;
 use crate::list::xlsx::xml::{attribute, raw_attribute};
 
-/// Most formats that are taken; Excel has 65,490.
+/// The most formats of a workbook; Excel allows 65,490.
 const MOST: usize = 1_000_000;
 
-/// What a number stands for.
+/// The meaning of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Number,
     /// A date, a time of day, or both.
     Date,
-    /// Hours, minutes or seconds that are counted.
+    /// Counted hours, minutes or seconds.
     Duration,
 }
 
-/// The formats of cells, by their number.
+/// The formats of cells, by number.
 pub(crate) struct Formats(Vec<Kind>);
 
 impl Formats {
     pub(crate) fn read<R: Read + Seek>(package: &mut Package<R>, path: &str) -> Result<Self, Error> {
         let (mut own, mut formats) = (HashMap::new(), Vec::new());
         let Some(mut xml) = package.part(path, ABOUT_LIMIT)? else { return Ok(Self(formats)) };
-        // The same element comes among the named styles, which cells do not refer to.
+        // Named styles have the same element, but cells do not refer to them.
         let mut is_of_cells = false;
         loop {
             match xml.next()? {
@@ -58,13 +58,13 @@ impl Formats {
         }
     }
 
-    /// What the numbers of cells with this format stand for.
+    /// The meaning of numbers in cells with this format.
     pub(crate) fn kind(&self, style: Option<usize>) -> Kind {
         style.and_then(|style| self.0.get(style).copied()).unwrap_or(Kind::Number)
     }
 }
 
-/// What the formats without a code stand for (ECMA-376, 18.8.30); 27 to 36 and 50 to 58 are dates in East Asia.
+/// The meaning of the formats without a code (ECMA-376, 18.8.30). In East Asia 27 to 36 and 50 to 58 are dates.
 fn built_in(id: u32) -> Kind {
     match id {
         14..=22 | 27..=36 | 45 | 47 | 50..=58 => Kind::Date,
@@ -73,17 +73,17 @@ fn built_in(id: u32) -> Kind {
     }
 }
 
-/// What a format code such as `dd/mm/yy` or `[h]:mm` stands for: its first letter that is not a literal decides.
+/// The meaning of a format code such as `dd/mm/yy` or `[h]:mm`: its first letter that is not a literal decides.
 fn kind_of(code: &str) -> Kind {
     let mut rest = code.chars();
     while let Some(sign) = rest.next() {
         match sign {
-            // The next letter is shown as it is, left free, or repeated.
+            // The next letter is shown literally, left free, or repeated.
             '\\' | '_' | '*' => drop(rest.next()),
             '"' => drop(rest.find(|sign| *sign == '"')),
             // Only the part for positive numbers counts.
             ';' => return Kind::Number,
-            // A colour, a condition, a language, or a unit that is counted.
+            // A color, a condition, a language, or a counted unit.
             '[' => {
                 let inside: String = rest.by_ref().take_while(|sign| *sign != ']').collect();
                 let inside = inside.to_ascii_lowercase();
@@ -93,7 +93,7 @@ fn kind_of(code: &str) -> Kind {
                 }
             }
             'd' | 'm' | 'h' | 'y' | 's' | 'D' | 'M' | 'H' | 'Y' | 'S' => return Kind::Date,
-            // Morning or afternoon; `General` has neither behind its a.
+            // AM or PM; in `General` neither follows the a.
             'a' | 'A' if matches!(rest.clone().next(), Some('m' | 'M' | '/')) => return Kind::Date,
             _ => {}
         }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_format_code_tells_what_a_number_stands_for() {
+    fn a_format_code_gives_the_meaning_of_a_number() {
         for (kind, codes) in [
             (
                 Kind::Date,

@@ -1,4 +1,4 @@
-//! The zip file of a workbook, and its parts by their names.
+//! The zip file of a workbook, and its parts by name.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek};
@@ -11,22 +11,22 @@ use crate::error::Error;
 use crate::list::xlsx::damaged;
 use crate::list::xlsx::xml::{Xml, attribute};
 
-/// Most bytes of a part that tells about others.
+/// The most bytes of a part that describes others.
 pub(crate) const ABOUT_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// An open zip file.
 pub(crate) struct Package<R> {
     zip: ZipArchive<R>,
-    /// The parts by their names: some write them in capitals, or with the other slash.
+    /// The parts by name: some programs write names in capitals, or with a backslash.
     names: HashMap<String, usize>,
 }
 
-/// Where a part says that another one is.
+/// A relationship from one part to another.
 pub(crate) struct Relationship {
     pub(crate) id: String,
-    /// The last word of its type, such as `worksheet`.
+    /// The last segment of its type, such as `worksheet`.
     pub(crate) kind: String,
-    /// The name of the part.
+    /// The name of the other part.
     pub(crate) target: String,
 }
 
@@ -40,19 +40,19 @@ impl<R: Read + Seek> Package<R> {
         Ok(Self { zip, names })
     }
 
-    /// Whether there is a part of this name.
+    /// Whether there is a part with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names.contains_key(&plain(name))
     }
 
-    /// A part of at most so many bytes, if there is one of this name.
+    /// The part with this name, of which at most `limit` bytes are read; `None` if there is none.
     pub(crate) fn part(&mut self, name: &str, limit: u64) -> Result<Option<Xml<ZipFile<'_, R>>>, Error> {
         let Some(index) = self.names.get(&plain(name)) else { return Ok(None) };
         let part = self.zip.by_index(*index).map_err(|_| damaged())?;
         Ok(Some(Xml::new(part, limit)))
     }
 
-    /// What a part of this name refers to; nothing, if nothing tells.
+    /// The relationships of a part; none if the workbook lists none.
     pub(crate) fn relationships(&mut self, of: &str) -> Result<Vec<Relationship>, Error> {
         let (folder, name) = of.rsplit_once('/').unwrap_or(("", of));
         let slash = if folder.is_empty() { "" } else { "/" };
@@ -76,7 +76,7 @@ impl<R: Read + Seek> Package<R> {
     }
 }
 
-/// The name of a part that another one in this folder refers to.
+/// The full name of a part to which another part in this folder refers.
 fn resolve(folder: &str, target: &str) -> String {
     let target = target.replace('\\', "/");
     let mut parts: Vec<&str> = match target.strip_prefix('/') {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_found_from_the_folder_of_the_part_that_names_it() {
+    fn a_target_is_resolved_from_the_folder_of_the_part_that_names_it() {
         for (folder, target, name) in [
             ("xl", "worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),
             ("xl", "/xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),

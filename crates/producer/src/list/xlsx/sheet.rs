@@ -1,4 +1,4 @@
-//! The rows of a sheet, one after the other.
+//! Reads the rows of a sheet one after the other.
 
 use std::borrow::Cow;
 use std::io::{Read, Seek};
@@ -16,30 +16,30 @@ use crate::list::xlsx::texts::Texts;
 use crate::list::xlsx::xml::{Xml, is_true, push_entity, raw_attribute};
 use crate::reason::Reason;
 
-/// Most bytes of a sheet, unpacked. A full sheet of a million rows with ten columns has half of it.
+/// The most bytes of a sheet, decompressed. A full sheet of a million rows with ten columns has half of it.
 const SHEET_LIMIT: u64 = 2 * 1024 * 1024 * 1024;
-/// The last row a sheet has.
+/// The last row of a sheet.
 pub(crate) const LAST_ROW: u32 = 1_048_576;
-/// The row of names is among the first rows; a cell behind the widest of them has no name, and is not given.
+/// The header is among these rows. Cells to the right of the widest of them have no column name and are dropped.
 const NAMED_AMONG: u64 = 16;
 
-/// What the cells of a sheet are read with.
+/// What is needed to read the cells of a sheet.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) texts: &'a Texts,
     pub(crate) formats: &'a Formats,
     pub(crate) is_1904: bool,
-    /// Rows are given although they are hidden.
+    /// Whether hidden rows are read.
     pub(crate) include_hidden: bool,
 }
 
-/// A sheet being read.
+/// A sheet that is being read.
 pub(crate) struct Sheet<'a, R: Read + Seek> {
     xml: Xml<ZipFile<'a, R>>,
     context: Context<'a>,
-    /// There is an element for the rows, and nothing in it.
+    /// Whether the element for the rows is empty.
     is_empty: bool,
-    /// The row being read, from 1; 0 before the first.
+    /// The current row, from 1; 0 before the first.
     line: u32,
     is_in_row: bool,
     is_hidden: bool,
@@ -50,25 +50,25 @@ pub(crate) struct Sheet<'a, R: Read + Seek> {
     hidden: u64,
 }
 
-/// The cell being read.
+/// The current cell.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is said by an element of its own, in any order")]
+#[expect(clippy::struct_excessive_bools, reason = "each comes from its own element, in any order")]
 struct Cell {
     /// Its column, from 0.
     column: usize,
     style: Option<usize>,
     kind: CellKind,
     has_formula: bool,
-    /// There is an element for the value, though it may be empty.
+    /// Whether there is an element for the value, which may be empty.
     has_value: bool,
     text: String,
-    /// The text that comes belongs to the value.
+    /// Whether the following text belongs to the value.
     is_open: bool,
-    /// The text that comes says how the value is read aloud.
+    /// Whether the following text is the pronunciation of the value.
     is_reading: bool,
 }
 
-/// What ends with an event.
+/// What an event ends.
 enum Ended {
     Nothing,
     Cell,
@@ -76,7 +76,7 @@ enum Ended {
     Sheet,
 }
 
-/// What the value of a cell is written as.
+/// How the value of a cell is written.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum CellKind {
     #[default]
@@ -116,7 +116,7 @@ impl<'a, R: Read + Seek> Sheet<'a, R> {
         })
     }
 
-    /// Gives the rows; see `Xlsx::each_row`.
+    /// Reads the rows; see `Xlsx::each_row`.
     pub(crate) fn each_row(
         mut self,
         each: &mut dyn FnMut(&Row) -> Result<bool, Error>,
@@ -136,7 +136,7 @@ impl<'a, R: Read + Seek> Sheet<'a, R> {
         Ok(self.hidden)
     }
 
-    /// Takes the next event in, and tells what ends with it.
+    /// Reads the next event, and returns what it ends.
     fn step(&mut self) -> Result<Ended, Error> {
         let Self { xml, line, row, cell, is_in_row, is_hidden, .. } = self;
         match xml.next()? {
@@ -184,7 +184,7 @@ impl<'a, R: Read + Seek> Sheet<'a, R> {
         Ok(Ended::Nothing)
     }
 
-    /// Gives a row, unless nothing is in it or nobody sees it; tells whether more are wanted.
+    /// Passes on a row, unless it is empty or hidden. Returns whether to go on.
     fn end_row(&mut self, each: &mut dyn FnMut(&Row) -> Result<bool, Error>) -> Result<bool, Error> {
         if self.row.is_blank() {
             return Ok(true);
@@ -203,7 +203,7 @@ impl<'a, R: Read + Seek> Sheet<'a, R> {
         Ok(goes_on)
     }
 
-    /// Puts a cell at its place; sheets leave out cells that are empty.
+    /// Adds a cell in its column; sheets leave out empty cells.
     fn put(&mut self) -> Result<(), Error> {
         let Self { cell, row, context, .. } = self;
         let column = cell.column;
@@ -216,7 +216,7 @@ impl<'a, R: Read + Seek> Sheet<'a, R> {
                 row.fault = Some(Reason::FormulaError);
                 return Ok(());
             }
-            // An empty text is a result of a formula as well.
+            // An empty text can be the result of a formula.
             CellKind::Text | CellKind::Inline if cell.has_value => unescaped(&cell.text),
             _ if cell.text.is_empty() => {
                 if cell.has_formula {
@@ -247,7 +247,7 @@ impl<'a, R: Read + Seek> Sheet<'a, R> {
     }
 }
 
-/// Begins a row, whose number may be left out; tells whether it is hidden.
+/// Begins a row, whose number may be missing. Returns whether it is hidden.
 fn begin_row(element: &BytesStart<'_>, line: &mut u32, row: &mut Row) -> Result<bool, Error> {
     let next = match raw_attribute(element, "r") {
         Some(number) => number.parse().ok().filter(|number| (1..=LAST_ROW).contains(number)),
@@ -268,14 +268,14 @@ fn begin_line(next: u32, line: &mut u32, row: &mut Row) -> Result<(), Error> {
 }
 
 impl Cell {
-    /// Begins a cell, whose place may be left out.
+    /// Begins a cell, whose reference may be missing.
     fn begin(&mut self, element: &BytesStart<'_>, line: &mut u32, row: &mut Row) -> Result<(), Error> {
         self.text.clear();
         (self.has_formula, self.has_value, self.is_open, self.is_reading) = (false, false, false, false);
         if let Some(reference) = raw_attribute(element, "r") {
             let (column, number) = position(reference).ok_or_else(damaged)?;
             self.column = column;
-            // Where the row has no number its cells have.
+            // If the row has no number, its cells have.
             if number > *line && row.len() == 0 {
                 begin_line(number, line, row)?;
             }

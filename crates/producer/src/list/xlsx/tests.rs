@@ -1,4 +1,4 @@
-//! Sheets as other programs write them, compared with what the `calamine` crate reads in them.
+//! Sheets as other programs write them, compared with the results of the `calamine` crate.
 
 use std::io::{Cursor, Write};
 
@@ -11,7 +11,7 @@ use crate::reason::Reason;
 
 type Found = (i32, Option<&'static str>, Vec<String>);
 
-/// The rows of the first sheet, and how many are hidden.
+/// The rows of the first sheet, and the number of hidden rows.
 fn read(file: &[u8]) -> Result<(Vec<Found>, u64), String> {
     let mut rows = Vec::new();
     let mut xlsx = Xlsx::open(Cursor::new(file)).map_err(|error| error.to_string())?;
@@ -23,7 +23,7 @@ fn read(file: &[u8]) -> Result<(Vec<Found>, u64), String> {
     Ok((rows, hidden.map_err(|error| error.to_string())?))
 }
 
-/// The same by the other reader, which knows nothing of hidden rows.
+/// The rows that `calamine` reads; it ignores hidden rows.
 fn expected(file: &[u8]) -> Vec<Found> {
     let mut workbook: calamine::Xlsx<_> = calamine::Xlsx::new(Cursor::new(file)).unwrap();
     let sheet = workbook.sheet_names()[0].clone();
@@ -63,7 +63,7 @@ fn expected(file: &[u8]) -> Vec<Found> {
     rows
 }
 
-/// The same numbers at every run.
+/// A generator that gives the same numbers in every run.
 struct Random(u64);
 
 impl Random {
@@ -73,7 +73,7 @@ impl Random {
     }
 }
 
-/// Fills a cell with something.
+/// Fills a cell with a random value.
 fn fill(sheet: &mut Worksheet, random: &mut Random, (line, column): (u32, u16)) {
     const TEXTS: [&str; 8] =
         ["+254712000001", "Zoë", " two  spaces ", "a\nb", "<&>\"'", "_x000D_", "\u{1f600}", "0712 000 001"];
@@ -98,7 +98,7 @@ fn fill(sheet: &mut Worksheet, random: &mut Random, (line, column): (u32, u16)) 
 }
 
 #[test]
-fn sheets_of_all_kinds_are_read_as_the_other_reader_reads_them() {
+fn sheets_of_all_kinds_are_read_as_calamine_reads_them() {
     for seed in 0..60 {
         let mut random = Random(seed);
         let mut workbook = Workbook::new();
@@ -122,12 +122,12 @@ fn sheets_of_all_kinds_are_read_as_the_other_reader_reads_them() {
     }
 }
 
-/// A workbook of one sheet with these rows; texts that cells share are `zero` and `one`.
+/// A workbook of one sheet with these rows. The shared texts are `zero` and `one`.
 fn sheet(rows: &str) -> Vec<u8> {
     zipped(&[("xl/worksheets/sheet1.xml", &format!("<worksheet><sheetData>{rows}</sheetData></worksheet>"))])
 }
 
-/// The same with these parts besides.
+/// The same workbook with these parts added.
 fn zipped(parts: &[(&str, &str)]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let usual = [
@@ -159,7 +159,7 @@ fn cells(rows: &str) -> Vec<(i32, Option<&'static str>, String)> {
 }
 
 #[test]
-fn what_few_programs_write_is_read_as_well() {
+fn unusual_xml_is_read_too() {
     let ok = |line, cells: &str| (line, None, cells.to_owned());
     for (rows, expected) in [
         (
@@ -209,7 +209,7 @@ fn what_few_programs_write_is_read_as_well() {
 }
 
 #[test]
-fn a_formula_without_its_result_is_told_and_an_empty_text_is_a_result() {
+fn a_formula_without_its_result_is_reported_and_an_empty_text_is_a_result() {
     let not = Some("formula_not_calculated");
     for (cell, fault, text) in [
         ("<c><f>A1</f></c>", not, ""),
@@ -225,7 +225,7 @@ fn a_formula_without_its_result_is_told_and_an_empty_text_is_a_result() {
 }
 
 #[test]
-fn rows_that_nobody_sees_are_left_out_and_counted() {
+fn hidden_rows_are_ignored_and_counted() {
     let rows = r#"<row r="1"><c><v>1</v></c></row><row r="2" hidden="1"><c><v>2</v></c></row>
         <row r="3" hidden="true"><c><v>3</v></c></row><row r="4" hidden="0"><c><v>4</v></c></row><row r="5" hidden="1"/>"#;
     let (found, hidden) = read(&sheet(rows)).unwrap();
@@ -241,7 +241,7 @@ fn rows_that_nobody_sees_are_left_out_and_counted() {
 }
 
 #[test]
-fn cells_behind_every_column_that_may_have_a_name_are_not_given() {
+fn cells_right_of_every_possible_column_name_are_dropped() {
     let row = |n: u32, last: &str| {
         format!(r#"<row r="{n}"><c r="A{n}"><v>1</v></c><c r="{last}{n}"><v>2</v></c></row>"#)
     };
@@ -274,7 +274,7 @@ fn a_sheet_with_a_wrong_checksum_is_refused() {
 }
 
 #[test]
-fn what_no_sheet_has_is_refused() {
+fn values_outside_every_sheet_are_refused() {
     for rows in [
         r#"<row r="1"><c r="ZZZZZZZZ1"><v>1</v></c></row>"#,
         r#"<row r="1"><c r="A4294967297"><v>1</v></c></row>"#,
@@ -296,7 +296,7 @@ fn what_no_sheet_has_is_refused() {
     assert!(read(&sheet(back)).unwrap_err().contains("not in order"));
     for (parts, says) in [
         ([("xl/workbook.xml", "")], "damaged"),
-        ([("xl/workbook.xml", "<w/>")], "no Excel workbook"),
+        ([("xl/workbook.xml", "<w/>")], "not an Excel workbook"),
         ([("xl/workbook.xml", "<workbook><sheets/></workbook>")], "damaged"),
         (
             [("xl/workbook.xml", "<workbook><sheets><sheet name='S' r:id='none'/></sheets></workbook>")],
@@ -306,7 +306,7 @@ fn what_no_sheet_has_is_refused() {
         ([("_rels/.rels", "<R><Relationship Type='officeDocument' Target='xl/workbook.bin'/></R>")], ".xlsb"),
         (
             [("_rels/.rels", "<R><Relationship Type='officeDocument' Target='word/document.xml'/></R>")],
-            "no Excel workbook",
+            "not an Excel workbook",
         ),
     ] {
         let said = read(&zipped(&parts)).unwrap_err();

@@ -1,4 +1,4 @@
-//! The texts that the cells of a workbook share, kept close together.
+//! The shared texts of a workbook, stored compactly.
 
 use std::io::{Read, Seek};
 
@@ -11,19 +11,19 @@ use crate::list::xlsx::package::Package;
 use crate::list::xlsx::xml::push_entity;
 use crate::list::xlsx::{damaged, too_large};
 
-/// Most bytes of the part, unpacked.
+/// The most bytes of the part, decompressed.
 const PART_LIMIT: u64 = 1024 * 1024 * 1024;
-/// Most texts: a full sheet with four columns of texts that are all different.
+/// The most texts: those of a full sheet with four columns of different texts.
 pub(crate) const MOST: usize = 4_194_304;
-/// Most bytes of all texts.
+/// The most bytes of all texts.
 const BYTES_LIMIT: usize = 96 * 1024 * 1024;
-/// Bytes that are allocated at once, so that nothing is copied as they grow.
+/// Bytes that are allocated at once, so that growing copies nothing.
 const CHUNK: usize = 1024 * 1024;
 
 /// The shared texts.
 pub(crate) struct Texts {
     chunks: Vec<String>,
-    /// Of each text where it begins, counted over all chunks, and its length.
+    /// Offset, counted over all chunks, and length of each text.
     places: Vec<(u32, u16)>,
 }
 
@@ -37,7 +37,7 @@ impl Texts {
                 Event::Start(element) => match element.local_name().as_ref() {
                     "si" => text.clear(),
                     "t" => is_text = !is_reading,
-                    // How a text is read aloud.
+                    // The pronunciation of a text.
                     "rPh" => is_reading = true,
                     _ => {}
                 },
@@ -57,7 +57,7 @@ impl Texts {
         }
     }
 
-    /// Adds a text; of one that is longer than any cell may be only so much is kept that this shows.
+    /// Adds a text. A text that is longer than a cell may be is cut just above that limit, so that it is still rejected.
     fn push(&mut self, text: &str) -> Result<(), Error> {
         let text = text.get(..text.floor_char_boundary(CELL_LIMIT + 4)).unwrap_or(text);
         let needed = text.len();
@@ -79,7 +79,7 @@ impl Texts {
         Ok(())
     }
 
-    /// The text of this number, from 0.
+    /// The text with this number, from 0.
     pub(crate) fn get(&self, index: usize) -> Option<&str> {
         let (begin, length) = *self.places.get(index)?;
         let begin = usize::try_from(begin).ok()?;

@@ -1,4 +1,4 @@
-//! One XML part of a workbook, event by event.
+//! Reads one XML part of a workbook, event by event.
 
 use std::io::{BufReader, Error as IoError, ErrorKind, Read};
 
@@ -8,17 +8,17 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 use crate::error::Error;
 use crate::list::xlsx::{damaged, too_large};
 
-/// Longest run of bytes without a `<`: a cell holds 32,767 letters.
+/// The longest run of bytes without a `<`: a cell has at most 32,767 letters.
 const RUN_LIMIT: usize = 1024 * 1024;
 
-/// An XML part being read.
+/// An XML part that is being read.
 pub(crate) struct Xml<R: Read> {
     reader: Reader<BufReader<Measured<R>>>,
     buffer: Vec<u8>,
 }
 
 impl<R: Read> Xml<R> {
-    /// Over a part of which at most so many bytes are read.
+    /// A reader of a part, for at most `limit` bytes.
     pub(crate) fn new(part: R, limit: u64) -> Self {
         let mut reader = Reader::from_reader(BufReader::new(Measured { part, left: limit, run: 0 }));
         let config = reader.config_mut();
@@ -27,7 +27,7 @@ impl<R: Read> Xml<R> {
         Self { reader, buffer: Vec::new() }
     }
 
-    /// Reads on to the end of the part, whose checksum is compared there.
+    /// Reads to the end of the part, where its checksum is compared.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         let rest = std::io::copy(self.reader.get_mut(), &mut std::io::sink());
         rest.map(drop).map_err(|error| refusal(&error))
@@ -50,7 +50,7 @@ fn refusal(error: &IoError) -> Error {
     }
 }
 
-/// The value of an attribute, by its name without a namespace, as it is written.
+/// The value of an attribute, by its name without namespace, with its entities as written.
 pub(crate) fn raw_attribute<'a>(element: &'a BytesStart<'_>, name: &str) -> Option<&'a str> {
     let mut rest = element.attributes_raw();
     loop {
@@ -72,12 +72,12 @@ pub(crate) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
     quick_xml::escape::unescape(raw).ok().map(std::borrow::Cow::into_owned)
 }
 
-/// Whether an attribute says yes.
+/// Whether an attribute is true.
 pub(crate) fn is_true(element: &BytesStart<'_>, name: &str) -> bool {
     matches!(raw_attribute(element, name), Some("1" | "true"))
 }
 
-/// Adds the letter that an entity such as `&amp;` or `&#10;` stands for.
+/// Adds the letter of an entity such as `&amp;` or `&#10;`.
 pub(crate) fn push_entity(entity: &BytesRef<'_>, text: &mut String) -> Result<(), Error> {
     let letter = match &**entity {
         "amp" => '&',
@@ -91,7 +91,7 @@ pub(crate) fn push_entity(entity: &BytesRef<'_>, text: &mut String) -> Result<()
     Ok(())
 }
 
-/// A part whose unpacked bytes are counted as they are read, whatever the zip file says of them.
+/// A part that counts its decompressed bytes while they are read, whatever size the zip file states.
 pub(crate) struct Measured<R> {
     part: R,
     left: u64,
