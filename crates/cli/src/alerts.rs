@@ -1,6 +1,6 @@
-//! The alert hook: a command or an address that is told when a sender or a campaign stops and when it goes on.
+//! Alerts: calls a command or posts to an address when a sender or campaign stops and when it runs again.
 //!
-//! It runs beside the producer, of however many; the database gives each alert to one of them.
+//! Alerts run in the producers. The database gives each alert to one producer.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::process::Stdio;
@@ -17,18 +17,18 @@ use whatsapp::Client;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Whom to alert; nobody unless a command or an address is given.
+/// The receiver of alerts. Without a command or an address there are no alerts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
-    /// A program and its arguments; it gets the JSON object on its standard input.
+    /// A program and its arguments; it gets a JSON object on standard input.
     pub(crate) command: Vec<String>,
-    /// An address that the JSON object is posted to.
+    /// An address to which the JSON object is posted.
     pub(crate) url: Option<Url>,
     /// How long a call may take. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub(crate) timeout: Duration,
-    /// How often a call is tried before it is given up, with growing pauses. Default 8.
+    /// The most attempts for one alert, with growing pauses. Default 8.
     pub(crate) attempts: u16,
 }
 
@@ -39,16 +39,16 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Tells what makes no sense.
+    /// Returns a contradiction or an invalid setting.
     pub(crate) fn check(&self) -> Result<(), String> {
         if !self.command.is_empty() && self.url.is_some() {
-            return Err("alerts.command and alerts.url are both set; an alert is told once, keep one".into());
+            return Err("alerts.command and alerts.url are both set; an alert is sent once; keep one".into());
         }
         if let Some(url) = &self.url {
             check_url(url)?;
         }
         if self.attempts == 0 {
-            return Err("alerts.attempts is 0, nobody would be told; write 1 or more".into());
+            return Err("alerts.attempts is 0, so no alert would be sent; write 1 or more".into());
         }
         Ok(())
     }
@@ -58,10 +58,10 @@ impl Config {
     }
 }
 
-/// Refuses addresses that no alert receiver has: of other schemes, and those under which clouds hand out credentials.
+/// Refuses addresses that cannot be alert receivers: other schemes, and addresses at which clouds hand out credentials.
 fn check_url(url: &Url) -> Result<(), String> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("alerts.url is of the scheme {}; write an https address", url.scheme()));
+        return Err(format!("alerts.url has the scheme {}; write an https address", url.scheme()));
     }
     let is_metadata = match url.host() {
         Some(Host::Ipv4(host)) => is_metadata_v4(host),
@@ -76,30 +76,32 @@ fn check_url(url: &Url) -> Result<(), String> {
                 || host.ends_with("metadata.google.internal")
                 || host.ends_with("metadata.goog")
         }
-        None => return Err("alerts.url names no host; write an https address".into()),
+        None => return Err("alerts.url has no host; write an https address".into()),
     };
     if is_metadata {
-        return Err("alerts.url is the metadata service of a cloud, which gets no alerts; write the address of your receiver".into());
+        return Err(
+            "alerts.url is the metadata service of a cloud; write the address of your receiver".into()
+        );
     }
     Ok(())
 }
 
-/// Link-local addresses (Amazon, Google, Microsoft and others), Alibaba's and Oracle's.
+/// Link-local addresses (Amazon, Google, Microsoft and others), and the addresses of Alibaba and Oracle.
 fn is_metadata_v4(host: Ipv4Addr) -> bool {
     host.is_link_local() || host == Ipv4Addr::new(100, 100, 100, 200) || host == Ipv4Addr::new(192, 0, 0, 192)
 }
 
-/// Tells what is to be told, until `shutdown`; returns at once when nobody is to be told.
+/// Sends alerts until `shutdown`. Returns at once if no receiver is configured.
 pub(crate) async fn run(config: Config, store: Store, client: Client, shutdown: CancellationToken) {
     if config.is_off() {
         return;
     }
     while !shutdown.is_cancelled() {
         match store.take_alert(config.timeout * 2).await {
-            Ok(Some(alert)) => tell(&config, &store, &client, alert).await,
+            Ok(Some(alert)) => deliver(&config, &store, &client, alert).await,
             Ok(None) => pause(&shutdown).await,
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "alerts are waiting: {error}");
+                tracing::debug!(error = &error as &dyn std::error::Error, "cannot read alerts: {error}");
                 pause(&shutdown).await;
             }
         }
@@ -113,26 +115,26 @@ async fn pause(shutdown: &CancellationToken) {
     }
 }
 
-async fn tell(config: &Config, store: &Store, client: &Client, alert: Alert) {
-    let told = tokio::time::timeout(config.timeout, call(config, client, &alert))
+async fn deliver(config: &Config, store: &Store, client: &Client, alert: Alert) {
+    let called = tokio::time::timeout(config.timeout, call(config, client, &alert))
         .await
-        .unwrap_or_else(|_| Err(anyhow::anyhow!("the hook takes longer than {:?}", config.timeout)));
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("the alert receiver took longer than {:?}", config.timeout)));
     let tried = u16::try_from(alert.attempts).unwrap_or(u16::MAX);
-    let noted = match told {
+    let noted = match called {
         Ok(()) => store.alert_done(&alert.id).await,
         Err(error) if tried >= config.attempts => {
-            tracing::error!(error = %format!("{error:#}"), "an alert is given up after {tried} tries: {error:#}");
+            tracing::error!(error = %format!("{error:#}"), "an alert was given up after {tried} attempts: {error:#}");
             store.alert_done(&alert.id).await
         }
         Err(error) => {
-            tracing::warn!(error = %format!("{error:#}"), tried, "an alert was not told: {error:#}");
+            tracing::warn!(error = %format!("{error:#}"), tried, "an alert was not delivered: {error:#}");
             let longest = Duration::from_mins(5);
             let pause = campaign::backoff(Duration::from_secs(1), longest, tried, fastrand::f64());
             store.alert_failed(&alert.id, pause).await
         }
     };
     if let Err(error) = noted {
-        tracing::warn!(error = &error as &dyn std::error::Error, "an alert may be told twice: {error}");
+        tracing::warn!(error = &error as &dyn std::error::Error, "an alert may be delivered twice: {error}");
     }
 }
 
@@ -148,9 +150,9 @@ async fn call(config: &Config, client: &Client, alert: &Alert) -> anyhow::Result
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("alerts.command {program} cannot be started"))?;
+        .with_context(|| format!("cannot start alerts.command {program}"))?;
     if let Some(mut input) = child.stdin.take() {
-        // A program that does not read what it is told may still have done its part.
+        // A program may succeed without reading its input.
         input.write_all(alert.body.to_string().as_bytes()).await.ok();
     }
     let status = child.wait().await?;
@@ -163,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_is_no_receiver_is_refused() {
+    fn an_address_that_cannot_be_a_receiver_is_refused() {
         let check = |url: &str| Config { url: url.parse().ok(), ..Config::default() }.check();
         for url in [
             "https://alerts.example.com/x",
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn two_hooks_or_no_try_make_no_sense() {
+    fn two_receivers_or_no_attempt_are_refused() {
         assert!(Config::default().check().is_ok());
         let both = Config { command: vec!["a".into()], url: "http://b".parse().ok(), ..Config::default() };
         assert!(both.check().unwrap_err().contains("keep one"));

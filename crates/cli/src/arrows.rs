@@ -1,4 +1,5 @@
-//! Who may use what: libraries by crate (`deny.toml`), crates of the workspace by crate, and folders inside a crate.
+//! Allowed dependencies: of crates on libraries (`deny.toml`), of crates on crates of the workspace, and of folders in
+//! a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,15 +8,16 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 use toml::Table;
 
-/// What each crate may use of the workspace, from the bottom to the top; tests may use `devstack` and crates above them.
+/// The crates from the bottom layer to the top. A crate may use lower layers; tests may use `devstack` and higher
+/// crates.
 const LAYERS: [&[&str]; 4] = [
     &["campaign", "failpoint"],
     &["broker", "store", "whatsapp", "simulator", "devstack"],
     &["producer", "consumer", "server"],
     &["cli", "benches"],
 ];
-/// Exceptions: a crate, and what it uses of its own layer.
-const BESIDE: [(&str, &str); 2] = [("server", "producer"), ("benches", "cli")];
+/// Exceptions: a crate, and the crate of its own layer that it uses.
+const SAME_LAYER: [(&str, &str); 2] = [("server", "producer"), ("benches", "cli")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -71,13 +73,13 @@ fn crates_use_crates_of_lower_layers_only() {
         let own = layer(&member).unwrap_or_else(|| panic!("{member} has no layer"));
         for used in names(&manifest, "dependencies") {
             let Some(below) = layer(&used) else { continue };
-            let is_exception = BESIDE.contains(&(member.as_str(), used.as_str()));
+            let is_exception = SAME_LAYER.contains(&(member.as_str(), used.as_str()));
             assert!(below < own || is_exception, "{member} uses {used}, which is not below it");
         }
     }
 }
 
-/// The folders, or files of the top level, that each folder or file of the top level uses.
+/// The folders and top-level files that each folder or top-level file uses.
 fn arrows(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let used = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
     let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -105,7 +107,7 @@ fn arrows(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
     arrows
 }
 
-/// Folders that lead back to themselves, whatever the way.
+/// Folders that depend on themselves, directly or through others.
 fn circles(arrows: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let reaches = |from: &String| {
         let (mut reached, mut next) = (BTreeSet::new(), vec![from.clone()]);
@@ -119,7 +121,7 @@ fn circles(arrows: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
 }
 
 #[test]
-fn no_circle_leads_through_folders_of_a_crate() {
+fn folders_of_a_crate_have_no_circular_dependencies() {
     for name in ["campaign", "cli", "producer", "server", "simulator", "store", "whatsapp"] {
         let found = circles(&arrows(&root().join("crates").join(name).join("src")));
         assert_eq!(found, Vec::<String>::new(), "crate {name}");

@@ -1,5 +1,6 @@
-//! What each command does: one file for a command or a group of commands. Files here use `args`, `terminal` and the files beside
-//! this one, and are used by `main` alone.
+//! One file for each command or group of commands. Files here use `args`, `terminal` and the files next to this one.
+//! Only `main`
+//! uses them.
 
 pub(crate) mod campaign_check;
 pub(crate) mod campaigns;

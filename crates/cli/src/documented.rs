@@ -1,4 +1,4 @@
-//! Commands that documents, configuration files and messages name exist.
+//! Checks that commands named in documents, configuration files and messages exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use regex::Regex;
 
 use crate::args::Args;
 
-/// Files of these kinds, in these folders of the repository and below them.
+/// The extensions of the checked files, and their folders, including subfolders.
 const WHERE: [(&str, &str); 5] =
     [(".", "yml"), (".", "md"), ("docs", "md"), ("examples", "toml"), ("crates", "rs")];
 
@@ -33,7 +33,7 @@ fn find(folder: &Path, kind: &str, is_deep: bool, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_command_that_is_named_somewhere_exists() {
+fn every_command_that_is_named_exists() {
     let command = Args::command();
     let named = Regex::new(r"(?m)(?:^|[`'(|&] ?)flowcast ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?").unwrap();
     let (mut found, mut missing) = (0, Vec::new());

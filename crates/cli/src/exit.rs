@@ -1,10 +1,10 @@
-//! Exit codes that mean something, and one clear sentence for what went wrong.
+//! Exit codes by kind of error, and one clear sentence for each error.
 
 use std::process::ExitCode;
 
 use crate::terminal::output::complain;
 
-/// A refusal of the command itself; the text says what is wrong and what to do.
+/// A refusal by the command itself; the text says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) String);
@@ -14,12 +14,12 @@ const NOT_FOUND: u8 = 3;
 const REFUSED: u8 = 4;
 const UNAVAILABLE: u8 = 5;
 
-/// Says on standard error what went wrong, and gives the exit code.
+/// Prints the error to standard error, and returns the exit code.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
-        // Errors that pass their source through in their own text are not said twice.
+        // A source that the error's own text contains is not repeated.
         if !text.contains(&cause) {
             text = if text.is_empty() { cause } else { format!("{text}: {cause}") };
         }
@@ -63,7 +63,7 @@ mod tests {
     use anyhow::Context;
 
     #[test]
-    fn the_code_says_what_kind_of_trouble_it_is() {
+    fn the_exit_code_shows_the_kind_of_error() {
         let not_found: Result<(), _> = Err(store::Error::NotFound("campaign 7".into()));
         assert_eq!(code(&not_found.context("doing it").unwrap_err()), NOT_FOUND);
         assert_eq!(code(&Refused("no".into()).into()), REFUSED);

@@ -1,15 +1,15 @@
-//! Finding a sender's key behind its reference, in the environment or a file of this machine.
+//! Reads a key by its reference, from the environment or a file of this machine.
 
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// Finds the key behind `env:NAME` or `file:PATH`.
+/// Reads the API key at `env:NAME` or `file:PATH`.
 pub(crate) fn resolve(reference: &str) -> Result<SecretString, String> {
     find("key", reference)
 }
 
-/// Finds the secret of a webhook in the same way.
+/// Reads the secret of a webhook in the same way.
 pub(crate) fn resolve_secret(reference: &str) -> Result<SecretString, String> {
     find("webhook secret", reference)
 }
@@ -17,7 +17,7 @@ pub(crate) fn resolve_secret(reference: &str) -> Result<SecretString, String> {
 /// Minimum length of the upload key, in characters. With this key, lists can be imported over HTTP.
 const SHORTEST_UPLOAD_KEY: usize = 12;
 
-/// Finds what uploads of lists must show, and refuses one that could be guessed.
+/// Reads the key that uploads of lists must have, and refuses a key that could be guessed.
 pub(crate) fn resolve_upload_key(reference: &str) -> Result<SecretString, String> {
     let of_setting = |says: String| format!("[server] upload_key: {says}");
     let key = find("upload key", reference).map_err(of_setting)?;
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_uploads_that_can_be_guessed_is_refused() {
+    fn an_upload_key_that_can_be_guessed_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let resolved = |key: &str| {
             std::fs::write(file.path(), key).unwrap();

@@ -1,4 +1,4 @@
-//! Logs on standard error: text for people, JSON for collectors. `RUST_LOG` chooses what is written, but for the values of statements.
+//! Logs on standard error: as text or JSON. `RUST_LOG` chooses what is logged, except the values of statements.
 
 use std::io::IsTerminal;
 
@@ -6,16 +6,16 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, Command, LogFormat};
 
-/// Starts logging. The long-running roles say what they do; commands only what went wrong.
+/// Starts logging. The long-running roles log their work; commands log errors only.
 pub(crate) fn start(args: &Args) {
     let is_role = matches!(
         args.command,
         Command::Producer | Command::Consumer | Command::Server | Command::Simulator(_)
     );
-    // What lapin logs of a broken connection, the broker crate says in its own words.
+    // The broker crate has its own log lines for broken connections.
     let default = if is_role { "info,lapin=off" } else { "error,lapin=off" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    // From `debug` on it writes the values of statements, which are numbers and texts of people.
+    // From `debug` on, this crate logs the values of statements, which are numbers and texts of recipients.
     let without_values = ["tokio_postgres=info", "tokio_postgres::query=info"];
     let filter = without_values
         .iter()

@@ -1,4 +1,4 @@
-//! The `flowcast` command: parse, load the configuration, compose the parts, run.
+//! The `flowcast` command: parses arguments, loads the configuration, connects the parts, and runs.
 
 mod alerts;
 mod args;
@@ -29,15 +29,16 @@ use crate::commands::{
 use crate::settings::Settings;
 use crate::terminal::output;
 
-/// A tenth of a consumer's time less than with the C library's, in about the same memory (docs/BENCHMARKS.md). Its settings are
-/// compiled in: `.cargo/config.toml`.
+/// A consumer needs a tenth less time than with the allocator of the C library, in about the same memory
+/// (docs/BENCHMARKS.md). The
+/// allocator's settings are compiled in: `.cargo/config.toml`.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Command::ReadWorkbook { request } = &args.command {
-        // Before anything is set up: it reads what anybody may have sent.
+        // Before any setup: this process reads a file from an unknown sender.
         return producer::read_workbook(request).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     logging::start(&args);
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads the configuration and runs the command on the threads it is to have.
+/// Loads the configuration and runs the command on its threads.
 fn start(args: Args) -> anyhow::Result<()> {
     if let Command::Completions { shell } = args.command {
         let mut script = Vec::new();
@@ -60,7 +61,8 @@ fn start(args: Args) -> anyhow::Result<()> {
     runtime(&args.command, &settings)?.block_on(run(args.command, settings))
 }
 
-/// A consumer has the threads its section asks for, as far as there are cores. On one it hands nothing from thread to thread.
+/// A consumer has as many threads as its section says, but not more than cores. With one thread nothing moves between
+/// threads.
 fn runtime(command: &Command, settings: &Settings) -> anyhow::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = match command {

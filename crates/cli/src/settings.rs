@@ -1,4 +1,5 @@
-//! The configuration: `flowcast.toml`, overridden by `FLOWCAST_SECTION_KEY`, with the addresses from the environment.
+//! The configuration: `flowcast.toml`, overridden by `FLOWCAST_SECTION_KEY`, with the service addresses from the
+//! environment.
 
 use std::path::Path;
 
@@ -8,19 +9,19 @@ use toml::{Table, Value};
 use crate::alerts;
 use crate::exit::Refused;
 
-/// The sections there are.
+/// The names of all sections.
 const SECTIONS: &[&str] =
     &["postgres", "broker", "producer", "consumer", "server", "lists", "http", "providers", "alerts"];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
-/// The merged configuration; a section is read when it is needed.
+/// The merged configuration. A section is parsed when it is needed.
 #[derive(Debug)]
 pub(crate) struct Settings {
     table: Table,
 }
 
 impl Settings {
-    /// Reads the file and lays the environment over it.
+    /// Reads the file and applies the environment to it.
     pub(crate) fn load(
         file: Option<&Path>,
         environment: impl Iterator<Item = (String, String)>,
@@ -72,7 +73,7 @@ impl Settings {
         let config: server::Config = self.section("server", None)?;
         config.check().map_err(|error| Refused(format!("[server] {error}")))?;
         if config.upload_key.is_some() && self.lists()?.max_temporary_bytes < config.max_upload_bytes {
-            let says = "[lists] max_temporary_bytes is below [server] max_upload_bytes, a long list could never be imported";
+            let says = "[lists] max_temporary_bytes is below [server] max_upload_bytes, so a long list could never be imported";
             return Err(Refused(says.into()));
         }
         Ok(config)
@@ -90,7 +91,7 @@ impl Settings {
         Ok(config)
     }
 
-    /// Reads one section; `without_url` is said when it needs an address and has none.
+    /// Parses one section. `without_url` is the error for a missing address.
     fn section<T: DeserializeOwned>(&self, name: &str, without_url: Option<&str>) -> Result<T, Refused> {
         let section = self.table.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
         if let Some(says) = without_url.filter(|_| !section.contains_key("url")) {
@@ -107,14 +108,18 @@ fn parse(text: &str, path: &Path) -> Result<Table, Refused> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| wrong(&error))?;
     for (name, value) in &table {
         if !SECTIONS.contains(&name.as_str()) || !value.is_table() {
-            return Err(wrong(&format!("unknown section '{name}'; there are {}", SECTIONS.join(", "))));
+            return Err(wrong(&format!(
+                "unknown section '{name}'; the sections are {}",
+                SECTIONS.join(", ")
+            )));
         }
     }
     Ok(table)
 }
 
-/// `FLOWCAST_CONSUMER_IN_FLIGHT=256` is `in_flight = 256` under `[consumer]`. Variables of other names are not ours:
-/// a sender's key may well be in `FLOWCAST_KEY`.
+/// `FLOWCAST_CONSUMER_IN_FLIGHT=256` is `in_flight = 256` under `[consumer]`. Other variables are ignored: a sender's
+/// key may be in
+/// `FLOWCAST_KEY`.
 fn overlay(table: &mut Table, name: &str, value: String) -> Result<(), Refused> {
     let (section, key) = match name {
         "DATABASE_URL" => ("postgres", "url".to_owned()),
@@ -129,13 +134,13 @@ fn overlay(table: &mut Table, name: &str, value: String) -> Result<(), Refused> 
     };
     let entry = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
     let Some(entry) = entry.as_table_mut() else {
-        return Err(Refused(format!("[{section}] is no section")));
+        return Err(Refused(format!("[{section}] is not a section")));
     };
     entry.insert(key, read(value));
     Ok(())
 }
 
-/// A number, a truth value or a list as TOML has it; anything else is a text.
+/// Parses a number, a boolean or a list as TOML; anything else is a text.
 fn read(value: String) -> Value {
     let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
     match parsed {
@@ -157,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_example_file_is_read_and_says_the_defaults() {
+    fn the_example_file_is_valid_and_contains_the_defaults() {
         let settings = load(include_str!("../../../examples/flowcast.toml"), &[]).unwrap();
         let defaults = load("", &[]).unwrap();
         assert_eq!(
@@ -175,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_wins_over_the_file() {
+    fn the_environment_overrides_the_file() {
         let settings = load(
             "[consumer]\nin_flight = 100\nbatch = 10",
             &[
@@ -189,10 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_section_or_value_is_one_clear_sentence() {
+    fn an_invalid_key_section_or_value_gives_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; there are postgres, broker, producer, consumer, server, lists, http, providers, alerts"
+                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, lists, http, providers, alerts"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");
@@ -218,13 +223,13 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_in_what_is_said() {
+    fn no_password_is_shown() {
         let settings = load(
             "",
             &[("DATABASE_URL", "postgres://me:hunter2@host/db"), ("AMQP_URL", "amqp://me:hunter2@host")],
         );
         let settings = settings.unwrap();
-        let said = format!("{:?} {:?}", settings.postgres().unwrap(), settings.broker().unwrap());
-        assert!(!said.contains("hunter2"), "{said}");
+        let shown = format!("{:?} {:?}", settings.postgres().unwrap(), settings.broker().unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

@@ -1,23 +1,23 @@
-//! Being told to stop: SIGTERM or Ctrl-C once to drain, twice to stop at once.
+//! Shutdown by SIGTERM or Ctrl-C: the first signal drains, the second one stops at once.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Exit code of a stop that did not wait for the drain, as a shell would give for SIGTERM.
+/// Exit code after a stop without draining, as a shell gives for SIGTERM.
 const CUT_SHORT: i32 = 143;
 
-/// A token that is cancelled by the first signal. The second one ends the process.
+/// A token that the first signal cancels. The second signal ends the process.
 pub(crate) fn on_signal() -> std::io::Result<CancellationToken> {
     let shutdown = CancellationToken::new();
-    let told = shutdown.clone();
+    let token = shutdown.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(async move {
         wait(&mut terminate, &mut interrupt).await;
-        tracing::info!("told to stop: ending what is under way; a second signal stops at once");
-        told.cancel();
+        tracing::info!("stopping: work in flight is finished first; a second signal stops at once");
+        token.cancel();
         wait(&mut terminate, &mut interrupt).await;
-        tracing::warn!("stopped at once; whoever was being sent to waits for the end of the lease");
+        tracing::warn!("stopped without draining; recipients in flight wait for the end of their lease");
         #[expect(clippy::exit, reason = "the second signal asks for exactly this")]
         std::process::exit(CUT_SHORT);
     });

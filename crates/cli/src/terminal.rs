@@ -1,4 +1,4 @@
-//! What people see: results on standard output, progress on standard error.
+//! Output for users: results on standard output, progress on standard error.
 
 pub(crate) mod import_progress;
 pub(crate) mod output;

@@ -6,7 +6,7 @@ use campaign::{CampaignId, Country};
 use clap::{Args as ClapArgs, Subcommand};
 use producer::{ListOptions, ListsConfig, Spool};
 
-/// A list, and how to read it where its content does not say.
+/// A list, and options for reading it.
 #[derive(ClapArgs)]
 pub(crate) struct ListFile {
     /// File of the list; - is standard input

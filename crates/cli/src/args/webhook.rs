@@ -44,8 +44,8 @@ impl WebhookArgs {
     }
 }
 
-/// The items of a comma-separated list; the word for none removes the setting.
-#[expect(clippy::option_option, reason = "not given, taken away, given")]
+/// The items of a comma-separated list; the word `none` removes the setting.
+#[expect(clippy::option_option, reason = "not given, removed, given")]
 fn list(text: Option<&str>, none: &str) -> Option<Option<Vec<String>>> {
     let text = text?;
     if text == none {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_read_and_its_word_for_none_takes_it_away() {
+    fn a_list_is_parsed_and_the_word_for_none_removes_it() {
         assert_eq!(list(None, "any"), None);
         assert_eq!(list(Some("any"), "any"), Some(None));
         assert_eq!(list(Some(" a, b,"), "any"), Some(Some(vec!["a".into(), "b".into()])));

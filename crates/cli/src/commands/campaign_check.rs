@@ -1,4 +1,4 @@
-//! `flowcast campaign check`: what would happen if the campaign were started now, and whether it can be.
+//! `flowcast campaign check`: whether a campaign can be started, and what would happen.
 
 use std::collections::BTreeMap;
 
@@ -8,41 +8,40 @@ use serde::Serialize;
 use store::{CampaignReport, ImportRow, SenderRow, Store};
 
 use crate::commands::campaigns;
-use crate::commands::cost_forecast::{self, Cost, Outlook};
+use crate::commands::cost_forecast::{self, Cost, CostForecast};
 use crate::exit::Refused;
 use crate::terminal::output::{line, thousands};
 
-/// How many messages are shown filled in.
+/// The number of rendered sample messages.
 const SAMPLES: usize = 3;
 
-/// What is known before the start.
+/// The result of the check.
 #[derive(Serialize)]
 struct Launch {
     campaign_id: i64,
     can_start: bool,
-    /// Why it cannot.
+    /// Why the campaign cannot be started.
     problem: Option<String>,
-    /// What somebody should know, though it can.
+    /// Warnings about a campaign that can be started.
     warnings: Vec<String>,
-    /// The lists, each with the column that holds its numbers.
+    /// The lists, each with its number column.
     lists: Vec<ImportRow>,
-    /// Rows of the lists, and what became of them.
+    /// Rows of the lists, and their results.
     uploaded: i64,
     duplicates: i64,
     suppressed: i64,
     excluded: i64,
     rejected: i64,
-    /// Who would be sent to.
+    /// Recipients that would be sent to.
     recipients: i64,
-    /// When the first message leaves; how long all take at the rate, if there is one, inside the sending hours, and when they
-    /// would be done.
+    /// When the first message leaves, how long sending takes at the rate within the sending hours, and when it ends.
     begins_at: Option<Timestamp>,
     seconds: Option<u64>,
     finished_at: Option<Timestamp>,
-    /// When nobody is sent to any more, and about how many would not be by then.
+    /// The time after which nothing is sent, and the approximate number of recipients that would be too late.
     deadline_at: Option<Timestamp>,
     too_late: i64,
-    /// What it costs; null where the sender has no prices.
+    /// The estimated cost; null if the sender has no prices.
     cost: Option<Cost>,
     samples: Vec<Sample>,
 }
@@ -57,21 +56,21 @@ struct Sample {
     button: Option<String>,
 }
 
-/// What filling in the message for everybody found.
+/// The result of rendering the message for all recipients.
 #[derive(Default)]
 struct Filled {
     samples: Vec<Sample>,
-    /// Sentence to how many recipients it is about, and the first of them.
+    /// Errors, each with the number of recipients and the first of them.
     faults: BTreeMap<String, (i64, i32)>,
 }
 
-/// Says what would happen; an error if the campaign cannot be started.
+/// Prints the check; fails if the campaign cannot be started.
 pub(crate) async fn run(store: &Store, id: CampaignId, json: bool) -> anyhow::Result<()> {
     let launch = look(store, id).await?;
     if json {
         line(serde_json::to_string_pretty(&launch)?);
     } else {
-        tell(&launch);
+        print(&launch);
     }
     match launch.problem {
         Some(problem) => Err(Refused(problem).into()),
@@ -95,7 +94,7 @@ async fn look(store: &Store, id: CampaignId) -> anyhow::Result<Launch> {
         Err(_) => Filled::default(),
     };
     let suppressed_since = store.suppressed_recipients(id).await?;
-    let outlook = Outlook::of(store, &campaign, &sender).await?;
+    let outlook = CostForecast::of(store, &campaign, &sender).await?;
     let mut warnings = campaign.definition.warnings(store.now().await?);
     if suppressed_since > 0 {
         let n = thousands(suppressed_since);
@@ -109,7 +108,7 @@ async fn look(store: &Store, id: CampaignId) -> anyhow::Result<Launch> {
     }
     warnings.extend(capped(report.pending, &sender));
     if !sender.is_open {
-        warnings.push(format!("sender {} is stopped; everybody waits until it is opened", sender.name));
+        warnings.push(format!("sender {} is stopped; all recipients wait until it is resumed", sender.name));
     }
     let lists = store.lists(id).await?;
     Ok(Launch { lists, ..launch(&report, problem, warnings, outlook, filled.samples) })
@@ -119,7 +118,7 @@ fn launch(
     report: &CampaignReport,
     problem: Option<String>,
     warnings: Vec<String>,
-    Outlook { forecast, cost }: Outlook,
+    CostForecast { forecast, cost }: CostForecast,
     samples: Vec<Sample>,
 ) -> Launch {
     Launch {
@@ -144,7 +143,7 @@ fn launch(
     }
 }
 
-/// Fills in the message for everybody, as a worker would.
+/// Renders the message for all recipients, as a worker would.
 async fn fill(store: &Store, id: CampaignId, message: &CompiledMessage) -> anyhow::Result<Filled> {
     let mut filled = Filled::default();
     store.each_recipient(id, |seq, variables| filled.add(seq, message, &variables)).await?;
@@ -165,7 +164,7 @@ impl Filled {
     }
 }
 
-/// The same sentence for everybody it is about.
+/// The error text, which is the same for all recipients with this error.
 fn sentence(fault: &RenderError) -> String {
     match fault {
         RenderError::TooLong { section, field, limit, .. } => {
@@ -195,18 +194,18 @@ impl Sample {
     }
 }
 
-/// Says over how many days a daily cap spreads the campaign.
+/// The warning that a daily cap spreads the campaign over several days.
 fn capped(recipients: i64, sender: &SenderRow) -> Option<String> {
     let cap = sender.daily_cap.as_ref()?;
     let rest = recipients - i64::from(cap.recipients.saturating_sub(sender.used_today));
     let days = rest.max(0).unsigned_abs().div_ceil(u64::from(cap.recipients));
     (days > 0).then(|| {
         let (cap, zone) = (thousands(i64::from(cap.recipients)), &cap.zone);
-        format!("the daily cap of {cap} ({zone}) spreads it over {} days", days + 1)
+        format!("the daily cap of {cap} ({zone}) spreads the campaign over {} days", days + 1)
     })
 }
 
-fn tell(launch: &Launch) {
+fn print(launch: &Launch) {
     let Launch { campaign_id: id, recipients, .. } = launch;
     let left_out = [
         ("duplicates", launch.duplicates),
@@ -224,9 +223,9 @@ fn tell(launch: &Launch) {
         line(format!("- {:>12}  {what}", thousands(n)));
     }
     line(format!("= {:>12}  recipients", thousands(*recipients)));
-    cost_forecast::tell_time(launch.begins_at, launch.seconds, launch.finished_at);
+    cost_forecast::print_time(launch.begins_at, launch.seconds, launch.finished_at);
     if let Some(cost) = &launch.cost {
-        cost.tell();
+        cost.print();
     }
     for sample in &launch.samples {
         line(format!("\nrecipient {} gets:", sample.seq));

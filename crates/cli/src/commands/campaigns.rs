@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use store::{HoldResult, RecipientFilter, ResendClass, Resolved, Store};
 
 use crate::args::campaigns::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
-use crate::commands::cost_forecast::Outlook;
+use crate::commands::cost_forecast::CostForecast;
 use crate::commands::{campaign_check, cost_forecast, erasure, export, import, report};
 use crate::exit::Refused;
 use crate::settings::Settings;
@@ -54,7 +54,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
     }
 }
 
-/// Settles those who are unknown.
+/// Resolves `unknown` recipients.
 async fn resolve(store: &Store, args: CampaignResolve) -> anyhow::Result<()> {
     let CampaignResolve { id, unknown, seqs, reason } = args;
     let resolution = match unknown {
@@ -65,15 +65,16 @@ async fn resolve(store: &Store, args: CampaignResolve) -> anyhow::Result<()> {
     let Resolved { resent, failed } = store.resolve_by_operator(id, resolution, &reason, only).await?;
     let (resent, failed) = (i64::try_from(resent)?, i64::try_from(failed)?);
     if resent + failed == 0 {
-        let whom = if only.is_some() { "none of these recipients is unknown" } else { "nobody is unknown" };
-        return Err(Refused(format!("campaign {id}: {whom}; there is nothing to settle")).into());
+        let whom =
+            if only.is_some() { "none of these recipients is unknown" } else { "no recipient is unknown" };
+        return Err(Refused(format!("campaign {id}: {whom}; there is nothing to resolve")).into());
     }
     let (resent, failed) = (thousands(resent), thousands(failed));
-    line(format!("campaign {id}: {resent} unknown recipients are sent to again, {failed} failed"));
+    line(format!("campaign {id}: {resent} unknown recipients are due again, {failed} failed"));
     Ok(())
 }
 
-/// Sends again to those who were not reached.
+/// Makes failed or undelivered recipients due again.
 async fn retry(store: &Store, args: CampaignRetry) -> anyhow::Result<()> {
     let CampaignRetry { id, class, code, reason } = args;
     let class = match class {
@@ -83,10 +84,10 @@ async fn retry(store: &Store, args: CampaignRetry) -> anyhow::Result<()> {
     let again = i64::try_from(store.resend(id, class, code.as_deref(), &reason).await?)?;
     if again == 0 {
         let says =
-            format!("campaign {id}: there is nobody of this class; see 'flowcast campaign report {id}'");
+            format!("campaign {id}: no recipient is of this class; see 'flowcast campaign report {id}'");
         return Err(Refused(says).into());
     }
-    line(format!("campaign {id}: {} recipients are sent to again", thousands(again)));
+    line(format!("campaign {id}: {} recipients are due again", thousands(again)));
     Ok(())
 }
 
@@ -131,7 +132,7 @@ async fn list(store: &Store, before: Option<CampaignId>, limit: u32) -> anyhow::
     Ok(())
 }
 
-/// Refuses a campaign that could not be sent to everybody as written, or to nobody at all before its deadline.
+/// Refuses a campaign whose message cannot be rendered for all recipients, or that would end before its first message.
 pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let campaign = store.campaign(id).await?;
     let sender = store.sender(&campaign.definition.sender).await?;
@@ -146,7 +147,7 @@ pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let needed: Vec<&str> = message.variables().iter().map(String::as_str).collect();
     let lacking = store.rows_lacking(id, &needed).await?;
     if lacking.is_empty() {
-        let forecast = Outlook::of(store, &campaign, &sender).await?.forecast;
+        let forecast = CostForecast::of(store, &campaign, &sender).await?.forecast;
         return cost_forecast::refuse_too_late(id, &forecast);
     }
     let each: Vec<String> = lacking
@@ -168,7 +169,11 @@ pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
 async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let campaign = store.campaign(id).await?;
     if campaign.state != CampaignState::Draft {
-        let hint = if campaign.state == CampaignState::Paused { "; continue it with 'resume'" } else { "" };
+        let hint = if campaign.state == CampaignState::Paused {
+            "; continue it with 'flowcast campaign resume'"
+        } else {
+            ""
+        };
         return Err(
             Refused(format!("campaign {id} is {}, it was started before{hint}", campaign.state)).into()
         );
@@ -203,7 +208,7 @@ async fn resume(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// When a campaign begins to send that does not yet.
+/// When a campaign begins to send, if that is in the future.
 fn opens(opening: Option<Opening>) -> String {
     let later = opening.filter(|opening| opening.from > Timestamp::now());
     later.map_or_else(String::new, |opening| format!("; it sends from {:.0} on", opening.from))

@@ -1,4 +1,5 @@
-//! `flowcast check-config`: the configuration, the temporary folder, Postgres and RabbitMQ, and everything that is wrong at once.
+//! `flowcast check-config`: checks the configuration, the temporary folder, PostgreSQL and RabbitMQ, and prints every
+//! problem.
 
 use broker::{Publisher, State, Topology};
 use producer::Spool;
@@ -10,7 +11,7 @@ use crate::keys;
 use crate::settings::Settings;
 use crate::terminal::output::line;
 
-/// Says everything that is wrong, or that all is fine, and warns of what is probably not meant.
+/// Prints every problem, or that there is none, and warns about settings that are probably mistakes.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     let sections = [
@@ -51,26 +52,26 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     Err(Refused(wrong.join("\nflowcast: ")).into())
 }
 
-/// Checks that lists can be kept while they are imported, the longest upload included.
+/// Checks that lists can be stored while they are imported, including the longest upload.
 fn temporary_folder(settings: &Settings) -> Result<(), Refused> {
     let spool = Spool::new(&settings.lists()?);
     let refused = |error: producer::SpoolError| Refused(error.to_string());
     spool.check().map_err(refused)?;
-    // What is wrong there is said already.
+    // Problems of the server settings are reported already.
     let Ok(server) = settings.server() else { return Ok(()) };
     let free = spool.free_bytes().map_err(refused)?;
     if server.upload_key.is_none() || free >= server.max_upload_bytes {
         return Ok(());
     }
     Err(Refused(format!(
-        "the temporary folder {} has {free} bytes free, and a list of {} may be uploaded; free space there, name a folder with \
+        "the temporary folder {} has {free} bytes free, and an uploaded list may have {}; free space there, name a folder with \
          more space in [lists] temporary_folder, or lower [server] max_upload_bytes",
         spool.folder().display(),
         server.max_upload_bytes
     )))
 }
 
-/// Tells whether RabbitMQ answers. One attempt to connect is enough: who waits here is a person.
+/// Whether RabbitMQ answers. One attempt to connect is enough, because a person waits for the result.
 async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
     let topology = Topology::new(&config.prefix);
     let closing = CancellationToken::new();
@@ -79,11 +80,11 @@ async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
     let queue = topology.dead_queue();
     let answer = tokio::select! {
         answer = publisher.depth(&queue) => answer.map(drop).map_err(anyhow::Error::new),
-        // The publisher itself goes on trying.
+        // The publisher itself would retry.
         _ = state.wait_for(|state| *state == State::Down) => {
             Err(match publisher.last_failure() {
                 refused @ broker::Error::Refused { .. } => refused.into(),
-                _ => anyhow::anyhow!("RabbitMQ cannot be reached; look whether it runs and whether AMQP_URL is right"),
+                _ => anyhow::anyhow!("RabbitMQ is unreachable; check that it runs and that AMQP_URL is correct"),
             })
         }
     };

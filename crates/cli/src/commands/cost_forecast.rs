@@ -1,4 +1,4 @@
-//! What a campaign will take and cost, reckoned before its start.
+//! Time and cost of a campaign, estimated before its start.
 
 use std::time::Duration;
 
@@ -10,24 +10,25 @@ use store::{CampaignRow, SenderRow, Store};
 use crate::exit::Refused;
 use crate::terminal::output::{line, thousands};
 
-/// So many countries are named; all of them are in the JSON.
+/// The number of countries that are printed; the JSON has all.
 const DEAREST: usize = 5;
 
-/// Time and money.
-pub(crate) struct Outlook {
+/// Time and cost.
+pub(crate) struct CostForecast {
     pub(crate) forecast: Forecast,
     pub(crate) cost: Option<Cost>,
 }
 
-/// What the messages to those who wait cost, by the sender's price list; amounts are texts, so that no decimal is lost.
+/// The cost of the messages to waiting recipients by the sender's price list. Amounts are texts, so that no decimal is
+/// lost.
 #[derive(Serialize)]
 pub(crate) struct Cost {
     currency: &'static str,
-    /// Of all of them; null where a price is missing.
+    /// The total; null if a price is missing.
     total: Option<String>,
-    /// Of those that have a price.
+    /// The cost of the recipients that have a price.
     priced: String,
-    /// How many have none.
+    /// The number of recipients without a price.
     unpriced: i64,
     countries: Vec<Country>,
 }
@@ -40,8 +41,8 @@ struct Country {
     cost: Option<String>,
 }
 
-impl Outlook {
-    /// Reckons for those who wait now.
+impl CostForecast {
+    /// The estimate for the recipients that wait now.
     pub(crate) async fn of(
         store: &Store,
         campaign: &CampaignRow,
@@ -60,12 +61,12 @@ impl Outlook {
     }
 }
 
-/// Refuses a campaign whose hours, or whose beginning, come after its end: nobody would be sent to.
+/// Refuses a campaign whose sending hours or start time come after its deadline, because nothing would be sent.
 pub(crate) fn refuse_too_late(id: CampaignId, forecast: &Forecast) -> anyhow::Result<()> {
     match (forecast.begins_at, forecast.last_at) {
         (Some(begins_at), Some(last_at)) if begins_at >= last_at => Err(Refused(format!(
-            "campaign {id} cannot be started: its beginning and its hours let it send from {} on, and its deadline is \
-             {}; nobody would be sent to",
+            "campaign {id} cannot be started: its start time and sending hours let it send from {} on, and its deadline is \
+             {}; no recipient would be sent to",
             minute(begins_at),
             minute(last_at)
         ))
@@ -74,26 +75,26 @@ pub(crate) fn refuse_too_late(id: CampaignId, forecast: &Forecast) -> anyhow::Re
     }
 }
 
-/// Says that the deadline comes before the end.
+/// The warning that the deadline is before the end of sending.
 pub(crate) fn late(forecast: &Forecast) -> Option<String> {
     let last_at = forecast.last_at.filter(|_| forecast.too_late > 0)?;
     Some(format!(
-        "the deadline comes before the end: about {} recipients would still wait at {} and not be sent to",
+        "the deadline is before the end of sending: about {} recipients would still wait at {} and not be sent to",
         thousands(forecast.too_late),
         minute(last_at)
     ))
 }
 
-/// When it begins and ends; `seconds` of sending.
-pub(crate) fn tell_time(begins_at: Option<Timestamp>, seconds: Option<u64>, ends_at: Option<Timestamp>) {
+/// Prints when sending begins and ends; `seconds` is the time of sending.
+pub(crate) fn print_time(begins_at: Option<Timestamp>, seconds: Option<u64>, ends_at: Option<Timestamp>) {
     if let Some(begins_at) = begins_at.filter(|begins_at| *begins_at > Timestamp::now()) {
-        line(format!("it sends from {} on", minute(begins_at)));
+        line(format!("sending begins at {}", minute(begins_at)));
     }
     let Some(seconds) = seconds else { return };
     let time = humantime::format_duration(Duration::from_secs(seconds));
     line(match ends_at {
-        Some(ends_at) => format!("at its rate it takes {time}, until {}", minute(ends_at)),
-        None => format!("at its rate it takes {time}, spread over years by its hours"),
+        Some(ends_at) => format!("at its rate sending takes {time}, until {}", minute(ends_at)),
+        None => format!("at its rate sending takes {time}, spread over years by its sending hours"),
     });
 }
 
@@ -113,12 +114,14 @@ impl Cost {
         }
     }
 
-    /// The sum, and the countries that make most of it.
-    pub(crate) fn tell(&self) {
+    /// Prints the total and the most expensive countries.
+    pub(crate) fn print(&self) {
         let Self { currency, priced, .. } = self;
         line(match self.unpriced {
-            0 => format!("it costs about {priced} {currency}"),
-            n => format!("it costs at least {priced} {currency}; {} recipients have no price", thousands(n)),
+            0 => format!("the cost is about {priced} {currency}"),
+            n => {
+                format!("the cost is at least {priced} {currency}; {} recipients have no price", thousands(n))
+            }
         });
         for country in self.countries.iter().take(DEAREST) {
             let Country { calling_code, recipients, .. } = country;
@@ -129,7 +132,7 @@ impl Cost {
             line(format!("  {:>12}  to +{calling_code} {what}", thousands(*recipients)));
         }
         if let Some(more) = self.countries.len().checked_sub(DEAREST).filter(|more| *more > 0) {
-            line(format!("  and {more} countries more"));
+            line(format!("  and {more} more countries"));
         }
     }
 }
@@ -156,19 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn a_campaign_that_begins_after_its_end_is_refused_and_one_that_ends_after_it_is_not() {
+    fn a_campaign_that_begins_after_its_deadline_is_refused_and_one_that_ends_after_it_is_not() {
         let refused = refuse_too_late(CampaignId(7), &forecast("15:00", "15:00", 5)).unwrap_err();
         assert!(refused.is::<Refused>());
         assert_eq!(
             refused.to_string(),
-            "campaign 7 cannot be started: its beginning and its hours let it send from 2026-11-20 15:00 UTC on, and its \
-             deadline is 2026-11-20 15:00 UTC; nobody would be sent to"
+            "campaign 7 cannot be started: its start time and sending hours let it send from 2026-11-20 15:00 UTC on, and its \
+             deadline is 2026-11-20 15:00 UTC; no recipient would be sent to"
         );
         assert!(refuse_too_late(CampaignId(7), &forecast("14:59", "15:00", 1_200)).is_ok());
         assert_eq!(
             late(&forecast("14:59", "15:00", 1_200)).as_deref(),
             Some(
-                "the deadline comes before the end: about 1,200 recipients would still wait at 2026-11-20 15:00 UTC and \
+                "the deadline is before the end of sending: about 1,200 recipients would still wait at 2026-11-20 15:00 UTC and \
                  not be sent to"
             )
         );
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cost_without_some_price_has_no_total() {
+    fn a_cost_with_a_missing_price_has_no_total() {
         let prices = PriceList::parse("calling_code,price\n254,1.50\n", "KES".parse().unwrap()).unwrap();
         let cost = |waiting: &[(i16, i64)]| {
             let waiting = waiting.iter().map(|(code, n)| (CallingCode(*code), *n));

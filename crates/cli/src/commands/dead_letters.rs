@@ -1,4 +1,4 @@
-//! `flowcast dead-letters …`: what was of no use to a worker.
+//! `flowcast dead-letters …`: queue messages that no worker could use.
 
 use store::{Redriven, Store};
 
@@ -8,7 +8,7 @@ use crate::exit::Refused;
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
-/// Most that are listed.
+/// The most dead letters that are listed.
 const LISTED: u32 = 1_000;
 
 pub(crate) async fn run(settings: &Settings, command: DeadLetterCommand) -> anyhow::Result<()> {
@@ -53,11 +53,11 @@ async fn redrive(store: &Store, ids: &[i64]) -> anyhow::Result<()> {
     let only = (!ids.is_empty()).then_some(ids);
     let Redriven { tasks, waiting } = store.redrive(only).await?;
     if tasks == 0 {
-        let says = "none of these dead letters is a task that could be brought back; see 'flowcast dead-letters list'";
+        let says = "none of these dead letters is a task that can be published again; see 'flowcast dead-letters list'";
         return Err(Refused(says.into()).into());
     }
     let (waiting, rest) = (i64::try_from(waiting)?, i64::try_from(tasks)?);
     let (waiting, tasks) = (thousands(waiting), thousands(rest));
-    line(format!("of {tasks} tasks, the recipients of {waiting} still wait and are published again"));
+    line(format!("{waiting} of {tasks} tasks have waiting recipients, which are published again"));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `flowcast demo`: everything on this machine, from list to report, with real services and real processes.
+//! `flowcast demo`: one campaign on this machine, from list to report, with real services and real processes.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -26,8 +26,8 @@ use crate::terminal::progress;
 const KEY_NAME: &str = "FLOWCAST_DEMO_KEY";
 const KEY: &str = "demo-key";
 const CAMPAIGN: &str = include_str!("../../../../examples/campaign.toml");
-/// What a process may take to drain before it is killed.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a process may drain before it is killed.
+const DRAIN_LIMIT: Duration = Duration::from_secs(15);
 
 /// Runs the demo.
 pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
@@ -44,15 +44,15 @@ pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let id = prepare(&store, &simulator, &args, folder.path()).await?;
 
-    line(format!("3. One producer and {} consumers, each a process of its own", args.consumers));
+    line(format!("3. One producer and {} consumers, each in its own process", args.consumers));
     let mut processes = start_processes(&scope, &args, &folder)?;
     campaigns::check(&store, id).await?;
     store.start_campaign(id, "demo").await?;
-    let told_to_stop = shutdown::on_signal()?;
+    let shutdown_signal = shutdown::on_signal()?;
     let watched = tokio::select! {
         watched = progress::watch(&store, id) => watched,
         died = first_death(&mut processes, folder.path()) => Err(died),
-        () = told_to_stop.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
+        () = shutdown_signal.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
     };
     let stopped = stop_processes(processes).await;
     watched.and(stopped)?;
@@ -104,11 +104,11 @@ async fn prepare(
         include_hidden: false,
         encoding: None,
     };
-    import::tell(&import::import(store, &ListsConfig::default(), id, &file, options).await?, id);
+    import::print(&import::import(store, &ListsConfig::default(), id, &file, options).await?, id);
     Ok(id)
 }
 
-/// A list as people write them: the wanted number of good rows, and some that are not.
+/// A typical list: the requested number of valid rows, and some invalid ones.
 fn write_list(recipients: u32) -> String {
     const NAMES: [&str; 5] = ["Achieng", "Baraka", "Chebet", "Dalila", "Ekai"];
     let rows = (0..recipients).zip(NAMES.into_iter().cycle());
@@ -149,7 +149,7 @@ fn start_processes(
         .collect()
 }
 
-/// The first process that ends before it is told to, with the end of its log.
+/// The first process that ends too early, with the end of its log.
 async fn first_death(processes: &mut [(String, Child)], logs: &Path) -> anyhow::Error {
     let deaths = processes.iter_mut().map(|(name, child)| {
         Box::pin(async move {
@@ -165,24 +165,24 @@ async fn first_death(processes: &mut [(String, Child)], logs: &Path) -> anyhow::
     anyhow::anyhow!("{name} ended with {status}; the end of its log:\n{}", last.join("\n"))
 }
 
-/// SIGTERM, and then the drain is waited for.
+/// Sends SIGTERM and waits for the drain.
 async fn stop_processes(processes: Vec<(String, Child)>) -> anyhow::Result<()> {
     for (_, child) in &processes {
         if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
-            // One that is gone already cannot be told; how it ended is seen below.
+            // A process that has ended already cannot get a signal; its exit status is checked below.
             kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
         }
     }
     for (name, mut child) in processes {
-        let status = tokio::time::timeout(PATIENCE, child.wait())
+        let status = tokio::time::timeout(DRAIN_LIMIT, child.wait())
             .await
-            .with_context(|| format!("{name} did not stop in {PATIENCE:?}"))??;
+            .with_context(|| format!("{name} did not stop in {DRAIN_LIMIT:?}"))??;
         anyhow::ensure!(status.success(), "{name} ended with {status}");
     }
     Ok(())
 }
 
-/// The ledger holds each recipient exactly once, and the report adds up; anything else is a failure.
+/// Checks that the ledger has each recipient exactly once and that the report adds up.
 async fn compare(store: &Store, simulator: &Running, id: CampaignId) -> anyhow::Result<()> {
     let ledger = simulator.ledger().summary();
     let report = store.report(id).await?;
@@ -191,12 +191,12 @@ async fn compare(store: &Store, simulator: &Running, id: CampaignId) -> anyhow::
         ledger.requests, ledger.accepted, ledger.distinct_recipients, ledger.accepted_more_than_once
     ));
     line("");
-    report::tell(&report);
+    report::print(&report);
     let imported = report.recipients();
     let all_once = i64::try_from(ledger.accepted) == Ok(imported)
         && ledger.distinct_recipients == ledger.accepted
         && report.accepted == imported;
-    anyhow::ensure!(all_once, "ledger and report differ, or somebody is missing");
+    anyhow::ensure!(all_once, "ledger and report differ, or a recipient is missing");
     anyhow::ensure!(report.difference == 0, "the report does not add up");
     line("");
     line(format!(

@@ -1,4 +1,4 @@
-//! `flowcast retention run`, `flowcast erase` and `flowcast campaign archive`: what is kept no longer.
+//! `flowcast retention run`, `flowcast erase` and `flowcast campaign archive`: deletes data that is no longer needed.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::exit::Refused;
 use crate::terminal::output::line;
 use crate::terminal::progress;
 
-/// Erases the personal data of campaigns that ended so long ago.
+/// Erases the personal data of campaigns that ended at least this long ago.
 pub(crate) async fn retention(store: &Store, older_than: Duration) -> anyhow::Result<()> {
     let erased = store.erase_campaigns(older_than).await?;
     for campaign in &erased {
@@ -27,20 +27,20 @@ pub(crate) async fn retention(store: &Store, older_than: Duration) -> anyhow::Re
 pub(crate) async fn number(store: &Store, number: &str) -> anyhow::Result<()> {
     let msisdn = Msisdn::parse(number, None).map_err(|_| {
         Refused(
-            "this is no number with its country code; write it with + and all digits, nothing was erased"
+            "this is not a number with its country code, nothing was erased; write it with + and all digits"
                 .into(),
         )
     })?;
     let campaigns = store.erase_number(msisdn).await?;
     line(format!(
-        "the number is erased in {campaigns} campaigns and in what providers posted; if it is suppressed it stays so"
+        "the number is erased in {campaigns} campaigns and in stored webhook posts; a suppressed number stays suppressed"
     ));
     Ok(())
 }
 
-/// Removes what an ended campaign holds, but its counts.
+/// Deletes the rows of an ended campaign and keeps its counters.
 pub(crate) async fn archive(store: &Store, id: CampaignId) -> anyhow::Result<()> {
-    let bar = progress::of_steps(0, "places of the list");
+    let bar = progress::of_steps(0, "recipients");
     let archived = store
         .archive_campaign(id, |done, of| {
             bar.set_length(u64::try_from(of).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! `flowcast campaign export`: some of a campaign's recipients as a list that can be imported again.
+//! `flowcast campaign export`: writes recipients of a campaign as a list that can be imported again.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, IsTerminal};
@@ -13,8 +13,9 @@ use crate::terminal::output::{Listing, warning};
 /// Recipients read at once.
 const PAGE: i64 = 5_000;
 
-/// Writes the list to standard output, under the names that the imported lists gave to the columns. Numbers are digits only, so
-/// that no spreadsheet takes one for a formula.
+/// Writes the list to standard output, with the column names of the imported lists. Numbers are written as digits only,
+/// so that no
+/// spreadsheet reads one as a formula.
 pub(crate) async fn run(
     store: &Store,
     lists: &ListsConfig,
@@ -24,7 +25,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<()> {
     if format == ExportFormat::Xlsx && std::io::stdout().is_terminal() {
         let says =
-            format!("a workbook is no text; write it to a file with '… --format xlsx > campaign-{id}.xlsx'");
+            format!("a workbook is not text; write it to a file with '… --format xlsx > campaign-{id}.xlsx'");
         return Err(Refused(says).into());
     }
     let (columns, header) = columns(&store.lists(id).await?, store.list_columns(id).await?);
@@ -48,19 +49,20 @@ pub(crate) async fn run(
     }
 }
 
-/// A list that is cut off must not pass for a whole one, so a failure is an error, except that the reader of a pipe may have
-/// enough.
+/// A truncated list must not look complete, so a write error is an error. The exception is a closed pipe, whose reader
+/// wants no more.
 fn written<T>(result: std::io::Result<T>) -> anyhow::Result<Option<T>> {
     match result {
         Ok(done) => Ok(Some(done)),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(None),
         Err(error) => Err(anyhow::anyhow!(
-            "cannot write the list to standard output: {error}; the list is not whole, free space or write it to another file"
+            "cannot write the list to standard output: {error}; the list is incomplete; free space, or write it to another file"
         )),
     }
 }
 
-/// The variables in the order of the lists, and the header: the number's column, then the variables as the lists name them.
+/// The variables in the order of the lists, and the header: the number column, then the variables as the lists name
+/// them.
 fn columns(lists: &[ImportRow], mut variables: Vec<String>) -> (Vec<String>, Vec<String>) {
     let mut spelled = BTreeMap::new();
     for column in lists.iter().flat_map(|list| &list.columns) {

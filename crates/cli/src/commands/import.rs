@@ -1,4 +1,4 @@
-//! `flowcast campaign import`: a list, with its progress and what is wrong in it.
+//! `flowcast campaign import`: imports a list, and shows its progress and its rejected rows.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -40,21 +40,21 @@ pub(crate) async fn run(store: &Store, lists: &ListsConfig, args: CampaignImport
         }
         report => report?,
     };
-    tell(&report, id);
+    print(&report, id);
     if let Some(errors) = errors {
-        line(format!("the list with its errors is in {}", errors.display()));
+        line(format!("the annotated list is in {}", errors.display()));
     }
     Ok(())
 }
 
-/// Opens a list, and says what it is.
+/// Opens a list, and prints its format.
 pub(crate) async fn open(file: &ListFile, lists: &ListsConfig) -> anyhow::Result<List> {
     let (path, options) = (file.list.clone(), file.options(lists));
     let opened = tokio::task::spawn_blocking(move || List::open(&path, &options)).await?;
     opened.map_err(|error| refused(&file.list, error))
 }
 
-/// Imports, and shows how far it is.
+/// Imports a list, and shows the progress.
 pub(crate) async fn import(
     store: &Store,
     lists: &ListsConfig,
@@ -71,20 +71,20 @@ pub(crate) async fn import(
     report.map_err(|error| refused(&file.list, error))
 }
 
-/// What is wrong with a list is a refusal, with the name of the list.
+/// An error of a list becomes a refusal with the name of the list.
 pub(crate) fn refused(list: &Path, error: producer::Error) -> anyhow::Error {
     match error {
         producer::Error::BadList(_) | producer::Error::Unreadable { .. } | producer::Error::Spool(_) => {
             Refused(format!("{}: {error}; nothing was imported", list.display())).into()
         }
-        // Its exit code is that of the store.
+        // The exit code is that of the store's error.
         producer::Error::Store(error) => anyhow::Error::new(error),
         error @ producer::Error::Unwritable { .. } => Refused(error.to_string()).into(),
         other => anyhow::Error::new(other),
     }
 }
 
-/// The list must not be written over by its own errors.
+/// Refuses to overwrite the list with its annotated list.
 fn refuse_itself(list: &Path, errors: &Path) -> anyhow::Result<()> {
     let same = match (list.canonicalize(), errors.canonicalize()) {
         (Ok(list), Ok(errors)) => list == errors,
@@ -101,22 +101,22 @@ fn is_known(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref::<store::Error>(), Some(store::Error::Known(_))))
 }
 
-/// Asks whether a list is to be imported again. Without a terminal nobody can be asked.
+/// Asks whether to import a list again. Without a terminal the import is refused.
 fn agreed(error: &anyhow::Error) -> anyhow::Result<bool> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
         return Err(Refused(format!("{error:#}; nothing was imported; --again imports it again")).into());
     }
     complain(format!(
-        "{error:#}. Whoever is in the campaign already will be a duplicate. Import it again? [y/N] "
+        "{error:#}. Recipients that are in the campaign already will be duplicates. Import it again? [y/N] "
     ));
     let mut answer = String::new();
     stdin.lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The counts, the reasons, and the first refused rows with line and reason.
-pub(crate) fn tell(report: &ImportReport, id: CampaignId) {
+/// Prints the counts, the reasons, and the first rejected rows with line and reason.
+pub(crate) fn print(report: &ImportReport, id: CampaignId) {
     let (counts, left_out) = (report.counts, report.counts.left_out);
     let mut parts = vec![
         format!("{} imported", thousands(counts.imported)),
@@ -130,12 +130,12 @@ pub(crate) fn tell(report: &ImportReport, id: CampaignId) {
     parts.push(format!("{} rejected", thousands(left_out.rejected)));
     line(&report.header);
     line(format!("{} rows: {}", thousands(counts.uploaded), parts.join(", ")));
-    tell_hidden(report.hidden);
-    tell_rejected(&report.rejected, Some(id));
+    print_hidden(report.hidden);
+    print_rejected(&report.rejected, Some(id));
 }
 
-/// How many rows of a sheet were left out because they are hidden.
-pub(crate) fn tell_hidden(hidden: impl Into<i64>) {
+/// Prints how many rows of a sheet were ignored because they are hidden.
+pub(crate) fn print_hidden(hidden: impl Into<i64>) {
     let hidden = hidden.into();
     if hidden > 0 {
         line(format!(
@@ -145,8 +145,8 @@ pub(crate) fn tell_hidden(hidden: impl Into<i64>) {
     }
 }
 
-/// The reasons with their counts, and the first refused rows.
-pub(crate) fn tell_rejected(rejected: &Rejected, campaign: Option<CampaignId>) {
+/// Prints the reasons with their counts, and the first rejected rows.
+pub(crate) fn print_rejected(rejected: &Rejected, campaign: Option<CampaignId>) {
     for (reason, n) in &rejected.reasons {
         line(format!("  {:>8}  {}", thousands(*n), reason.sentence()));
     }
@@ -163,7 +163,7 @@ pub(crate) fn tell_rejected(rejected: &Rejected, campaign: Option<CampaignId>) {
             vec![row.line.to_string(), row.cell.clone(), format!("{column}{sentence}")]
         })
         .collect();
-    table(&["line", "number", "why not"], &rows);
+    table(&["line", "number", "reason"], &rows);
     let shown = i32::try_from(rejected.first.len()).unwrap_or(i32::MAX);
     if rejected.total() > shown {
         let more = thousands(rejected.total() - shown);

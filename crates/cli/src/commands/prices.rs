@@ -1,4 +1,4 @@
-//! `flowcast sender prices`: what a sender's messages cost.
+//! `flowcast sender prices`: shows or replaces the price list of a sender.
 
 use campaign::PriceList;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::args::prices::SenderPrices;
 use crate::exit::Refused;
 use crate::terminal::output::{line, table};
 
-/// A price list for machines; prices are texts, so that no decimal is lost.
+/// A price list as JSON; prices are texts, so that no decimal is lost.
 #[derive(Serialize)]
 struct Listed<'a> {
     sender: &'a str,
@@ -37,7 +37,7 @@ pub(crate) async fn run(store: &Store, args: SenderPrices) -> anyhow::Result<()>
         return Ok(());
     }
     match list {
-        Some(list) => tell(&prices(&args.name, &list)),
+        Some(list) => print(&prices(&args.name, &list)),
         None => line(format!(
             "sender {0} has no prices; give them with 'flowcast sender prices {0} FILE.csv --currency KES'",
             args.name
@@ -59,7 +59,7 @@ fn prices<'a>(sender: &'a str, list: &PriceList) -> Listed<'a> {
     }
 }
 
-fn tell(prices: &Listed<'_>) {
+fn print(prices: &Listed<'_>) {
     let default = prices.default.iter().map(|price| vec!["default".to_owned(), price.clone()]);
     let rows = prices.prices.iter().map(|row| vec![row.calling_code.clone(), row.price.clone()]);
     let price = format!("price in {}", prices.currency);

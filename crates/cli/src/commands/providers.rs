@@ -12,7 +12,7 @@ pub(crate) fn run(settings: &Settings, command: &ProviderCommand) -> anyhow::Res
     }
 }
 
-/// The table of documented answers, with what the configuration changes of it.
+/// Prints the table of documented answers, with the changes of the configuration.
 fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
     let overrides = settings.http()?.overrides;
     let rules = whatsapp::error_map(provider);
@@ -22,7 +22,7 @@ fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
             let given = rule.code().and_then(|code| overrides.class(provider, &code));
             let code = rule.code().unwrap_or_default().into_owned();
             let sign = rule.pattern.to_string();
-            // What is known by its code alone needs no other word.
+            // An answer that is recognized by its code alone has no further sign.
             let known_by = if sign == code { String::new() } else { sign };
             vec![
                 code,
@@ -38,15 +38,15 @@ fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
         vec![code.into(), String::new(), "any".into(), format!("{class} (configured)"), String::new()]
     });
     table(
-        &["code", "known by", "http", "what is done", "what it means"],
+        &["code", "recognized by", "http", "handling", "meaning"],
         &rows.into_iter().chain(others).collect::<Vec<_>>(),
     );
     line("");
     if provider == Provider::OneMsg {
-        line("Meta's codes are passed on by this provider: see 'flowcast provider errors meta'.");
+        line("This provider passes on Meta's codes: see 'flowcast provider errors meta'.");
     }
     line(
-        "Anything else: 429 and 503 slow down, other 4xx are rejected, the rest is unknown and never sent again by itself.",
+        "Other answers: 429 and 503 throttle the sender, other 4xx are rejected, all others are unknown and not sent to again without a rule or an operator.",
     );
     Ok(())
 }

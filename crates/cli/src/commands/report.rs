@@ -1,4 +1,4 @@
-//! `flowcast campaign status` and `report`: the report views, read from SQL.
+//! `flowcast campaign status` and `report`, read from the report views.
 
 use campaign::CampaignId;
 use store::{CampaignReport, Store};
@@ -8,7 +8,7 @@ use crate::commands::waiting;
 use crate::terminal::output::{line, table, thousands};
 use crate::terminal::progress;
 
-/// Where a campaign stands, in a line or as JSON, and why it waits.
+/// Prints the progress of a campaign, in a line or as JSON, and why recipients wait.
 pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow::Result<()> {
     let report = store.report(id).await?;
     if json {
@@ -25,22 +25,22 @@ pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow:
     Ok(())
 }
 
-/// The report of a campaign.
+/// Prints the report of a campaign.
 pub(crate) async fn report(store: &Store, id: CampaignId, format: Format) -> anyhow::Result<()> {
     let report = store.report(id).await?;
     match format {
         Format::Json => line(serde_json::to_string_pretty(&report)?),
         Format::Csv => csv(&report)?,
         Format::Table => {
-            tell(&report);
+            print(&report);
             errors(store, id).await?;
         }
     }
     Ok(())
 }
 
-/// The report for people.
-pub(crate) fn tell(report: &CampaignReport) {
+/// The report as text.
+pub(crate) fn print(report: &CampaignReport) {
     line(format!(
         "campaign {} \"{}\", sender {}, {}",
         report.campaign_id, report.name, report.sender, report.state
@@ -74,14 +74,14 @@ pub(crate) fn tell(report: &CampaignReport) {
         line(format!("  {seconds:>12.1}  seconds from the first request to the last outcome"));
         line(format!("  {rate:>12.0}  requests a second"));
     }
-    tell_costs(report);
+    print_costs(report);
 }
 
-/// What it cost, as far as that is known.
-fn tell_costs(report: &CampaignReport) {
+/// Prints the costs that are known.
+fn print_costs(report: &CampaignReport) {
     let Some(currency) = &report.currency else { return };
     for (cost, what) in
-        [(report.cost_estimated, "estimated"), (report.cost_billed, "billed, as far as receipts tell")]
+        [(report.cost_estimated, "estimated"), (report.cost_billed, "billed, according to receipts")]
     {
         if let Some(cost) = cost {
             line(format!("  {:>12}  {currency} {what}", cost.to_string()));
@@ -95,7 +95,7 @@ fn tell_costs(report: &CampaignReport) {
     }
 }
 
-/// Says where the counts of reports differ from a full count: nowhere.
+/// Compares the counters of reports with a full count.
 pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
     let campaigns = store.countable_campaigns().await?;
     let bar = progress::of_steps(campaigns.len(), "campaigns");
@@ -103,7 +103,7 @@ pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let miscounts = miscounts?;
     if miscounts.is_empty() {
-        line("every count of every campaign is what a full count gives");
+        line("all counters of all campaigns equal a full count");
         return Ok(());
     }
     let rows: Vec<Vec<String>> = miscounts
@@ -111,7 +111,7 @@ pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
         .map(|m| vec![m.campaign.to_string(), m.kind, thousands(m.counted), thousands(m.kept)])
         .collect();
     table(&["campaign", "kind", "counted", "reported"], &rows);
-    anyhow::bail!("{} counts differ from the tables; please report this", rows.len())
+    anyhow::bail!("{} counts differ from the tables; report this as a defect", rows.len())
 }
 
 async fn errors(store: &Store, id: CampaignId) -> anyhow::Result<()> {
@@ -136,8 +136,9 @@ async fn errors(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Header and values of the view's row; every value is a number, a time or one of our own words but the two names,
-/// which are quoted.
+/// Prints header and values of the view's row. Every value is a number, a time or one of our own words, except two
+/// names, which
+/// are quoted.
 fn csv(report: &CampaignReport) -> anyhow::Result<()> {
     let serde_json::Value::Object(columns) = serde_json::to_value(report)? else { return Ok(()) };
     let cell = |value: &serde_json::Value| match value {
@@ -150,7 +151,7 @@ fn csv(report: &CampaignReport) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A text cell: quoted, and never read as a formula by a spreadsheet.
+/// A quoted text cell that no spreadsheet reads as a formula.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", producer::harmless(text).replace('"', "\"\""))
 }

@@ -1,4 +1,4 @@
-//! `flowcast restored`: what to do before the first message after a restore from a backup.
+//! `flowcast restored`: prepares a restored database before the first message is sent.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::args::Restored;
 use crate::exit::Refused;
 use crate::terminal::output::{line, table, thousands};
 
-/// Shows the campaigns with recipients that may have been sent to, and with `--yes` makes these recipients unknown.
+/// Shows the campaigns with recipients that may have been sent to. With `--yes` makes these recipients `unknown`.
 pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()> {
     let Restored { backup_at, lost_at, started, rate_was_raised, yes } = restored;
     let length = Duration::try_from(lost_at.duration_since(backup_at))
@@ -34,7 +34,7 @@ pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()>
             ]
         })
         .collect();
-    table(&["campaign", "name", "sender", "up to place", "become unknown"], &rows);
+    table(&["campaign", "name", "sender", "up to seq", "become unknown"], &rows);
     if !drafts.is_empty() {
         line(format!(
             "drafts in the backup: {}; add --started ID for each of them that was started after the backup",

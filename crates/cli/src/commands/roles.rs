@@ -1,4 +1,4 @@
-//! The long-running roles, and what prepares them.
+//! The long-running roles and `flowcast migrate`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,13 +43,13 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
     let shutdown = shutdown::on_signal()?;
     let topology = Topology::new(&broker.prefix);
-    // The publisher outlives the feed, so that what is being published when the signal comes is confirmed.
+    // The publisher outlives the feed, so that messages published when the signal comes are confirmed.
     let closing = CancellationToken::new();
     let draining = tokio::spawn(producer::drain(broker.clone(), store.clone(), shutdown.clone()));
     let (publisher, publishing) = Publisher::start(broker, closing.clone());
     let telling = tokio::spawn(alerts::run(alerts, store.clone(), client, shutdown.clone()));
     producer::run(producer::Setup { config, store, maintenance, publisher, topology }, shutdown).await;
-    telling.await.context("telling alerts")?;
+    telling.await.context("sending alerts")?;
     draining.await.context("draining dead letters")?;
     closing.cancel();
     publishing.await.context("closing the connection to RabbitMQ")
@@ -85,7 +85,7 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let server =
         server::Server::bind(setup, store).await.with_context(|| format!("cannot listen at {listen}"))?;
-    line(format!("taking in what providers post, at http://{}", server.address()?));
+    line(format!("receiving webhooks and uploads at http://{}", server.address()?));
     server.run(shutdown).await?;
     Ok(())
 }
@@ -123,7 +123,7 @@ pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the simulator posts to, and at what rates what happens.
+/// The address to which the simulator posts, and the shares of statuses and replies.
 fn webhook(url: String, rates: Option<&Path>, secret: Option<&str>) -> anyhow::Result<simulator::Webhook> {
     let mut webhook = match rates {
         None => simulator::Webhook::default(),
@@ -140,7 +140,7 @@ fn webhook(url: String, rates: Option<&Path>, secret: Option<&str>) -> anyhow::R
     Ok(webhook)
 }
 
-/// Postgres, with tables of this version.
+/// PostgreSQL, after a check that the tables have this version.
 async fn open(settings: &Settings) -> anyhow::Result<Store> {
     connect(settings.postgres()?).await
 }

@@ -1,8 +1,10 @@
 //! `flowcast sender test`: one real message to one number, outside the campaign's counts.
 //!
-//! Nothing of it is stored. Its reference has the form of all others but leads to nobody, so what is heard of it later
-//! counts for no recipient. It takes a slot of the sender's rate like every other request; a stopped sender has none to
-//! give, and then it leaves at once: a person wants to see whether the sender can be opened.
+//! Nothing of it is stored. Its reference has the usual form but identifies no recipient, so later receipts count for
+//! no recipient.
+//! The message takes a slot of the sender's rate like every other request. A stopped sender grants no slots; then the
+//! message
+//! leaves at once, because the operator wants to know whether the sender can be resumed.
 
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ pub(crate) async fn run(store: &Store, settings: &Settings, test: SenderTest) ->
     }
     wait_for_slot(store, &sender, test.campaign).await?;
     let answer = channel.send(&outgoing).await;
-    tell(&sender, &answer)
+    print(&sender, &answer)
 }
 
 async fn wait_for_slot(store: &Store, sender: &SenderRow, campaign: CampaignId) -> anyhow::Result<()> {
@@ -51,7 +53,7 @@ async fn wait_for_slot(store: &Store, sender: &SenderRow, campaign: CampaignId) 
     }
 }
 
-/// The variables given, and its own name for each that is not.
+/// The given variables; every other variable has its name as value.
 fn fill<'a>(needed: impl IntoIterator<Item = &'a String>, given: Vec<(String, String)>) -> Variables {
     let names = needed.into_iter().map(|name| (name.clone(), name.clone()));
     names.chain(given).collect()
@@ -75,18 +77,18 @@ fn open(settings: &Settings, sender: &SenderRow, is_dry: bool) -> anyhow::Result
     Ok(Channel::new(client, &account).map_err(|error| Refused(error.to_string()))?)
 }
 
-/// Says how it ended, without the number; anything but an acceptance is a failure of the command.
-fn tell(sender: &SenderRow, answer: &whatsapp::Answer) -> anyhow::Result<()> {
+/// Prints the result without the number. Anything but an acceptance is a failure of the command.
+fn print(sender: &SenderRow, answer: &whatsapp::Answer) -> anyhow::Result<()> {
     let status = answer.http_status.map_or_else(|| "no answer".into(), |status| format!("HTTP {status}"));
     let after = format!("{status} after {} ms", answer.latency.as_millis());
     let (what, refusal) = match &answer.verdict {
         Verdict::Accepted { provider_message_id } => {
-            line(format!("{} took it as {provider_message_id} ({after})", sender.provider));
+            line(format!("{} accepted the message as {provider_message_id} ({after})", sender.provider));
             return Ok(());
         }
         Verdict::Throttled { refusal, .. } => ("too fast", refusal),
-        Verdict::Retry { refusal, .. } => ("not sent, may be tried again", refusal),
-        Verdict::Unknown { refusal } => ("unknown whether it was sent", refusal),
+        Verdict::Retry { refusal, .. } => ("not accepted, may be sent again", refusal),
+        Verdict::Unknown { refusal } => ("unknown, may have been accepted", refusal),
         Verdict::Rejected { refusal } => ("rejected", refusal),
         Verdict::StopCampaign { refusal, .. } => ("would stop the campaign", refusal),
         Verdict::StopSender { refusal, .. } => ("would stop the sender", refusal),

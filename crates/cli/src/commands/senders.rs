@@ -29,7 +29,7 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
             };
             if change.is_none() && limits.rate.is_none() && limits.daily_cap.is_none() {
                 return Err(Refused(
-                    "say what to change: --rate, --daily-cap, or a flag of the webhook; see 'flowcast sender set --help'"
+                    "name a setting to change: --rate, --daily-cap, or a flag of the webhook; see 'flowcast sender set --help'"
                         .into(),
                 )
                 .into());
@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
     }
 }
 
-/// Prints what a resume did; refuses where the daily cap lets it do nothing.
+/// Prints the result of a resume; refuses if the daily cap prevents it.
 fn resumed(name: &str, opened: Opened) -> anyhow::Result<()> {
     match opened {
         Opened::Open => line(format!("sender {name} is open again")),
@@ -93,7 +93,9 @@ async fn add(store: &Store, settings: &Settings, add: SenderAdd) -> anyhow::Resu
         (Some(name), _) => format!("env:{name}"),
         (None, Some(path)) => format!("file:{path}"),
         (None, None) => {
-            return Err(Refused("say where the key is: --api-key-env or --api-key-file".into()).into());
+            return Err(
+                Refused("the API key is missing; write --api-key-env or --api-key-file".into()).into()
+            );
         }
     };
     let new = NewSender {
@@ -115,7 +117,7 @@ async fn add(store: &Store, settings: &Settings, add: SenderAdd) -> anyhow::Resu
     Ok(())
 }
 
-/// Prints where the provider is to post, and how its posts are known.
+/// Prints the webhook address of the provider's posts, and how they are authenticated.
 async fn webhook(store: &Store, settings: &Settings, name: &str) -> anyhow::Result<()> {
     let sender = store.sender(name).await?;
     let webhook = store.webhook(sender.id).await?;
@@ -126,7 +128,7 @@ async fn webhook(store: &Store, settings: &Settings, name: &str) -> anyhow::Resu
     match sender.provider {
         Provider::Meta => {
             line(format!("{:<13} {}", "verify token", webhook.verify_token));
-            let none = "not set: nothing is taken; give it with --webhook-secret-env";
+            let none = "not set: every post is refused; set it with --webhook-secret-env";
             line(format!("{:<13} {}", "app secret", secret.unwrap_or(none)));
         }
         Provider::Kaleyra | Provider::LipaChat | Provider::OneMsg => {
@@ -147,7 +149,7 @@ async fn webhook(store: &Store, settings: &Settings, name: &str) -> anyhow::Resu
     Ok(())
 }
 
-/// Refuses what a worker would refuse later; the key itself is the workers' matter.
+/// Refuses an address that workers would refuse later; only the workers can check the key.
 fn check_address(settings: &Settings, new: &NewSender) -> anyhow::Result<()> {
     let client = whatsapp::Client::new(&settings.http()?)?;
     let base_url = new.base_url.parse().map_err(|error| {

@@ -1,4 +1,4 @@
-//! `flowcast suppression …`: who must not be written to.
+//! `flowcast suppression …`: numbers that must not get messages.
 
 use campaign::{Msisdn, SenderId};
 use producer::{ImportOptions, ListsConfig};
@@ -39,18 +39,18 @@ async fn remove(store: &Store, args: &SuppressionNumber) -> anyhow::Result<()> {
     let whom = args.sender.as_deref().unwrap_or(EVERY_SENDER);
     if !store.unsuppress(msisdn, sender).await? {
         let says = format!(
-            "the number is not on the suppression list for {whom}; 'flowcast suppression list' shows for whom it is"
+            "the number is not on the suppression list for {whom}; 'flowcast suppression list' shows its senders"
         );
         return Err(Refused(says).into());
     }
-    line(format!("the number is off the suppression list, for {whom}"));
+    line(format!("the number was removed from the suppression list, for {whom}"));
     Ok(())
 }
 
 async fn list(store: &Store, most: u32) -> anyhow::Result<()> {
     let (suppressed, all) = store.suppressed(most).await?;
     if suppressed.is_empty() {
-        line("nobody is on the suppression list");
+        line("the suppression list is empty");
         return Ok(());
     }
     let shown = i64::try_from(suppressed.len())?;
@@ -89,8 +89,8 @@ async fn import(store: &Store, lists: &ListsConfig, args: SuppressionImport) -> 
         thousands(i64::try_from(added)?),
         thousands(rejected.total())
     ));
-    import::tell_hidden(i64::try_from(numbers.hidden)?);
-    import::tell_rejected(rejected, None);
+    import::print_hidden(i64::try_from(numbers.hidden)?);
+    import::print_rejected(rejected, None);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `flowcast waiting`: who waits and why.
+//! `flowcast waiting`: waiting recipients, with the reason.
 
 use jiff::Timestamp;
 use store::{Store, WaitingRow};
@@ -14,7 +14,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     if waits.is_empty() {
-        line("nobody waits");
+        line("no recipients are waiting");
         return Ok(());
     }
     let rows: Vec<Vec<String>> = waits
@@ -35,7 +35,7 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One wait in a sentence.
+/// One row as a sentence.
 pub(crate) fn sentence(wait: &WaitingRow) -> String {
     let since = wait.since.map(|since| format!(", since {}", time(Some(since)))).unwrap_or_default();
     let until = wait.until.map(|until| format!(", until {}", time(Some(until)))).unwrap_or_default();
@@ -47,7 +47,7 @@ fn why(wait: &WaitingRow) -> String {
     [by, wait.detail.clone()].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
-/// To the second, in UTC.
+/// A time in UTC with seconds.
 pub(crate) fn time(at: Option<Timestamp>) -> String {
     at.map_or_else(|| "-".into(), |at| at.strftime("%F %TZ").to_string())
 }

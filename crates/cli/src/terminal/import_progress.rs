@@ -1,4 +1,4 @@
-//! How far an import is: a live bar on a terminal, plain lines elsewhere, on standard error both.
+//! Progress of an import on standard error: a live bar on a terminal, otherwise plain lines.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use crate::terminal::output::thousands;
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
-/// Without a terminal.
+/// The interval of lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 const BAR: &str = "{bar:40} {percent:>3} %  {msg}  {eta} left";
 
-/// What is shown.
+/// The progress display.
 pub(crate) struct View {
     bar: Option<ProgressBar>,
     /// Size of the list.
@@ -24,7 +24,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// For a list of this size.
+    /// A display for a list of this size.
     pub(crate) fn new(bytes: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -33,7 +33,7 @@ impl View {
         Self { bar, bytes, began: Instant::now() }
     }
 
-    /// Shows how far the work is until it is done.
+    /// Shows the progress until the work is done.
     pub(crate) async fn show_until<T>(&self, progress: &Progress, work: impl Future<Output = T>) -> T {
         let mut work = std::pin::pin!(work);
         let mut next_line = self.began + LINE_EVERY;
@@ -68,7 +68,7 @@ impl View {
     }
 }
 
-/// Rows, and rows a second.
+/// Rows, and rows per second.
 fn message(rows: u64, time: Duration) -> String {
     let rows = i64::try_from(rows).unwrap_or(i64::MAX);
     let per_second =
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_and_their_speed_are_told() {
+    fn rows_and_their_speed_are_shown() {
         assert_eq!(message(120_000, Duration::from_secs(2)), "120,000 rows, 60,000/s");
         assert_eq!(message(0, Duration::ZERO), "0 rows, 0/s");
     }

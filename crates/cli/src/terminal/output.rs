@@ -1,13 +1,15 @@
-//! What people read: standard output, line by line.
+//! Output on standard output, line by line.
 //!
-//! **Invariants.** No text of a list, a provider or a file moves the cursor, colors the screen or turns the order of letters: control
-//! characters and marks of direction are written as `\u001b`, which is also what JSON has for them. Standard error is written by
-//! [`warning`] and [`complain`].
+//! **Invariants.** No text of a list, a provider or a file moves the cursor, colors the screen or changes the writing
+//! direction:
+//! control characters and direction marks are written as `\u001b`, which is also their form in JSON. [`warning`] and
+//! [`complain`]
+//! write to standard error.
 
 use std::borrow::Cow;
 use std::io::{IsTerminal, Stdout, Write};
 
-/// Writes one line. When nobody reads any more, as after `| head`, there is nobody to tell.
+/// Writes one line. A closed pipe, as after `| head`, is not an error.
 pub(crate) fn line(text: impl std::fmt::Display) {
     raw(format!("{}\n", printable(&text.to_string())).as_bytes());
 }
@@ -17,27 +19,27 @@ pub(crate) fn warning(text: impl std::fmt::Display) {
     complain(format!("warning: {text}\n"));
 }
 
-/// Writes to standard error, without a line end of its own.
+/// Writes to standard error, without adding a line end.
 pub(crate) fn complain(text: impl std::fmt::Display) {
     let mut err = std::io::stderr().lock();
     drop(err.write_all(printable(&text.to_string()).as_bytes()).and_then(|()| err.flush()));
 }
 
-/// The text without characters that a terminal obeys.
+/// The text without characters that control a terminal.
 fn printable(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_obeyed) {
+    if !text.chars().any(is_control) {
         return text.into();
     }
     let escaped = |sign: char| match u32::from(sign) {
-        // All of them have four digits.
-        code if is_obeyed(sign) => format!("\\u{code:04x}"),
+        // All of them have four hexadecimal digits.
+        code if is_control(sign) => format!("\\u{code:04x}"),
         _ => sign.to_string(),
     };
     text.chars().map(escaped).collect::<String>().into()
 }
 
-/// Control characters but for line end and tab, line separators, and marks of the direction of writing.
-fn is_obeyed(sign: char) -> bool {
+/// Control characters except line end and tab, line separators, and marks of the writing direction.
+fn is_control(sign: char) -> bool {
     (sign.is_control() && !matches!(sign, '\n' | '\t'))
         || matches!(
             sign,
@@ -50,13 +52,13 @@ pub(crate) fn text(text: &str) {
     raw(printable(text).as_bytes());
 }
 
-/// Writes bytes of this program's own as they are.
+/// Writes bytes that this program made unchanged.
 pub(crate) fn raw(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
     drop(out.write_all(bytes).and_then(|()| out.flush()));
 }
 
-/// A list on standard output: byte by byte to a file or a pipe, and printable on a terminal.
+/// A list on standard output: exact bytes to a file or a pipe, printable text on a terminal.
 pub(crate) struct Listing<W> {
     out: W,
     is_terminal: bool,
@@ -65,7 +67,7 @@ pub(crate) struct Listing<W> {
 }
 
 impl Listing<Stdout> {
-    /// On the standard output of this process.
+    /// A list on the standard output of this process.
     pub(crate) fn new() -> Self {
         let out = std::io::stdout();
         Self { is_terminal: out.is_terminal(), out, rest: Vec::new() }
@@ -93,9 +95,9 @@ impl<W: Write> Write for Listing<W> {
     }
 }
 
-/// Writes rows under a header, each column as wide as its widest cell. Numbers stand to the right.
+/// Writes rows under a header, each column as wide as its widest cell. Numbers are right-aligned.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
-    // A line end in a cell would begin a row of the table that is not ours.
+    // A line end in a cell would look like a new row.
     let cell = |cell: &String| printable(&cell.replace('\n', "\\u000a").replace('\t', " ")).into_owned();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let width = |column: usize| {
@@ -123,7 +125,7 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with thousands separators.
 pub(crate) fn thousands(n: impl Into<i64>) -> String {
     let digits = n.into().to_string();
     let mut written = String::new();
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_written() {
+    fn no_control_character_is_written() {
         for (text, shown) in [
             ("Anna\u{1b}[31m", "Anna\\u001b[31m"),
             ("\u{9b}2J\u{7f}\r", "\\u009b2J\\u007f\\u000d"),
@@ -151,10 +153,10 @@ mod tests {
         ] {
             assert_eq!(printable(text), shown);
         }
-        // JSON stays JSON, with the same text in it.
+        // JSON stays valid, with the same text in it.
         let json = serde_json::json!({"name": "\u{1b}[2J\u{9b}\u{202e}\u{7f}"});
         let shown = printable(&json.to_string()).into_owned();
-        assert!(!shown.chars().any(is_obeyed), "{shown}");
+        assert!(!shown.chars().any(is_control), "{shown}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), json);
     }
 

@@ -1,4 +1,4 @@
-//! How far a campaign is: a live bar on a terminal, plain lines elsewhere.
+//! Progress of a campaign: a live bar on a terminal, otherwise plain lines.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use crate::terminal::output::{line, thousands};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// Without a terminal a line a second is enough.
+/// The interval of lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 const BAR: &str = "{bar:40} {human_pos}/{human_len}  {msg}";
 
-/// A progress bar for work with this number of steps; hidden if standard error is no terminal.
+/// A progress bar for this number of steps; hidden if standard error is not a terminal.
 pub(crate) fn of_steps(steps: usize, of_what: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -24,7 +24,7 @@ pub(crate) fn of_steps(steps: usize, of_what: &'static str) -> ProgressBar {
     ProgressBar::new(u64::try_from(steps).unwrap_or(0)).with_style(style).with_message(of_what)
 }
 
-/// Shows a campaign until it is finished or cancelled. A pause is shown and waited out.
+/// Shows a campaign until it is finished or cancelled, also while it is paused.
 pub(crate) async fn watch(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     let mut view = View::new(std::io::stderr().is_terminal());
     loop {
@@ -38,7 +38,7 @@ pub(crate) async fn watch(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     }
 }
 
-/// What is shown.
+/// The progress display.
 struct View {
     bar: Option<ProgressBar>,
     last_line: Option<Instant>,
@@ -74,7 +74,7 @@ impl View {
         }
     }
 
-    /// The rate since the last look, smoothed over a few of them.
+    /// The rate since the last measurement, smoothed over several.
     fn measure(&mut self, done: i64) {
         let now = Instant::now();
         if let Some((at, before)) = self.seen {

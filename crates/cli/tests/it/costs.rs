@@ -58,9 +58,9 @@ async fn the_check_tells_cost_hours_and_deadline_and_refuses_what_would_reach_no
     let id = world.draft_of(&until("2099-01-05T06:05:00Z"), 600).await;
     let said = world.ok(&["campaign", "check", &id]).await;
     for told in [
-        "it sends from 2099-01-05 06:00 UTC on\nat its rate it takes 10m, until 2099-01-05 06:10 UTC\n\
-         it costs about 30 KES\n           600  to +254 at 0.05: 30 KES\n",
-        "warning: the deadline comes before the end: about 300 recipients would still wait at 2099-01-05 06:05 UTC",
+        "sending begins at 2099-01-05 06:00 UTC\nat its rate sending takes 10m, until 2099-01-05 06:10 UTC\n\
+         the cost is about 30 KES\n           600  to +254 at 0.05: 30 KES\n",
+        "warning: the deadline is before the end of sending: about 300 recipients would still wait at 2099-01-05 06:05 UTC",
     ] {
         assert!(said.contains(told), "{told} is not in\n{said}");
     }
@@ -82,7 +82,7 @@ async fn the_check_tells_cost_hours_and_deadline_and_refuses_what_would_reach_no
         [&["campaign", "check", &id][..], &["campaign", "check", &id, "--json"], &["campaign", "start", &id]]
     {
         let (code, said) = world.fails(command).await;
-        let says = "its beginning and its hours let it send from 2099-01-05 06:00 UTC on, and its deadline is 2099-01-05 06:00 UTC";
+        let says = "its start time and sending hours let it send from 2099-01-05 06:00 UTC on, and its deadline is 2099-01-05 06:00 UTC";
         assert!(code == 4 && said.contains(says), "{command:?}: {code} {said}");
     }
     world.close().await;
@@ -125,7 +125,7 @@ async fn the_report_has_what_was_estimated_and_what_the_provider_says_is_billed(
         assert_eq!(report[field], expected, "{field}");
     }
     let said = world.ok(&["campaign", "report", &id]).await;
-    for told in ["           0.3  KES estimated\n", "          0.15  KES billed, as far as receipts tell\n"] {
+    for told in ["           0.3  KES estimated\n", "          0.15  KES billed, according to receipts\n"] {
         assert!(said.contains(told), "{told} is not in\n{said}");
     }
     assert!(world.ok(&["check-counts"]).await.starts_with("every count"));

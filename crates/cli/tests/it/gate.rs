@@ -149,7 +149,7 @@ async fn wa500_is_tried_again_after_5_10_and_15_minutes_and_then_failed() {
 #[tokio::test]
 async fn whoever_waits_is_told_why() {
     let mut world = World::new("waiting", "5/s", quick()).await;
-    assert_eq!(world.ok(&["waiting"]).await.trim(), "nobody waits");
+    assert_eq!(world.ok(&["waiting"]).await.trim(), "no recipients are waiting");
     let id = world.draft(200).await;
     world.ok(&["campaign", "start", &id]).await;
     let reason = |reason: &str, n: i64| {

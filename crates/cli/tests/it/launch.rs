@@ -22,12 +22,12 @@ async fn before_the_start_it_is_told_whom_the_campaign_reaches_how_long_it_takes
     let said = world.ok(&["campaign", "check", &id]).await;
     for told in [
         "           603  uploaded\n-            1  duplicates\n-            1  rejected\n=          601  recipients\n",
-        "at its rate it takes 1m, until ",
+        "at its rate sending takes 1m, until ",
         "recipient 1 gets:\n    Two questions\n    Hello Name0, how was your visit?",
         "    [Open survey]\n",
         "warning: 1 recipients were put on the suppression list after their import\n",
         "warning: 1 recipients cannot be sent to (the first: 601): [flow] body: longer than WhatsApp's 1024 characters",
-        "warning: the daily cap of 250 (UTC) spreads it over 3 days\n",
+        "warning: the daily cap of 250 (UTC) spreads the campaign over 3 days\n",
     ] {
         assert!(said.contains(told), "{told} is not in\n{said}");
     }

@@ -91,7 +91,7 @@ async fn a_list_is_read_from_standard_input_and_given_back_with_its_errors() {
     for told in [
         "standard input: CSV, divided by tab, windows-1252\n",
         "2 rows: 1 imported, 0 duplicates, 1 rejected\n",
-        "the list with its errors is in",
+        "the annotated list is in",
     ] {
         assert!(said.contains(told), "{told} is not in\n{said}");
     }
@@ -149,7 +149,7 @@ async fn the_suppressed_and_the_excluded_are_left_out_and_told() {
     assert!(report.contains("2  suppressed") && report.contains("5  excluded"), "{report}");
     assert_eq!(
         world.ok(&["suppression", "remove", "+254712000007"]).await,
-        "the number is off the suppression list, for every sender\n"
+        "the number was removed from the suppression list, for every sender\n"
     );
     for (arguments, says) in [
         (vec!["suppression", "remove", "+254712000007"], "is not on the suppression list for every sender"),

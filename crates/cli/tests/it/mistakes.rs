@@ -126,7 +126,7 @@ async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
     assert!(text.contains("run 'flowcast migrate'"), "{text}");
     assert_eq!(code, 4);
     let (code, text) = said("AMQP_URL", "amqp://me:hunter2@127.0.0.1:1", &["check-config"]).await;
-    assert!(text.contains("flowcast migrate") && text.contains("whether AMQP_URL is right"), "{text}");
+    assert!(text.contains("flowcast migrate") && text.contains("that AMQP_URL is correct"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     assert_eq!(code, 4);
     let mut refused = Url::parse(world.scope.amqp_url()).unwrap();

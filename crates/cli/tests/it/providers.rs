@@ -124,7 +124,7 @@ async fn a_test_message_goes_to_one_number_and_counts_nowhere() {
         let output = world.command(&test).env("RUST_LOG", "trace").output().await.unwrap();
         let (said, logged) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success() && said.contains("took it as"), "{said}{logged}");
+        assert!(output.status.success() && said.contains("accepted the message as"), "{said}{logged}");
         assert!(logged.contains("TRACE"), "nothing was traced: {logged}");
         for planted in [KEY, "254712345678", "Zoe", "how was your visit"] {
             assert!(
@@ -155,7 +155,7 @@ async fn the_answers_of_every_provider_are_printed_with_what_the_operator_change
     for (provider, says) in [
         ("kaleyra", "E110 400 stop sender: low_balance"),
         ("lipachat", "saying 'invalid credentials'"),
-        ("1msg", "Meta's codes are passed on"),
+        ("1msg", "passes on Meta's codes"),
         ("meta", "retry after 1s, 4s, 16s, 1m 4s"),
     ] {
         let printed = world.ok(&["provider", "errors", provider]).await;

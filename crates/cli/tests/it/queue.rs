@@ -193,7 +193,7 @@ async fn dead_letters_are_drained_and_their_recipients_brought_back() {
 
     let _consumer = world.start("consumer");
     let said = world.ok(&["dead-letters", "redrive"]).await;
-    assert_eq!(said.trim(), "of 3 tasks, the recipients of 3 still wait and are published again");
+    assert_eq!(said.trim(), "3 of 3 tasks have waiting recipients, which are published again");
     world.finished(&id).await;
     world.each_exactly_once(&id, 3).await;
     let (code, _) = world.fails(&["dead-letters", "redrive"]).await;

@@ -173,7 +173,7 @@ async fn check_config_tells_of_a_temporary_folder_that_is_missing_or_smaller_tha
     );
     let (code, _, said) = check(&[&UPLOADS[..], &large].concat()).await;
     let expected =
-        format!("bytes free, and a list of {longest} may be uploaded; free space there, name a folder");
+        format!("bytes free, and an uploaded list may have {longest}; free space there, name a folder");
     assert!(code == 4 && said.contains(&expected), "{said}");
     world.close().await;
 }

@@ -122,7 +122,7 @@ async fn cells_that_meta_takes_in_no_template_are_told_at_the_import_or_folded_o
 async fn check_config_refuses_an_alert_address_and_an_upload_key_that_are_none() {
     let world = World::new("texts_config", "none", Config::default()).await;
     for (file, says) in [
-        ("[alerts]\nurl = \"file:///etc/passwd\"\n", "alerts.url is of the scheme file"),
+        ("[alerts]\nurl = \"file:///etc/passwd\"\n", "alerts.url has the scheme file"),
         (
             "[alerts]\nurl = \"http://169.254.169.254/latest\"\n",
             "alerts.url is the metadata service of a cloud",

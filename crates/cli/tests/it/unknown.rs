@@ -43,10 +43,10 @@ async fn an_operator_settles_the_unknown_of_a_finished_campaign() {
     let first = world.count(first).await.to_string();
     let give_up = ["campaign", "resolve", &id, "--unknown", "give-up", "--recipient-seq", &first];
     let said = world.ok(&give_up).await;
-    assert_eq!(said.trim(), "campaign 1: 0 unknown recipients are sent to again, 1 failed");
+    assert_eq!(said.trim(), "campaign 1: 0 unknown recipients are due again, 1 failed");
     let said =
         world.ok(&["campaign", "resolve", &id, "--unknown", "resend", "--reason", "called them"]).await;
-    assert_eq!(said.trim(), "campaign 1: 3 unknown recipients are sent to again, 0 failed");
+    assert_eq!(said.trim(), "campaign 1: 3 unknown recipients are due again, 0 failed");
     world.finished(&id).await;
     assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 49);
     let why =
@@ -55,7 +55,7 @@ async fn an_operator_settles_the_unknown_of_a_finished_campaign() {
     let (code, said) = world.fails(&["campaign", "resolve", &id, "--unknown", "resend"]).await;
     assert_eq!(
         (code, said.as_str()),
-        (4, "flowcast: campaign 1: nobody is unknown; there is nothing to settle")
+        (4, "flowcast: campaign 1: no recipient is unknown; there is nothing to resolve")
     );
     world.close().await;
 }
