@@ -1,4 +1,4 @@
-//! What a stack itself asks of RabbitMQ: whether it is ready, which version it is, and to delete what a test left.
+//! What a stack itself needs from RabbitMQ: whether it is ready, its version, and the deletion of what a test left.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{Error, Service};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Opens and closes a connection, and gives the version of the broker.
+/// Opens and closes a connection, and returns the version of the broker.
 pub(crate) async fn probe(url: &Url) -> Result<String, Error> {
     let version =
         timeout(PATIENCE, version(url)).await.map_err(|_| Error::TimedOut { doing: "greet RabbitMQ" })??;
@@ -23,7 +23,7 @@ pub(crate) async fn probe(url: &Url) -> Result<String, Error> {
     Ok(version)
 }
 
-/// Deletes queues and exchanges; one that is not there, or cannot be deleted, does not stop the others.
+/// Deletes queues and exchanges. A missing one, or one that cannot be deleted, does not stop the others.
 pub(crate) async fn delete(url: &Url, queues: Vec<String>, exchanges: Vec<String>) -> Result<(), Error> {
     if queues.is_empty() && exchanges.is_empty() {
         return Ok(());
@@ -39,11 +39,12 @@ pub(crate) async fn delete(url: &Url, queues: Vec<String>, exchanges: Vec<String
     close(&connection).await.and(outcome)
 }
 
-/// A queue that only this connection may use: everybody else is refused (`RESOURCE_LOCKED`). Gone when it is dropped.
+/// A queue that only this connection may use: all others get `RESOURCE_LOCKED`. The queue is deleted when this is
+/// dropped.
 pub struct LockedQueue(Connection);
 
 impl LockedQueue {
-    /// Unlocks the queue, which is deleted by that.
+    /// Unlocks the queue, which also deletes it.
     pub async fn unlock(self) -> Result<(), Error> {
         close(&self.0).await
     }
@@ -53,7 +54,7 @@ impl LockedQueue {
 pub(crate) async fn lock_queue(url: &Url, queue: &str) -> Result<LockedQueue, Error> {
     let connection = connect(url).await?;
     let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
-    patiently("declare a queue", async {
+    within_limit("declare a queue", async {
         let channel = connection.create_channel().await?;
         channel.queue_declare(queue.into(), exclusive, FieldTable::default()).await?;
         channel.close(200, "done".into()).await
@@ -62,10 +63,11 @@ pub(crate) async fn lock_queue(url: &Url, queue: &str) -> Result<LockedQueue, Er
     Ok(LockedQueue(connection))
 }
 
-/// Each deletion has a channel of its own, because a refusal closes the channel; and it closes the channel before the
-/// connection is closed, because lapin takes a channel that is closing by itself for a failure.
+/// Each deletion has its own channel, because a refusal closes the channel. The channel is closed before the
+/// connection, because
+/// lapin treats a channel that is closing by itself as a failure.
 async fn delete_queue(connection: &Connection, queue: String) -> Result<(), Error> {
-    patiently("delete a queue", async {
+    within_limit("delete a queue", async {
         let channel = connection.create_channel().await?;
         channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
         channel.close(200, "done".into()).await
@@ -74,7 +76,7 @@ async fn delete_queue(connection: &Connection, queue: String) -> Result<(), Erro
 }
 
 async fn delete_exchange(connection: &Connection, exchange: String) -> Result<(), Error> {
-    patiently("delete an exchange", async {
+    within_limit("delete an exchange", async {
         let channel = connection.create_channel().await?;
         channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await?;
         channel.close(200, "done".into()).await
@@ -83,20 +85,23 @@ async fn delete_exchange(connection: &Connection, exchange: String) -> Result<()
 }
 
 async fn connect(url: &Url) -> Result<Connection, Error> {
-    patiently("connect", Connection::connect(url.as_str(), ConnectionProperties::default())).await
+    within_limit("connect", Connection::connect(url.as_str(), ConnectionProperties::default())).await
 }
 
 async fn close(connection: &Connection) -> Result<(), Error> {
-    patiently("close a connection", connection.close(200, "done".into())).await
+    within_limit("close a connection", connection.close(200, "done".into())).await
 }
 
-async fn patiently<T>(doing: &'static str, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
+async fn within_limit<T>(
+    doing: &'static str,
+    work: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, Error> {
     timeout(PATIENCE, work).await.map_err(|_| Error::TimedOut { doing })?.map_err(Error::broker(doing))
 }
 
-/// Asks for the version with the first two frames of the protocol, because lapin does not tell it.
+/// Reads the version from the first two frames of the protocol, because lapin does not report it.
 ///
-/// This is also the cheap test whether anything listens. A broker behind TLS is not asked.
+/// This is also a cheap check whether anything listens. A broker behind TLS is not asked.
 async fn version(url: &Url) -> Result<String, Error> {
     if url.scheme() != "amqp" {
         return Ok("of unknown version".to_owned());

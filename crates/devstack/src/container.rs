@@ -1,9 +1,10 @@
 //! A service in a container, through `testcontainers`.
 //!
 //! Invariants:
-//! - The host port is fixed when the container is made, so that the address stays the same over stop and start.
-//! - The container is known to a watchdog by its name before it is made, where there is a `docker` command; otherwise
-//!   only dropping it removes it.
+//! - The host port is fixed when the container is created, so that the address is the same after a stop and start.
+//! - If there is a `docker` command, the watchdog knows the container's name before the container is created. Otherwise
+//!   only
+//!   dropping it removes it.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -36,16 +37,16 @@ pub(crate) struct Container {
     _watchdog: Option<Watchdog>,
 }
 
-/// Where the engine is, seen from here.
+/// The location of the engine relative to this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// On this host: its ports can be opened on loopback only.
     Here,
-    /// On another host, or outside the container that we are in.
+    /// On another host, or outside the container of this process.
     Elsewhere,
 }
 
-/// Whether a Docker engine answers, and where it is.
+/// The location of the Docker engine; `None` if no engine answers.
 pub(crate) async fn engine() -> Option<Engine> {
     let docker = docker_client_instance().await.ok()?;
     timeout(ENGINE_PATIENCE, docker.ping()).await.ok()?.ok()?;
@@ -55,14 +56,14 @@ pub(crate) async fn engine() -> Option<Engine> {
     if !Path::new("/.dockerenv").exists() {
         return Some(Engine::Here);
     }
-    // We are in a container. Either the engine is in it too, or its socket was handed in from the host.
+    // This process is in a container. Either the engine is in it too, or its socket was mounted from the host.
     let bridge = docker.inspect_network("bridge", None::<InspectNetworkOptions>).await.ok();
     let networks = bridge.and_then(|network| network.ipam?.config).unwrap_or_default();
     let subnets = networks.into_iter().filter_map(|network| network.subnet);
     Some(if subnets.into_iter().any(|subnet| is_ours(&subnet)) { Engine::Here } else { Engine::Elsewhere })
 }
 
-/// Whether an address that an engine gives to its end of a bridge, the first of the subnet, is one of ours.
+/// Whether one of our addresses is the engine's end of a bridge, which is the first address of the subnet.
 fn is_ours(subnet: &str) -> bool {
     let network = subnet.split('/').next().and_then(|network| network.parse::<Ipv4Addr>().ok());
     let gateway = network.and_then(|network| u32::from(network).checked_add(1)).map(Ipv4Addr::from);
@@ -70,7 +71,7 @@ fn is_ours(subnet: &str) -> bool {
 }
 
 impl Container {
-    /// Makes and starts a container of this image, and gives the host and port of its inner port.
+    /// Creates and starts a container of this image, and returns the host and port of its inner port.
     pub(crate) async fn start_new(
         service: Service,
         request: impl FnOnce(GenericImage) -> ContainerRequest<GenericImage>,
@@ -106,12 +107,12 @@ impl Container {
         Ok((Self { inner: Some(container), _watchdog: watchdog }, format!("{host}:{host_port}")))
     }
 
-    /// Starts it again, at the same address.
+    /// Starts the container again, at the same address.
     pub(crate) async fn start(&self) -> Result<(), Error> {
         self.with("start", async |container| container.start().await).await
     }
 
-    /// Asks the service to end in good order, and waits until it has.
+    /// Asks the service to shut down, and waits until it has.
     pub(crate) async fn stop(&self) -> Result<(), Error> {
         self.with("stop", async |container| container.stop_with_timeout(Some(STOP_SECONDS)).await).await
     }
@@ -135,7 +136,7 @@ impl Container {
         .await
     }
 
-    /// Stops or continues all processes where they stand.
+    /// Suspends or resumes all processes.
     pub(crate) async fn freeze(&self, frozen: bool) -> Result<(), Error> {
         self.with(
             "pause",
@@ -146,13 +147,13 @@ impl Container {
         .await
     }
 
-    /// Whether it ended by itself.
+    /// Whether the container ended by itself.
     pub(crate) async fn exited(&self) -> bool {
         matches!(self.with("inspect", async |container| container.is_running().await).await, Ok(false))
     }
 
-    /// The end of what the service printed.
-    pub(crate) async fn last_words(&self) -> String {
+    /// The end of the service's log.
+    pub(crate) async fn log_end(&self) -> String {
         let printed = self.with("read the log of", async |container| {
             let mut text = container.stdout_to_vec().await?;
             text.extend(container.stderr_to_vec().await?);
@@ -163,7 +164,7 @@ impl Container {
         String::from_utf8_lossy(tail).trim().to_owned()
     }
 
-    /// Runs a command in it and gives what it printed.
+    /// Runs a command in the container and returns its output.
     pub(crate) async fn output(&self, command: &[&str]) -> Result<String, Error> {
         let (code, stdout, stderr) = self
             .with("run a command in", async |container| {
@@ -198,7 +199,7 @@ impl Container {
 }
 
 impl Drop for Container {
-    /// `ContainerAsync` can be dropped only inside a runtime; a test or a `main` may drop a stack outside.
+    /// `ContainerAsync` can be dropped only inside a runtime, but a test or a `main` may drop a stack outside.
     fn drop(&mut self) {
         let Some(container) = self.inner.take() else { return };
         if Handle::try_current().is_ok() {

@@ -1,7 +1,8 @@
-//! A private instance of an installed service: its processes, and how they start and end.
+//! A private instance of an installed service: how its processes start and end.
 //!
-//! Invariant: a process that is started is known to the watchdog at once, and a number that is known to the watchdog is
-//! a process of ours: it is forgotten before the number can come to belong to another.
+//! Invariant: the watchdog knows a process at once after its start, and every process number that the watchdog knows is
+//! a process
+//! of ours: it is removed before the system can reuse the number.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ const HELPER_LIMIT: Duration = Duration::from_secs(10);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const LOG_TAIL: usize = 1500;
 
-/// A program that has to listen at its port before the service starts.
+/// A program that must listen on its port before the service starts.
 #[derive(Debug)]
 pub(crate) struct Helper {
     pub(crate) program: Program,
@@ -42,14 +43,14 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// An instance that does not run yet; `stop_signal` asks it to end in good order.
+    /// An instance that is not running yet. `stop_signal` asks it to shut down.
     pub(crate) fn new(home: Home, helper: Option<Helper>, main: Program, stop_signal: &'static str) -> Self {
         let Home { folder, service, watchdog, .. } = home;
         let running = Mutex::new(Running { main: None, helper: None, ended: None, watchdog: Some(watchdog) });
         Self { service, folder, helper, main, stop_signal, running }
     }
 
-    /// Starts the processes, unless they run.
+    /// Starts the processes, unless they are running.
     pub(crate) async fn start(&self) -> Result<(), Error> {
         let mut running = self.running.lock().await;
         if running.exited().is_none() && running.main.is_some() {
@@ -64,7 +65,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Asks the service to end in good order, and waits until it has.
+    /// Asks the service to shut down, and waits until it has.
     pub(crate) async fn stop(&self) -> Result<(), Error> {
         let mut running = self.running.lock().await;
         if let Some(pid) = running.main.as_ref().map(Child::id) {
@@ -76,31 +77,31 @@ impl Daemon {
                 }
             };
             if timeout(STOP_LIMIT, gone).await.is_err() {
-                tracing::warn!(service = %self.service, "did not stop in good order and is killed");
+                tracing::warn!(service = %self.service, "did not shut down in time and is killed");
             }
         }
         self.clear(&mut running).await
     }
 
-    /// Ends all processes at once, as a crash of the machine would.
+    /// Ends all processes at once, like a crash of the machine.
     pub(crate) async fn kill(&self) -> Result<(), Error> {
         let mut running = self.running.lock().await;
         self.clear(&mut running).await
     }
 
-    /// Stops or continues all processes where they stand.
+    /// Suspends or resumes all processes.
     pub(crate) async fn freeze(&self, frozen: bool) -> Result<(), Error> {
         let running = self.running.lock().await;
         self.act(if frozen { Act::Freeze } else { Act::Thaw }, &running).await
     }
 
-    /// How the service ended, if it ended by itself.
+    /// The exit status of the service, if it ended by itself.
     pub(crate) async fn exited(&self) -> Option<ExitStatus> {
         self.running.lock().await.exited()
     }
 
-    /// The end of what the service printed.
-    pub(crate) fn last_words(&self) -> String {
+    /// The end of the service's log.
+    pub(crate) fn log_end(&self) -> String {
         let text = fs::read(self.log()).unwrap_or_default();
         let tail = text.get(text.len().saturating_sub(LOG_TAIL)..).unwrap_or_default();
         String::from_utf8_lossy(tail).trim().to_owned()
@@ -120,7 +121,7 @@ impl Daemon {
         processes::act(self.service, act, &self.folder, &running.groups()).await
     }
 
-    /// Kills whatever is left, and forgets it.
+    /// Kills the remaining processes and forgets them.
     async fn clear(&self, running: &mut Running) -> Result<(), Error> {
         self.act(Act::Kill, running).await?;
         running.tell(Watchdog::forget_groups)?;
@@ -129,12 +130,12 @@ impl Daemon {
     }
 }
 
-/// The processes that are our children, and who clears up after us.
+/// The child processes, and the watchdog that removes them.
 #[derive(Debug)]
 struct Running {
     main: Option<Child>,
     helper: Option<Child>,
-    /// How the service ended, once it has: then `main` is none.
+    /// The exit status of the service after its end; then `main` is `None`.
     ended: Option<ExitStatus>,
     watchdog: Option<Watchdog>,
 }
@@ -144,7 +145,7 @@ impl Running {
         self.main.iter().chain(&self.helper).map(Child::id).collect()
     }
 
-    /// A child that has ended loses its number, so it is no longer one of ours.
+    /// The number of a child that has ended may be reused, so the child is removed.
     fn exited(&mut self) -> Option<ExitStatus> {
         if let Some(status) = self.main.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
             self.main = None;

@@ -1,4 +1,4 @@
-//! What a stack itself asks of Postgres: whether it is ready, which version it is, and databases for scopes.
+//! What a stack itself needs from PostgreSQL: whether it is ready, its version, and databases for scopes.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::Error;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// All databases of scopes begin so; the time of their creation by the clock of the database follows.
+/// Prefix of all databases of scopes; the time of their creation by the database clock follows.
 const PREFIX: &str = "flowcast_test_";
 
-/// A database of a scope that nobody uses any more is dropped when it is older than this.
+/// An unused database of a scope is dropped when it is older than this.
 const LEFTOVER_SECONDS: i64 = 3600;
 
-/// Opens a connection and gives the version of the server.
+/// Opens a connection and returns the version of the server.
 pub(crate) async fn probe(url: &Url) -> Result<String, Error> {
     let client = connect(url).await?;
     let row =
@@ -25,7 +25,7 @@ pub(crate) async fn probe(url: &Url) -> Result<String, Error> {
     Ok(version.split(' ').next().unwrap_or_default().to_owned())
 }
 
-/// Creates an empty database whose name ends in `suffix`, and gives its name.
+/// Creates an empty database whose name ends in `suffix`, and returns its name.
 pub(crate) async fn create(url: &Url, suffix: &str) -> Result<String, Error> {
     let client = connect(url).await?;
     let now = seconds(&client).await?;
@@ -37,7 +37,7 @@ pub(crate) async fn create(url: &Url, suffix: &str) -> Result<String, Error> {
     Ok(name)
 }
 
-/// Drops a database of a scope, and cuts the connections that are still open to it.
+/// Drops a database of a scope, and terminates its open connections.
 pub(crate) async fn drop_database(url: &Url, name: &str) -> Result<(), Error> {
     let client = connect(url).await?;
     client
@@ -46,7 +46,7 @@ pub(crate) async fn drop_database(url: &Url, name: &str) -> Result<(), Error> {
         .map_err(Error::database("drop a database"))
 }
 
-/// Drops the databases that scopes of crashed runs left behind; one that is in use stays.
+/// Drops the databases that scopes of crashed runs left, except databases in use.
 pub(crate) async fn sweep(url: &Url) -> Result<(), Error> {
     let client = connect(url).await?;
     let now = seconds(&client).await?;

@@ -1,27 +1,27 @@
-//! Where the installed services and the Docker engine are looked for.
+//! Searches for the installed services and the Docker engine.
 
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where to look, so that a test can look elsewhere.
+/// The places to search, so that a test can use others.
 #[derive(Debug, Clone)]
 pub struct Places {
     /// The folders with programs, as in `PATH`.
     pub path: OsString,
-    /// The folder that holds one folder a PostgreSQL version, each with a `bin`.
+    /// The folder with one folder per PostgreSQL version, each with a `bin`.
     pub postgres_root: PathBuf,
     /// The folder of the RabbitMQ package.
     pub rabbitmq_root: PathBuf,
-    /// The list of users; the services run as `rabbitmq` and `postgres` when we are root.
+    /// The list of users. As root the services run as `rabbitmq` and `postgres`.
     pub passwd: PathBuf,
-    /// Whether to ask for a Docker engine.
+    /// Whether to look for a Docker engine.
     pub containers: bool,
 }
 
 impl Places {
-    /// The places of this machine.
+    /// The usual places of this machine.
     pub fn system() -> Self {
         Self {
             path: env::var_os("PATH").unwrap_or_default(),
@@ -59,7 +59,7 @@ impl Places {
             })
     }
 
-    /// The user of this name in the list of users.
+    /// The user with this name.
     pub(crate) fn user(&self, name: &str) -> Option<User> {
         let list = fs::read_to_string(&self.passwd).ok()?;
         let fields = list.lines().map(|line| line.split(':').collect::<Vec<_>>());
@@ -79,7 +79,7 @@ pub(crate) struct User {
     pub(crate) gid: u32,
 }
 
-/// The subfolders that are named `prefix` and a version, highest version first.
+/// The subfolders named `prefix` and a version, highest version first.
 fn newest_first(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<(Vec<u32>, PathBuf)> = entries
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_postgres_is_taken_by_number_not_by_letter() {
+    fn the_newest_postgres_is_chosen_by_number_not_alphabetically() {
         let root = tempfile::tempdir().unwrap();
         for version in ["9.6", "15", "17", "not-a-version"] {
             let bin = root.path().join("postgresql").join(version).join("bin");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapper_on_the_path_is_not_taken_for_the_rabbitmq_programs() {
+    fn a_wrapper_on_the_path_is_not_used_as_a_rabbitmq_program() {
         let root = tempfile::tempdir().unwrap();
         program(&root.path().join("bin"), "rabbitmq-server");
         assert_eq!(places(root.path()).rabbitmq_programs(), None);

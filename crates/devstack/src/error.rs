@@ -1,6 +1,6 @@
-//! What can go wrong with a stack, named for what the caller can do about it.
+//! Errors of a stack, by what the caller can do.
 //!
-//! No message holds a password: addresses are told as host and port.
+//! No message contains a password: addresses are shown as host and port.
 
 use std::io;
 
@@ -8,11 +8,11 @@ use testcontainers::TestcontainersError;
 
 use crate::Service;
 
-/// Why a stack could not do what was asked.
+/// Why an operation of a stack failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No way leads to the service: give an address or install something.
+    /// The service is not available in any way: give an address or install something.
     #[error(
         "there is no {service} for this run ({tried}): set {variable}, or start a Docker engine, or run \
          scripts/bootstrap, which installs the Debian packages rabbitmq-server and postgresql",
@@ -21,40 +21,43 @@ pub enum Error {
     NothingAvailable {
         /// The service that is missing.
         service: Service,
-        /// What was looked for and not found.
+        /// What was searched for and not found.
         tried: String,
     },
-    /// The service belongs to somebody else, so it is not ours to stop, kill or restart: use [`crate::Stack::private`].
-    #[error("{0} was given by its address and is not ours to control; start the stack with Stack::private")]
+    /// The service was given by its address, so this stack may not stop, kill or restart it: use
+    /// [`crate::Stack::private`].
+    #[error(
+        "{0} was given by its address, so it cannot be stopped or killed here; start the stack with Stack::private"
+    )]
     NotOurs(Service),
-    /// The service does not answer in time: see the cause, or wait longer.
+    /// The service did not answer in time: see the cause, or wait longer.
     #[error("{service} at {address} is not ready after {seconds} seconds")]
     NotReady {
         /// The service.
         service: Service,
         /// Its host and port.
         address: String,
-        /// How long it was waited for.
+        /// The time that was waited.
         seconds: u64,
         /// The last answer.
         #[source]
         source: Option<Box<Error>>,
     },
     /// The service ended by itself: read its log.
-    #[error("{service} did not start ({status}); its last words: {log}")]
+    #[error("{service} did not start ({status}); the end of its log: {log}")]
     DidNotStart {
         /// The service.
         service: Service,
-        /// How it ended.
+        /// The exit status.
         status: String,
         /// The end of its log.
         log: String,
     },
-    /// Processes of the service are still there after they were killed.
+    /// Processes of the service still exist after they were killed.
     #[error("{0} has processes that cannot be killed")]
     Unkillable(Service),
-    /// An address cannot be used as it is: correct it.
-    #[error("{variable} is not usable: {reason}")]
+    /// An address is not valid: correct it.
+    #[error("{variable} is not valid: {reason}")]
     Invalid {
         /// The environment variable it comes from.
         variable: &'static str,
@@ -66,24 +69,24 @@ pub enum Error {
     Command {
         /// The command, without its arguments.
         command: String,
-        /// How it ended.
+        /// The exit status.
         status: String,
-        /// What it printed.
+        /// The output.
         output: String,
     },
-    /// Postgres refused or went away.
+    /// PostgreSQL refused or became unavailable.
     #[error("cannot {doing} in PostgreSQL")]
     Database {
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
         /// The cause.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// RabbitMQ refused or went away.
+    /// RabbitMQ refused or became unavailable.
     #[error("cannot {doing} in RabbitMQ")]
     Broker {
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
         /// The cause.
         #[source]
@@ -92,22 +95,22 @@ pub enum Error {
     /// The Docker engine refused.
     #[error("cannot {doing} a container")]
     Container {
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
         /// The cause.
         #[source]
         source: Box<TestcontainersError>,
     },
-    /// An answer did not come in time.
-    #[error("gave up waiting to {doing}")]
+    /// An answer did not arrive in time.
+    #[error("timed out while trying to {doing}")]
     TimedOut {
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
     },
     /// The operating system refused.
     #[error("cannot {doing}")]
     System {
-        /// What was being done.
+        /// The operation that failed.
         doing: &'static str,
         /// The cause.
         #[source]
@@ -116,28 +119,28 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the service did not start because another program took one of its ports after it was found free.
+    /// Whether the service did not start because another program took one of its ports after the port was found free.
     pub(crate) fn is_port_taken(&self) -> bool {
         let taken = ["already_used", "eaddrinuse", "Address already in use"];
         matches!(self, Self::DidNotStart { log, .. } if taken.iter().any(|words| log.contains(words)))
     }
 
-    /// Says what was being done when the operating system refused.
+    /// An operating system error during `doing`.
     pub(crate) fn system(doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::System { doing, source }
     }
 
-    /// Says what was being done when Postgres refused.
+    /// A PostgreSQL error during `doing`.
     pub(crate) fn database(doing: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Self {
         move |source| Self::Database { doing, source }
     }
 
-    /// Says what was being done when RabbitMQ refused.
+    /// A RabbitMQ error during `doing`.
     pub(crate) fn broker(doing: &'static str) -> impl FnOnce(lapin::Error) -> Self {
         move |source| Self::Broker { doing, source: Box::new(source) }
     }
 
-    /// Says what was being done when the Docker engine refused.
+    /// A Docker error during `doing`.
     pub(crate) fn container(doing: &'static str) -> impl FnOnce(TestcontainersError) -> Self {
         move |source| Self::Container { doing, source: Box::new(source) }
     }

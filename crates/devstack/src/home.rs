@@ -1,6 +1,7 @@
 //! The temporary folder of a private instance, owned by the user that the service runs as.
 //!
-//! Invariant: from its first moment a [`Watchdog`] removes it, with all processes that work in it, when we are gone.
+//! Invariant: from its creation on, a [`Watchdog`] removes the folder, with all processes that work in it, when this
+//! process ends.
 
 use std::fs;
 use std::io;
@@ -11,21 +12,21 @@ use crate::discovery::User;
 use crate::watchdog::Watchdog;
 use crate::{Error, Places, Service};
 
-/// A folder that is gone after us.
+/// A folder that does not outlive this process.
 #[derive(Debug)]
 pub(crate) struct Home {
-    /// Where it is.
+    /// Its path.
     pub(crate) folder: PathBuf,
-    /// The user that the service runs as, if that is not the one that we are.
+    /// The user that the service runs as, if it is another user than ours.
     pub(crate) user: Option<User>,
-    /// Whose folder it is.
+    /// The service that uses the folder.
     pub(crate) service: Service,
-    /// What clears up; dropping it does so now.
+    /// Removes the folder; dropping it does so at once.
     pub(crate) watchdog: Watchdog,
 }
 
 impl Home {
-    /// Makes a temporary folder; the service runs as the user of this name if we are root.
+    /// Creates a temporary folder. As root the service runs as the user with this name.
     pub(crate) fn new(service: Service, places: &Places, user_name: &str) -> Result<Self, Error> {
         let folder = tempfile::Builder::new()
             .prefix(&format!("flowcast-{}-", service.slug()))

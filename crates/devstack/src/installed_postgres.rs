@@ -1,7 +1,8 @@
-//! A private Postgres of the installed binaries.
+//! A private PostgreSQL of the installed binaries.
 //!
-//! As durable as in production: `fsync` and `synchronous_commit` are on. Only shared memory is different: it is in files
-//! of the data folder, so that nothing stays in `/dev/shm` after a kill.
+//! It is as durable as in production: `fsync` and `synchronous_commit` are on. Only shared memory differs: it is in
+//! files of the data
+//! folder, so that nothing stays in `/dev/shm` after a kill.
 
 use uuid::Uuid;
 
@@ -12,10 +13,12 @@ use crate::{Error, Places, Service, port};
 
 const USER: &str = "flowcast";
 
-/// Fast shutdown: open transactions are rolled back, and no client is waited for.
+/// Fast shutdown: open transactions are rolled back, and clients are disconnected.
 const STOP_SIGNAL: &str = "INT";
 
-/// Makes a database cluster and an instance for it, not running yet, and gives its address; none if nothing is installed.
+/// Creates a database cluster and an instance for it that is not running yet, and returns both the instance and its
+/// address; `None`
+/// if nothing is installed.
 pub(crate) async fn prepare(settings: &[String], places: &Places) -> Result<Option<(Daemon, String)>, Error> {
     let Some(programs) = places.postgres_programs() else { return Ok(None) };
     let home = Home::new(Service::Postgres, places, "postgres")?;

@@ -1,7 +1,9 @@
-//! A private RabbitMQ of the installed package: own node name, cookie, port mapper (`epmd`), ports and folder, no plugins.
+//! A private RabbitMQ of the installed package: with its own node name, cookie, port mapper (`epmd`), ports and folder,
+//! no plugins.
 //!
-//! `epmd` is started by us and in the foreground, because the one that Erlang starts by itself leaves its process group
-//! and its folder and would stay for ever.
+//! `epmd` is started here and in the foreground. An `epmd` that Erlang starts leaves its process group and its folder,
+//! and would
+//! never end.
 
 use std::path::Path;
 
@@ -14,10 +16,10 @@ use crate::{Error, Places, Service, port};
 
 const USER: &str = "flowcast";
 
-/// Erlang shuts down in good order on `SIGTERM`.
+/// Erlang shuts down on `SIGTERM`.
 const STOP_SIGNAL: &str = "TERM";
 
-/// An instance that does not run yet.
+/// An instance that is not running yet.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) daemon: Daemon,
@@ -26,7 +28,7 @@ pub(crate) struct Prepared {
     pub(crate) url: String,
 }
 
-/// Prepares an instance with these lines added to `rabbitmq.conf`; none if nothing is installed.
+/// Prepares an instance with these lines added to `rabbitmq.conf`; `None` if nothing is installed.
 pub(crate) fn prepare(places: &Places, config: &[String]) -> Result<Option<Prepared>, Error> {
     let (Some(programs), Some(epmd)) = (places.rabbitmq_programs(), places.program("epmd")) else {
         return Ok(None);

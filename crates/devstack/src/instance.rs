@@ -1,4 +1,4 @@
-//! One service of a stack, whichever way it came: its address, and what can be done to it.
+//! One service of a stack, however it was started: its address, and the operations on it.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::container::Container;
 use crate::daemon::Daemon;
 use crate::{Error, Service, amqp, database};
 
-/// How long a service may take to answer after its start, on a busy machine.
+/// How long a service may take to answer after its start on a busy machine.
 const READY_LIMIT: Duration = Duration::from_mins(2);
-/// How long a service that was given by its address may take; it may be starting beside us.
+/// How long a service that was given by its address may take; it may be starting at the same time.
 const GIVEN_LIMIT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Where a service came from.
+/// The origin of a service.
 #[derive(Debug)]
 pub(crate) enum Way {
-    /// It was given by its address and is not ours.
+    /// It was given by its address, and this stack does not control it.
     Given,
     /// It runs in a container.
     Container(Box<Container>),
-    /// It is a private instance of what is installed.
+    /// It is a private instance of the installed programs.
     Installed(Box<Daemon>),
 }
 
@@ -49,7 +49,7 @@ impl Instance {
         &self.url
     }
 
-    /// Name, version, way and address in a few words, without the password.
+    /// Name, version, origin and address in a few words, without the password.
     pub(crate) fn describe(&self) -> String {
         let way = match &self.way {
             Way::Given => "given",
@@ -96,7 +96,7 @@ impl Instance {
         }
     }
 
-    /// Gives the version of the service.
+    /// Waits until the service is ready and returns its version.
     async fn wait_until_ready(&self) -> Result<String, Error> {
         let limit = if self.is_given() { GIVEN_LIMIT } else { READY_LIMIT };
         let mut last = None;
@@ -132,11 +132,11 @@ impl Instance {
                 if !container.exited().await {
                     return Ok(());
                 }
-                ("the container stopped".to_owned(), container.last_words().await)
+                ("the container stopped".to_owned(), container.log_end().await)
             }
             Way::Installed(daemon) => match daemon.exited().await {
                 None => return Ok(()),
-                Some(status) => (status.to_string(), daemon.last_words()),
+                Some(status) => (status.to_string(), daemon.log_end()),
             },
         };
         Err(Error::DidNotStart { service: self.service, status, log })

@@ -1,18 +1,20 @@
-//! A real RabbitMQ and a real Postgres for tests, demo and benchmarks.
+//! A real RabbitMQ and a real PostgreSQL for tests, demo and benchmarks.
 //!
-//! [`Stack::start`] takes, for each of the two, the first of these that is there:
+//! [`Stack::start`] uses, for each of the two, the first of these that is available:
 //!
 //! 1. the address in `AMQP_URL` or `DATABASE_URL`;
-//! 2. a container, through `testcontainers`, where a Docker engine answers and the image is there or can be pulled;
+//! 2. a container, through `testcontainers`, if a Docker engine answers and the image is present or can be pulled;
 //! 3. a private instance of the installed `rabbitmq-server` or `postgres`, in a temporary folder;
-//! 4. else one error that says what to install.
+//! 4. otherwise one error that says what to install.
 //!
 //! Invariants:
-//! - What a stack started is gone after the stack: also after a panic, and after `kill -9` of the process that owned
-//!   it, because a small shell that outlives the owner clears up.
-//! - A stopped or killed service comes back at the same address, with its durable data.
-//! - It listens on loopback only, and data is as durable as in production (`fsync` is on), so that a benchmark tells the truth.
-//! - Tests that run side by side share a stack through [`Scope`]s and do not see each other.
+//! - Whatever a stack started is removed with the stack. That holds after a panic, and after `kill -9` of the owning
+//!   process, because a
+//!   small shell outlives the owner and cleans up.
+//! - A service that is stopped or killed and started again has the same address and its durable data.
+//! - Services listen on loopback only. Data is as durable as in production (`fsync` is on), so that benchmarks are
+//!   realistic.
+//! - Tests that run in parallel share a stack through [`Scope`]s and do not see each other.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), devstack::Error> {

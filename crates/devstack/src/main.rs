@@ -1,4 +1,4 @@
-//! `devstack`: runs a command, or nothing, with a RabbitMQ and a Postgres beside it.
+//! `devstack`: runs a command with a RabbitMQ and a PostgreSQL, or only starts the two.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const USAGE: &str = "\
-usage: devstack run -- COMMAND [ARGUMENT]…   run COMMAND with AMQP_URL and DATABASE_URL set, and give its exit code
+usage: devstack run -- COMMAND [ARGUMENT]…   run COMMAND with AMQP_URL and DATABASE_URL set, and return its exit code
        devstack up                           print the addresses, and keep the services until Ctrl-C
 ";
 
@@ -57,9 +57,10 @@ async fn run(program: &OsString, arguments: &[OsString]) -> Result<ExitCode, Err
     Ok(code(status))
 }
 
-/// Waits for the command, and hands on the signals that end us.
+/// Waits for the command, and forwards the signals that end this process.
 ///
-/// On a terminal Ctrl-C reaches the command by itself; it is not sent twice, since some take a second one for impatience.
+/// On a terminal Ctrl-C reaches the command itself. It is not sent twice, because some programs stop at once on a
+/// second one.
 async fn wait(mut child: Child, signals: &mut Signals) -> Result<ExitStatus, Error> {
     let on_terminal = io::stdin().is_terminal();
     loop {
@@ -74,7 +75,7 @@ async fn wait(mut child: Child, signals: &mut Signals) -> Result<ExitStatus, Err
             let pid = pid.to_string();
             let sent =
                 Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &pid]).status().await;
-            sent.map_err(|source| Error::System { doing: "hand on a signal", source })?;
+            sent.map_err(|source| Error::System { doing: "forward a signal", source })?;
         }
     }
 }
@@ -96,7 +97,7 @@ async fn up() -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The signals that ask us to end.
+/// The signals that ask this process to end.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -123,7 +124,7 @@ impl Signals {
     }
 }
 
-/// The exit code of the command, or 128 and its signal, as a shell would say.
+/// The exit code of the command, or 128 plus its signal, as in a shell.
 fn code(status: ExitStatus) -> ExitCode {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

@@ -1,8 +1,10 @@
 //! Free ports on loopback.
 //!
-//! They come from below the range that kernels give to outgoing connections (32768 and up on Linux, 49152 elsewhere).
-//! Inside that range a client that keeps trying the port of a stopped service can be given that very port as its own,
-//! connect to itself, and keep the service from coming back.
+//! They are below the range that kernels use for outgoing connections (32768 and up on Linux, 49152 elsewhere). Within
+//! that range, a
+//! client that keeps trying the port of a stopped service can get that port as its own, connect to itself, and prevent
+//! the restart
+//! of the service.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -13,10 +15,10 @@ const FIRST: u16 = 20_000;
 const LAST: u16 = 31_999;
 const ATTEMPTS: usize = 100;
 
-/// How often a service is started on other ports when one that was free is taken in the meantime.
+/// How often a service is started on other ports if another program took a free port meanwhile.
 pub(crate) const PORT_ATTEMPTS: usize = 5;
 
-/// Picks a random port that nothing listens on at this moment.
+/// A random port on which nothing listens at this moment.
 pub(crate) fn free() -> io::Result<u16> {
     let mut last = io::Error::other("no port was tried");
     for _ in 0..ATTEMPTS {

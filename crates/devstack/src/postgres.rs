@@ -1,4 +1,4 @@
-//! The database of a stack, and what a fault test can do to it.
+//! The database server of a stack, and what a fault test can do to it.
 
 use testcontainers::ImageExt;
 use uuid::Uuid;
@@ -8,34 +8,34 @@ use crate::instance::{Instance, Way};
 use crate::port::PORT_ATTEMPTS;
 use crate::{Error, Places, Service, installed_postgres};
 
-/// A Postgres that answers.
+/// A PostgreSQL server that answers.
 #[derive(Debug)]
 pub struct Postgres {
     pub(crate) instance: Instance,
 }
 
 impl Postgres {
-    /// Ends it with `SIGKILL`, with all its backends.
+    /// Ends the server with `SIGKILL`, with all its backends.
     pub async fn kill(&self) -> Result<(), Error> {
         self.instance.kill().await
     }
 
-    /// Stops it in good order and waits until it is gone; open connections are cut.
+    /// Shuts the server down and waits until it is gone; open connections are closed.
     pub async fn stop(&self) -> Result<(), Error> {
         self.instance.stop().await
     }
 
-    /// Starts it again at the same address with the same data, and waits until it answers.
+    /// Starts the server again at the same address with the same data, and waits until it answers.
     pub async fn start(&self) -> Result<(), Error> {
         self.instance.start().await
     }
 
-    /// Stops it where it stands (`SIGSTOP`): connections stay open, and nothing answers.
+    /// Suspends the server (`SIGSTOP`): connections stay open, and nothing answers.
     pub async fn freeze(&self) -> Result<(), Error> {
         self.instance.freeze(true).await
     }
 
-    /// Lets it go on after [`Postgres::freeze`].
+    /// Resumes the server after [`Postgres::freeze`].
     pub async fn thaw(&self) -> Result<(), Error> {
         self.instance.freeze(false).await
     }
@@ -69,7 +69,7 @@ impl Postgres {
         })
     }
 
-    /// A private server; none if PostgreSQL is not installed.
+    /// A private server; `None` if PostgreSQL is not installed.
     pub(crate) async fn installed(settings: &[String], places: &Places) -> Result<Option<Self>, Error> {
         let mut attempts = 1;
         loop {

@@ -1,10 +1,12 @@
 //! The processes of one service: all that work in its folder, and its process groups.
 //!
-//! A service is more than one process. Postgres gives each backend a session of its own and Erlang starts helpers the same
-//! way, so a process group does not hold them all; but all of them work in the folder of the service, and on Linux
-//! `/proc` tells where a process works. Elsewhere the process groups have to do.
+//! A service has several processes. PostgreSQL gives each backend its own session, and Erlang starts helpers in the
+//! same way, so a
+//! process group does not contain all of them. But all of them work in the folder of the service, and on Linux `/proc`
+//! shows the
+//! folder of a process. On other systems only the process groups are used.
 //!
-//! Signals go through `sh`, because the standard library can only kill, and only the direct child.
+//! Signals are sent by `sh`, because the standard library can only kill, and only a direct child.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -42,12 +44,12 @@ kill_all() {
 }
 "#;
 
-/// What to do to the processes.
+/// An action on all processes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Act {
     /// `SIGKILL` until none is left.
     Kill,
-    /// `SIGSTOP`, twice, because one may have been forked during the first round.
+    /// `SIGSTOP`, twice, because a process may have been forked during the first round.
     Freeze,
     /// `SIGCONT`.
     Thaw,
@@ -63,7 +65,7 @@ impl Act {
     }
 }
 
-/// Acts on all processes of a service.
+/// Applies an action to all processes of a service.
 pub(crate) async fn act(service: Service, act: Act, folder: &Path, groups: &[u32]) -> Result<(), Error> {
     let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
     let status = shell()
@@ -77,7 +79,7 @@ pub(crate) async fn act(service: Service, act: Act, folder: &Path, groups: &[u32
     if status.success() { Ok(()) } else { Err(Error::Unkillable(service)) }
 }
 
-/// Sends one signal, by name, to one process; nothing happens if it is gone.
+/// Sends one signal, by name, to one process; does nothing if it is gone.
 pub(crate) async fn signal(name: &str, pid: u32) -> Result<(), Error> {
     shell()
         .args(["kill -s \"$1\" \"$2\"", "devstack", name, &pid.to_string()])

@@ -1,6 +1,6 @@
-//! A program of a service: what to run, as whom, where and with which environment.
+//! A program of a service: its path, user, folder and environment.
 //!
-//! It runs with an environment of its own, so that the settings of the caller (`RABBITMQ_*`, `PG*`, `ERL_*`) cannot change it.
+//! It has its own environment, so that the caller's settings (`RABBITMQ_*`, `PG*`, `ERL_*`) cannot change it.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use crate::Error;
 use crate::discovery::User;
 
-/// A program that can be run again and again.
+/// A program that can be run several times.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     path: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// A program that works in `folder` as `user`, or as we do if there is none.
+    /// A program that works in `folder` as `user`, or as the current user if there is none.
     pub(crate) fn new(path: &Path, folder: &Path, user: Option<User>) -> Self {
         let env = vec![("LANG", "C.UTF-8".into()), ("HOME", folder.as_os_str().to_owned())];
         Self { path: path.to_owned(), folder: folder.to_owned(), user, args: Vec::new(), env }
@@ -41,14 +41,14 @@ impl Program {
         self
     }
 
-    /// Starts it in a process group of its own, with its output in the file `log`.
+    /// Starts the program in its own process group, with its output in the file `log`.
     pub(crate) fn spawn(&self, log: &Path) -> io::Result<Child> {
         let log = File::options().create(true).append(true).open(log)?;
         let errors = log.try_clone()?;
         self.command().process_group(0).stdout(log).stderr(errors).spawn()
     }
 
-    /// Runs it to its end and gives what it printed.
+    /// Runs the program to its end and returns its output.
     pub(crate) async fn output(&self) -> Result<String, Error> {
         let output = tokio::process::Command::from(self.command())
             .kill_on_drop(true)

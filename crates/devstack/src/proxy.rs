@@ -1,7 +1,8 @@
-//! A small TCP proxy that misbehaves when it is told to: it stands between a process and a service, or a provider.
+//! A small TCP proxy that injects faults between a process and a service or provider.
 //!
-//! Faults hold for the connections there are and for those to come. What a black hole swallowed for a while comes through
-//! late when it ends, as from a network that was away; so a half-open connection can be made and healed.
+//! Faults apply to existing and new connections. Bytes that arrive during a black hole are delivered late, when it
+//! ends, as after a
+//! network outage. So a half-open connection can be made and healed.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,8 +18,8 @@ use tokio::task::JoinHandle;
 
 /// How connections are treated.
 #[derive(Clone, Copy, Debug, Default)]
-struct Manners {
-    /// Rises with each cut; connections of an earlier count end.
+struct Faults {
+    /// Incremented by each cut; connections with an earlier number end.
     cuts: u64,
     /// Whether the last cut was a reset.
     with_reset: bool,
@@ -27,17 +28,17 @@ struct Manners {
     delay: Duration,
 }
 
-/// What all connections share.
+/// State shared by all connections.
 struct Shared {
     target: SocketAddr,
-    manners: watch::Sender<Manners>,
+    manners: watch::Sender<Faults>,
     is_listening: watch::Sender<bool>,
-    /// Bytes that may still go to the target; at zero everything is cut.
+    /// Bytes that may still go to the target; at zero all connections are cut.
     bytes_left: AtomicU64,
     connections: AtomicU64,
 }
 
-/// A proxy in front of one address; dropping it ends every connection.
+/// A proxy for one address; dropping it ends every connection.
 pub struct Proxy {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -45,13 +46,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port of loopback and passes everything on to `target`.
+    /// Listens on a free port of loopback and forwards everything to `target`.
     pub async fn start(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let addr = listener.local_addr()?;
         let shared = Arc::new(Shared {
             target,
-            manners: watch::Sender::new(Manners::default()),
+            manners: watch::Sender::new(Faults::default()),
             is_listening: watch::Sender::new(true),
             bytes_left: AtomicU64::new(u64::MAX),
             connections: AtomicU64::new(0),
@@ -60,46 +61,46 @@ impl Proxy {
         Ok(Self { addr, shared, accepting })
     }
 
-    /// Where it listens.
+    /// The address of the proxy.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// How many connections were made through it so far.
+    /// The number of connections made through the proxy so far.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// Closes every connection there is, in order.
+    /// Closes every connection in the normal way.
     pub fn cut(&self) {
         self.end_all(false);
     }
 
-    /// Ends every connection there is with a TCP reset.
+    /// Ends every connection with a TCP reset.
     pub fn reset(&self) {
         self.end_all(true);
     }
 
-    /// Cuts everything when so many more bytes have gone to the target, in the middle of whatever they belong to.
+    /// Cuts all connections after this many more bytes to the target, even within a message.
     pub fn cut_after(&self, bytes: u64) {
         self.shared.bytes_left.store(bytes, Ordering::Relaxed);
     }
 
-    /// Lets nothing through in either direction, without a word; new connections stand and stay silent.
+    /// Holds all bytes in both directions; new connections are accepted and stay silent.
     pub fn black_hole(&self, on: bool) {
         self.shared.manners.send_modify(|manners| manners.black_hole = on);
     }
 
-    /// Takes no new connections: the port is closed, as of a service that is not running.
+    /// Accepts no new connections: the port is closed, like that of a service that is not running.
     ///
-    /// It is closed, or open again, when this returns.
+    /// The port is closed, or open again, when this returns.
     pub async fn refuse(&self, on: bool) {
         self.shared.manners.send_modify(|manners| manners.refuse = on);
-        // An error means that it listens no more, for good.
+        // An error means that the proxy does not listen any more.
         self.shared.is_listening.subscribe().wait_for(|is_listening| *is_listening != on).await.ok();
     }
 
-    /// Holds everything up for so long, in each direction.
+    /// Delays all bytes by this time, in each direction.
     pub fn delay(&self, delay: Duration) {
         self.shared.manners.send_modify(|manners| manners.delay = delay);
     }
@@ -124,7 +125,7 @@ impl Shared {
         });
     }
 
-    /// Takes bytes off the allowance; none left cuts everything and lifts the limit.
+    /// Subtracts bytes from the allowance. When it is used up, all connections are cut and the limit is removed.
     fn may_pass(&self, bytes: usize) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let left = self.bytes_left.load(Ordering::Relaxed);
@@ -141,7 +142,7 @@ impl Shared {
     }
 }
 
-/// Listens at the address but for the times of refusal.
+/// Listens at the address, except while connections are refused.
 async fn accept(mut listener: TcpListener, addr: SocketAddr, shared: Arc<Shared>) {
     let mut manners = shared.manners.subscribe();
     loop {
@@ -165,7 +166,7 @@ async fn accept(mut listener: TcpListener, addr: SocketAddr, shared: Arc<Shared>
     }
 }
 
-/// Passes on between client and target until one of them ends, or a cut.
+/// Forwards between client and target until one of them ends, or a cut.
 async fn serve(client: TcpStream, shared: Arc<Shared>) {
     let mut manners = shared.manners.subscribe();
     let born = manners.borrow_and_update().cuts;
@@ -187,7 +188,7 @@ async fn serve(client: TcpStream, shared: Arc<Shared>) {
         for half in [to_client, to_target] {
             // The other side may be gone already.
             half.as_ref().set_zero_linger().ok();
-            // Without the orderly end that a half gives when it is dropped.
+            // Without the orderly shutdown that a dropped half performs.
             half.forget();
         }
     }

@@ -9,7 +9,7 @@ use crate::port::PORT_ATTEMPTS;
 use crate::program::Program;
 use crate::{Error, Places, Service, installed_rabbitmq};
 
-/// A RabbitMQ that answers.
+/// A RabbitMQ broker that answers.
 #[derive(Debug)]
 pub struct RabbitMq {
     pub(crate) instance: Instance,
@@ -18,36 +18,38 @@ pub struct RabbitMq {
 }
 
 impl RabbitMq {
-    /// Ends it with `SIGKILL`, with all its processes.
+    /// Ends the broker with `SIGKILL`, with all its processes.
     ///
-    /// RabbitMQ 3.10 writes down within half a second, not at once, that a quorum queue was declared. Killed before, it
-    /// has the queue again after its restart, but without messages and without a leader, so that everything waits. A test
-    /// that kills soon after declaring calls [`RabbitMq::flush_queue_directory`] first.
+    /// RabbitMQ 3.10 writes the declaration of a quorum queue to disk within half a second, not at once. A broker that
+    /// is killed before
+    /// has the queue after its restart, but without messages and without a leader, so that every operation waits. A
+    /// test that kills
+    /// soon after a declaration calls [`RabbitMq::flush_queue_directory`] first.
     pub async fn kill(&self) -> Result<(), Error> {
         self.instance.kill().await
     }
 
-    /// Stops it in good order and waits until it is gone.
+    /// Shuts the broker down and waits until it is gone.
     pub async fn stop(&self) -> Result<(), Error> {
         self.instance.stop().await
     }
 
-    /// Starts it again at the same address with the same data, and waits until it answers.
+    /// Starts the broker again at the same address with the same data, and waits until it answers.
     pub async fn start(&self) -> Result<(), Error> {
         self.instance.start().await
     }
 
-    /// Stops it where it stands (`SIGSTOP`): connections stay open, and nothing answers.
+    /// Suspends the broker (`SIGSTOP`): connections stay open, and nothing answers.
     pub async fn freeze(&self) -> Result<(), Error> {
         self.instance.freeze(true).await
     }
 
-    /// Lets it go on after [`RabbitMq::freeze`].
+    /// Resumes the broker after [`RabbitMq::freeze`].
     pub async fn thaw(&self) -> Result<(), Error> {
         self.instance.freeze(false).await
     }
 
-    /// Runs `rabbitmqctl` with these arguments against it and gives what it printed; takes a second or two.
+    /// Runs `rabbitmqctl` with these arguments and returns its output; takes a second or two.
     pub async fn ctl(&self, args: &[&str]) -> Result<String, Error> {
         match (&self.instance.way, &self.ctl) {
             (Way::Installed(_), Some(ctl)) => ctl.clone().args(args.iter().copied()).output().await,
@@ -56,7 +58,7 @@ impl RabbitMq {
         }
     }
 
-    /// Has it write down now which quorum queues there are, see [`RabbitMq::kill`].
+    /// Writes the list of quorum queues to disk now, see [`RabbitMq::kill`].
     pub async fn flush_queue_directory(&self) -> Result<(), Error> {
         self.ctl(&["eval", "[dets:sync(Table) || Table <- dets:all()]."]).await.map(drop)
     }
@@ -87,7 +89,7 @@ impl RabbitMq {
         Ok(Self { instance, ctl: None })
     }
 
-    /// A private broker with these lines added to its configuration; none if RabbitMQ is not installed.
+    /// A private broker with these lines added to its configuration; `None` if RabbitMQ is not installed.
     pub(crate) async fn installed(config: &[String], places: &Places) -> Result<Option<Self>, Error> {
         let mut attempts = 1;
         loop {

@@ -1,7 +1,8 @@
-//! A corner of a stack for one test: a database of its own, and a prefix for its queues.
+//! The part of a stack for one test: its own database, and a prefix for its queues.
 //!
-//! Brokers that are given by their AMQP address alone offer no way to make a virtual host, so tests are kept apart by the
-//! names of their queues and exchanges, everywhere in the same way.
+//! A broker that is known only by its AMQP address cannot get a virtual host over AMQP. So tests are separated by the
+//! names of their
+//! queues and exchanges, in every kind of stack.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,8 +16,9 @@ use crate::{Error, Stack, amqp, database};
 
 const NAME_LENGTH: usize = 24;
 
-/// Closing it drops the database and deletes the queues and exchanges it was told of; dropping it does the same, as well
-/// as it can, and blocks for that moment.
+/// [`Scope::close`] drops the database and deletes the tracked queues and exchanges. Dropping the scope does the same
+/// as far as
+/// possible, and blocks meanwhile.
 pub struct Scope {
     database_url: Url,
     queue_prefix: String,
@@ -24,7 +26,7 @@ pub struct Scope {
     amqp_url: Url,
 }
 
-/// What has to be removed at the end.
+/// What must be removed at the end.
 struct Remains {
     admin_url: Url,
     amqp_url: Url,
@@ -44,31 +46,31 @@ impl Scope {
         self.amqp_url.as_str()
     }
 
-    /// What the names of all queues and exchanges of this scope have to begin with: a letter and ten letters or digits.
+    /// The prefix of all queues and exchanges of this scope: a letter and ten letters or digits.
     pub fn queue_prefix(&self) -> &str {
         &self.queue_prefix
     }
 
-    /// Has this queue deleted at the end.
+    /// Registers a queue for deletion at the end.
     pub fn track_queue(&self, name: impl Into<String>) {
         if let Some(remains) = self.remains().as_mut() {
             remains.queues.push(name.into());
         }
     }
 
-    /// Makes a queue of this name that nobody can use until the lock is dropped.
+    /// Creates a queue with this name that nothing else can use until the lock is dropped.
     pub async fn lock_queue(&self, name: &str) -> Result<LockedQueue, Error> {
         amqp::lock_queue(&self.amqp_url, name).await
     }
 
-    /// Has this exchange deleted at the end.
+    /// Registers an exchange for deletion at the end.
     pub fn track_exchange(&self, name: impl Into<String>) {
         if let Some(remains) = self.remains().as_mut() {
             remains.exchanges.push(name.into());
         }
     }
 
-    /// Removes everything, and says what could not be removed.
+    /// Removes everything, and returns an error for what could not be removed.
     pub async fn close(self) -> Result<(), Error> {
         let remains = self.remains().take();
         match remains {
@@ -123,7 +125,7 @@ impl Drop for Scope {
             }
         });
         if let Ok(Err(error)) = removal.join() {
-            tracing::warn!(error = error.chain(), "a scope left something behind");
+            tracing::warn!(error = error.chain(), "a scope could not be removed completely");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A service that a stack has.
+/// A service of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
     /// The message broker.
@@ -12,7 +12,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// The environment variable that holds a given address of it.
+    /// The environment variable with a given address of the service.
     pub const fn variable(self) -> &'static str {
         match self {
             Self::RabbitMq => "AMQP_URL",

@@ -1,4 +1,4 @@
-//! A RabbitMQ and a Postgres together, and the choice of the way to each.
+//! A RabbitMQ and a PostgreSQL together, and the choice between given, container and installed.
 
 use std::env;
 
@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use crate::container::{self, Engine};
 use crate::{Error, Places, Postgres, RabbitMq, Scope, Service};
 
-/// Both services, answering; dropping it removes what it started, and blocks for that moment.
+/// Both services, ready. Dropping it removes what it started, and blocks meanwhile.
 #[derive(Debug)]
 pub struct Stack {
     rabbitmq: RabbitMq,
@@ -17,29 +17,29 @@ pub struct Stack {
 static SHARED: OnceCell<Stack> = OnceCell::const_new();
 
 impl Stack {
-    /// Takes the addresses in `AMQP_URL` and `DATABASE_URL`, and starts what is not given.
+    /// Uses the addresses in `AMQP_URL` and `DATABASE_URL`, and starts the services without an address.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
 
-    /// Starts both services, in containers or of what is installed: for tests that stop or kill them.
+    /// Starts both services, in containers or from the installed programs, for tests that stop or kill them.
     pub async fn private() -> Result<Self, Error> {
         Self::builder().private().start().await
     }
 
-    /// Starts both services of what is installed on this machine.
+    /// Starts both services from the programs installed on this machine.
     pub async fn private_installed() -> Result<Self, Error> {
         Self::builder().private_installed().start().await
     }
 
-    /// The one stack of this process, as from [`Stack::start`]: for tests that leave the services alone.
+    /// The shared stack of this process, as from [`Stack::start`], for tests that do not stop the services.
     ///
     /// It is removed when the process ends.
     pub async fn shared() -> Result<&'static Self, Error> {
         SHARED.get_or_try_init(Self::start).await
     }
 
-    /// Settings for a stack; those of the environment to begin with.
+    /// Settings for a stack, initially those of the environment.
     pub fn builder() -> Builder {
         let given = |service: Service| env::var(service.variable()).ok().filter(|url| !url.is_empty());
         Builder {
@@ -51,7 +51,7 @@ impl Stack {
         }
     }
 
-    /// Opens a corner for one test; `name` helps to recognise its database.
+    /// Opens a scope for one test; `name` helps to recognize its database.
     pub async fn scope(&self, name: &str) -> Result<Scope, Error> {
         Box::pin(Scope::open(self, name)).await
     }
@@ -61,7 +61,7 @@ impl Stack {
         self.rabbitmq.instance.url().as_str()
     }
 
-    /// The address of a default database, for a user that may do everything unless it was given.
+    /// The address of a default database. Unless it was given, its user may do everything.
     pub fn database_url(&self) -> &str {
         self.postgres.instance.url().as_str()
     }
@@ -76,7 +76,7 @@ impl Stack {
         &self.postgres
     }
 
-    /// Versions, ways and addresses of both services in one line, without passwords.
+    /// Versions, origins and addresses of both services in one line, without passwords.
     pub fn describe(&self) -> String {
         format!("{}, {}", self.rabbitmq.instance.describe(), self.postgres.instance.describe())
     }
@@ -94,53 +94,53 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Takes no given addresses, so that both services are ours to stop and kill.
+    /// Ignores given addresses, so that both services can be stopped and killed.
     pub fn private(mut self) -> Self {
         self.amqp_url = None;
         self.database_url = None;
         self
     }
 
-    /// Takes neither given addresses nor containers.
+    /// Ignores given addresses and containers.
     pub fn private_installed(mut self) -> Self {
         self.places.containers = false;
         self.private()
     }
 
-    /// Takes the broker at this address.
+    /// Uses the broker at this address.
     pub fn amqp_url(mut self, url: impl Into<String>) -> Self {
         self.amqp_url = Some(url.into());
         self
     }
 
-    /// Takes the database server at this address.
+    /// Uses the database server at this address.
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
         self
     }
 
-    /// Looks elsewhere for the installed services.
+    /// Searches these places for the installed services.
     pub fn places(mut self, places: Places) -> Self {
         self.places = places;
         self
     }
 
-    /// Adds a line to `rabbitmq.conf`; a given broker is then not taken, because it would not know the line.
+    /// Adds a line to `rabbitmq.conf`. A given broker is then ignored, because it would not have the line.
     pub fn rabbitmq_config(mut self, line: impl Into<String>) -> Self {
         self.rabbitmq_config.push(line.into());
         self.amqp_url = None;
         self
     }
 
-    /// Adds a setting, `name=value`, to those of Postgres; a later one wins. A given server is then not used, because it would not have
-    /// the setting.
+    /// Adds a PostgreSQL setting, `name=value`; the last one wins. A given server is then ignored, because it would not
+    /// have the setting.
     pub fn postgres_setting(mut self, setting: impl Into<String>) -> Self {
         self.postgres_settings.push(setting.into());
         self.database_url = None;
         self
     }
 
-    /// Starts what is not given, both services at the same time, and waits until both answer.
+    /// Starts the services without an address, both at the same time, and waits until both answer.
     pub async fn start(self) -> Result<Stack, Error> {
         let all_given = self.amqp_url.is_some() && self.database_url.is_some();
         let engine = if self.places.containers && !all_given { container::engine().await } else { None };
@@ -183,10 +183,10 @@ impl Builder {
 
 const NO_ENGINE: &str = "no Docker engine answers";
 
-/// Says once that the container did not come, and why, before what is installed is taken instead.
+/// Logs why the container could not be used, before the installed programs are tried.
 fn no_container(service: Service, error: &Error) -> String {
     let reason = error.chain();
-    tracing::warn!(%service, reason, "no container; looking for what is installed");
+    tracing::warn!(%service, reason, "no container; trying the installed programs");
     reason
 }
 

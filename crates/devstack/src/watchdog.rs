@@ -1,13 +1,15 @@
-//! The shell that outlives the owner of a service and clears up after it.
+//! The shell that outlives the owner of a service and cleans up after it.
 //!
-//! It blocks on reading a pipe of which only the owner holds the other end. The pipe closes when the owner drops the
-//! watchdog, and the kernel closes it when the owner dies in whatever way. Then the shell kills the processes of the
-//! service and removes its folder, or removes the container.
+//! The shell reads a pipe whose other end only the owner has. The pipe closes when the owner drops the watchdog, and
+//! the kernel closes it
+//! when the owner dies in any way. Then the shell kills the processes of the service and removes its folder, or removes
+//! the
+//! container.
 //!
 //! Invariants:
-//! - It is started before the service, so that there is no moment without it.
-//! - It is in a process group of its own and ignores the signals of a terminal: Ctrl-C does not kill it.
-//! - It holds no output of the owner open.
+//! - The watchdog starts before the service, so the service is never without it.
+//! - It is in its own process group and ignores the signals of a terminal: Ctrl-C does not kill it.
+//! - It does not keep the owner's output open.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -18,7 +20,7 @@ use crate::processes::FUNCTIONS;
 
 /// Reads process groups to kill, until the owner is gone.
 ///
-/// Line 7 of `postmaster.pid` names the shared memory of a Postgres that was killed before it could remove it.
+/// Line 7 of `postmaster.pid` names the shared memory of a PostgreSQL that was killed before it could remove it.
 const FOLDER_SCRIPT: &str = r#"
 folder=$1 groups=
 while read -r word group; do
@@ -38,7 +40,7 @@ while read -r line; do :; done
 docker rm -f -v "$1"
 "#;
 
-/// A running watchdog; dropping it clears up and waits until that is done.
+/// A running watchdog; dropping it cleans up and waits until that is done.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
     shell: Child,
@@ -58,12 +60,12 @@ impl Watchdog {
         Self::spawn(Command::new("sh").arg("-c").arg(script(&[CONTAINER_SCRIPT])).arg("devstack").arg(name))
     }
 
-    /// Adds a process group that has to go at the end.
+    /// Adds a process group that must be killed at the end.
     pub(crate) fn note_group(&mut self, group: u32) -> io::Result<()> {
         self.tell(&format!("group {group}\n"))
     }
 
-    /// Drops all groups, because their processes are gone and the numbers may come to belong to others.
+    /// Removes all groups, because their processes are gone and the numbers may be reused.
     pub(crate) fn forget_groups(&mut self) -> io::Result<()> {
         self.tell("forget\n")
     }
@@ -92,7 +94,7 @@ impl Drop for Watchdog {
     fn drop(&mut self) {
         drop(self.pipe.take());
         if let Err(error) = self.shell.wait() {
-            tracing::warn!(%error, "the watchdog of a service was lost; something may be left behind");
+            tracing::warn!(%error, "the watchdog of a service was lost; processes or folders may be left");
         }
     }
 }
