@@ -1,5 +1,5 @@
-//! The functions that run once a recipient, alone: `cargo bench -p benches --bench hot`.
-#![expect(clippy::unwrap_used, reason = "what cannot be set up cannot be measured")]
+//! Microbenchmarks of the functions that run once per recipient: `cargo bench -p benches --bench hot`.
+#![expect(clippy::unwrap_used, reason = "a benchmark whose setup fails must end")]
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn hot(c: &mut Criterion) {
     let outgoing = Outgoing { to, message: &rendered, reference, campaign: CampaignId(7), attempt: 1 };
     c.bench_function("encode a request", |b| b.iter(|| channel.body(black_box(&outgoing)).unwrap()));
 
-    c.bench_function("judge an answer", |b| {
+    c.bench_function("classify an answer", |b| {
         b.iter(|| {
             let heard = HttpAnswer { status: 202, retry_after: None, body: black_box(ACCEPTED) };
             classify_answer(Provider::Kaleyra, &heard)

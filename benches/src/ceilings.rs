@@ -1,6 +1,6 @@
-//! What each step of the pipeline could do alone: the same services, the same crates, no other work beside it.
+//! The speed of each step of the pipeline alone: the same services and crates, without other work at the same time.
 //!
-//! None of these keeps the promises of a campaign; they are what the pipeline's figures are held against.
+//! None of these steps keeps the promises of a campaign. They are the ceilings for the figures of the pipeline.
 
 use std::time::Duration;
 
@@ -23,17 +23,17 @@ use crate::output::{line, number};
 use crate::services::Services;
 use crate::stand::{KEY, Stand, difference};
 
-/// As in the producer: ids of one publishing, and how many of them wait for their confirms at once.
+/// As in the producer: the ids of one publishing, and how many of them wait for confirms at once.
 const STRIDE: usize = 2_000;
 const PUBLISHING: usize = 4;
-/// As in the consumer: unsettled messages, and recipients of one claim.
+/// As in the consumer: unacknowledged messages, and recipients of one claim.
 const PREFETCH: u16 = 1_000;
 const BATCH: usize = 200;
-/// As in the consumer: requests under way at once, here shared by some tasks.
+/// As in the consumer: requests in flight, here shared by several tasks.
 const IN_FLIGHT: usize = 512;
 const SENDING_TASKS: usize = 4;
-/// How many claim and record at once.
-const LANES: [usize; 2] = [1, 4];
+/// How many tasks claim and record at the same time.
+const CONCURRENT_CLAIMS: [usize; 2] = [1, 4];
 const LEASE: Duration = Duration::from_mins(1);
 
 /// The steps of one run.
@@ -53,10 +53,10 @@ pub(crate) async fn run(
     let steps = Ceilings { stand, recipients };
     steps.publish(figures).await?;
     steps.consume(figures).await?;
-    for lanes in LANES {
+    for tasks in CONCURRENT_CLAIMS {
         let id = steps.stand.campaign().await?;
         steps.copy(id, figures).await?;
-        steps.claim_and_record(id, lanes, figures).await?;
+        steps.claim_and_record(id, tasks, figures).await?;
     }
     steps.post(figures).await?;
     steps.stand.stop().await
@@ -93,7 +93,7 @@ impl Ceilings {
             let (mut deliveries, mut left) = (Vec::new(), usize::try_from(self.recipients)?);
             while left > 0 {
                 let taken = consumer.recv_many(&mut deliveries, BATCH).await;
-                anyhow::ensure!(taken > 0, "the consumer stopped by itself");
+                anyhow::ensure!(taken > 0, "the consumer stopped too early");
                 left = left.saturating_sub(taken);
                 let done = deliveries.drain(..).map(|delivery| (delivery.tag, Acknowledgement::Ack));
                 acknowledger.acknowledge_many(done.collect());
@@ -104,7 +104,7 @@ impl Ceilings {
         .await
     }
 
-    /// Rows that are already read and checked.
+    /// Stores rows that are already read and checked.
     async fn copy(&self, id: CampaignId, figures: &mut Figures) -> anyhow::Result<()> {
         let rows: Vec<_> = (0..self.recipients).filter_map(list::row).collect();
         let batches: Vec<_> = rows.chunks(1_000).map(<[_]>::to_vec).collect();
@@ -113,7 +113,7 @@ impl Ceilings {
             let mut import = self.stand.store.begin_import(id).await?;
             let feed = async move {
                 for batch in batches {
-                    sender.send(batch).await.context("the import stopped by itself")?;
+                    sender.send(batch).await.context("the import stopped too early")?;
                 }
                 anyhow::Ok(())
             };
@@ -135,16 +135,16 @@ impl Ceilings {
     async fn claim_and_record(
         &self,
         id: CampaignId,
-        lanes: usize,
+        tasks: usize,
         figures: &mut Figures,
     ) -> anyhow::Result<()> {
         self.stand.store.start_campaign(id, "bench").await?;
         let seqs: Vec<Seq> = (1..=i32::try_from(self.recipients)?).map(Seq).collect();
-        let what = format!("claim and record, {lanes} at once");
+        let what = format!("claim and record, {tasks} at once");
         self.time(figures, (&what, &["Postgres"]), async {
             stream::iter(seqs.chunks(BATCH))
                 .map(|batch| self.claim_and_record_batch(id, batch))
-                .buffer_unordered(lanes)
+                .buffer_unordered(tasks)
                 .try_collect::<Vec<()>>()
                 .await?;
             Ok(())
@@ -167,7 +167,7 @@ impl Ceilings {
         Ok(())
     }
 
-    /// Requests with a message rendered before, to the simulator.
+    /// Posts requests with one rendered message to the simulator.
     async fn post(&self, figures: &mut Figures) -> anyhow::Result<()> {
         let channel = self.channel()?;
         let message = example_message()?;
@@ -175,7 +175,7 @@ impl Ceilings {
         let send = |index: u32| {
             let (channel, references, message) = (&channel, &references, &message);
             async move {
-                let (to, _) = list::row(index).context("a number that is none")?;
+                let (to, _) = list::row(index).context("an invalid number")?;
                 let seq = Seq(i32::try_from(index)?);
                 let reference = references.seal(CampaignId(1), seq);
                 let outgoing = Outgoing { to, message, reference, campaign: CampaignId(1), attempt: 1 };
@@ -199,7 +199,7 @@ impl Ceilings {
         self.stand.ledger.check(self.recipients).await
     }
 
-    /// Does the work and adds its speed, and its CPU time here and in these other processes.
+    /// Does the work, and adds its speed and its CPU time in this and the given processes.
     async fn time(
         &self,
         figures: &mut Figures,
@@ -262,9 +262,9 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
     }
 }
 
-/// The message of the example campaign, filled in.
+/// The rendered message of the example campaign.
 pub(crate) fn example_message() -> anyhow::Result<Message> {
     let definition = Definition::parse(crate::stand::CAMPAIGN)?;
-    let (_, variables) = list::row(0).context("a number that is none")?;
+    let (_, variables) = list::row(0).context("an invalid number")?;
     Ok(definition.compile()?.render(&variables, Window::Unheard)?)
 }

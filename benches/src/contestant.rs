@@ -1,4 +1,4 @@
-//! Who is compared: Flowcast, the batch prototype, and what people would use instead.
+//! The compared programs: Flowcast, the batch prototype, and the usual alternatives.
 
 use std::path::{Path, PathBuf};
 
@@ -10,17 +10,17 @@ use crate::envelope::Envelope;
 use crate::output::line;
 use crate::prototype;
 
-/// Jobs that each peer has under way at once, however it divides them.
+/// Jobs that each peer has in flight, however it divides them.
 const CONCURRENCY: u32 = 64;
 
-/// What the installation leaves, in the folder of the peers.
+/// What the installation creates, in the folder of the peers.
 const INSTALLED: [&str; 3] = [".venv/bin/celery", "node/node_modules", "apalis/target/release/peer-apalis"];
 
-/// Whoever does the fair job.
+/// A program that does the fair job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Contestant {
     Flowcast,
-    /// The same, with its producer publishing the messages while they are sent.
+    /// Flowcast, whose producer publishes the messages while they are sent.
     FlowcastFed,
     Prototype,
     Apalis,
@@ -31,7 +31,7 @@ pub(crate) enum Contestant {
 }
 
 impl Contestant {
-    /// What the table calls it.
+    /// The name in the table.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Flowcast => "Flowcast",
@@ -45,7 +45,7 @@ impl Contestant {
         }
     }
 
-    /// How many jobs it gets, so that each works for some seconds.
+    /// The number of jobs, so that each contestant works for some seconds.
     pub(crate) const fn jobs(self) -> u32 {
         match self {
             Self::Flowcast | Self::FlowcastFed | Self::Prototype => 120_000,
@@ -56,7 +56,7 @@ impl Contestant {
         }
     }
 
-    /// How its messages look.
+    /// The format of its messages.
     pub(crate) const fn envelope(self) -> Envelope {
         match self {
             Self::Flowcast
@@ -70,7 +70,7 @@ impl Contestant {
         }
     }
 
-    /// What becomes of a claim whose worker died, as its code says.
+    /// What becomes of a claim whose worker died, according to the contestant's code.
     pub(crate) const fn promise(self) -> &'static str {
         match self {
             own if own.is_own() => "never sent again: unknown",
@@ -78,7 +78,7 @@ impl Contestant {
         }
     }
 
-    /// Whether it has to be installed.
+    /// Whether it must be installed.
     pub(crate) const fn is_peer(self) -> bool {
         !matches!(self, Self::Prototype) && !self.is_own()
     }
@@ -88,7 +88,7 @@ impl Contestant {
         matches!(self, Self::Flowcast | Self::FlowcastFed)
     }
 
-    /// What starts it; Flowcast has roles instead.
+    /// The command that starts it; Flowcast has roles instead.
     pub(crate) fn command(self) -> anyhow::Result<Command> {
         let folder = match self {
             Self::Flowcast | Self::FlowcastFed | Self::Prototype => {
@@ -108,7 +108,7 @@ impl Contestant {
     }
 }
 
-/// Installs the peers from their registries, unless they are.
+/// Installs the peers from their registries, unless they are installed.
 pub(crate) async fn install() -> anyhow::Result<()> {
     if INSTALLED.iter().all(|what| peers().join(what).exists()) {
         return Ok(());

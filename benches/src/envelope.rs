@@ -1,4 +1,4 @@
-//! How the id of a job travels in a message: as plain text, or as a framework expects it.
+//! The message that carries the id of a job: plain text, or the format of a framework.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 const TASK: &str = "deliver";
 const PERSISTENT: u8 = 2;
 
-/// How one contestant's messages look.
+/// The message format of one contestant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Envelope {
     /// The id in digits, which is also its JSON.
@@ -46,7 +46,7 @@ impl Envelope {
         }
     }
 
-    /// The arguments of the queue, which a contestant that declares it itself has to give too.
+    /// The arguments of the queue, which a contestant that declares the queue itself must use too.
     pub(crate) fn arguments(self, queue: &str) -> FieldTable {
         let mut arguments = FieldTable::default();
         let mut put = |name: &str, value: &str| {
@@ -60,7 +60,7 @@ impl Envelope {
         arguments
     }
 
-    /// Other queues and exchanges that a contestant makes for itself.
+    /// Other queues and exchanges that a contestant declares.
     pub(crate) fn company(self, queue: &str) -> (Vec<String>, Vec<String>) {
         let delayed = |n: u8| format!("celery_delayed_{n}");
         match self {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_envelope_holds_the_id_and_is_persistent() {
+    fn every_envelope_contains_the_id_and_is_persistent() {
         for envelope in [Envelope::Plain, Envelope::Celery, Envelope::Dramatiq] {
             let (body, properties) = envelope.seal("queue", 4711);
             assert!(String::from_utf8(body).unwrap().contains("4711"));

@@ -1,7 +1,8 @@
-//! How many ids a producer publishes: each confirmed by a quorum queue, and its cursor saved.
+//! How many ids a producer publishes per second: each confirmed by a quorum queue, and its cursor stored.
 //!
-//! The queue of a feed is never long, and nobody consumes here: what lies in it is purged again and again, and counted. Every
-//! recipient must have been counted exactly once, or the run is an error.
+//! The queue of a feed is never long, and nothing consumes here. The queue is purged again and again, and the purged
+//! messages are
+//! counted. Every recipient must be counted exactly once, or the run is an error.
 
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ use crate::list;
 use crate::services::Services;
 use crate::stand::{Stand, difference};
 
-/// How often the queue is emptied. A producer tops it up to 10,000 ids.
+/// How often the queue is purged. A producer refills it up to 10,000 ids.
 const PURGE_EVERY: Duration = Duration::from_millis(20);
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 
-/// Measures one campaign that is fed and not sent.
+/// Measures a campaign that is published and not sent.
 pub(crate) async fn run(
     (services, flowcast): (&Services, &Flowcast),
     recipients: u32,
@@ -47,7 +48,7 @@ pub(crate) async fn run(
     stand.stop().await
 }
 
-/// Empties the queue until so many were in it.
+/// Purges the queue until `all` messages were in it.
 async fn purge_all(channel: &Channel, queue: &str, all: u32) -> anyhow::Result<()> {
     let (mut counted, mut moved) = (0, Instant::now());
     while counted < all {

@@ -1,19 +1,19 @@
-//! What was measured, with the spread of its runs, and the one table in the end.
+//! The measured figures, the spread of their runs, and the final table.
 
 use crate::output::{number, table};
 
 /// The unit of speeds.
 pub(crate) const PER_SECOND: &str = "/s";
-/// The unit of costs: CPU time of one process, user and system, for one recipient.
+/// The unit of costs: CPU time of one process, user and system, per recipient.
 pub(crate) const CPU_MICROS: &str = "µs CPU each";
 /// The unit of memory.
 pub(crate) const MEBIBYTES: &str = "MiB";
 
-/// Every figure, in the order in which it was first measured.
+/// Every figure, in the order of its first measurement.
 #[derive(Default)]
 pub(crate) struct Figures {
     figures: Vec<Figure>,
-    /// Speed of the whole pipeline, which the ceilings are held against: the largest number of consumers counts.
+    /// The figure of the whole pipeline, with which ceilings are compared: that of the largest number of consumers.
     pipeline: Option<String>,
 }
 
@@ -25,17 +25,17 @@ struct Figure {
 }
 
 impl Figures {
-    /// Adds what one run measured.
+    /// Adds the measurement of one run.
     pub(crate) fn add(&mut self, what: impl Into<String>, unit: &'static str, value: f64) {
         self.push(what.into(), unit, false, value);
     }
 
-    /// Adds the speed of one step alone; the pipeline is held against it.
+    /// Adds the speed of one step alone, which the table compares with the pipeline.
     pub(crate) fn add_ceiling(&mut self, what: impl Into<String>, value: f64) {
         self.push(what.into(), PER_SECOND, true, value);
     }
 
-    /// Says which figure is the speed of the pipeline; the last word counts.
+    /// Names the figure of the pipeline; the last call counts.
     pub(crate) fn pipeline_is(&mut self, what: impl Into<String>) {
         self.pipeline = Some(what.into());
     }
@@ -81,7 +81,7 @@ impl Figure {
     }
 }
 
-/// Median, least and most of some runs.
+/// Median, minimum and maximum of several runs.
 #[derive(Debug, PartialEq)]
 struct Spread {
     median: f64,

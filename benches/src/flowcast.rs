@@ -1,4 +1,4 @@
-//! The `flowcast` executable under test: built for release, and run as it is run in production.
+//! The `flowcast` executable under test: a release build, run as in production.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,9 +13,9 @@ use tokio::time::{Instant, interval};
 use crate::output::line;
 use crate::usage::{self, Memory};
 
-/// What a process may take to drain.
-const PATIENCE: Duration = Duration::from_secs(45);
-/// How often the memory of a command is looked at.
+/// How long a process may drain.
+const DRAIN_LIMIT: Duration = Duration::from_secs(45);
+/// How often the memory of a command is read.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The executable.
@@ -23,7 +23,7 @@ pub(crate) struct Flowcast {
     path: PathBuf,
 }
 
-/// A process that runs until it is told to stop.
+/// A process that runs until it gets SIGTERM.
 pub(crate) struct Role {
     pub(crate) name: String,
     pub(crate) pid: u32,
@@ -31,21 +31,21 @@ pub(crate) struct Role {
     log: PathBuf,
 }
 
-/// What a command took that ran to its end.
+/// The result of a command that ran to its end.
 pub(crate) struct Ran {
     pub(crate) time: Duration,
     pub(crate) cpu: Duration,
     pub(crate) memory: Memory,
 }
 
-/// Where a process runs: its folder, and what it finds in its environment.
+/// The environment of a process: its folder and variables.
 pub(crate) struct Surroundings {
     pub(crate) folder: PathBuf,
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Flowcast {
-    /// Builds the executable of this source; it lies beside this program then.
+    /// Builds the executable of this source, which is then next to this program.
     pub(crate) async fn build() -> anyhow::Result<Self> {
         line("building flowcast for release");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -65,7 +65,7 @@ impl Flowcast {
         Self::at(&folder.join("flowcast"))
     }
 
-    /// This executable.
+    /// An existing executable.
     pub(crate) fn at(path: &Path) -> anyhow::Result<Self> {
         let path = path.canonicalize().with_context(|| format!("no flowcast at {}", path.display()))?;
         Ok(Self { path })
@@ -91,14 +91,14 @@ impl Flowcast {
         Ok(Role { name, pid, child, log })
     }
 
-    /// Runs a command to its end; `each_look` is shown its memory every twentieth of a second.
+    /// Runs a command to its end; `each_look` gets its memory every twentieth of a second.
     pub(crate) async fn run(
         &self,
         arguments: &[&str],
         surroundings: &Surroundings,
         mut each_look: impl FnMut(Memory),
     ) -> anyhow::Result<Ran> {
-        // A child's CPU time is added to ours when it has ended, and no other child ends meanwhile.
+        // A child's CPU time is added to ours when it ends, and no other child ends at the same time.
         let own = || usage::stat(std::process::id()).map(|stat| stat.ended_children);
         let (began, before) = (Instant::now(), own()?);
         let mut child =
@@ -141,22 +141,22 @@ impl Flowcast {
 }
 
 impl Role {
-    /// The CPU time it took so far.
+    /// The CPU time used so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         usage::cpu(self.pid).with_context(|| format!("{} is gone", self.name))
     }
 
-    /// Its memory.
+    /// The current memory.
     pub(crate) fn memory(&self) -> anyhow::Result<Memory> {
         usage::memory(self.pid).with_context(|| format!("{} is gone", self.name))
     }
 
-    /// Its standard output, once.
+    /// The standard output; can be taken once.
     pub(crate) fn output(&mut self) -> Option<tokio::process::ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// An error if it has ended, with the end of its log.
+    /// An error with the end of its log, if the process has ended.
     pub(crate) fn is_alive(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -169,18 +169,18 @@ impl Role {
         last_lines(&self.log, 5)
     }
 
-    /// Kills it as `kill -9` does.
+    /// Kills the process like `kill -9`.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// Tells it to stop and waits until it has.
+    /// Sends SIGTERM and waits for the end.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.pid).context("a process number that is none")?;
-        // One that is gone already cannot be told; how it ended is seen below.
+        let pid = i32::try_from(self.pid).context("an invalid process number")?;
+        // A process that has ended already cannot get a signal; its exit status is checked below.
         kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        let status = ended.with_context(|| format!("{} did not stop in {PATIENCE:?}", self.name))??;
+        let ended = tokio::time::timeout(DRAIN_LIMIT, self.child.wait()).await;
+        let status = ended.with_context(|| format!("{} did not stop in {DRAIN_LIMIT:?}", self.name))??;
         anyhow::ensure!(status.success(), "{} ended with {status}:\n{}", self.name, self.last_words());
         Ok(())
     }

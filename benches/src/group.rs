@@ -1,4 +1,4 @@
-//! A contestant's processes: one that was started here, and whatever it starts, as one process group.
+//! The processes of a contestant: the process started here and all its children, as one process group.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use crate::flowcast::last_lines;
 use crate::usage;
 
-/// What a group may take to end in good order.
-const PATIENCE: Duration = Duration::from_secs(45);
+/// How long a group may take to shut down.
+const STOP_LIMIT: Duration = Duration::from_secs(45);
 
 /// The group; dropping it kills it.
 pub(crate) struct Group {
@@ -25,7 +25,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Starts it with its output in a log file in this folder.
+    /// Starts the group with its output in a log file in this folder.
     pub(crate) fn start(name: &str, mut command: Command, folder: &std::path::Path) -> anyhow::Result<Self> {
         let log = folder.join(format!("{name}.log"));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
@@ -40,14 +40,14 @@ impl Group {
         Ok(Self { name: name.to_owned(), leader, child, log })
     }
 
-    /// The CPU time that its processes took so far.
+    /// The CPU time used by its processes so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         let own = usage::cpu(self.leader).with_context(|| format!("{} is gone", self.name))?;
         let below = usage::descendants(self.leader);
         Ok(own + below.iter().map(|stat| stat.own + stat.ended_children).sum::<Duration>())
     }
 
-    /// An error if it has ended, with the end of its log.
+    /// An error with the end of its log, if the process has ended.
     pub(crate) fn is_alive(&mut self) -> anyhow::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -60,25 +60,25 @@ impl Group {
         last_lines(&self.log, 12)
     }
 
-    /// Kills all of it at once, as `kill -9` does.
+    /// Kills all processes at once, like `kill -9`.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         self.signal_all(Signal::SIGKILL);
         self.child.wait().await?;
         Ok(())
     }
 
-    /// Tells it to stop and waits until it has; what does not is killed.
+    /// Sends SIGTERM and waits for the end; kills the group if it does not end in time.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         kill(Pid::from_raw(i32::try_from(self.leader)?), Signal::SIGTERM).ok();
-        let ended = timeout(PATIENCE, self.child.wait()).await;
-        let words = || format!("{} did not stop in {PATIENCE:?}:\n{}", self.name, self.last_words());
+        let ended = timeout(STOP_LIMIT, self.child.wait()).await;
+        let words = || format!("{} did not stop in {STOP_LIMIT:?}:\n{}", self.name, self.last_words());
         ended.with_context(words)??;
         Ok(())
     }
 
     fn signal_all(&self, signal: Signal) {
         if let Ok(leader) = i32::try_from(self.leader) {
-            // An error means that nobody is left.
+            // An error means that no process is left.
             killpg(Pid::from_raw(leader), signal).ok();
         }
     }

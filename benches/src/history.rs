@@ -1,9 +1,12 @@
-//! Whether a long history slows anything down: the same questions after 100, 1,000 and 10,000 past campaigns.
+//! Whether a long history slows anything down: the same queries and commands after 100, 1,000 and 10,000 past
+//! campaigns.
 //!
-//! PostgreSQL runs with its default settings. Past campaigns are generated in the database with recipients, attempts, receipts and
-//! answers: 2,000 recipients a campaign on average, of which the largest hold 1,000,000 each, in volumes that are rotated twelve
-//! times. One campaign is being sent at [`BESIDE`] while the questions are asked. The producer, the consumer and all commands are
-//! processes of their own.
+//! PostgreSQL runs with its default settings. Past campaigns are generated in the database with recipients, attempts,
+//! receipts and
+//! answers: on average 2,000 recipients a campaign, the largest ones 1,000,000, in volumes that are rotated twelve
+//! times. One
+//! campaign is sent at [`BACKGROUND`] during the measurements. The producer, the consumer and all commands are separate
+//! processes.
 
 use std::time::Duration;
 
@@ -23,18 +26,18 @@ use crate::stand::{CAMPAIGN, Stand};
 const GENERATOR: &str = include_str!("../reports.sql");
 /// Average recipients of a past campaign.
 const RECIPIENTS: u32 = 2_000;
-/// Recipients of the largest campaigns, and how many campaigns there are for each of them.
+/// Recipients of the largest campaigns, and the number of campaigns per large one.
 const LARGE: (u32, u32) = (1_000_000, 1_250);
-/// Volumes of the whole history, as if it were a year.
+/// Volumes of the whole history, as in one year.
 const VOLUMES: u32 = 12;
-/// Each query is asked this often; the least counts, because other work on the machine only adds.
+/// How often each query runs. The fastest run counts, because other work on the machine only adds time.
 const ASKED: u32 = 5;
 /// Receipts of one batch.
 const RECEIPTS: i32 = 500;
 /// Recipients of lists that are imported and sent.
 const LIST: u32 = 100_000;
-/// The campaign that is being sent while the questions are asked: its recipients, and how many of them a second.
-const BESIDE: (u32, u32) = (300_000, 500);
+/// The campaign that is sent during the measurements: its recipients, and recipients per second.
+const BACKGROUND: (u32, u32) = (300_000, 500);
 
 /// Views that analysts and the console filter by one campaign.
 const VIEWS: [&str; 14] = [
@@ -54,7 +57,7 @@ const VIEWS: [&str; 14] = [
     "waiting",
 ];
 
-/// Queries over many campaigns, `$1` is the last id.
+/// Queries over many campaigns; `$1` is the last id.
 const QUERIES: [(&str, &str); 5] = [
     ("a page of 50 campaigns", "select * from report.campaign order by campaign_id desc limit 50"),
     (
@@ -71,7 +74,7 @@ const QUERIES: [(&str, &str); 5] = [
     ),
 ];
 
-/// Whole-history queries, asked once.
+/// Queries over the whole history, which run once.
 const SCANS: [(&str, &str); 2] = [
     ("recipients of one month by state", "
         select state, count(*) from report.recipient where campaign_id in (
@@ -80,7 +83,7 @@ const SCANS: [(&str, &str); 2] = [
     ("recipients of all campaigns by state", "select state, count(*) from report.recipient group by state"),
 ];
 
-/// Figures by question; a column for each size of the history.
+/// The figures by query, with a column for each size of the history.
 #[derive(Default)]
 struct Answers {
     rows: Vec<(String, Vec<String>)>,
@@ -159,7 +162,7 @@ async fn measure(
     answers.add("relations in public and report", relations.to_string());
     let size = "select pg_size_pretty(pg_database_size(current_database()))";
     answers.add("size of the database", client.query_one(size, &[]).await?.get::<_, String>(0));
-    let beside = start_beside(stand, flowcast).await?;
+    let beside = start_background(stand, flowcast).await?;
     let some: i64 = client
         .query_one("select id from campaign where name = 'generated' order by id offset 60 limit 1", &[])
         .await?
@@ -186,7 +189,7 @@ async fn measure(
         answers.time(what, began.elapsed());
     }
     commands(stand, flowcast, client, answers).await?;
-    end_beside(stand, beside, answers).await?;
+    end_background(stand, beside, answers).await?;
     send_one(stand, flowcast, answers).await?;
     let began = Instant::now();
     let dumped = Command::new("pg_dump")
@@ -205,7 +208,7 @@ async fn measure(
     Ok(())
 }
 
-/// What people do with commands, each a process.
+/// Commands of operators, each in its own process.
 async fn commands(
     stand: &mut Stand,
     flowcast: &Flowcast,
@@ -236,9 +239,9 @@ async fn commands(
     Ok(())
 }
 
-/// Starts the campaign that is being sent while the questions are asked.
-async fn start_beside(stand: &mut Stand, flowcast: &Flowcast) -> anyhow::Result<(CampaignId, Instant)> {
-    let (recipients, per_second) = BESIDE;
+/// Starts the campaign that is sent during the measurements.
+async fn start_background(stand: &mut Stand, flowcast: &Flowcast) -> anyhow::Result<(CampaignId, Instant)> {
+    let (recipients, per_second) = BACKGROUND;
     let id = stand.campaign_at(Some(format!("{per_second}/s").parse()?)).await?;
     let path = stand.list(list::MEASURED..list::MEASURED + recipients)?;
     stand.import(flowcast, id, &path).await?;
@@ -247,24 +250,21 @@ async fn start_beside(stand: &mut Stand, flowcast: &Flowcast) -> anyhow::Result<
     Ok((id, Instant::now()))
 }
 
-/// Ends it, and tells the rate that it kept.
-async fn end_beside(
+/// Ends that campaign, and adds the rate that it reached.
+async fn end_background(
     stand: &Stand,
     (id, began): (CampaignId, Instant),
     answers: &mut Answers,
 ) -> anyhow::Result<()> {
     let sent = stand.ledger.summary().await?;
     let rate = f64::from(sent.accepted) / began.elapsed().as_secs_f64();
-    anyhow::ensure!(sent.accepted < BESIDE.0, "the campaign beside the questions ended before them");
-    anyhow::ensure!(
-        sent.accepted == sent.distinct_recipients,
-        "the campaign beside the questions sent twice"
-    );
+    anyhow::ensure!(sent.accepted < BACKGROUND.0, "the background campaign ended before the measurements");
+    anyhow::ensure!(sent.accepted == sent.distinct_recipients, "the background campaign sent twice");
     stand.store.cancel_campaign(id, "benchmark").await?;
     while stand.store.open_claims(id).await? > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    answers.add(format!("sent beside the questions, of {}/s", BESIDE.1), number(rate));
+    answers.add(format!("background campaign, of {}/s", BACKGROUND.1), number(rate));
     Ok(())
 }
 
@@ -284,7 +284,7 @@ async fn send_one(stand: &mut Stand, flowcast: &Flowcast, answers: &mut Answers)
     Ok(())
 }
 
-/// Takes in receipts of one old campaign, as a server does.
+/// Stores receipts of an old campaign, as a server does.
 async fn receipts(stand: &Stand, campaign: CampaignId) -> anyhow::Result<()> {
     let receipt = |seq| ReceiptRow {
         about: MessageKey { sender: stand.sender, recipient: Some((campaign, Seq(seq))), message_id: None },

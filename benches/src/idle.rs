@@ -1,4 +1,4 @@
-//! What each role takes of a core when there is nothing to do.
+//! The CPU time of each role when there is nothing to do.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::output::{line, number};
 use crate::services::Services;
 use crate::stand::{Cpu, Stand, difference};
 
-/// How long the last work may echo, and how long nothing is watched then.
+/// How long to wait for the end of earlier work, and how long to measure then.
 const SETTLE: Duration = Duration::from_secs(5);
 const WATCHED: Duration = Duration::from_secs(30);
 /// The unit: hundredths of one core.
 const OF_A_CORE: &str = "% of a core";
 
-/// Watches producer, consumer, server, and the services beside them.
+/// Measures producer, consumer, server, and the services.
 pub(crate) async fn run(
     (services, flowcast): (&Services, &Flowcast),
     figures: &mut Figures,

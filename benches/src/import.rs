@@ -1,7 +1,8 @@
-//! How fast lists are imported, and with how much memory: CSV, the same packed, and a workbook, by the command people run.
+//! Speed and memory of imports: CSV, gzip and a workbook, by the `flowcast` command.
 //!
-//! Beside them, what storing alone could do: the same rows, already read and checked, through the same COPY into the same
-//! database, indexes and commit included.
+//! For comparison, storing alone: the same rows, already read and checked, by the same COPY into the same database,
+//! including
+//! indexes and commit.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
@@ -24,13 +25,13 @@ use crate::output::{line, number, thousands};
 use crate::services::Services;
 use crate::stand::{Stand, difference};
 
-/// Rows of a batch, and how many may wait, as in the producer.
+/// Rows of a batch, and how many batches may wait, as in the producer.
 const BATCH: u32 = 1_000;
 const WAITING: usize = 8;
-/// A workbook has at most 1,048,576 rows; people's have fewer.
+/// A workbook has at most 1,048,576 rows; real ones have fewer.
 const WORKBOOK_SHARE: u32 = 10;
 
-/// Measures one import of each kind of list with so many rows; a workbook has a tenth of them.
+/// Measures one import of each kind of list with this many rows; a workbook has a tenth of them.
 pub(crate) async fn run(
     services: &Services,
     flowcast: &Flowcast,
@@ -84,7 +85,7 @@ fn add(figures: &mut Figures, title: &str, rows: u32, ran: &Ran) {
     ));
 }
 
-/// Every row is stored and counted.
+/// Checks that every row was stored and counted.
 async fn check(stand: &Stand, id: CampaignId, rows: u32) -> anyhow::Result<()> {
     let report = stand.store.report(id).await?;
     let is_whole =
@@ -113,7 +114,7 @@ async fn copy(stand: &Stand, id: CampaignId, rows: Range<u32>) -> anyhow::Result
     Ok(())
 }
 
-/// The same list, gzip'ed.
+/// The same list, compressed with gzip.
 fn pack(list: &Path) -> anyhow::Result<PathBuf> {
     let path = list.with_extension("csv.gz");
     let file = BufWriter::new(File::create(&path).context("packing a list")?);
@@ -123,12 +124,12 @@ fn pack(list: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// A workbook of these rows, its numbers being numbers.
+/// A workbook of these rows, with phone numbers as numeric cells.
 fn write_workbook(path: &Path, rows: Range<u32>) -> anyhow::Result<PathBuf> {
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet();
     for (line, index) in (1..).zip(rows) {
-        let (msisdn, variables) = list::row(index).context("a number that is none")?;
+        let (msisdn, variables) = list::row(index).context("an invalid number")?;
         if line == 1 {
             sheet.write_string(0, 0, "phone")?;
             sheet.write_row(0, 1, variables.0.keys())?;

@@ -1,4 +1,5 @@
-//! The jobs of the fair job: N rows in Postgres, N persistent messages with their ids in one durable quorum queue.
+//! The jobs of the fair job: N rows in PostgreSQL, and N persistent messages with their ids in one durable quorum
+//! queue.
 
 use anyhow::Context;
 use broker::Topology;
@@ -11,9 +12,9 @@ use tokio_postgres::NoTls;
 
 use crate::envelope::Envelope;
 
-/// Messages that wait for their confirms at once.
+/// Messages that wait for confirms at once.
 const CHUNK: usize = 1_000;
-/// The number of the sender whose queue it is; only the prototype looks it up by number.
+/// The id of the sender that owns the queue; only the prototype uses it.
 pub(crate) const SENDER: i64 = 1;
 
 const TABLE: &str = "
@@ -21,7 +22,7 @@ create table jobs (
     id integer primary key, msisdn text not null, first_name text not null, state text not null default 'new',
     claimed_at timestamptz, recorded_at timestamptz, provider_message_id text
 ) with (fillfactor = 45)";
-/// Valid Kenyan numbers, none of them twice.
+/// Valid Kenyan numbers without duplicates.
 const ROWS: &str = "
 insert into jobs (id, msisdn, first_name)
 select i, (254700000000 + i::bigint * 61803399 % 100000000)::text,
@@ -36,7 +37,7 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Makes the table with `all` rows, and the queue with their ids.
+    /// Creates the table with `all` rows, and the queue with their ids.
     pub(crate) async fn prepare(scope: &Scope, envelope: Envelope, all: u32) -> anyhow::Result<Self> {
         let (database, connection) = tokio_postgres::connect(scope.database_url(), NoTls).await?;
         tokio::spawn(connection);
@@ -58,17 +59,17 @@ impl Jobs {
         Ok(jobs)
     }
 
-    /// How many rows are not accepted yet.
+    /// The number of rows that are not accepted yet.
     pub(crate) async fn left(&self) -> anyhow::Result<u32> {
         self.count("state <> 'accepted'").await
     }
 
-    /// How many claims have no outcome.
+    /// The number of claims without an outcome.
     pub(crate) async fn claimed(&self) -> anyhow::Result<u32> {
         self.count("state = 'sending'").await
     }
 
-    /// How many messages lie in the queue; those a consumer holds are not counted.
+    /// The number of messages in the queue, without those that a consumer holds.
     pub(crate) async fn queued(&self) -> anyhow::Result<u32> {
         let channel = self.broker.create_channel().await?;
         let look = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };

@@ -1,4 +1,5 @@
-//! What a slow provider changes: how fast one worker is then, whether it holds a rate, and how several workers add up.
+//! The effect of a slow provider: the speed of one worker, whether it keeps a rate, and how the speeds of several
+//! workers add up.
 
 use std::time::Duration;
 
@@ -13,22 +14,23 @@ use crate::services::Services;
 use crate::stand::Stand;
 
 const LATENCIES_MS: [u64; 3] = [0, 50, 200];
-/// The latency at which workers are added, and how many. One with its defaults would fill a small machine: these have few
-/// requests under way, so that what is measured is whether they hinder each other.
+/// The latency at which workers are added, and their numbers. One worker with default settings would use a small
+/// machine fully.
+/// These have few requests in flight, to show whether workers hinder each other.
 const SCALED_MS: u64 = 50;
 const WORKERS: [u32; 4] = [1, 2, 4, 8];
 const FEW: [(&str, &str); 2] = [("FLOWCAST_CONSUMER_IN_FLIGHT", "32"), ("FLOWCAST_CONSUMER_BATCH", "16")];
-/// What one of those gets to send to; more get more.
+/// The recipients of one such worker; several get more.
 const FEW_RECIPIENTS: u32 = 3_000;
-/// Most recipients of one measurement: five seconds at the most that the requests under way allow.
+/// The most recipients of one measurement: at most five seconds with all permits in use.
 const MOST: u32 = 40_000;
-/// The rate that one worker has to hold at the longest latency.
+/// The rate that one worker must keep at the longest latency.
 const RATE: &str = "1000/s,burst=20";
 const RATE_FOR: u32 = 10_000;
-/// The unit of how well workers add up: 1 is as fast as that many single workers.
+/// The unit of scaling: 1 is the speed of that many single workers.
 const SHARE: &str = "× linear";
 
-/// Measures one worker at each latency, one with a rate, and more of them.
+/// Measures one worker at each latency, one with a rate, and several.
 pub(crate) async fn run(
     measured: (&Services, &Flowcast),
     recipients: u32,
@@ -60,7 +62,7 @@ fn add(figures: &mut Figures, title: &str, speed: f64) {
     line(format!("  {title}: {}/s", number(speed)));
 }
 
-/// Recipients a second, from the first tenth to the last commit.
+/// Recipients per second, from the first tenth to the last commit.
 async fn speed(
     (services, flowcast): (&Services, &Flowcast),
     (workers, latency_ms): (u32, u64),
@@ -84,7 +86,7 @@ async fn speed(
     Ok(f64::from(all.saturating_sub(warm)) / (committed - began).as_secs_f64())
 }
 
-/// A campaign with its list.
+/// A campaign with an imported list.
 pub(crate) async fn imported(stand: &Stand, flowcast: &Flowcast, all: u32) -> anyhow::Result<CampaignId> {
     let id = stand.campaign().await?;
     let list = stand.list(list::MEASURED..list::MEASURED + all)?.display().to_string();

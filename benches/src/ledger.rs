@@ -1,4 +1,4 @@
-//! The simulator's ledger, over its admin API. Requests are so few that a connection each is enough.
+//! Reads the simulator's ledger through its admin API. There are so few requests that each can have its own connection.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-/// How often the ledger is looked at.
+/// How often the ledger is read.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// What the simulator was sent so far.
+/// What the simulator received so far.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Summary {
     /// Requests that arrived.
     pub(crate) requests: u32,
     /// Messages that were accepted.
     pub(crate) accepted: u32,
-    /// Recipients they were for.
+    /// The recipients of the accepted messages.
     pub(crate) distinct_recipients: u32,
     /// When the last request arrived, in microseconds since the simulator's start.
     pub(crate) last_arrival_us: Option<u64>,
@@ -41,25 +41,25 @@ impl Ledger {
         serde_json::from_str(&body).context("reading the simulator's ledger")
     }
 
-    /// Waits until so many messages were accepted, and gives how many were; looks every few milliseconds.
-    pub(crate) async fn wait_for(&self, accepted: u32, patience: Duration) -> anyhow::Result<u32> {
+    /// Waits until `accepted` messages were accepted, and returns how many were; reads every few milliseconds.
+    pub(crate) async fn wait_for(&self, accepted: u32, limit: Duration) -> anyhow::Result<u32> {
         let began = Instant::now();
         loop {
             let now = self.summary().await?.accepted;
-            if now >= accepted || began.elapsed() > patience {
+            if now >= accepted || began.elapsed() > limit {
                 return Ok(now);
             }
             sleep(LOOK_EVERY).await;
         }
     }
 
-    /// When each request arrived, in microseconds since the simulator's start, in order.
+    /// The arrival time of each request, in microseconds since the simulator's start, in order.
     pub(crate) async fn arrivals(&self) -> anyhow::Result<Vec<u64>> {
         let body = self.ask("GET", "arrivals", "").await?;
         serde_json::from_str(&body).context("reading the simulator's arrivals")
     }
 
-    /// Has every answer take so long.
+    /// Sets the latency of every answer.
     pub(crate) async fn set_latency(&self, latency: Duration) -> anyhow::Result<()> {
         let body = format!(r#"{{"fixed":"{}ms"}}"#, latency.as_millis());
         self.ask("PUT", "latency", &body).await.map(drop)
@@ -70,7 +70,7 @@ impl Ledger {
         self.ask("POST", "reset", "").await.map(drop)
     }
 
-    /// Everybody was sent to exactly once, or an error that says what was found instead.
+    /// Checks that each recipient was sent to exactly once; the error has the numbers found.
     pub(crate) async fn check(&self, recipients: u32) -> anyhow::Result<()> {
         let found = self.summary().await?;
         let Summary { requests, accepted, distinct_recipients, .. } = found;
@@ -94,7 +94,8 @@ impl Ledger {
             Ok::<_, std::io::Error>(answer)
         };
         let answer = asked.await.with_context(|| format!("asking the simulator at {}", self.address))?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("the simulator broke off its answer")?;
+        let (head, body) =
+            answer.split_once("\r\n\r\n").context("the answer of the simulator is incomplete")?;
         anyhow::ensure!(head.starts_with("HTTP/1.1 200"), "the simulator refused {what}: {body}");
         Ok(body.to_owned())
     }

@@ -1,7 +1,8 @@
-//! How much of a rate is used, and by how much it is ever exceeded, with one to eight workers.
+//! How much of a rate is used, and by how much it is exceeded, with one to eight workers.
 //!
-//! The arrivals are stamped by the simulator as they come in; every sliding window is looked at. What comes too early in a
-//! window is above rate × window + burst; `make faults` asks the same with kills and clocks that are wrong.
+//! The simulator records the arrival times, and every sliding window is checked. A window is too full above rate ×
+//! window + burst.
+//! `make faults` checks the same with kills and wrong clocks.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,10 +18,10 @@ use crate::stand::Stand;
 
 const RATES: [&str; 2] = ["80/s", "1000/s,burst=20"];
 const WORKERS: [u32; 4] = [1, 2, 4, 8];
-/// How long each is measured.
+/// How long each rate is measured.
 const SECONDS: u32 = 15;
 const WINDOWS: [Duration; 3] = [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
-/// The units of both.
+/// The units of the two figures.
 const USED: &str = "% used";
 const EXCESS: &str = "% above";
 
@@ -40,7 +41,7 @@ pub(crate) async fn run(measured: (&Services, &Flowcast), figures: &mut Figures)
     Ok(())
 }
 
-/// When each request of a campaign arrived, in microseconds, in order.
+/// The arrival time of each request of a campaign, in microseconds, in order.
 async fn arrivals(
     (services, flowcast): (&Services, &Flowcast),
     workers: u32,
@@ -66,24 +67,24 @@ fn used(arrivals: &[u64], rate: Rate) -> f64 {
     arrivals.len() as f64 / possible.max(1.0) * 100.0
 }
 
-/// The window that holds the most above rate × window + burst, or comes nearest to it.
+/// The window that exceeds rate × window + burst by the most, or comes nearest to it.
 #[derive(Clone, Copy, Debug)]
 struct Fullest {
     window: Duration,
-    /// After the first request.
+    /// Time since the first request.
     at: Duration,
     held: usize,
     allowed: f64,
 }
 
 impl Fullest {
-    /// What it holds, as a part of what it may hold.
+    /// The number of its requests as a share of the allowed number.
     #[expect(clippy::cast_precision_loss, reason = "some thousand requests")]
     fn share(&self) -> f64 {
         self.held as f64 / self.allowed
     }
 
-    /// What it holds too many, in hundredths of what it may hold; none is 0.
+    /// The surplus of requests, in percent of the allowed number; never below 0.
     fn excess(&self) -> f64 {
         (self.share() - 1.0).max(0.0) * 100.0
     }
@@ -118,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_steady_rate_is_used_and_not_exceeded_and_one_too_fast_is() {
+    fn a_steady_rate_is_fully_used_and_a_faster_one_exceeds_it() {
         let rate: Rate = "100/s".parse().unwrap();
         let steady: Vec<u64> = (0..3_000).map(|n| n * 10_000).collect();
         assert!(used(&steady, rate) > 99.0);

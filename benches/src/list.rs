@@ -1,4 +1,4 @@
-//! The lists: valid numbers spread over a whole number range, and five variables each, as people's lists have.
+//! The lists: valid numbers spread over a whole number range, with five variables each, as in real lists.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -10,14 +10,14 @@ use campaign::{Msisdn, Variables};
 /// Kenya's mobile numbers `2547xxxxxxxx`.
 const FIRST_NUMBER: u64 = 254_700_000_000;
 const NUMBERS: u64 = 100_000_000;
-/// Has no factor in common with [`NUMBERS`], so that no number comes twice.
+/// Has no common factor with [`NUMBERS`], so that no number occurs twice.
 const STEP: u64 = 61_803_399;
 
 const NAMES: [&str; 5] = ["Achieng", "Baraka", "Chebet", "Dalila", "Ekai"];
 const TOWNS: [&str; 3] = ["Nairobi", "Kisumu", "Mombasa"];
 const COLUMNS: &str = "phone,first_name,town,branch,last_visit,points";
 
-/// The first row of measured campaigns; those before it warm up.
+/// The first row of measured campaigns; earlier rows are for the warm-up.
 pub(crate) const MEASURED: u32 = 10_000;
 
 /// Writes a list of these rows.
@@ -31,7 +31,7 @@ pub(crate) fn write(path: &Path, rows: Range<u32>) -> std::io::Result<()> {
     out.flush()
 }
 
-/// One row as the import has it after reading.
+/// One row as the import has it after parsing.
 pub(crate) fn row(index: u32) -> Option<(Msisdn, Variables)> {
     let mut variables = Variables::default();
     for (name, cell) in cells(index) {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_a_valid_number_that_comes_once() {
+    fn every_row_is_a_valid_number_that_occurs_once() {
         let numbers: std::collections::BTreeSet<u64> = (0..20_000).map(number).collect();
         assert_eq!(numbers.len(), 20_000);
         for digits in numbers.iter().step_by(97) {

@@ -1,11 +1,11 @@
-//! The machine, the services and the commit that the figures belong to.
+//! The machine, the services and the commit of the figures.
 
 use std::fs;
 use std::process::Command;
 
 use crate::services::Services;
 
-/// Everything in a few lines.
+/// A description in a few lines.
 pub(crate) fn describe(services: &Services) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");

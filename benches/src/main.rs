@@ -1,7 +1,8 @@
-//! `make bench`: how fast Flowcast is on this machine, what it costs, and how close that is to what the machine can do.
+//! `make bench`: the speed and cost of Flowcast on this machine, and how close they are to the machine's limits.
 //!
-//! **Invariants.** One file a question. Every service, the simulator and every role is a process of its own on this
-//! machine, so that its CPU can be told apart. A run that does not hold its promises is an error, never a number.
+//! **Invariants.** One file per measurement. Every service, the simulator and every role is a separate process on this
+//! machine, so
+//! that its CPU time can be measured. A run that breaks its promises is an error, never a figure.
 
 mod ceilings;
 mod contestant;
@@ -46,38 +47,38 @@ use crate::flowcast::Flowcast;
 use crate::output::{line, thousands};
 use crate::services::Services;
 
-/// Measures Flowcast on this machine, on a private RabbitMQ and Postgres.
+/// Measures Flowcast on this machine, with a private RabbitMQ and PostgreSQL.
 #[derive(Parser)]
 #[command(max_term_width = 110)]
 struct Args {
-    /// What to measure; without it everything
+    /// What to measure; default: everything
     #[arg(value_enum)]
     questions: Vec<Question>,
     /// Recipients of one run
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     recipients: u32,
-    /// How many consumers; several numbers are measured one after the other
+    /// Number of consumers; several numbers are measured one after the other
     #[arg(long, default_value = "1,2", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=16))]
     consumers: Vec<u32>,
-    /// How often each is measured
+    /// Number of runs of each measurement
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
-    /// Recipients of the memory question
+    /// Recipients of the memory measurement
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=50_000_000))]
     memory_recipients: u32,
-    /// Rows of the import question; a workbook has a tenth of them
+    /// Rows of the import measurement; a workbook has a tenth of them
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(10_000..=10_000_000))]
     import_rows: u32,
-    /// Numbers of past campaigns of the history question
+    /// Numbers of past campaigns of the history measurement
     #[arg(long, default_value = "100,1000,10000", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(100..=100_000))]
     past: Vec<u32>,
-    /// Who is compared by the peers question
+    /// Contestants of the peers measurement
     #[arg(long, value_enum, value_delimiter = ',')]
     peers: Vec<Contestant>,
-    /// Let the peers question kill nobody; a run of Flowcast is a minute shorter then
+    /// Run the peers measurement without kills; a run of Flowcast is a minute shorter then
     #[arg(long)]
     without_kills: bool,
-    /// The flowcast to measure; without it the one of this source, built for release first
+    /// Path of the flowcast executable; default: a release build of this source
     #[arg(long, value_name = "FILE")]
     flowcast: Option<PathBuf>,
 }
@@ -85,33 +86,33 @@ struct Args {
 /// What can be measured.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Question {
-    /// A whole campaign, from the list to the last outcome committed
+    /// A whole campaign, from the list to the last committed outcome
     Pipeline,
-    /// Lists of every kind, with the memory they take
+    /// Imports of all list formats, with their memory
     Import,
-    /// What each step could do alone on the same services
+    /// The speed of each step alone on the same services
     Ceilings,
-    /// How many receipts a server takes in, and how long an answer takes
+    /// Receipts that a server stores, and the latency of its answers
     Receipts,
-    /// How many confirmed ids a producer publishes
+    /// Confirmed ids that a producer publishes
     Feed,
-    /// What reading the reports costs those who send
+    /// The cost of reading reports while sending
     Reports,
     /// Whether memory stays flat over a long list
     Memory,
-    /// What HTTP/2 would change
+    /// The effect of HTTP/2
     Protocols,
-    /// What a slow provider changes, and how workers add up
+    /// The effect of a slow provider, and the scaling of workers
     Latency,
-    /// How long the full rate takes to come back after a kill
+    /// The time until the full rate returns after a kill
     Recovery,
-    /// What each role takes with nothing to do
+    /// The CPU time of each role with nothing to do
     Idle,
     /// How much of a rate is used, and whether it is exceeded
     Limiter,
     /// Whether a year of past campaigns slows anything down, on PostgreSQL's default settings; takes an hour and 25 GB
     History,
-    /// The same job done by Flowcast, by a prototype without its promises, and by what people use instead
+    /// The same job done by Flowcast, by a prototype without its promises, and by the usual alternatives
     Peers,
 }
 
@@ -126,7 +127,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Measures until the end, or until told to stop; what was started is removed either way.
+/// Measures until the end, or until a signal. What was started is removed in both cases.
 async fn run(args: Args) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -151,7 +152,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     let services = Services::start().await?;
     let (machine, mut figures) = (machine::describe(&services), Figures::default());
     line(&machine);
-    // The questions take turns, so that a busy minute of the machine does not fall on one of them alone.
+    // The measurements take turns, so that a busy minute of the machine does not affect only one of them.
     for run in 1..=args.runs {
         if !args.asks_only_once() {
             line(format!("\nrun {run} of {}", args.runs));
@@ -185,7 +186,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Each question that is asked every time, once.
+/// Runs each measurement once, except those that run only once.
 async fn take_turns(
     args: &Args,
     (services, flowcast): (&Services, &Flowcast),
@@ -245,7 +246,7 @@ impl Args {
         self.consumers.iter().copied().max().unwrap_or(1)
     }
 
-    /// Whether only such questions are asked as count their runs themselves.
+    /// Whether all requested measurements count their runs themselves.
     fn asks_only_once(&self) -> bool {
         let counts_itself =
             |question: &Question| matches!(question, Question::Peers | Question::Memory | Question::History);

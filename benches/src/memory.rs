@@ -1,4 +1,4 @@
-//! Whether memory stays flat over a long list: the import, the producer and the consumers, looked at every second.
+//! Whether memory stays flat over a long list: the memory of import, producer and consumers, read every second.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use crate::usage::{self, Memory};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Rows of the printed tables.
 const ROWS: usize = 12;
-/// What may come on top between the second fifth and the last and still be called flat.
+/// The most growth from the second fifth to the last that counts as flat.
 const ALLOWED_SHARE: f64 = 1.1;
 const ALLOWED_MIB: f64 = 4.0;
 
-/// Resident memory of one process at each look, in MiB.
+/// Resident memory of one process at each reading, in MiB.
 struct Course {
     name: String,
     mib: Vec<f64>,
 }
 
-/// Imports and sends a list, prints how memory went, and gives the verdict.
+/// Imports and sends a list, prints the memory over time, and returns the verdict.
 pub(crate) async fn run(
     services: &Services,
     flowcast: &Flowcast,
@@ -67,7 +67,7 @@ pub(crate) async fn run(
     Ok(courses.iter().map(Course::verdict).collect::<Vec<_>>().join("\n"))
 }
 
-/// Looks until it is dropped.
+/// Reads the memory until it is dropped.
 async fn watch(
     ledger: &Ledger,
     watched: &[(String, u32)],
@@ -88,7 +88,7 @@ fn peak_mib(role: &Role) -> anyhow::Result<f64> {
     Ok(f64::from(role.memory()?.peak) / 1024.0)
 }
 
-/// Some of the looks, evenly spread.
+/// Some of the readings, evenly spread.
 fn print(done: &[u32], courses: &[Course]) {
     let mut header = vec!["recipients sent to"];
     header.extend(courses.iter().map(|course| course.name.as_str()));
@@ -117,7 +117,7 @@ impl Course {
         self.mib.get(index).map_or_else(String::new, |mib| format!("{mib:.1}"))
     }
 
-    /// Compares the last fifth of the way with the second one; the first one is warming up.
+    /// Compares the last fifth with the second; the first one is the warm-up.
     fn verdict(&self) -> String {
         let fifth = self.mib.len() / 5;
         let mean = |looks: Option<&[f64]>| {
@@ -129,7 +129,7 @@ impl Course {
         let late = mean(self.mib.get(self.mib.len().saturating_sub(fifth)..));
         let flat = late <= early * ALLOWED_SHARE || late <= early + ALLOWED_MIB;
         let word = if fifth == 0 {
-            "too short to tell"
+            "too short for a verdict"
         } else if flat {
             "flat"
         } else {
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn growing_memory_is_not_called_flat() {
+    fn growing_memory_is_not_reported_as_flat() {
         assert!(verdict((0..100).map(|n| 40.0 + f64::from(n % 3))).starts_with("memory of x: flat"));
         assert!(verdict((0..100).map(|n| 40.0 + f64::from(n))).starts_with("memory of x: NOT flat"));
         assert!(verdict([40.0].into_iter()).contains("too short"));

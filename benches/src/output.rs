@@ -1,19 +1,19 @@
-//! What people read: standard output, line by line, and tables in Markdown, so that they can be kept as they are.
+//! Output on standard output, line by line, and tables in Markdown, so that documents can use them.
 
 use std::io::Write;
 
-/// Writes one line. When nobody reads any more there is nobody to tell.
+/// Writes one line. A closed pipe is not an error.
 pub(crate) fn line(text: impl std::fmt::Display) {
     let mut out = std::io::stdout().lock();
     drop(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
-/// Writes what went wrong to standard error.
+/// Writes an error to standard error.
 pub(crate) fn complain(text: impl std::fmt::Display) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
-/// Writes rows under a header; all columns but the first stand to the right.
+/// Writes rows under a header; all columns except the first are right-aligned.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     let header: Vec<String> = header.iter().map(ToString::to_string).collect();
     let width = |column: usize| {
@@ -37,12 +37,12 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// A number for people: whole with its thousands apart, or with one digit behind the point when it is small.
+/// A number with thousands separators; small numbers have one decimal.
 pub(crate) fn number(value: f64) -> String {
     if value.abs() < 99.95 { format!("{value:.1}") } else { apart(&format!("{value:.0}")) }
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with thousands separators.
 pub(crate) fn thousands(value: u32) -> String {
     apart(&value.to_string())
 }

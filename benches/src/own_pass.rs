@@ -1,8 +1,11 @@
-//! One pass of Flowcast itself, with all its promises: undisturbed and timed, or with one `kill -9` of its consumer half-way.
+//! One pass of Flowcast with all its promises: undisturbed and timed, or with one `kill -9` of its consumer half-way.
 //!
-//! The clock runs as it does for the peers. Their queue is full before, so it is here: everybody is published and the feed's
-//! cursor moved, as a producer does it, before the roles start. A producer works all the same, to finish the campaign. The
-//! other contestant lets it publish while the consumer sends, as it is in production, and that is in its figures.
+//! The clock runs as for the peers. Their queue is full before the start. So all recipients are published here and the
+//! feed's
+//! cursor is moved, as a producer does it, before the roles start. A producer runs all the same, to finish the
+//! campaign. With
+//! [`Contestant::FlowcastFed`] it publishes while the consumer sends, as in production, and its work is part of the
+//! figures.
 
 use std::time::Duration;
 
@@ -20,10 +23,10 @@ use crate::peer_pass::{Killed, Timed, WARM_UP};
 use crate::services::Services;
 use crate::stand::{Stand, difference};
 
-/// What a start may take; a claim of a dead worker is given up after the lease, a minute.
+/// How long a start may take. The claims of a dead worker are released after the lease, which is a minute.
 const STUCK_AFTER: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Messages that wait for their confirms at once.
+/// Messages that wait for confirms at once.
 const CHUNK: usize = 2_000;
 
 /// Sends to `all` recipients, and checks ledger and report.
@@ -44,7 +47,7 @@ pub(crate) async fn timed(
     Ok(Timed { per_second, cpu: difference(&before, &after), jobs })
 }
 
-/// Sends to `all` recipients, kills the consumer when half of them are sent to, and starts another.
+/// Sends to `all` recipients, kills the consumer after half of them, and starts another one.
 pub(crate) async fn killed(
     measured: (&Services, &Flowcast),
     contestant: Contestant,
@@ -92,7 +95,7 @@ async fn started(
     Ok((stand, id))
 }
 
-/// Publishes everybody and moves the feed's cursor behind them.
+/// Publishes all recipients and moves the feed's cursor past them.
 async fn publish(stand: &Stand, id: CampaignId, all: u32) -> anyhow::Result<()> {
     let queue = Topology::new(stand.scope.queue_prefix()).sender_queue(stand.sender.0);
     let mut config = broker::Config::new(SecretString::from(stand.scope.amqp_url()));

@@ -1,7 +1,8 @@
 //! One pass of a peer or of the prototype through the fair job: undisturbed and timed, or with one `kill -9` half-way.
 //!
-//! The rows and the full queue are there before it starts. The clock runs from the first tenth, so that nobody's start-up and
-//! warming up counts, to the last outcome committed; that everything was acknowledged is seen when it has stopped.
+//! The rows and the full queue exist before the start. The clock runs from the first tenth, so that start-up and
+//! warm-up do not
+//! count, to the last committed outcome. Whether everything was acknowledged is checked after the contestant stopped.
 
 use std::time::Duration;
 
@@ -17,37 +18,38 @@ use crate::output::line;
 use crate::services::Services;
 use crate::stand::{ACCOUNT, Cpu, KEY, Stand, difference};
 
-/// What a contestant may take for its start, and for its next job.
+/// How long a contestant may take for its start, and for its next job.
 const STUCK_AFTER: Duration = Duration::from_secs(40);
-/// How long Postgres may take to end the statements of a killed client, and a contestant to send its last acknowledgements.
+/// How long PostgreSQL may take to end the statements of a killed client, and a contestant to send its last
+/// acknowledgements.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// The part of the jobs that is done before the clock runs.
+/// One in this many jobs is done before the clock starts.
 pub(crate) const WARM_UP: u32 = 10;
 
-/// What a pass that ran undisturbed took.
+/// The figures of an undisturbed pass.
 pub(crate) struct Timed {
     pub(crate) per_second: f64,
     /// CPU time of each process, the contestant's first.
     pub(crate) cpu: Vec<Cpu>,
-    /// The jobs it is for.
+    /// The jobs they are for.
     pub(crate) jobs: u32,
 }
 
-/// What a pass with a `kill -9` half-way came to.
+/// The result of a pass with a `kill -9` half-way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Killed {
-    /// Jobs that the provider never saw, or whose outcome is not on record in any way.
+    /// Jobs that the provider never received, or that have no recorded outcome of any kind.
     pub(crate) lost: u32,
-    /// Messages that the provider accepted once more for the same recipient.
+    /// Messages that the provider accepted again for the same recipient.
     pub(crate) doubled: u32,
-    /// Jobs that are on record as unknown.
+    /// Jobs that are recorded as unknown.
     pub(crate) unknown: u32,
-    /// Claims without an outcome at the moment of the kill.
+    /// Claims without an outcome at the time of the kill.
     pub(crate) open: u32,
 }
 
-/// A contestant at work.
+/// A running contestant.
 struct Pass {
     stand: Stand,
     jobs: Jobs,
@@ -56,7 +58,7 @@ struct Pass {
     all: u32,
 }
 
-/// Lets it do `all` jobs, and checks that each was done once and nothing is left in the queue.
+/// Runs `all` jobs, and checks that each was done once and the queue is empty.
 pub(crate) async fn timed(
     (services, flowcast): (&Services, &Flowcast),
     contestant: Contestant,
@@ -78,7 +80,7 @@ pub(crate) async fn timed(
     Ok(Timed { per_second, cpu: difference(&before, &after), jobs })
 }
 
-/// Lets it do `all` jobs, kills it when half of them are done, and starts it again.
+/// Runs `all` jobs, kills the contestant after half of them, and starts it again.
 pub(crate) async fn killed(
     (services, flowcast): (&Services, &Flowcast),
     contestant: Contestant,
@@ -115,7 +117,7 @@ impl Pass {
         Ok(Self { stand, jobs, contestant, group, all })
     }
 
-    /// Waits until the provider has accepted so many messages, and gives how many it has then.
+    /// Waits until the provider has accepted `wanted` messages, and returns how many it has accepted.
     async fn wait_for(&mut self, wanted: u32) -> anyhow::Result<u32> {
         let mut accepted = 0;
         while accepted < wanted {
@@ -129,12 +131,12 @@ impl Pass {
         Ok(accepted)
     }
 
-    /// Waits until every outcome is committed, and gives how many are not when nothing moves any more.
-    async fn wait_for_records(&mut self, patience: Duration) -> anyhow::Result<u32> {
+    /// Waits until every outcome is committed or nothing changes any more, and returns how many are missing.
+    async fn wait_for_records(&mut self, limit: Duration) -> anyhow::Result<u32> {
         let (mut moved, mut least) = (Instant::now(), self.all);
         loop {
             let left = self.jobs.left().await?;
-            if left == 0 || moved.elapsed() > patience {
+            if left == 0 || moved.elapsed() > limit {
                 return Ok(left);
             }
             if left < least {
@@ -150,11 +152,11 @@ impl Pass {
         Ok(std::iter::once(own).chain(self.stand.cpu()?).collect())
     }
 
-    /// Lets the contestant acknowledge, stops it in good order, and tells how many messages are in the queue then.
+    /// Lets the contestant acknowledge, stops it, and returns how many messages are in the queue.
     async fn stop(self) -> anyhow::Result<(Stand, u32)> {
         sleep(SETTLED_AFTER).await;
         self.group.stop().await?;
-        let queued = self.jobs.queued().await.context("looking at the queue")?;
+        let queued = self.jobs.queued().await.context("reading the queue")?;
         self.jobs.close().await?;
         Ok((self.stand, queued))
     }

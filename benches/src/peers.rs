@@ -1,9 +1,12 @@
-//! The fair job done by Flowcast, by the batch prototype, and by what people would use instead.
+//! The fair job, done by Flowcast, by the batch prototype, and by the usual alternatives.
 //!
-//! Each contestant gets N rows in Postgres and N persistent messages with their ids in one durable quorum queue, and for each
-//! claims (committed), posts some 600 bytes of JSON with a bearer token to the simulator on a connection that is kept, records
-//! the provider's id (committed), and acknowledges. The order changes with every run. Each pass is checked by the ledger; a
-//! second pass of each, in the first run, has one `kill -9` half-way.
+//! Each contestant gets N rows in PostgreSQL and N persistent messages with their ids in one durable quorum queue. For
+//! each job it
+//! claims (committed), posts some 600 bytes of JSON with a bearer token to the simulator on a kept connection, records
+//! the provider's
+//! id (committed), and acknowledges. The order changes with every run. The ledger checks each pass. In the first run
+//! each contestant
+//! has a second pass with one `kill -9` half-way.
 
 use std::time::Duration;
 
@@ -17,10 +20,10 @@ use crate::peer_pass::{Killed, Timed};
 use crate::services::Services;
 use crate::{own_pass, peer_pass};
 
-/// The unit of what a kill leaves behind.
+/// The unit of what is wrong after a kill.
 const JOBS: &str = "jobs";
 
-/// Lets every contestant do the job `runs` times, and once with a kill, and gives what each promises.
+/// Runs the job `runs` times with every contestant, and once with a kill, and returns what each promises.
 pub(crate) async fn run(
     measured: (&Services, &Flowcast),
     (chosen, most): (&[Contestant], u32),
@@ -44,7 +47,7 @@ pub(crate) async fn run(
             };
             match timed {
                 Ok(timed) => add(figures, *contestant, &timed),
-                // The others are measured all the same.
+                // The other contestants are measured all the same.
                 Err(error) => line(format!("  no figure: {error:#}")),
             }
             if run == 1 && with_kills {
@@ -79,7 +82,7 @@ fn add(figures: &mut Figures, contestant: Contestant, timed: &Timed) {
     line(format!("  {}/s, CPU each: {}", number(timed.per_second), costs.join(", ")));
 }
 
-/// Adds what a kill left, and gives it in words with the promise that was kept.
+/// Adds the result of a kill, and returns it in words, with the promise that was kept.
 fn add_killed(figures: &mut Figures, contestant: Contestant, killed: Killed) -> String {
     let name = contestant.name();
     let Killed { lost, doubled, unknown, open } = killed;

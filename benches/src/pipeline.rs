@@ -1,7 +1,7 @@
-//! How fast a whole campaign goes, from the first byte of its list to its last outcome committed, and who takes how much
-//! CPU time for it.
+//! The speed of a whole campaign, from the first byte of its list to its last committed outcome, and the CPU time of
+//! each process.
 //!
-//! Against the simulator without latency, through a sender without a rate. Import and start are the commands people run.
+//! The simulator has no latency and the sender has no rate. Import and start are `flowcast` commands.
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::output::{line, number};
 use crate::services::Services;
 use crate::stand::{Cpu, Stand, difference};
 
-/// One campaign as it was measured.
+/// The measurements of one campaign.
 struct Measured {
     import: Ran,
     began: Instant,

@@ -1,8 +1,10 @@
-//! What HTTP/2 would change: the same requests through the same client over HTTP/1.1, with and without TLS, and HTTP/2.
+//! The effect of HTTP/2: the same requests by the same client over HTTP/1.1, with and without TLS, and over HTTP/2.
 //!
-//! The client trusts the certificate of this question only, and what it trusts is read from the environment of its
-//! process; so another process of this program asks. The other side is a server that answers and does nothing else, in
-//! the same process: the CPU time is that of both.
+//! The client must trust the certificate of this measurement only, and reads its trusted certificates from its
+//! environment. So a
+//! separate process of this program sends the requests. The server is in the same process and only answers; the CPU
+//! time is that of
+//! both.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -36,23 +38,23 @@ use crate::figures::{CPU_MICROS, Figures, PER_SECOND};
 use crate::output::{line, number};
 use crate::stand::Stand;
 
-/// Tells a process of this program to ask, and where it writes its certificate is the client's only root.
+/// Makes a process of this program the client. The value is the folder with the client's only trusted certificate.
 pub(crate) const CHILD: &str = "FLOWCAST_BENCH_PROTOCOLS";
-/// Requests under way at once, as in the consumer.
+/// Requests in flight, as in the consumer.
 const IN_FLIGHT: usize = 400;
 const LATENCIES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(50)];
-/// Requests of one measurement.
+/// The most requests of one measurement.
 const MOST: u32 = 40_000;
 
-/// How requests travel.
+/// A protocol.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Protocol {
     Plain,
     Tls,
     Http2,
 }
 
-impl Way {
+impl Protocol {
     const ALL: [Self; 3] = [Self::Plain, Self::Tls, Self::Http2];
 
     fn words(self) -> &'static str {
@@ -64,7 +66,7 @@ impl Way {
     }
 }
 
-/// Measures every way with every latency, in a process of its own.
+/// Measures every protocol with every latency, in a separate process.
 pub(crate) async fn run(recipients: u32, figures: &mut Figures) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -81,8 +83,8 @@ pub(crate) async fn run(recipients: u32, figures: &mut Figures) -> anyhow::Resul
         .await?;
     anyhow::ensure!(output.status.success(), "measuring the protocols ended with {}", output.status);
     for measured in String::from_utf8(output.stdout)?.lines() {
-        let (what, values) = measured.split_once('\t').context("an unreadable line")?;
-        let (per_second, micros) = values.split_once('\t').context("an unreadable line")?;
+        let (what, values) = measured.split_once('\t').context("an invalid line")?;
+        let (per_second, micros) = values.split_once('\t').context("an invalid line")?;
         let (per_second, micros): (f64, f64) = (per_second.parse()?, micros.parse()?);
         figures.add(what, PER_SECOND, per_second);
         figures.add(format!("{what}: client and server"), CPU_MICROS, micros);
@@ -91,15 +93,15 @@ pub(crate) async fn run(recipients: u32, figures: &mut Figures) -> anyhow::Resul
     Ok(())
 }
 
-/// What the process of its own does: a line for each measurement.
+/// The work of the separate process; prints a line for each measurement.
 pub(crate) async fn measure(folder: &Path, recipients: u32) -> anyhow::Result<()> {
     let message = example_message()?;
     for latency in LATENCIES {
-        for way in Way::ALL {
+        for way in Protocol::ALL {
             let requests = recipients.min(MOST);
             let (address, _server) = serve(folder, way, latency).await?;
             let channel = channel(way, address)?;
-            // Connections are made before the clock runs.
+            // Connections are made before the clock starts.
             send(&channel, &message, u32::try_from(IN_FLIGHT)?).await?;
             let (cpu, began) = (Stand::own_cpu()?, Instant::now());
             send(&channel, &message, requests).await?;
@@ -119,8 +121,7 @@ async fn send(channel: &Channel, message: &Message, requests: u32) -> anyhow::Re
         .map(|n| {
             let key = &key;
             async move {
-                let to =
-                    Msisdn::from_digits(254_712_000_000 + u64::from(n)).context("a number that is none")?;
+                let to = Msisdn::from_digits(254_712_000_000 + u64::from(n)).context("an invalid number")?;
                 let reference = key.seal(CampaignId(1), Seq(i32::try_from(n)?));
                 let outgoing = Outgoing { to, message, reference, campaign: CampaignId(1), attempt: 1 };
                 let answer = channel.send(&outgoing).await;
@@ -135,10 +136,10 @@ async fn send(channel: &Channel, message: &Message, requests: u32) -> anyhow::Re
     Ok(())
 }
 
-fn channel(way: Way, address: SocketAddr) -> anyhow::Result<Channel> {
+fn channel(way: Protocol, address: SocketAddr) -> anyhow::Result<Channel> {
     let base_url = match way {
-        Way::Plain => format!("http://{address}"),
-        Way::Tls | Way::Http2 => format!("https://localhost:{}", address.port()),
+        Protocol::Plain => format!("http://{address}"),
+        Protocol::Tls | Protocol::Http2 => format!("https://localhost:{}", address.port()),
     };
     let account = Account {
         provider: Provider::Kaleyra,
@@ -148,14 +149,14 @@ fn channel(way: Way, address: SocketAddr) -> anyhow::Result<Channel> {
         api_key: SecretString::from(crate::stand::KEY),
         plus_in_path: true,
     };
-    let config = whatsapp::Config { http2: way == Way::Http2, ..whatsapp::Config::default() };
+    let config = whatsapp::Config { http2: way == Protocol::Http2, ..whatsapp::Config::default() };
     Ok(Channel::new(Client::new(&config)?, &account)?)
 }
 
-/// A server that answers every request after this time; it ends when the task is dropped.
+/// A server that answers every request after this latency. It ends when the task is dropped.
 async fn serve(
     folder: &Path,
-    way: Way,
+    way: Protocol,
     latency: Duration,
 ) -> anyhow::Result<(SocketAddr, tokio::task::JoinSet<()>)> {
     let acceptor = acceptor(folder)?;
@@ -168,10 +169,10 @@ async fn serve(
             let acceptor = acceptor.clone();
             connections.spawn(async move {
                 match way {
-                    Way::Plain => talk(stream, false, latency).await,
-                    Way::Tls | Way::Http2 => {
+                    Protocol::Plain => talk(stream, false, latency).await,
+                    Protocol::Tls | Protocol::Http2 => {
                         if let Ok(stream) = acceptor.accept(stream).await {
-                            talk(stream, way == Way::Http2, latency).await;
+                            talk(stream, way == Protocol::Http2, latency).await;
                         }
                     }
                 }
@@ -188,12 +189,12 @@ fn acceptor(folder: &Path) -> anyhow::Result<TlsAcceptor> {
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key)?;
-    // The client says which of them it takes.
+    // The client chooses one of them.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// One connection. How it ends is the client's to notice.
+/// One connection. The client notices how it ends.
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, http2: bool, latency: Duration) {
     let stream = TokioIo::new(stream);
     let answer = service_fn(move |request| answer(request, latency));
@@ -208,7 +209,7 @@ async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, http2: bool, latency:
     }
 }
 
-/// Kaleyra's acceptance, after the request is read.
+/// Kaleyra's acceptance, after the request was read.
 async fn answer(request: Request<Incoming>, latency: Duration) -> Result<Response<String>, Infallible> {
     let mut body = request.into_body();
     while std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await.is_some() {}

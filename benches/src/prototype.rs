@@ -1,9 +1,12 @@
-//! The batch prototype: the fair job in batches and nothing else, as fast as it can be made; a ceiling for the pipeline.
+//! The batch prototype: only the fair job, in batches, as fast as possible; a ceiling for the pipeline.
 //!
-//! The same queue, rows and provider as the peers have, and Flowcast's own client of the broker, which acknowledges the longest
-//! finished beginning with one frame. No rate, no lease, no attempt rows, no suppressions: a claim without an outcome is sent
-//! again. A batch is what has arrived when a lane is free, so nothing waits for a timer, and while one lane sends, the next
-//! has its batch claimed already. It is a process of its own, so that its CPU time can be told apart.
+//! It has the same queue, rows and provider as the peers, and Flowcast's RabbitMQ client, which acknowledges the
+//! longest finished
+//! beginning with one frame. It has no rate, no lease, no attempt rows and no suppressions: a claim without an outcome
+//! is sent again.
+//! A batch is what has arrived when a batch sender is free, so nothing waits for a timer. While one batch is sent, the
+//! next is claimed
+//! already. The prototype is a separate process, so that its CPU time can be measured.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,30 +25,30 @@ use tokio_util::sync::CancellationToken;
 
 use crate::jobs;
 
-/// Tells a process of this program to be the prototype.
+/// Makes a process of this program the prototype.
 pub(crate) const CHILD: &str = "FLOWCAST_BENCH_PROTOTYPE";
 const PREFETCH: u16 = 1_000;
 const BATCH: usize = 200;
-/// How many batches are under way at once.
-const LANES: usize = 4;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The most batches in flight.
+const MOST_BATCHES: usize = 4;
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
 const CLAIM: &str = "update jobs set state = 'sending', claimed_at = clock_timestamp()
     where id = any($1) and state <> 'accepted' returning id, msisdn, first_name";
 const RECORD: &str =
     "update jobs set state = 'accepted', provider_message_id = o.message, recorded_at = clock_timestamp()
     from unnest($1::integer[], $2::text[]) as o (id, message) where jobs.id = o.id";
-/// Without it the planner scans the list for a batch.
+/// Without these settings the planner scans the table for a batch.
 const BY_KEY: &str = "set enable_seqscan = off; set jit = off";
 
-/// What sends one batch after the other.
-struct Lane {
+/// Sends one batch after the other.
+struct BatchSender {
     database: Client,
     claim: Statement,
     record: Statement,
 }
 
-/// Where and how to post.
+/// The address of the provider, and how to post.
 struct Provider {
     http: reqwest::Client,
     url: Url,
@@ -63,41 +66,41 @@ struct Message<'a> {
     id: &'a str,
 }
 
-/// Does every job of the queue until it is told to stop.
+/// Does every job of the queue until the process gets SIGTERM.
 pub(crate) async fn run() -> anyhow::Result<()> {
     let provider = Arc::new(Provider::from_environment()?);
-    let (free, mut lanes) = mpsc::channel(LANES);
-    for _ in 0..LANES {
-        free.send(Lane::open(&variable("DATABASE_URL")?).await?).await?;
+    let (free, mut senders) = mpsc::channel(MOST_BATCHES);
+    for _ in 0..MOST_BATCHES {
+        free.send(BatchSender::open(&variable("DATABASE_URL")?).await?).await?;
     }
     let mut config = broker::Config::new(SecretString::from(variable("AMQP_URL")?));
     config.prefix = variable("FLOWCAST_BROKER_PREFIX")?;
     let queue = Topology::new(&config.prefix).sender_queue(jobs::SENDER);
     let stop = CancellationToken::new();
     let mut consumer = Consumer::start(config, queue, PREFETCH, &stop);
-    let told = stop.clone();
+    let stopped = stop.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
         terminate.recv().await;
-        told.cancel();
+        stopped.cancel();
     });
-    while let Some(lane) = lanes.recv().await {
+    while let Some(sender) = senders.recv().await {
         let mut batch = Vec::with_capacity(BATCH);
         if consumer.recv_many(&mut batch, BATCH).await == 0 {
             break;
         }
         let (free, provider, acknowledger) = (free.clone(), Arc::clone(&provider), consumer.acknowledger());
         tokio::spawn(async move {
-            lane.send(&provider, &acknowledger, batch).await;
-            // An error means that nobody takes lanes any more.
-            free.send(lane).await.ok();
+            sender.send(&provider, &acknowledger, batch).await;
+            // An error means that no more batches come.
+            free.send(sender).await.ok();
         });
     }
-    anyhow::ensure!(consumer.close(PATIENCE).await, "some acknowledgements were not sent");
+    anyhow::ensure!(consumer.close(CLOSE_LIMIT).await, "some acknowledgements were not sent");
     Ok(())
 }
 
-impl Lane {
+impl BatchSender {
     async fn open(url: &str) -> anyhow::Result<Self> {
         let (database, connection) = tokio_postgres::connect(url, NoTls).await?;
         tokio::spawn(connection);
@@ -106,7 +109,7 @@ impl Lane {
         Ok(Self { database, claim, record })
     }
 
-    /// Claims, posts, records, and settles each delivery after that.
+    /// Claims, posts, records, and then acknowledges each delivery.
     async fn send(&self, provider: &Provider, acknowledger: &Acknowledger, batch: Vec<Delivery>) {
         let acknowledgement = match self.try_send(provider, &batch).await {
             Ok(()) => Acknowledgement::Ack,
@@ -141,7 +144,7 @@ impl Lane {
 
 impl Provider {
     fn from_environment() -> anyhow::Result<Self> {
-        // The client wants a choice of cryptography even for plain HTTP.
+        // The client needs a default crypto provider even for plain HTTP.
         tokio_rustls::rustls::crypto::ring::default_provider().install_default().ok();
         let bearer = format!("Bearer {}", variable("PEER_PROVIDER_KEY")?);
         let mut headers = HeaderMap::with_capacity(2);
@@ -156,7 +159,7 @@ impl Provider {
         Ok(Self { http, url: variable("PEER_PROVIDER_URL")?.parse()?, headers })
     }
 
-    /// Posts one message and gives the provider's id of it.
+    /// Posts one message and returns the provider's id of it.
     async fn post(&self, row: &Row) -> anyhow::Result<String> {
         let body = body(row.get(0), row.get(1), row.get(2));
         let request = self.http.post(self.url.clone()).headers(self.headers.clone()).body(body);
@@ -171,7 +174,7 @@ fn id(body: &[u8]) -> anyhow::Result<i32> {
     Ok(std::str::from_utf8(body)?.parse()?)
 }
 
-/// The same message as the peers'.
+/// The same message as that of the peers.
 fn body(job: i32, msisdn: &str, first_name: &str) -> String {
     format!(
         r#"{{"messaging_product":"whatsapp","recipient_type":"individual","to":"{msisdn}","type":"interactive","interactive":{{"type":"flow","header":{{"type":"text","text":"Two questions"}},"body":{{"text":"Hello {first_name}, how was your visit? It takes one minute."}},"footer":{{"text":"Reply STOP to opt out"}},"action":{{"name":"flow","parameters":{{"flow_message_version":"3","flow_id":"1197715005513101","flow_cta":"Open survey","flow_token":"job-{job}","mode":"published","flow_action":"navigate","flow_action_payload":{{"screen":"WELCOME","data":{{"first_name":"{first_name}"}}}}}}}}}},"biz_opaque_callback_data":"job-{job}"}}"#

@@ -1,7 +1,10 @@
-//! How many receipts a server takes in: as fast as it goes, and how long the answer takes at half of the goal.
+//! How many receipts a server stores: at full speed, and the latency of its answers at half of the goal.
 //!
-//! The messages they are about were sent before, and producer and consumer are there but idle. One receipt a post and three posts a message, on connections that are kept; a post is answered when it is committed. Whatever
-//! was answered must be in the table afterwards, or the run is an error.
+//! The messages were sent before; producer and consumer run but are idle. There is one receipt per post and there are
+//! three posts per
+//! message, on kept connections. A post is answered when it is committed. Every answered receipt must be in the table
+//! afterwards, or
+//! the run is an error.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,13 +26,13 @@ use crate::usage;
 
 /// Connections of the provider.
 const CONNECTIONS: usize = 256;
-/// The goal, and the half of it at which the answer is timed.
+/// Half of the goal, at which the answers are timed.
 const HALF_OF_GOAL: u32 = 5_000;
 const STATUSES: [&str; 3] = ["sent", "delivered", "read"];
 const MILLISECONDS: &str = "ms";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is posted, and where.
+/// The posts, and their address.
 struct Provider {
     at: SocketAddr,
     path: String,
@@ -100,7 +103,7 @@ pub(crate) async fn run(
 }
 
 impl Provider {
-    /// The post of this number; three in a row are of one recipient, on three connections.
+    /// The post with this number. Three consecutive ones are of one recipient, on three connections.
     fn post(&self, number: u32) -> Vec<u8> {
         let (seq, status) = (number / 3 + 1, STATUSES[usize::try_from(number % 3).unwrap_or(0)]);
         let reference = self.references.seal(self.campaign, Seq(i32::try_from(seq).unwrap_or(i32::MAX)));
@@ -122,7 +125,7 @@ impl Provider {
             .into_bytes()
     }
 
-    /// Waits until the server takes posts for the sender.
+    /// Waits until the server accepts posts for the sender.
     async fn wait(&self) -> anyhow::Result<()> {
         let begun = Instant::now();
         loop {
@@ -141,14 +144,14 @@ impl Provider {
         }
     }
 
-    /// Posts these, each once, at this rate or as fast as they are answered; how long each answer took from when its post was
+    /// Posts each of these once, at this rate or at full speed. Returns how long each answer took since its post was
     /// due.
     async fn post_all(
         self: &Arc<Self>,
         numbers: std::ops::Range<u32>,
         rate: Option<u32>,
     ) -> anyhow::Result<Vec<Duration>> {
-        // The clock runs when all connections stand: one that waits for its handshake would be told as a late answer.
+        // The clock starts after all connections are made; otherwise a handshake would look like a late answer.
         let mut streams = Vec::new();
         for _ in 0..CONNECTIONS {
             let stream = TcpStream::connect(self.at).await?;
@@ -182,7 +185,7 @@ impl Provider {
     }
 }
 
-/// Posts and reads the answer, which has no body; an error if it is no 200.
+/// Posts and reads the answer, which has no body; any status but 200 is an error.
 async fn exchange(stream: &mut TcpStream, post: &[u8]) -> anyhow::Result<()> {
     stream.write_all(post).await?;
     let mut answer = Vec::with_capacity(256);
@@ -190,7 +193,7 @@ async fn exchange(stream: &mut TcpStream, post: &[u8]) -> anyhow::Result<()> {
         anyhow::ensure!(stream.read_buf(&mut answer).await? > 0, "the server closed the connection");
     }
     let head = String::from_utf8_lossy(&answer);
-    let status = head.split(' ').nth(1).context("no answer of HTTP")?;
+    let status = head.split(' ').nth(1).context("not an HTTP answer")?;
     anyhow::ensure!(status == "200", "a post was answered {status}");
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! How long the full rate takes to come back after a `kill -9` of the worker, of RabbitMQ, and of Postgres, each started again
-//! at once.
+//! How long the full rate takes to return after a `kill -9` of the worker, of RabbitMQ, and of PostgreSQL, each
+//! restarted at once.
 //!
-//! One worker sends at a rate. Back is the moment after the stall from which on three seconds hold nine tenths of the rate each.
+//! One worker sends at a rate. The rate is back when, after the stall, three consecutive seconds reach nine tenths of
+//! it.
 
 use std::time::Duration;
 
@@ -17,19 +18,19 @@ use crate::stand::Stand;
 
 const RATE: &str = "1000/s,burst=20";
 const A_SECOND: u64 = 1_000_000;
-/// What every second has to hold for the rate to be back.
+/// The least requests of a second at the full rate.
 const FULL: usize = 900;
-/// For how many seconds it has to hold.
+/// For how many seconds the rate must be full.
 const HOLDS: u64 = 3;
-/// Sent before the kill, and how long it is watched after it.
+/// Requests sent before the kill, and how long requests are observed after it.
 const BEFORE: u32 = 5_000;
 const WATCHED: Duration = Duration::from_secs(40);
 const ALL: u32 = 60_000;
 const STEP: usize = 10_000;
-/// The unit of how long it takes.
+/// The unit of the figures.
 const SECONDS: &str = "s";
 
-/// Who is killed.
+/// The killed process.
 #[derive(Clone, Copy)]
 enum Victim {
     Worker,
@@ -37,7 +38,7 @@ enum Victim {
     Postgres,
 }
 
-/// Kills one after the other, each on a stand of its own.
+/// Kills one after the other, each on its own stand.
 pub(crate) async fn run(measured: (&Services, &Flowcast), figures: &mut Figures) -> anyhow::Result<()> {
     for (victim, name) in
         [(Victim::Worker, "the worker"), (Victim::RabbitMq, "RabbitMQ"), (Victim::Postgres, "Postgres")]
@@ -70,19 +71,19 @@ async fn kill((services, flowcast): (&Services, &Flowcast), victim: Victim) -> a
     let summary = stand.ledger.summary().await?;
     let arrivals = stand.ledger.arrivals().await?;
     stand.stop().await?;
-    anyhow::ensure!(summary.accepted == summary.distinct_recipients, "somebody was sent to twice");
+    anyhow::ensure!(summary.accepted == summary.distinct_recipients, "a recipient was sent to twice");
     let watched = u64::try_from(WATCHED.as_micros())?;
     Ok(back_after(&arrivals, killed_us, killed_us + watched))
 }
 
-/// Seconds from the kill to the first moment, after the stall it made, from which on the seconds are full; with no stall none.
+/// Seconds from the kill to the first moment after its stall from which on the seconds are full; 0 without a stall.
 #[expect(clippy::cast_precision_loss, reason = "some seconds, in microseconds")]
 fn back_after(arrivals: &[u64], killed_us: u64, until_us: u64) -> f64 {
     let is_full = |from: u64| {
         let first = arrivals.partition_point(|at| *at < from);
         arrivals.partition_point(|at| *at < from + A_SECOND) - first >= FULL
     };
-    // Of a second that is not over yet nobody can say that it is not full.
+    // A second that is not over yet cannot be judged.
     let mut moments = (killed_us..until_us.saturating_sub(A_SECOND)).step_by(STEP);
     if moments.find(|from| !is_full(*from)).is_none() {
         return 0.0;
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_back_where_the_seconds_after_the_stall_are_full() {
+    fn the_rate_is_back_when_the_seconds_after_the_stall_are_full() {
         let steady = |from: u64, to: u64| (from..to).step_by(1_000);
         let gap: Vec<u64> = steady(0, 10 * A_SECOND).chain(steady(13 * A_SECOND, 50 * A_SECOND)).collect();
         let seconds = back_after(&gap, 10 * A_SECOND, 40 * A_SECOND);

@@ -1,8 +1,10 @@
-//! What reading the reports costs those who send: one campaign, in slices with and without somebody who reads.
+//! The cost of reading reports while sending: one campaign, in slices with and without a reader.
 //!
-//! The reader is a dashboard: every [`REFRESH`] it asks each of [`QUERIES`] of the campaign that is being sent, one after
-//! another, on a connection of its own. The slices take turns as without, with, with, without, so that a machine that grows
-//! slower or faster counts on both sides alike. The sender has a rate that takes about half of a small machine.
+//! The reader is a dashboard: every [`REFRESH`] it runs each of [`QUERIES`] for the campaign that is being sent, one
+//! after another, on
+//! its own connection. The slices alternate: without, with, with, without. So a machine that becomes slower or faster
+//! affects both
+//! kinds alike. The sender has a rate that uses about half of a small machine.
 
 use std::time::Duration;
 
@@ -20,11 +22,11 @@ use crate::output::{line, number};
 use crate::services::Services;
 use crate::stand::Stand;
 
-/// From one look at everything to the next: as fifteen of the dashboards of deploy/grafana ask, which look every 30 s.
+/// The pause between two refreshes: as fifteen dashboards of deploy/grafana, which refresh every 30 s.
 const REFRESH: Duration = Duration::from_secs(2);
 const RATE: &str = "5000/s,burst=50";
 const SLICE: Duration = Duration::from_secs(4);
-/// What is read: every total, the errors, the waits, a page of recipients and the answers.
+/// The queries: every total, the errors, the waits, a page of recipients and the answers.
 const QUERIES: [&str; 12] = [
     "select * from report.campaign where campaign_id = $1",
     "select * from report.conservation where campaign_id = $1",
@@ -40,7 +42,7 @@ const QUERIES: [&str; 12] = [
     "select count(*), avg(time_to_answer) from report.flow_answer where campaign_id = $1",
 ];
 
-/// What was sent in how long, without and with the reader.
+/// Recipients and time, without and with the reader.
 #[derive(Default)]
 struct Slices {
     without: (f64, f64),
@@ -63,7 +65,7 @@ pub(crate) async fn run(
     let reader = tokio::spawn(read(stand.scope.database_url().to_owned(), id, reading));
     stand.start_campaign(flowcast, id).await?;
     let slices = take_turns(&stand, recipients, &reads).await?;
-    // A reader that is told to read goes on even when nobody tells any more.
+    // A reader that is switched on continues if nothing switches it off.
     reads.send_replace(false);
     drop(reads);
     let refresh = stopped(reader).await?;
@@ -73,7 +75,7 @@ pub(crate) async fn run(
     stand.stop().await
 }
 
-/// Measures slices until nearly everybody was sent to; the beginning and the end are nobody's.
+/// Measures slices until nearly all recipients were sent to. The beginning and the end belong to no slice.
 async fn take_turns(stand: &Stand, recipients: u32, reads: &watch::Sender<bool>) -> anyhow::Result<Slices> {
     let mut slices = Slices::default();
     let most = recipients - recipients / 20;
@@ -95,7 +97,7 @@ async fn take_turns(stand: &Stand, recipients: u32, reads: &watch::Sender<bool>)
     Ok(slices)
 }
 
-/// Asks everything again and again while it shall, and gives how long one look at all of it takes.
+/// Runs all queries again and again while switched on, and returns how long one refresh takes.
 async fn read(url: String, id: CampaignId, mut reads: watch::Receiver<bool>) -> anyhow::Result<Duration> {
     let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
     let connection = tokio::spawn(connection);
@@ -115,7 +117,7 @@ async fn read(url: String, id: CampaignId, mut reads: watch::Receiver<bool>) -> 
 }
 
 async fn stopped(reader: JoinHandle<anyhow::Result<Duration>>) -> anyhow::Result<Duration> {
-    reader.await.context("the reader broke off")?
+    reader.await.context("the reader stopped too early")?
 }
 
 fn add(figures: &mut Figures, slices: &Slices, refresh: Duration) -> anyhow::Result<()> {
@@ -125,10 +127,10 @@ fn add(figures: &mut Figures, slices: &Slices, refresh: Duration) -> anyhow::Res
     );
     let speed = |(n, seconds): (f64, f64)| n / seconds;
     let (without, with) = (speed(slices.without), speed(slices.with));
-    figures.add("reports: sending, nobody reads", PER_SECOND, without);
-    figures.add("reports: sending, while they are read", PER_SECOND, with);
-    figures.add("reports: sending while they are read", "% of alone", 100.0 * with / without);
-    figures.add("reports: one look at all of them", "ms", refresh.as_secs_f64() * 1e3);
+    figures.add("reports: sending, without a reader", PER_SECOND, without);
+    figures.add("reports: sending, with a reader", PER_SECOND, with);
+    figures.add("reports: sending with a reader", "% of alone", 100.0 * with / without);
+    figures.add("reports: one refresh", "ms", refresh.as_secs_f64() * 1e3);
     line(format!("  {:.1} % of the speed without the reader", 100.0 * with / without));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The private RabbitMQ and Postgres, and what CPU time they take.
+//! The private RabbitMQ and PostgreSQL, and their CPU time.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(crate) struct Services {
     stack: Stack,
 }
 
-/// CPU time of the services so far; `None` where their processes are not ours to see, as in containers.
+/// CPU time of the services so far; `None` if their processes are not visible, as in containers.
 #[derive(Clone, Copy)]
 pub(crate) struct ServicesCpu {
     pub(crate) rabbitmq: Option<Duration>,
@@ -20,7 +20,7 @@ pub(crate) struct ServicesCpu {
 }
 
 impl Services {
-    /// Starts what is installed, so that the processes can be seen; else whatever else there is.
+    /// Starts the installed services, so that the processes are visible; otherwise any available ones.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let stack = match Stack::private_installed().await {
             Ok(stack) => stack,
@@ -29,7 +29,7 @@ impl Services {
         Ok(Self { stack })
     }
 
-    /// The same with the settings that PostgreSQL has by default.
+    /// Starts the services with the default settings of PostgreSQL.
     pub(crate) async fn with_default_postgres() -> anyhow::Result<Self> {
         let settings = ["max_connections=100", "shared_buffers=128MB", "max_wal_size=1GB"];
         let builder = settings
@@ -38,24 +38,24 @@ impl Services {
         Ok(Self { stack: builder.start().await.context("starting RabbitMQ and Postgres")? })
     }
 
-    /// A database and a queue prefix of its own.
+    /// A separate database and queue prefix.
     pub(crate) async fn scope(&self, name: &str) -> anyhow::Result<Scope> {
         Ok(self.stack.scope(name).await?)
     }
 
-    /// Kills RabbitMQ as `kill -9` does, and starts it again.
+    /// Kills RabbitMQ like `kill -9`, and starts it again.
     pub(crate) async fn restart_rabbitmq(&self) -> anyhow::Result<()> {
         self.stack.rabbitmq().kill().await?;
         Ok(self.stack.rabbitmq().start().await?)
     }
 
-    /// Kills Postgres as `kill -9` does, and starts it again.
+    /// Kills PostgreSQL like `kill -9`, and starts it again.
     pub(crate) async fn restart_postgres(&self) -> anyhow::Result<()> {
         self.stack.postgres().kill().await?;
         Ok(self.stack.postgres().start().await?)
     }
 
-    /// Versions, without the addresses, which are others each time.
+    /// Versions without addresses, which differ each time.
     pub(crate) fn describe(&self) -> String {
         let described = self.stack.describe();
         let services = described.split(", ").map(|one| one.split(" on ").next().unwrap_or(one));
@@ -63,7 +63,7 @@ impl Services {
     }
 }
 
-/// What they took so far: everything below this process that bears the name of their programs.
+/// CPU time so far of all descendants of this process whose program belongs to the services.
 pub(crate) fn cpu() -> ServicesCpu {
     let below = usage::descendants(std::process::id());
     let sum = |is_one: fn(&str) -> bool| {

@@ -1,4 +1,4 @@
-//! A whole Flowcast on private services: simulator, one producer and some consumers, each a process of its own.
+//! A complete Flowcast on private services: simulator, one producer and some consumers, each in its own process.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,21 +20,21 @@ use crate::services::{self, Services};
 use crate::{list, usage};
 
 const KEY_NAME: &str = "BENCH_KEY";
-/// The key, account and number that the simulator knows.
+/// The key, account and number that the simulator accepts.
 pub(crate) const KEY: &str = "simulator-key";
 pub(crate) const ACCOUNT: &str = "HXSIMULATOR00IN";
 pub(crate) const NUMBER: &str = "919900000000";
 const SENDER: &str = "bench";
-/// The message that is sent.
+/// The campaign file.
 pub(crate) const CAMPAIGN: &str = include_str!("../../examples/campaign.toml");
-/// The first campaign on a stand makes connections and prepares statements; it is not measured.
+/// Recipients of the first campaign, which makes connections and prepares statements and is not measured.
 const WARM_UP: u32 = 4_000;
-/// A campaign that does not move for so long is stuck.
+/// A campaign without progress for this time is an error.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
-/// How often the ledger is asked for how far a campaign is.
+/// How often the progress is read from the ledger.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often it is told.
-const TELL_EVERY: Duration = Duration::from_secs(5);
+/// How often the progress is printed.
+const PRINT_EVERY: Duration = Duration::from_secs(5);
 
 /// Everything that a measured campaign needs, running and idle.
 pub(crate) struct Stand {
@@ -54,12 +54,12 @@ pub(crate) struct Stand {
 pub(crate) type Cpu = (String, Duration);
 
 impl Stand {
-    /// Starts the simulator, and makes a database with one sender without a rate.
+    /// Starts the simulator, and creates a database with one sender without a rate.
     pub(crate) async fn without_roles(services: &Services, flowcast: &Flowcast) -> anyhow::Result<Self> {
         Self::of_provider(services, flowcast, Provider::Kaleyra).await
     }
 
-    /// The same with this provider.
+    /// A stand without roles for this provider.
     pub(crate) async fn of_provider(
         services: &Services,
         flowcast: &Flowcast,
@@ -76,14 +76,14 @@ impl Stand {
         let surroundings = Surroundings { folder: folder.path().to_owned(), environment };
         flowcast.run(&["migrate"], &surroundings, drop).await?;
         let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
-        // Another executable than the one of this source may have other tables.
+        // Another executable than that of this source may have other tables.
         store.check_schema().await?;
         let (simulator, address) = start_simulator(flowcast, &surroundings, provider).await?;
         let base_url = format!("http://{address}");
         let sender = add_sender(&store, &base_url, provider).await?;
         let topology = Topology::new(scope.queue_prefix());
         scope.track_queue(topology.sender_queue(sender.0).as_str());
-        // The exchange of the dead letters bears the name of their queue.
+        // The exchange of dead letters has the same name as their queue.
         scope.track_queue(topology.dead_queue().as_str());
         scope.track_exchange(topology.dead_queue().as_str());
         Ok(Self {
@@ -100,7 +100,7 @@ impl Stand {
         })
     }
 
-    /// Starts a producer and the consumers besides, and sends a first campaign through them.
+    /// Starts a stand with a producer and consumers, and sends a first campaign.
     pub(crate) async fn start(
         services: &Services,
         flowcast: &Flowcast,
@@ -109,7 +109,7 @@ impl Stand {
         Self::without_roles(services, flowcast).await?.with_roles(flowcast, consumers).await
     }
 
-    /// Starts a producer and the consumers on this stand, and sends a first campaign through them.
+    /// Starts a producer and consumers on this stand, and sends a first campaign.
     pub(crate) async fn with_roles(self, flowcast: &Flowcast, consumers: u32) -> anyhow::Result<Self> {
         let mut stand = self;
         stand.add_producer(flowcast)?;
@@ -126,7 +126,7 @@ impl Stand {
         Ok(stand)
     }
 
-    /// The same without those who send.
+    /// The stand without its consumers.
     pub(crate) async fn without_consumers(mut self) -> anyhow::Result<Self> {
         for consumer in self.consumers.drain(..) {
             consumer.stop().await?;
@@ -134,9 +134,9 @@ impl Stand {
         Ok(self)
     }
 
-    /// Kills the last consumer as `kill -9` does.
+    /// Kills the last consumer like `kill -9`.
     pub(crate) async fn kill_consumer(&mut self) -> anyhow::Result<()> {
-        let consumer = self.consumers.pop().context("no consumer is there")?;
+        let consumer = self.consumers.pop().context("no consumer is running")?;
         consumer.kill().await
     }
 
@@ -166,7 +166,7 @@ impl Stand {
         Ok(self.store.create_campaign(&definition).await?)
     }
 
-    /// A list with these rows.
+    /// A list of these rows.
     pub(crate) fn list(&self, rows: std::ops::Range<u32>) -> anyhow::Result<PathBuf> {
         let path = self.folder.path().join(format!("list-{}.csv", rows.start));
         list::write(&path, rows).context("writing a list")?;
@@ -184,16 +184,17 @@ impl Stand {
         flowcast.run(&["campaign", "import", &id, &list], &self.surroundings, drop).await.map(drop)
     }
 
-    /// Checks and starts a campaign, as people do.
+    /// Checks and starts a campaign with the `flowcast` command.
     pub(crate) async fn start_campaign(&self, flowcast: &Flowcast, id: CampaignId) -> anyhow::Result<()> {
         let id = id.to_string();
         flowcast.run(&["campaign", "start", &id], &self.surroundings, drop).await.map(drop)
     }
 
-    /// Waits until everybody was sent to and every outcome is committed, and gives that moment.
+    /// Waits until all recipients were sent to and every outcome is committed, and returns that time.
     ///
-    /// A claim is deleted by the statement that records its last outcome: when the ledger holds everybody and no claim
-    /// is open, the last outcome is committed.
+    /// The statement that records the last outcome of a claim deletes the claim. So when the ledger has all recipients
+    /// and no claim is
+    /// open, the last outcome is committed.
     pub(crate) async fn wait_until_sent(&mut self, id: CampaignId, all: u32) -> anyhow::Result<Instant> {
         let (mut moved, mut told) = ((Instant::now(), 0), Instant::now());
         loop {
@@ -207,7 +208,7 @@ impl Stand {
             self.are_alive()?;
             let words = || self.consumers.iter().map(Role::last_words).collect::<Vec<_>>().join("\n");
             anyhow::ensure!(moved.0.elapsed() < STUCK_AFTER, "stuck at {accepted} of {all}:\n{}", words());
-            if told.elapsed() >= TELL_EVERY {
+            if told.elapsed() >= PRINT_EVERY {
                 told = Instant::now();
                 line(format!("  {} of {} sent", thousands(accepted), thousands(all)));
             }
@@ -221,11 +222,15 @@ impl Stand {
         Ok(Instant::now())
     }
 
-    /// Each of `all` was sent to exactly once, by the ledger and by the report, which adds up and is finished.
+    /// Checks that each of `all` recipients was sent to exactly once, by the ledger and by the report, which adds up
+    /// and is finished.
     pub(crate) async fn check(&mut self, id: CampaignId, all: u32) -> anyhow::Result<()> {
         let began = Instant::now();
         while self.store.campaign(id).await?.state != CampaignState::Finished {
-            anyhow::ensure!(began.elapsed() < STUCK_AFTER, "the campaign is sent and does not finish");
+            anyhow::ensure!(
+                began.elapsed() < STUCK_AFTER,
+                "all messages are sent but the campaign does not finish"
+            );
             self.are_alive()?;
             sleep(LOOK_EVERY).await;
         }
@@ -247,7 +252,7 @@ impl Stand {
         self.producer.iter().chain(&self.consumers)
     }
 
-    /// The CPU time that each process took so far, the services included.
+    /// The CPU time of each process so far, including the services.
     pub(crate) fn cpu(&self) -> anyhow::Result<Vec<Cpu>> {
         let mut all: Vec<Cpu> = self
             .roles()
@@ -260,12 +265,12 @@ impl Stand {
         Ok(all)
     }
 
-    /// The CPU time of this process so far, for what it measures without a role.
+    /// The CPU time of this process so far, for measurements without a role.
     pub(crate) fn own_cpu() -> anyhow::Result<Duration> {
         Ok(usage::stat(std::process::id())?.own)
     }
 
-    /// Stops everything in good order and removes it.
+    /// Stops and removes everything.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         for role in self.producer.into_iter().chain(self.consumers).chain([self.simulator]) {
             role.stop().await?;
@@ -296,14 +301,14 @@ async fn add_sender(store: &Store, base_url: &str, provider: Provider) -> anyhow
     Ok(store.add_sender(&sender).await?)
 }
 
-/// What each process took between two looks.
+/// The CPU time of each process between two readings.
 pub(crate) fn difference(before: &[Cpu], after: &[Cpu]) -> Vec<Cpu> {
     let then = |name: &str| before.iter().find(|(known, _)| known == name).map(|(_, cpu)| *cpu);
     let took = after.iter().map(|(name, cpu)| Some((name.clone(), cpu.saturating_sub(then(name)?))));
     took.flatten().collect()
 }
 
-/// The simulator and where it listens, `host:port`, which it says in its first line.
+/// The simulator and its address, `host:port`, which is in its first line of output.
 async fn start_simulator(
     flowcast: &Flowcast,
     surroundings: &Surroundings,

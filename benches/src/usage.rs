@@ -1,7 +1,8 @@
 //! CPU time and memory of processes, from `/proc`.
 //!
-//! The CPU time of a process is user and system, with that of its children that have ended; of a tree, the sum of its
-//! living processes. The kernel counts it exactly and shows it in hundredths of a second.
+//! The CPU time of a process is user plus system time, including children that have ended. That of a tree is the sum
+//! over its living
+//! processes. The kernel counts exactly and shows hundredths of a second.
 
 use std::collections::HashMap;
 use std::fs;
@@ -31,7 +32,7 @@ pub(crate) struct Stat {
 pub(crate) struct Memory {
     /// Resident now.
     pub(crate) now: u32,
-    /// Most that was ever resident.
+    /// The most that was ever resident.
     pub(crate) peak: u32,
 }
 
@@ -44,20 +45,20 @@ pub(crate) fn cpu(pid: u32) -> io::Result<Duration> {
 /// One process.
 pub(crate) fn stat(pid: u32) -> io::Result<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    parse_stat(&text).ok_or_else(|| io::Error::other("a line of /proc/PID/stat is not understood"))
+    parse_stat(&text).ok_or_else(|| io::Error::other("a line of /proc/PID/stat cannot be parsed"))
 }
 
-/// The memory of a process; zero of one that has ended and was not waited for.
+/// The memory of a process; zero for a process that has ended and was not waited for.
 pub(crate) fn memory(pid: u32) -> io::Result<Memory> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(Memory { now: kib(&text, "VmRSS:"), peak: kib(&text, "VmHWM:") })
 }
 
-/// The processes below this one, however deep.
+/// All descendants of this process.
 pub(crate) fn descendants(of: u32) -> Vec<Stat> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    // Those that end meanwhile are counted by their parent.
+    // Processes that end meanwhile are counted by their parent.
     let all: Vec<Stat> = pids.filter_map(|pid| stat(pid).ok()).collect();
     let parents: HashMap<u32, u32> = all.iter().map(|stat| (stat.pid, stat.parent)).collect();
     let is_below = |pid: u32| {
@@ -67,7 +68,7 @@ pub(crate) fn descendants(of: u32) -> Vec<Stat> {
     all.into_iter().filter(|stat| is_below(stat.pid)).collect()
 }
 
-/// The name is in brackets and may hold anything, brackets too; what follows the last of them is numbers.
+/// The name is in brackets and may contain anything, also brackets. After the last bracket there are only numbers.
 fn parse_stat(text: &str) -> Option<Stat> {
     let (pid, rest) = text.split_once(" (")?;
     let (name, rest) = rest.rsplit_once(") ")?;
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_stat_is_read_whatever_the_name() {
+    fn a_line_of_stat_is_parsed_with_any_name() {
         let text = "42 (a) (b) c) S 7 42 42 0 -1 4194560 1 2 3 4 150 50 20 5 20 0 9 0 1 2 3";
         assert_eq!(
             parse_stat(text),
