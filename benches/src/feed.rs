@@ -1,8 +1,7 @@
 //! How many ids a producer publishes per second: each confirmed by a quorum queue, and its cursor stored.
 //!
 //! The queue of a feed is never long, and nothing consumes here. The queue is purged again and again, and the purged
-//! messages are
-//! counted. Every recipient must be counted exactly once, or the run is an error.
+//! messages are counted. Every recipient must be counted exactly once, or the run is an error.
 
 use std::time::Duration;
 

@@ -1,8 +1,7 @@
 //! Speed and memory of imports: CSV, gzip and a workbook, by the `flowcast` command.
 //!
 //! For comparison, storing alone: the same rows, already read and checked, by the same COPY into the same database,
-//! including
-//! indexes and commit.
+//! including indexes and commit.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};

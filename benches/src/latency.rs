@@ -15,8 +15,7 @@ use crate::stand::Stand;
 
 const LATENCIES_MS: [u64; 3] = [0, 50, 200];
 /// The latency at which workers are added, and their numbers. One worker with default settings would use a small
-/// machine fully.
-/// These have few requests in flight, to show whether workers hinder each other.
+/// machine fully. These have few requests in flight, to show whether workers hinder each other.
 const SCALED_MS: u64 = 50;
 const WORKERS: [u32; 4] = [1, 2, 4, 8];
 const FEW: [(&str, &str); 2] = [("FLOWCAST_CONSUMER_IN_FLIGHT", "32"), ("FLOWCAST_CONSUMER_BATCH", "16")];

@@ -1,8 +1,7 @@
 //! How much of a rate is used, and by how much it is exceeded, with one to eight workers.
 //!
 //! The simulator records the arrival times, and every sliding window is checked. A window is too full above rate ×
-//! window + burst.
-//! `make faults` checks the same with kills and wrong clocks.
+//! window + burst. `make faults` checks the same with kills and wrong clocks.
 
 use std::fmt;
 use std::time::Duration;

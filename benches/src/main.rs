@@ -1,8 +1,7 @@
 //! `make bench`: the speed and cost of Flowcast on this machine, and how close they are to the machine's limits.
 //!
 //! **Invariants.** One file per measurement. Every service, the simulator and every role is a separate process on this
-//! machine, so
-//! that its CPU time can be measured. A run that breaks its promises is an error, never a figure.
+//! machine, so that its CPU time can be measured. A run that breaks its promises is an error, never a figure.
 
 mod ceilings;
 mod contestant;

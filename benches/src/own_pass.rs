@@ -1,11 +1,9 @@
 //! One pass of Flowcast with all its promises: undisturbed and timed, or with one `kill -9` of its consumer half-way.
 //!
 //! The clock runs as for the peers. Their queue is full before the start. So all recipients are published here and the
-//! feed's
-//! cursor is moved, as a producer does it, before the roles start. A producer runs all the same, to finish the
-//! campaign. With
-//! [`Contestant::FlowcastFed`] it publishes while the consumer sends, as in production, and its work is part of the
-//! figures.
+//! feed's cursor is moved, as a producer does it, before the roles start. A producer runs all the same, to finish the
+//! campaign. With [`Contestant::FlowcastFed`] it publishes while the consumer sends, as in production, and its work is
+//! part of the figures.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! One pass of a peer or of the prototype through the fair job: undisturbed and timed, or with one `kill -9` half-way.
 //!
 //! The rows and the full queue exist before the start. The clock runs from the first tenth, so that start-up and
-//! warm-up do not
-//! count, to the last committed outcome. Whether everything was acknowledged is checked after the contestant stopped.
+//! warm-up do not count, to the last committed outcome. Whether everything was acknowledged is checked after the
+//! contestant stopped.
 
 use std::time::Duration;
 

@@ -1,10 +1,8 @@
 //! The effect of HTTP/2: the same requests by the same client over HTTP/1.1, with and without TLS, and over HTTP/2.
 //!
 //! The client must trust the certificate of this measurement only, and reads its trusted certificates from its
-//! environment. So a
-//! separate process of this program sends the requests. The server is in the same process and only answers; the CPU
-//! time is that of
-//! both.
+//! environment. So a separate process of this program sends the requests. The server is in the same process and only
+//! answers; the CPU time is that of both.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -1,12 +1,10 @@
 //! The batch prototype: only the fair job, in batches, as fast as possible; a ceiling for the pipeline.
 //!
 //! It has the same queue, rows and provider as the peers, and Flowcast's RabbitMQ client, which acknowledges the
-//! longest finished
-//! beginning with one frame. It has no rate, no lease, no attempt rows and no suppressions: a claim without an outcome
-//! is sent again.
-//! A batch is what has arrived when a batch sender is free, so nothing waits for a timer. While one batch is sent, the
-//! next is claimed
-//! already. The prototype is a separate process, so that its CPU time can be measured.
+//! longest finished beginning with one frame. It has no rate, no lease, no attempt rows and no suppressions: a claim
+//! without an outcome is sent again. A batch is what has arrived when a batch sender is free, so nothing waits for a
+//! timer. While one batch is sent, the next is claimed already. The prototype is a separate process, so that its CPU
+//! time can be measured.
 
 use std::sync::Arc;
 use std::time::Duration;

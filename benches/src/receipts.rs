@@ -1,10 +1,8 @@
 //! How many receipts a server stores: at full speed, and the latency of its answers at half of the goal.
 //!
 //! The messages were sent before; producer and consumer run but are idle. There is one receipt per post and there are
-//! three posts per
-//! message, on kept connections. A post is answered when it is committed. Every answered receipt must be in the table
-//! afterwards, or
-//! the run is an error.
+//! three posts per message, on kept connections. A post is answered when it is committed. Every answered receipt must
+//! be in the table afterwards, or the run is an error.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,10 +1,8 @@
 //! The cost of reading reports while sending: one campaign, in slices with and without a reader.
 //!
 //! The reader is a dashboard: every [`REFRESH`] it runs each of [`QUERIES`] for the campaign that is being sent, one
-//! after another, on
-//! its own connection. The slices alternate: without, with, with, without. So a machine that becomes slower or faster
-//! affects both
-//! kinds alike. The sender has a rate that uses about half of a small machine.
+//! after another, on its own connection. The slices alternate: without, with, with, without. So a machine that becomes
+//! slower or faster affects both kinds alike. The sender has a rate that uses about half of a small machine.
 
 use std::time::Duration;
 

@@ -193,8 +193,7 @@ impl Stand {
     /// Waits until all recipients were sent to and every outcome is committed, and returns that time.
     ///
     /// The statement that records the last outcome of a claim deletes the claim. So when the ledger has all recipients
-    /// and no claim is
-    /// open, the last outcome is committed.
+    /// and no claim is open, the last outcome is committed.
     pub(crate) async fn wait_until_sent(&mut self, id: CampaignId, all: u32) -> anyhow::Result<Instant> {
         let (mut moved, mut told) = ((Instant::now(), 0), Instant::now());
         loop {

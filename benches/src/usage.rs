@@ -1,8 +1,7 @@
 //! CPU time and memory of processes, from `/proc`.
 //!
 //! The CPU time of a process is user plus system time, including children that have ended. That of a tree is the sum
-//! over its living
-//! processes. The kernel counts exactly and shows hundredths of a second.
+//! over its living processes. The kernel counts exactly and shows hundredths of a second.
 
 use std::collections::HashMap;
 use std::fs;

@@ -1,12 +1,14 @@
-//! Which deliveries of a channel to acknowledge, and how: a pure bookkeeper of delivery tags.
+//! Decides which deliveries of a channel to acknowledge, and how. It only keeps track of delivery tags and sends
+//! nothing.
 //!
-//! Deliveries finish out of order. Acknowledging the longest finished beginning with one `multiple` frame is
-//! about twice as fast as one by one, but one slow delivery must not hold back the others: what has waited
-//! [`PATIENCE`] behind it, or is too many by then for the prefetch to bring new ones, is acknowledged singly. Time is
-//! an argument.
+//! Deliveries finish out of order. To acknowledge the longest finished beginning with one `multiple` frame is about
+//! twice as fast as single acknowledgements. But one slow delivery must not delay the others. A tag is acknowledged
+//! singly if it waited [`MOST_WAIT`] behind an unfinished one, or if so many tags wait that the prefetch would admit no
+//! new deliveries. Time is an argument.
 //!
-//! Invariants (held by a property test): every finished tag is acknowledged exactly once, as it was finished, and never
-//! before; a `multiple` frame covers no unfinished and no otherwise acknowledged tag that the broker still knows.
+//! Invariants (checked by a property test): every finished tag is acknowledged exactly once, with its own
+//! acknowledgement, and never before it is finished. A `multiple` frame covers no tag that the broker still has and
+//! that is unfinished or has another acknowledgement.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use tokio::time::Instant;
 use crate::Acknowledgement;
 
 /// How long a finished delivery waits behind an unfinished one.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const MOST_WAIT: Duration = Duration::from_millis(500);
 
 /// A frame to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +27,7 @@ pub(crate) enum Frame {
     Ack(u64),
     /// Acknowledge every tag up to this one that is still open at the broker.
     AckUpTo(u64),
-    /// Reject this tag without requeueing, which dead-letters it.
+    /// Reject this tag without requeue, which dead-letters it.
     Reject(u64),
     /// Return this tag to the queue.
     Requeue(u64),
@@ -35,7 +37,7 @@ pub(crate) enum Frame {
 enum Slot {
     /// Delivered and not finished.
     Open,
-    /// Finished with `Ack`, and the frame is not sent yet.
+    /// Finished with `Ack`; the frame is not sent yet.
     Acked,
     /// The frame is sent.
     Acknowledged,
@@ -50,7 +52,7 @@ pub(crate) struct AckWindow {
     slots: VecDeque<Slot>,
     /// How many slots are open.
     open: usize,
-    /// When each tag was finished with `Ack`, the earliest first; may name tags that are acknowledged by now.
+    /// When each tag was finished with `Ack`, the earliest first; may contain tags that are acknowledged by now.
     finished: VecDeque<(Instant, u64)>,
     /// Frames for tags that were not finished with `Ack`.
     refusals: Vec<Frame>,
@@ -59,7 +61,7 @@ pub(crate) struct AckWindow {
 }
 
 impl AckWindow {
-    /// The window of a new channel; what waits takes up a quarter of its prefetch at most.
+    /// The window of a new channel. Finished tags that wait are at most a quarter of its prefetch.
     pub(crate) fn new(prefetch: u16) -> Self {
         Self {
             floor: 0,
@@ -71,8 +73,8 @@ impl AckWindow {
         }
     }
 
-    /// A delivery has arrived; false, and not taken, if it is not the next one: tags come from 1 without a gap.
-    #[must_use = "after a gap every tag would be taken for another"]
+    /// Adds a delivery. Returns false, and does not add it, if it is not the next one: tags come from 1 without a gap.
+    #[must_use = "after a gap every tag would be confused with another"]
     pub(crate) fn deliver(&mut self, tag: u64) -> bool {
         let is_next = tag.checked_sub(self.floor + 1).and_then(|index| usize::try_from(index).ok())
             == Some(self.slots.len());
@@ -83,7 +85,7 @@ impl AckWindow {
         is_next
     }
 
-    /// A delivery is finished; one that is finished already, or was never delivered, is left as it is.
+    /// Finishes a delivery. Does nothing if it is finished already or was never delivered.
     pub(crate) fn finish(&mut self, tag: u64, acknowledgement: Acknowledgement, now: Instant) {
         let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Open) else {
             return;
@@ -97,18 +99,18 @@ impl AckWindow {
         self.open -= 1;
     }
 
-    /// The frames to send now, in this order; a frame is given once.
+    /// The frames to send now, in this order; each frame is returned once.
     pub(crate) fn frames(&mut self, now: Instant) -> Vec<Frame> {
-        // A `multiple` frame comes after the refusals of the tags it passes over.
+        // A `multiple` frame must come after the refusals of the tags that it covers.
         let mut frames = std::mem::take(&mut self.refusals);
         frames.extend(self.advance());
         self.overdue(now, &mut frames);
         frames
     }
 
-    /// When there will be something to send although nothing more finishes.
+    /// When a frame becomes due although nothing more finishes.
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.finished.front().map(|(finished, _)| *finished + PATIENCE)
+        self.finished.front().map(|(finished, _)| *finished + MOST_WAIT)
     }
 
     /// Whether every delivery is finished.
@@ -116,7 +118,7 @@ impl AckWindow {
         self.open == 0
     }
 
-    /// Moves the floor over the finished beginning, and gives the frame that acknowledges it.
+    /// Moves the floor over the finished beginning, and returns the frame that acknowledges it.
     fn advance(&mut self) -> Option<Frame> {
         let (mut last, mut count) = (None, 0_u32);
         while let Some(slot) = self.slots.pop_front_if(|slot| *slot != Slot::Open) {
@@ -129,11 +131,12 @@ impl AckWindow {
         last.map(|tag| if count == 1 { Frame::Ack(tag) } else { Frame::AckUpTo(tag) })
     }
 
-    /// Adds what has waited long enough behind an unfinished delivery, and the first of those that are too many.
+    /// Adds frames for tags that waited too long behind an unfinished delivery, and for the first of those that are too
+    /// many.
     fn overdue(&mut self, now: Instant, frames: &mut Vec<Frame>) {
         loop {
             let too_many = self.finished.len() > self.most_waiting;
-            let due = |(finished, _): &mut (Instant, u64)| too_many || *finished + PATIENCE <= now;
+            let due = |(finished, _): &mut (Instant, u64)| too_many || *finished + MOST_WAIT <= now;
             let Some((_, tag)) = self.finished.pop_front_if(due) else { return };
             if let Some(slot) = self.slot(tag).filter(|slot| **slot == Slot::Acked) {
                 *slot = Slot::Acknowledged;
@@ -154,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// Three may wait.
+    /// With this prefetch three finished tags may wait.
     const PREFETCH: u16 = 12;
 
     fn window(tags: u64) -> (AckWindow, Instant) {
@@ -177,22 +180,22 @@ mod tests {
     }
 
     #[test]
-    fn a_straggler_holds_the_others_back_for_a_moment_only() {
+    fn a_slow_delivery_delays_the_others_for_a_moment_only() {
         let (mut window, now) = window(4);
         window.finish(2, Acknowledgement::Ack, now);
-        window.finish(4, Acknowledgement::Ack, now + PATIENCE / 2);
-        assert_eq!(window.frames(now + PATIENCE / 2), []);
-        assert_eq!(window.next_due(), Some(now + PATIENCE));
-        assert_eq!(window.frames(now + PATIENCE), [Frame::Ack(2)]);
-        window.finish(1, Acknowledgement::Ack, now + PATIENCE);
-        window.finish(3, Acknowledgement::Ack, now + PATIENCE);
-        assert_eq!(window.frames(now + PATIENCE), [Frame::AckUpTo(4)]);
+        window.finish(4, Acknowledgement::Ack, now + MOST_WAIT / 2);
+        assert_eq!(window.frames(now + MOST_WAIT / 2), []);
+        assert_eq!(window.next_due(), Some(now + MOST_WAIT));
+        assert_eq!(window.frames(now + MOST_WAIT), [Frame::Ack(2)]);
+        window.finish(1, Acknowledgement::Ack, now + MOST_WAIT);
+        window.finish(3, Acknowledgement::Ack, now + MOST_WAIT);
+        assert_eq!(window.frames(now + MOST_WAIT), [Frame::AckUpTo(4)]);
         assert_eq!(window.next_due(), None);
         assert!(window.is_finished());
     }
 
     #[test]
-    fn those_that_wait_behind_a_straggler_leave_room_for_new_ones() {
+    fn tags_that_wait_behind_a_slow_delivery_leave_prefetch_for_new_ones() {
         let (mut window, now) = window(8);
         for tag in [2, 4, 3] {
             window.finish(tag, Acknowledgement::Ack, now);
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_go_out_at_once_and_before_a_frame_that_passes_over_them() {
+    fn refusals_are_sent_at_once_and_before_a_frame_that_covers_them() {
         let (mut window, now) = window(4);
         window.finish(3, Acknowledgement::DeadLetter, now);
         assert_eq!(window.frames(now), [Frame::Reject(3)]);
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_settlement_of_a_delivery_and_one_of_an_unknown_delivery_do_nothing() {
+    fn a_second_acknowledgement_and_one_of_an_unknown_delivery_do_nothing() {
         let (mut window, now) = window(2);
         window.finish(1, Acknowledgement::Ack, now);
         window.finish(1, Acknowledgement::DeadLetter, now);
@@ -226,7 +229,7 @@ mod tests {
         window.finish(0, Acknowledgement::Ack, now);
         assert_eq!(window.frames(now), [Frame::Ack(1)]);
         window.finish(1, Acknowledgement::Requeue, now);
-        assert_eq!(window.frames(now + PATIENCE), []);
+        assert_eq!(window.frames(now + MOST_WAIT), []);
     }
 
     #[test]
@@ -236,7 +239,7 @@ mod tests {
         assert!(window.deliver(3));
     }
 
-    /// The broker's side: what it still holds, and how it lost the rest.
+    /// The broker's side: which tags it still has, and how the others were acknowledged.
     #[derive(Default)]
     struct Broker {
         held: Vec<u64>,
@@ -244,7 +247,7 @@ mod tests {
     }
 
     impl Broker {
-        /// Takes a frame as RabbitMQ does: an unknown tag is an error that closes the channel.
+        /// Applies a frame like RabbitMQ: an unknown tag is an error that closes the channel.
         fn take(&mut self, frame: Frame) -> Result<(), TestCaseError> {
             let (tag, acknowledgement) = match frame {
                 Frame::Ack(tag) | Frame::AckUpTo(tag) => (tag, Acknowledgement::Ack),
@@ -280,7 +283,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_delivery_is_settled_once_as_it_was_finished_and_not_before(steps in prop::collection::vec(step(), 1..400)) {
+        fn every_delivery_is_acknowledged_once_as_it_was_finished_and_not_before(steps in prop::collection::vec(step(), 1..400)) {
             let (mut window, mut now) = window(0);
             let mut broker = Broker::default();
             let (mut delivered, mut finished) = (0, Vec::<(u64, Acknowledgement)>::new());
@@ -308,8 +311,8 @@ mod tests {
                     }
                 }
             }
-            // After the patience nothing that is finished is held back, whatever is still open.
-            for frame in window.frames(now + PATIENCE) {
+            // After `MOST_WAIT` no finished tag waits any more, whatever is still open.
+            for frame in window.frames(now + MOST_WAIT) {
                 broker.take(frame)?;
             }
             broker.acknowledged.sort_unstable_by_key(|(tag, _)| *tag);

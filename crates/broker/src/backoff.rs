@@ -1,19 +1,19 @@
-//! The growing pause between two attempts to reach the broker; the only file that knows the crate `backoff`.
+//! The growing pause between two attempts to reach RabbitMQ; the only file that uses the crate `backoff`.
 //!
-//! `backoff` is unmaintained (RUSTSEC-2025-0012), so nothing of it leaves this file. Invariant: the pauses
-//! never end, and each is between [`SHORTEST`] and [`LONGEST`].
+//! `backoff` is unmaintained (RUSTSEC-2025-0012), so none of its types leaves this file. Invariant: the pauses never
+//! end, and each is between [`SHORTEST`] and [`LONGEST`].
 
 use std::time::Duration;
 
 use backoff::ExponentialBackoff;
 use backoff::backoff::Backoff as _;
 
-/// The shortest pause, which the first one is near to.
+/// The shortest pause; the first one is close to it.
 pub(crate) const SHORTEST: Duration = Duration::from_millis(200);
-/// The longest pause; also how long a connection must have lived for the pauses to begin anew.
+/// The longest pause, and the least lifetime of a connection after which the pauses start from the shortest again.
 pub(crate) const LONGEST: Duration = Duration::from_secs(15);
 
-/// Jittered, exponentially growing pauses without an end.
+/// Exponentially growing pauses with jitter, without an end.
 pub(crate) struct Backoff(ExponentialBackoff);
 
 impl Backoff {
@@ -35,7 +35,7 @@ impl Backoff {
         self.0.next_backoff().unwrap_or(LONGEST).clamp(SHORTEST, LONGEST)
     }
 
-    /// Begins with the shortest pause again if the connection that just ended had lived long enough.
+    /// Starts from the shortest pause again if the connection that just ended had lived long enough.
     ///
     /// A connection that is lost at once, over and over, must not be rebuilt in a hot loop.
     pub(crate) fn connection_lived(&mut self, lived: Duration) {

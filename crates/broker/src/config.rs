@@ -1,4 +1,4 @@
-//! How to reach RabbitMQ and how long to wait for it.
+//! Settings for the connection to RabbitMQ, and time limits.
 //!
 //! Invariant: the address, which contains a password, appears in no error and in no `Debug` output.
 
@@ -11,35 +11,36 @@ use url::{Host, Url};
 
 use crate::{Error, Topology};
 
-/// Largest frame in bytes. lapin reserves 64 frames a connection, which is 8 MiB at RabbitMQ's own 128 KiB. Our messages have
-/// less than 100 bytes, and RabbitMQ takes no smaller maximum than this since version 4.
+/// Largest frame in bytes. lapin reserves 64 frames per connection, which is 8 MiB at RabbitMQ's default of 128 KiB.
+/// Our messages have less than 100 bytes. Since version 4 RabbitMQ accepts no smaller maximum than this.
 const FRAME_MAX: u32 = 8192;
 
-/// How to reach RabbitMQ and how long to wait for it.
+/// Settings for the connection to RabbitMQ, and time limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// `amqp://user:password@host:port/vhost`, or `amqps://…`, which anything but loopback should use.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…`, which should be used for anything but loopback.
     ///
-    /// Without a path, and with a path of just `/`, the virtual host is `/`. (By RabbitMQ's specification the latter is the
-    /// virtual host with the empty name, which hardly anybody has and many write.) White space around it is ignored.
+    /// Without a path, or with the path `/`, the virtual host is `/`. (RabbitMQ's specification gives the path `/` the
+    /// meaning of a virtual host with an empty name, which hardly anyone uses and many write.) White space around the
+    /// address is ignored.
     pub url: SecretString,
-    /// What the name of every queue and exchange begins with. Default `flowcast`.
+    /// Prefix of the names of all queues and exchanges. Default `flowcast`.
     #[serde(default = "default_prefix")]
     pub prefix: String,
-    /// Silence of the broker after twice this time counts as death. Whole seconds; default 10 s.
+    /// After twice this time without any frame, the connection counts as lost. Whole seconds; default 10 s.
     #[serde(default = "default_heartbeat", with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// Longest time to make a connection, TLS and login included. Default 10 s.
+    /// Time limit for a connection attempt, including TLS and login. Default 10 s.
     #[serde(default = "default_connect_timeout", with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// Longest time to wait for any single answer of the broker. Default 10 s.
+    /// Time limit for any single answer of RabbitMQ. Default 10 s.
     #[serde(default = "default_operation_timeout", with = "humantime_serde")]
     pub operation_timeout: Duration,
 }
 
 impl Config {
-    /// The defaults with this address.
+    /// The default settings with this address.
     pub fn new(url: SecretString) -> Self {
         Self {
             url,
@@ -50,35 +51,35 @@ impl Config {
         }
     }
 
-    /// The names of the queues under this configuration's prefix.
+    /// The names of the queues with this configuration's prefix.
     pub fn topology(&self) -> Topology {
         Topology::new(&self.prefix)
     }
 
-    /// Tells what is wrong with the configuration, without reaching for the broker; call it at boot.
+    /// Checks the configuration without connecting; call it at the start of the process.
     pub fn validate(&self) -> Result<(), Error> {
         if !is_prefix(&self.prefix) {
-            let what = "the queue prefix is not usable, give 1 to 100 letters, digits, dots, dashes or underscores \
+            let what = "broker.prefix is not valid; write 1 to 100 letters, digits, dots, dashes or underscores \
                         that do not begin with amq.";
             return Err(Error::Invalid { what });
         }
         if self.heartbeat.is_zero() || self.connect_timeout.is_zero() || self.operation_timeout.is_zero() {
             return Err(Error::Invalid {
-                what: "heartbeat and timeouts cannot be zero, give for example 10s",
+                what: "heartbeat and timeouts cannot be zero; write for example 10s",
             });
         }
         self.uri().map(drop)
     }
 
-    /// The parsed address, with heartbeat and timeout in it unless it already says its own.
+    /// The parsed address, with the heartbeat and timeout unless the address has its own.
     pub(crate) fn uri(&self) -> Result<AMQPUri, Error> {
         let invalid = |_| Error::Invalid {
-            what: "the broker url is not one, give amqp://user:password@host:port/vhost",
+            what: "the RabbitMQ address is not a URL; write amqp://user:password@host:port/vhost",
         };
         let text = self.url.expose_secret().trim();
         let mut uri: AMQPUri = text.parse().map_err(invalid)?;
         let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
-        // The parser above takes an IPv6 address for no host at all, and no host for localhost.
+        // The parser above reads an IPv6 address as no host, and no host as localhost.
         if let Some(Host::Ipv6(address)) = url.host() {
             uri.authority.host = address.to_string();
         }
@@ -91,7 +92,7 @@ impl Config {
         uri.query.connection_timeout.get_or_insert(timeout);
         uri.query.frame_max.get_or_insert(FRAME_MAX);
         if uri.scheme == AMQPScheme::AMQPS && rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Fails only if another thread was faster, which is as good.
+            // Fails only if another thread was faster, which is equally good.
             drop(rustls::crypto::ring::default_provider().install_default());
         }
         Ok(uri)
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_needs_only_the_address() {
+    fn only_the_address_is_required() {
         let config: Config = toml::from_str("url = 'amqp://localhost'").unwrap();
         assert_eq!((config.prefix.as_str(), config.heartbeat.as_secs()), ("flowcast", 10));
         let config: Config = toml::from_str("url = 'amqp://localhost'\noperation_timeout = '500ms'").unwrap();
@@ -182,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_host_is_not_taken_for_localhost() {
+    fn an_ipv6_host_is_not_read_as_localhost() {
         assert_eq!(config("amqp://[2001:db8::1]:5672").uri().unwrap().authority.host, "2001:db8::1");
         assert_eq!(config("amqp://127.0.0.1:5672").uri().unwrap().authority.host, "127.0.0.1");
     }
 
     #[test]
-    fn what_cannot_be_used_is_told_at_boot() {
+    fn invalid_settings_are_reported_at_the_start() {
         assert!(config("amqp://host").validate().is_ok());
         assert!(config("redis://host").validate().is_err());
         for prefix in ["", "amq.x", "a b", &"x".repeat(101)] {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_address_brings_a_crypto_provider() {
+    fn an_encrypted_address_installs_a_crypto_provider() {
         config("amqps://host").validate().unwrap();
         assert!(rustls::crypto::CryptoProvider::get_default().is_some());
     }

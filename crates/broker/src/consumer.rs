@@ -1,7 +1,7 @@
 //! Consuming: a handle to the task that owns a connection and receives messages from one queue.
 //!
-//! Invariants: the handle gives out only deliveries of the present connection; an acknowledgement is used only on the
-//! connection its delivery came from; deliveries that were not acknowledged when a connection ended are delivered again.
+//! Invariants: the handle returns only deliveries of the present connection. An acknowledgement is used only on the
+//! connection of its delivery. Deliveries that were not acknowledged when a connection ended are delivered again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::{Acknowledgement, Config, Delivery, DeliveryTag, QueueName, State};
 
 /// Receives messages from one queue.
 ///
-/// Dropping it stops receiving; acknowledgements are sent until the last [`Acknowledger`] is dropped too.
+/// Dropping it stops receiving. Acknowledgements are sent until the last [`Acknowledger`] is dropped too.
 #[derive(Debug)]
 pub struct Consumer {
     inbox: Arc<Inbox>,
@@ -35,11 +35,11 @@ pub struct Acknowledger {
 }
 
 impl Consumer {
-    /// Starts the consuming task, which connects and declares the queue by itself, for ever.
+    /// Starts the consuming task, which connects and declares the queue, and retries until it is stopped.
     ///
-    /// The broker delivers at most `prefetch` messages that are not acknowledged; 0, which means no limit in AMQP, counts
-    /// as 1. When `shutdown` is cancelled, the task stops receiving and requeues the deliveries that nobody took. It ends when all
-    /// deliveries that were taken are acknowledged.
+    /// RabbitMQ delivers at most `prefetch` unacknowledged messages; 0, which means no limit in AMQP, counts as 1. When
+    /// `shutdown` is cancelled, the task stops receiving and requeues the deliveries that were not received from the
+    /// handle. It ends when all received deliveries are acknowledged.
     pub fn start(config: Config, queue: QueueName, prefetch: u16, shutdown: &CancellationToken) -> Self {
         let inbox = Arc::new(Inbox::default());
         let (orders, order_queue) = mpsc::unbounded_channel();
@@ -58,9 +58,10 @@ impl Consumer {
         Self { inbox, orders, stop, hurry, state, task: tokio::spawn(consuming.run()) }
     }
 
-    /// Waits for a message, then takes all that are ready, at most `max`. Returns how many; 0 means that the consumer has ended.
+    /// Waits for a message, then returns all that are ready, at most `max`. Returns their number; 0 means that the
+    /// consumer has ended.
     ///
-    /// It waits through lost connections and pauses. Dropping the future loses no message.
+    /// It waits during lost connections and pauses. Dropping the future loses no message.
     pub async fn recv_many(&mut self, buffer: &mut Vec<Delivery>, max: usize) -> usize {
         self.inbox.take(buffer, max).await
     }
@@ -70,14 +71,14 @@ impl Consumer {
         Acknowledger { orders: self.orders.clone() }
     }
 
-    /// Gives every message that is not acknowledged back to the queue, once, and holds none until [`resume`](Self::resume).
+    /// Requeues every unacknowledged message, once, and receives none until [`resume`](Self::resume).
     ///
-    /// For stops that may outlast the patience of the broker with an unsettled message (30 minutes). Acknowledge
-    /// first what is worth acknowledging: later acknowledgements of what was handed out before are ignored.
+    /// For stops that may be longer than RabbitMQ's delivery acknowledgement timeout (30 minutes). Acknowledge finished
+    /// deliveries before: acknowledgements of earlier deliveries are ignored after the pause.
     pub async fn pause(&self) {
         let (paused, done) = oneshot::channel();
         drop(self.orders.send(Order::Pause(paused)));
-        // An error means that the task has ended, which holds nothing either.
+        // An error means that the task has ended, which has no deliveries either.
         drop(done.await);
     }
 
@@ -86,20 +87,20 @@ impl Consumer {
         drop(self.orders.send(Order::Resume));
     }
 
-    /// How the consumer stands with the broker, and a way to wait for a change.
+    /// The state of the connection, and a way to wait for a change.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
     }
 
-    /// Stops receiving, waits at most `deadline` until everything handed out is acknowledged, and closes.
+    /// Stops receiving, waits at most `deadline` until all received deliveries are acknowledged, and closes.
     ///
-    /// Returns false if the deadline came first. What was not acknowledged is delivered again, to whoever consumes then.
+    /// Returns false if the deadline came first. Unacknowledged messages are then delivered again, to any consumer.
     pub async fn close(mut self, deadline: Duration) -> bool {
         self.stop.cancel();
         let drained = timeout(deadline, &mut self.task).await.is_ok();
         if !drained {
             self.hurry.cancel();
-            // Ends soon: every step of it has a time limit.
+            // Ends soon: every step of the task has a time limit.
             drop((&mut self.task).await);
         }
         drained
@@ -120,10 +121,10 @@ impl Acknowledger {
 
     /// Acknowledges many deliveries; does not wait, and is faster than one by one.
     ///
-    /// A delivery that is acknowledged already, or came over a connection that is lost, is left as it is.
+    /// Does nothing for a delivery that is acknowledged already, or whose connection is lost.
     pub fn acknowledge_many(&self, acknowledgements: Vec<(DeliveryTag, Acknowledgement)>) {
-        // The line is bounded by the prefetch; an error means that the consumer has ended, and the broker
-        // delivers again.
+        // The prefetch limits the length of this channel. An error means that the consumer has ended, and RabbitMQ
+        // delivers the messages again.
         drop(self.orders.send(Order::Acknowledge(acknowledgements)));
     }
 }

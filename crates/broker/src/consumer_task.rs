@@ -1,7 +1,7 @@
-//! The consuming task: subscribes, and subscribes again when the subscription is lost or a pause is over.
+//! The consuming task: subscribes, and subscribes again when the subscription is lost or a pause ends.
 //!
-//! Invariants: each subscription has a number of its own, its generation; the inbox is emptied before a
-//! subscription is given up; while paused there is no connection.
+//! Invariants: each subscription has its own number, its generation. The inbox is emptied before a subscription is
+//! given up. While paused there is no connection.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::inbox::Inbox;
 use crate::subscription::{End, Subscription};
 use crate::{Acknowledgement, Config, DeliveryTag, Error, QueueName, State};
 
-/// Orders of the handles of a consumer to its task, in the order in which they are given.
+/// Orders of a consumer's handles to its task, in the order in which they are given.
 #[derive(Debug)]
 pub(crate) enum Order {
     /// Acknowledge these deliveries.
@@ -42,7 +42,7 @@ pub(crate) struct ConsumerTask {
 }
 
 impl ConsumerTask {
-    /// Runs until it is told to stop and all deliveries that were taken are acknowledged.
+    /// Runs until it is stopped and all received deliveries are acknowledged.
     pub(crate) async fn run(mut self) {
         let mut backoff = Backoff::new();
         let mut paused = false;
@@ -50,7 +50,7 @@ impl ConsumerTask {
         while !self.stop.is_cancelled() {
             if paused {
                 self.state.send_replace(State::Paused);
-                self.meanwhile_obeying(&mut paused, pending::<()>()).await;
+                self.unless_ordered(&mut paused, pending::<()>()).await;
                 self.state.send_replace(State::Connecting);
                 continue;
             }
@@ -62,7 +62,7 @@ impl ConsumerTask {
                 self.prefetch,
                 (generation, Arc::clone(&self.inbox)),
             );
-            match self.meanwhile_obeying(&mut paused, subscribe).await {
+            match self.unless_ordered(&mut paused, subscribe).await {
                 Some(Ok(subscription)) => paused = self.serve(subscription).await,
                 Some(Err(error)) => self.warn(&error, "cannot consume from the broker"),
                 None => continue,
@@ -72,12 +72,12 @@ impl ConsumerTask {
             }
             backoff.connection_lived(begun.elapsed());
             if !paused && !self.stop.is_cancelled() {
-                self.meanwhile_obeying(&mut paused, sleep(backoff.next())).await;
+                self.unless_ordered(&mut paused, sleep(backoff.next())).await;
             }
         }
     }
 
-    /// Uses a subscription to its end; true if that is a pause.
+    /// Uses a subscription until it ends; returns true if it ends with a pause.
     async fn serve(&mut self, mut subscription: Subscription) -> bool {
         self.state.send_replace(State::Up);
         info!(queue = %self.queue, "consuming from the broker");
@@ -90,7 +90,7 @@ impl ConsumerTask {
             }
             Ok(End::Paused(done)) => {
                 subscription.close().await;
-                // The caller of `pause` may have gone away.
+                // The caller of `pause` may be gone.
                 done.send(()).ok();
                 true
             }
@@ -101,10 +101,11 @@ impl ConsumerTask {
         }
     }
 
-    /// Does `work` while there is no subscription; acknowledgements are ignored, because their deliveries are void.
+    /// Does `work` while there is no subscription. Acknowledgements are ignored, because their deliveries are no longer
+    /// valid.
     ///
     /// `None` if the consumer was stopped, paused or resumed before `work` was done.
-    async fn meanwhile_obeying<T>(&mut self, paused: &mut bool, work: impl Future<Output = T>) -> Option<T> {
+    async fn unless_ordered<T>(&mut self, paused: &mut bool, work: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(work);
         loop {
             let order = tokio::select! {

@@ -1,7 +1,7 @@
-//! The publisher's second channel: declares queues and counts messages, beside the confirm channel.
+//! The publisher's second channel: declares queues and counts messages, while the first one receives confirms.
 //!
-//! Invariant: a refusal (a missing queue, other arguments) closes the channel it is told on, so nothing is ever
-//! declared or counted on the confirm channel.
+//! Invariant: a refusal (a missing queue, other arguments) closes its channel, so nothing is ever declared or counted
+//! on the confirm channel.
 
 use lapin::Channel;
 
@@ -12,7 +12,7 @@ use crate::{Error, QueueName, topology};
 /// The reply code of a queue that does not exist.
 const NOT_FOUND: u16 = 404;
 
-/// Answers requests until the link is lost, or there will be no more requests.
+/// Answers requests until the link is lost, or no more requests can come.
 pub(crate) async fn serve(link: &Link, requests: &mut RequestQueue) {
     let mut channel = None;
     while requests.wait().await {
@@ -24,7 +24,7 @@ pub(crate) async fn serve(link: &Link, requests: &mut RequestQueue) {
             Answer::Silence => true,
         };
         if silent {
-            // A late answer would be taken for the answer to the next question.
+            // A late answer would be read as the answer to the next request.
             return;
         }
     }
@@ -61,7 +61,7 @@ async fn answer(link: &Link, channel: &mut Option<Channel>, request: Request) ->
     }
 }
 
-/// The number of ready messages; a queue that does not exist is declared.
+/// The number of ready messages. A queue that does not exist is declared.
 async fn depth(link: &Link, kept: &mut Option<Channel>, queue: &QueueName) -> Result<u32, Error> {
     let channel = match kept.take() {
         Some(channel) if channel.status().connected() => channel,

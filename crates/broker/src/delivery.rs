@@ -1,4 +1,4 @@
-//! A message received from a queue, and the ways to acknowledge it.
+//! A message received from a queue, and how it is acknowledged.
 
 use std::fmt;
 
@@ -11,26 +11,26 @@ pub struct Delivery {
     pub tag: DeliveryTag,
     /// The message body as published.
     pub body: Vec<u8>,
-    /// Whether it may have been delivered before; `false` means that it was not.
+    /// Whether the message may have been delivered before; `false` means that it was not.
     pub redelivered: bool,
-    /// Why it was dead-lettered, if it comes from the dead-letter queue.
+    /// Why the message was dead-lettered, if it comes from the dead-letter queue.
     pub death: Option<Box<Death>>,
 }
 
-/// Why and where a message was dead-lettered first.
+/// Why and from which queue a message was dead-lettered first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Death {
-    /// RabbitMQ's word for it: `rejected`, `delivery_limit`, `expired` or `maxlen`.
+    /// RabbitMQ's reason: `rejected`, `delivery_limit`, `expired` or `maxlen`.
     pub reason: String,
-    /// The queue it was in.
+    /// The queue from which it was dead-lettered.
     pub queue: String,
-    /// How often it died there for that reason.
+    /// How often it was dead-lettered there for that reason.
     pub count: u64,
-    /// When, in seconds since 1970, if the broker says so.
+    /// The time in seconds since 1970, if RabbitMQ reports it.
     pub at_s: Option<u64>,
 }
 
-/// Identifies one delivery on one connection; invalid when that connection is lost. See
+/// Identifies one delivery on one connection; not valid after that connection is lost. See
 /// <https://www.rabbitmq.com/docs/confirms#consumer-acks-delivery-tags>.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DeliveryTag {
@@ -83,7 +83,7 @@ fn death(headers: &FieldTable) -> Option<Death> {
     Some(Death { reason: text("x-first-death-reason")?, queue: text("x-first-death-queue")?, count, at_s })
 }
 
-/// How often it died as it did last, and when, from the list of deaths: the last kind comes first.
+/// Count and time of the latest kind of dead-lettering, which is the first in the list.
 fn history(headers: &FieldTable) -> (u64, Option<u64>) {
     let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else { return (1, None) };
     let Some(AMQPValue::FieldTable(last)) = deaths.as_slice().first() else { return (1, None) };

@@ -1,7 +1,7 @@
 //! Deliveries on their way from the consuming task to the consumer.
 //!
-//! Invariants: what is cleared is never taken; after `close` nothing is taken any more. The broker's prefetch
-//! bounds what is inside.
+//! Invariants: a cleared delivery is never received. After `close` nothing is received any more. RabbitMQ's prefetch
+//! limits the number of deliveries inside.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::{Delivery, DeliveryTag};
 
-/// A queue with one taker, which the consuming task can empty.
+/// A queue with one receiver, which the consuming task can empty.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     inner: Mutex<Inner>,
@@ -24,13 +24,13 @@ struct Inner {
 }
 
 impl Inbox {
-    /// Puts deliveries in.
+    /// Adds deliveries.
     pub(crate) fn put(&self, deliveries: impl Iterator<Item = Delivery>) {
         self.inner().deliveries.extend(deliveries);
         self.changed.notify_one();
     }
 
-    /// Waits for a delivery, then takes what is there, at most `max`; 0 when closed.
+    /// Waits for a delivery, then returns the available ones, at most `max`; 0 when closed.
     pub(crate) async fn take(&self, buffer: &mut Vec<Delivery>, max: usize) -> usize {
         loop {
             if let Some(count) = self.try_take(buffer, max.max(1)) {
@@ -40,12 +40,12 @@ impl Inbox {
         }
     }
 
-    /// Takes everything away from the taker.
+    /// Removes all deliveries before they are received.
     pub(crate) fn clear(&self) -> Vec<DeliveryTag> {
         self.inner().deliveries.drain(..).map(|delivery| delivery.tag).collect()
     }
 
-    /// Takes everything away from the taker, for good.
+    /// Removes all deliveries before they are received, and closes the inbox.
     pub(crate) fn close(&self) -> Vec<DeliveryTag> {
         self.inner().closed = true;
         self.changed.notify_one();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_taker_gets_what_is_there_and_no_more_than_it_asks_for() {
+    async fn the_receiver_gets_the_available_deliveries_up_to_its_maximum() {
         let (inbox, mut buffer) = (Inbox::default(), Vec::new());
         assert!(inbox.take(&mut buffer, 2).now_or_never().is_none(), "nothing is there");
         inbox.put((1..=3).map(delivery));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_cleared_is_never_taken() {
+    async fn cleared_deliveries_are_never_received() {
         let (inbox, mut buffer) = (Inbox::default(), Vec::new());
         inbox.put((1..=3).map(delivery));
         assert_eq!(inbox.clear().len(), 3);

@@ -1,18 +1,18 @@
-//! RabbitMQ: topology, confirmed publishing, consuming, and the supervision of the connections.
+//! RabbitMQ: topology, confirmed publishing, consuming, and supervision of the connections.
 //!
-//! An adapter: it moves bytes and knows neither campaigns nor the database. [`Publisher`] and [`Consumer`] each
-//! own one connection and one task; both rebuild it with growing pauses, for ever, whatever goes wrong.
+//! This adapter moves bytes and knows neither campaigns nor the database. [`Publisher`] and [`Consumer`] each own one
+//! connection and one task. Both rebuild it with growing pauses until they are stopped.
 //!
 //! Invariants:
 //! - `lapin` is used in this crate only, and its own recovery is off.
-//! - [`Publisher::publish`] gives `Ok` only if the broker has confirmed every message and returned none. After
-//!   anything else the caller publishes all of them again, so a message may arrive twice.
-//! - A delivery is acknowledged at most once, and only on the connection it came from. What was not acknowledged when a
-//!   connection ended comes again.
-//! - No await on the broker is without a time limit.
+//! - [`Publisher::publish`] returns `Ok` only if RabbitMQ has confirmed every message and returned none. After any
+//!   other result the caller publishes all of them again, so a message may arrive twice.
+//! - A delivery is acknowledged at most once, and only on its own connection. Deliveries that were not acknowledged
+//!   when a connection ended are delivered again.
+//! - Every await on RabbitMQ has a time limit.
 //!
-//! The known pitfalls of lapin and RabbitMQ, and where each is avoided, are listed in `docs/BROKER.md`.
-//! Never let a log filter show `lapin` or `amq_protocol` at `trace`: that level prints whole frames, the login too.
+//! `docs/BROKER.md` lists the known pitfalls of lapin and RabbitMQ, and where each is avoided. No log filter may show
+//! `lapin` or `amq_protocol` at `trace`: that level prints whole frames, including the login.
 
 mod ack_window;
 mod backoff;

@@ -1,10 +1,10 @@
-//! One connection to the broker: made, watched and ended with a time limit on every step.
+//! One connection to RabbitMQ: opened, watched and closed with a time limit on every step.
 //!
 //! Invariants:
 //! - lapin's own recovery is off: a link that fails is dropped and a new one is made.
 //! - No step is awaited without a limit ([`Link::within`]); lapin has none.
-//! - A link that is dropped leaves nothing behind: shutting down the socket ends lapin's thread even when the
-//!   broker or the network has gone silent, and tells the broker at once.
+//! - A dropped link leaves nothing behind: shutting down the socket ends lapin's thread even if RabbitMQ or the network
+//!   is silent, and RabbitMQ notices it at once.
 
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
@@ -21,34 +21,34 @@ use tracing::{info, warn};
 
 use crate::{Config, Error};
 
-/// How often a link is looked at, beside what it reports by itself.
+/// How often a link is checked, in addition to its own events.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How a publisher or consumer stands with the broker.
+/// The state of a publisher's or consumer's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// The first connection is being made, or the first after a pause; whether the broker is there is not known yet.
+    /// The first connection is being made, or the first after a pause; whether RabbitMQ is available is not known yet.
     Connecting,
-    /// There is no connection; a new one is tried with growing pauses, for ever.
+    /// There is no connection. Attempts are repeated with growing pauses until the owner stops.
     Down,
     /// There is a connection.
     Up,
-    /// There is a connection, and the broker takes no messages because of a resource alarm.
+    /// There is a connection, but RabbitMQ accepts no messages because of a resource alarm.
     Blocked,
-    /// Paused by its owner: there is no connection on purpose.
+    /// Paused by its owner: there is intentionally no connection.
     Paused,
 }
 
-/// One connection to the broker.
+/// One connection to RabbitMQ.
 pub(crate) struct Link {
     connection: Connection,
-    /// Dropped after the connection, whose farewell it cuts short.
+    /// Dropped after the connection, whose closing it interrupts.
     _line: Line,
     limit: Duration,
 }
 
 impl Link {
-    /// Connects under a name that the broker shows to its operators.
+    /// Connects under a name that RabbitMQ shows to operators.
     pub(crate) async fn open(config: &Config, name: &str) -> Result<Self, Error> {
         let uri = config.uri()?;
         let limit = config.connect_timeout;
@@ -60,7 +60,7 @@ impl Link {
             uri,
             runtime,
             async move |uri, runtime| {
-                // The limit stands here too, because this runs on lapin's thread and outlives the limit below.
+                // The limit is also set here, because this runs on lapin's thread and outlives the limit below.
                 let stream =
                     timeout(limit, AsyncTcpStream::connect(&runtime, runtime.to_socket_addrs(address(&uri))))
                         .await;
@@ -101,24 +101,24 @@ impl Link {
         }
     }
 
-    /// Longest time to wait for any single answer.
+    /// The time limit of a single answer.
     pub(crate) fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// Whether the connection is there, as far as lapin knows.
+    /// Whether the connection exists, according to lapin.
     pub(crate) fn is_up(&self) -> bool {
         self.connection.status().connected()
     }
 
-    /// Whether the broker has a resource alarm; lapin then writes nothing at all on this connection.
+    /// Whether RabbitMQ has a resource alarm; lapin then writes nothing at all on this connection.
     pub(crate) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
     }
 
-    /// Returns when the link, or this channel of it, is lost; until then tells the state when it changes.
+    /// Returns when the link, or this channel of it, is lost. Until then it reports changes of the state.
     ///
-    /// lapin hands each event to one listener only, so this is called once for a link.
+    /// lapin passes each event to one listener only, so this is called once for a link.
     pub(crate) async fn watch(&self, channel: &Channel, state: &watch::Sender<State>) {
         let events = self.connection.events_listener();
         pin_mut!(events);
@@ -133,16 +133,16 @@ impl Link {
         }
     }
 
-    /// Waits for the end of an alarm.
+    /// Waits for the end of a resource alarm.
     pub(crate) async fn unblocked(&self) {
         while self.is_blocked() && self.is_up() {
             sleep(LOOK / 10).await;
         }
     }
 
-    /// Ends the connection politely, for at most the limit; a link that is only dropped is cut off.
+    /// Closes the connection, for at most the time limit. A link that is only dropped is cut off.
     pub(crate) async fn close(self) {
-        // Nothing is written to a blocked connection, not even a farewell.
+        // Nothing is written to a blocked connection, not even the closing.
         if self.is_up() && !self.is_blocked() {
             // An error means that the connection is closed already.
             drop(self.within("close the connection", self.connection.close(200, "done".into())).await);
@@ -154,15 +154,15 @@ impl Link {
         let before = state.send_replace(now);
         match (before, now) {
             (State::Up, State::Blocked) => {
-                warn!(reason, "the broker has a resource alarm and takes no messages");
+                warn!(reason, "RabbitMQ has a resource alarm and accepts no messages");
             }
-            (State::Blocked, State::Up) => info!("the broker takes messages again"),
+            (State::Blocked, State::Up) => info!("RabbitMQ accepts messages again"),
             _ => {}
         }
     }
 }
 
-/// Waits for an event or for the next look, and gives what the broker said about a block.
+/// Waits for an event or the next check, and returns RabbitMQ's reason of a block.
 async fn next_reason(
     events: &mut (impl Stream<Item = Event> + Unpin),
     looks: &mut tokio::time::Interval,
@@ -171,7 +171,7 @@ async fn next_reason(
         event = events.next() => match event {
             Some(Event::ConnectionBlocked(reason)) => return reason,
             Some(_) => {}
-            // Nothing will be told any more; go on looking.
+            // No more events will come; the checks continue.
             None => { looks.tick().await; }
         },
         _ = looks.tick() => {}
@@ -183,11 +183,11 @@ fn address(uri: &AMQPUri) -> (String, u16) {
     (uri.authority.host.clone(), uri.authority.port)
 }
 
-/// A second handle to the socket of a connection, which cuts the line when it is dropped.
+/// A second handle to the socket of a connection, which shuts the socket down when it is dropped.
 #[derive(Default)]
 struct Line(Socket);
 
-/// What the line knows of its socket, shared with the thread that connects.
+/// The state of the socket, shared with the thread that connects.
 #[derive(Clone, Default)]
 struct Socket(Arc<Mutex<Stage>>);
 
@@ -200,7 +200,7 @@ enum Stage {
 }
 
 impl Socket {
-    /// Keeps a handle to the socket, or cuts it if the line was given up in the meantime.
+    /// Stores a handle to the socket, or shuts it down if the line was given up meanwhile.
     fn keep(&self, stream: TcpStream) {
         let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match *stage {

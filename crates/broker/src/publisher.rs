@@ -1,8 +1,8 @@
 //! Confirmed publishing: a handle to the one task that owns the connection and its confirm channel.
 //!
-//! Invariants: every message of every caller goes through that one task; `Ok` means that the broker has every
-//! message on disk in its queue; a caller never waits for a broker that is away longer than the operation
-//! timeout before its request begins.
+//! Invariants: every message of every caller goes through that one task. `Ok` means that RabbitMQ has every message on
+//! disk in its queue. While RabbitMQ is unavailable, a caller waits at most the operation timeout until its request
+//! begins.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +17,8 @@ use crate::publisher_task::{Fault, PublisherTask};
 use crate::requests::{Job, Request, RequestQueue};
 use crate::{Config, Error, QueueName, State};
 
-/// Requests in the queue; further callers wait for a place in it.
-const ROOM: usize = 64;
+/// Requests that may wait; further callers wait until there is space.
+const WAITING_REQUESTS: usize = 64;
 
 /// A handle to the publishing task; clones share the task, its connection and its bounded queue.
 #[derive(Clone, Debug)]
@@ -31,16 +31,16 @@ pub struct Publisher {
     fault: Fault,
 }
 
-/// All queues that were declared through this publisher; each new connection declares them again.
+/// All queues declared through this publisher; each new connection declares them again.
 pub(crate) type KnownQueues = Arc<Mutex<BTreeSet<QueueName>>>;
 
 impl Publisher {
-    /// Starts the publishing task, which connects by itself, for ever.
+    /// Starts the publishing task, which connects, and retries until it is stopped.
     ///
-    /// When `shutdown` is cancelled it finishes what it has begun, closes the connection and ends.
+    /// When `shutdown` is cancelled, the task finishes the current work, closes the connection and ends.
     pub fn start(config: Config, shutdown: CancellationToken) -> (Self, JoinHandle<()>) {
-        let (messages, message_intake) = RequestQueue::new(ROOM);
-        let (questions, question_intake) = RequestQueue::new(ROOM);
+        let (messages, message_intake) = RequestQueue::new(WAITING_REQUESTS);
+        let (questions, question_intake) = RequestQueue::new(WAITING_REQUESTS);
         let (state_sender, state) = watch::channel(State::Connecting);
         let queues = KnownQueues::default();
         let limit = config.operation_timeout;
@@ -58,12 +58,11 @@ impl Publisher {
         (publisher, tokio::spawn(worker.run()))
     }
 
-    /// Puts messages into a queue, and returns when all of them are safe there.
+    /// Publishes messages to a queue, and returns when all of them are confirmed.
     ///
-    /// After an error, publish all of them again: some may be in the queue. It returns
-    /// early, within the operation timeout, when the broker is away or blocked. A queue that does not exist is
-    /// an error with `returned` messages; [`declare`](Self::declare) it then. Dropping the future does not
-    /// take the messages back.
+    /// After an error, publish all of them again: some may be in the queue. If RabbitMQ is unavailable or blocked, it
+    /// returns early, within the operation timeout. For a queue that does not exist the error counts `returned`
+    /// messages; [`declare`](Self::declare) the queue then. Dropping the future does not withdraw the messages.
     pub async fn publish(&self, queue: &QueueName, bodies: Vec<Vec<u8>>) -> Result<(), Error> {
         if bodies.is_empty() {
             return Ok(());
@@ -87,7 +86,7 @@ impl Publisher {
         self.state.clone()
     }
 
-    /// Why the last attempt to connect failed; of use while the state is [`State::Down`].
+    /// Why the last attempt to connect failed; useful while the state is [`State::Down`].
     pub fn last_failure(&self) -> Error {
         Error::not_connected(self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
@@ -100,7 +99,7 @@ impl Publisher {
             Ok(Err(_)) => return Err(Error::ShutDown),
             Err(_) => return Err(self.refusal()),
         }
-        // The task drops the request without an answer when the connection is lost while it is served.
+        // The task drops a request without an answer if the connection is lost while the request is served.
         answered.await.unwrap_or_else(|_| Err(Error::silent("answer")))
     }
 

@@ -1,8 +1,8 @@
-//! The publishing task: connects, publishes round after round, answers questions, and begins again when the
+//! The publishing task: connects, publishes round after round, answers other requests, and starts again when the
 //! connection is lost.
 //!
-//! Invariants: while there is no connection, or a blocked one, requests are refused at their deadline; after a
-//! round with unanswered messages the connection is not used for another, because the answers may still come.
+//! Invariants: without a connection, or while it is blocked, requests are refused at their deadline. After a round with
+//! unanswered messages the connection is not used for another round, because the answers may still come.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::requests::{Job, Request, RequestQueue};
 use crate::round::{self, Batch, WINDOW};
 use crate::{Config, Error, State, control, topology};
 
-/// Most messages of a round, unless one request has more; keeps the wait of the next request short.
+/// The most messages of a round, unless one request has more; keeps the wait of the next request short.
 const ROUND: usize = 8 * WINDOW;
 
 /// Why the last attempt to connect failed, shared with the handles.
@@ -35,7 +35,7 @@ pub(crate) struct PublisherTask {
     pub(crate) questions: RequestQueue,
     pub(crate) queues: KnownQueues,
     pub(crate) state: watch::Sender<State>,
-    /// Why the last attempt to connect failed, for the callers that are refused meanwhile.
+    /// Why the last attempt to connect failed, for callers that are refused meanwhile.
     pub(crate) fault: Fault,
 }
 
@@ -55,7 +55,7 @@ impl PublisherTask {
                 Some(Err(error)) => {
                     warn!(
                         error = &error as &dyn std::error::Error,
-                        "the publisher cannot connect to the broker: {error}"
+                        "the publisher cannot connect to RabbitMQ: {error}"
                     );
                     self.note_fault(error.into_source());
                     self.state.send_replace(State::Down);
@@ -74,7 +74,7 @@ impl PublisherTask {
     /// Opens a connection, declares all known queues and opens a confirm channel. `None` if all handles are dropped.
     async fn connect(&mut self) -> Option<Result<(Link, Channel), Error>> {
         let (config, queues) = (self.config.clone(), KnownQueues::clone(&self.queues));
-        self.meanwhile_refusing(async move {
+        self.while_refusing(async move {
             let link = Link::open(&config, "flowcast publisher").await?;
             declare(&link, &queues).await?;
             let channel = link.channel().await?;
@@ -84,13 +84,13 @@ impl PublisherTask {
         .await
     }
 
-    /// Waits, and refuses requests at their deadlines meanwhile.
+    /// Waits, and meanwhile refuses requests at their deadlines.
     async fn refuse_late_for(&mut self, pause: Duration) -> Option<()> {
-        self.meanwhile_refusing(sleep(pause)).await
+        self.while_refusing(sleep(pause)).await
     }
 
-    /// Does `work` while there is no connection; refuses requests at their deadlines meanwhile.
-    async fn meanwhile_refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// Does `work` while there is no connection, and meanwhile refuses requests at their deadlines.
+    async fn while_refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         let Self { shutdown, messages, questions, fault, .. } = self;
         let refusal = || Error::not_connected(fault.lock().unwrap_or_else(PoisonError::into_inner).clone());
         tokio::select! {
@@ -108,17 +108,17 @@ impl PublisherTask {
     /// Uses a connection until it is lost, or until the shutdown.
     async fn serve(&mut self, link: &Link, channel: &Channel) {
         self.state.send_replace(State::Up);
-        info!("the publisher is connected to the broker");
+        info!("the publisher is connected to RabbitMQ");
         let Self { shutdown, messages, questions, state, .. } = self;
         tokio::select! {
             () = publish(link, channel, messages, shutdown) => {}
             () = answer(link, questions) => {}
-            () = link.watch(channel, state) => warn!("the publisher has lost its connection to the broker"),
+            () = link.watch(channel, state) => warn!("the publisher has lost its connection to RabbitMQ"),
         }
     }
 }
 
-/// Publishes round after round; returns when the connection should not be used any more.
+/// Publishes round after round; returns when the connection must not be used any more.
 async fn publish(link: &Link, channel: &Channel, messages: &mut RequestQueue, shutdown: &CancellationToken) {
     loop {
         tokio::select! {
@@ -136,7 +136,7 @@ async fn publish(link: &Link, channel: &Channel, messages: &mut RequestQueue, sh
         }
         if !publish_round(link, channel, messages).await {
             warn!(
-                "the broker did not confirm all messages; they count as not published and are published again"
+                "RabbitMQ did not confirm all messages; they count as not published, and are published again"
             );
             refuse_until_unblocked(link, messages).await;
             return;
@@ -144,7 +144,7 @@ async fn publish(link: &Link, channel: &Channel, messages: &mut RequestQueue, sh
     }
 }
 
-/// Publishes the requests in the queue; false if the broker left messages without an answer.
+/// Publishes the waiting requests; false if RabbitMQ left messages unanswered.
 async fn publish_round(link: &Link, channel: &Channel, messages: &mut RequestQueue) -> bool {
     let (mut requests, mut batches, mut count) = (Vec::new(), Vec::new(), 0);
     while count < ROUND
@@ -181,13 +181,13 @@ fn batch(request: &mut Request) -> Result<(Batch, usize), Error> {
     }
 }
 
-/// Answers questions; returns when the connection should not be used any more.
+/// Answers other requests; returns when the connection must not be used any more.
 async fn answer(link: &Link, questions: &mut RequestQueue) {
     control::serve(link, questions).await;
     refuse_until_unblocked(link, questions).await;
 }
 
-/// A blocked connection is kept until the alarm is over, because a new one would be blocked just the same.
+/// Keeps a blocked connection until the alarm ends, because a new connection would be blocked too.
 async fn refuse_until_unblocked(link: &Link, requests: &mut RequestQueue) {
     tokio::select! {
         () = link.unblocked() => {}
@@ -195,7 +195,7 @@ async fn refuse_until_unblocked(link: &Link, requests: &mut RequestQueue) {
     }
 }
 
-/// Declares every known queue. If the broker refuses one queue, the others are used all the same: the caller that needs the
+/// Declares every known queue. If RabbitMQ refuses one queue, the others are used all the same. A caller that needs the
 /// refused queue gets the error when it publishes or declares. A queue with other arguments is used as it is.
 async fn declare(link: &Link, queues: &KnownQueues) -> Result<(), Error> {
     let queues = queues.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -204,7 +204,7 @@ async fn declare(link: &Link, queues: &KnownQueues) -> Result<(), Error> {
             Err(error) if error.concerns_one_queue() => {
                 warn!(
                     error = &error as &dyn std::error::Error, queue = %queue,
-                    "queue {queue} could not be declared, the others are used: {error}"
+                    "cannot declare queue {queue}; the other queues are used: {error}"
                 );
             }
             other => drop(other?),

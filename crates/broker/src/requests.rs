@@ -1,7 +1,7 @@
 //! The queue of requests to the publishing task.
 //!
-//! Invariants: the queue is bounded; a request is answered exactly once; a request that has not begun at its deadline is
-//! refused, so no caller waits for a broker that is away.
+//! Invariants: the queue is bounded. A request is answered exactly once. A request that has not begun at its deadline
+//! is refused, so no caller waits for an unavailable broker.
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -18,7 +18,7 @@ pub(crate) struct Request {
 
 /// The kinds of requests.
 pub(crate) enum Job {
-    /// Put messages into the queue; the answer is their number.
+    /// Publish messages to the queue; the answer is their number.
     Publish(QueueName, Vec<Vec<u8>>),
     /// Make sure that the queue exists; the answer is the number of its ready messages.
     Declare(QueueName),
@@ -27,7 +27,7 @@ pub(crate) enum Job {
 }
 
 impl Request {
-    /// Answers the caller; does nothing if the caller has gone away.
+    /// Answers the caller; does nothing if the caller is gone.
     pub(crate) fn reply(self, answer: Result<u32, Error>) {
         drop(self.answer.send(answer));
     }
@@ -40,7 +40,7 @@ impl Request {
 /// The receiving end of the queue.
 pub(crate) struct RequestQueue {
     requests: mpsc::Receiver<Request>,
-    /// The first request, taken out to look at its deadline.
+    /// The first request, removed from the channel to check its deadline.
     head: Option<Request>,
 }
 
@@ -51,7 +51,7 @@ impl RequestQueue {
         (sender, Self { requests, head: None })
     }
 
-    /// Waits until a request is there, and leaves it in the queue; false if there will be none any more.
+    /// Waits until a request arrives, and leaves it in the queue; false if no more can come.
     pub(crate) async fn wait(&mut self) -> bool {
         if self.head.is_none() {
             self.head = self.requests.recv().await;
@@ -59,7 +59,7 @@ impl RequestQueue {
         self.head.is_some()
     }
 
-    /// Takes the first request that can still begin; refuses the requests before it.
+    /// Takes the first request that can still begin, and refuses the requests before it.
     pub(crate) fn take(&mut self) -> Option<Request> {
         while let Some(request) = self.head.take().or_else(|| self.requests.try_recv().ok()) {
             if request.is_wanted() {
@@ -70,7 +70,7 @@ impl RequestQueue {
         None
     }
 
-    /// Refuses every request at its deadline; returns only when there will be none any more.
+    /// Refuses every request at its deadline; returns only when no more can come.
     pub(crate) async fn refuse_late(&mut self, refusal: impl Fn() -> Error) {
         while self.wait().await {
             if let Some(head) = &self.head {

@@ -1,12 +1,13 @@
-//! One round of publishing: some requests put on the confirm channel together, and every confirm awaited.
+//! One round of publishing: several requests are published on the confirm channel together, and every confirm is
+//! awaited.
 //!
 //! Rounds follow one another, and each ends with nothing outstanding. That matters for returned messages: lapin
-//! hands a returned message to whichever confirm completes next, which may be that of another message, so no
-//! request can be answered before all confirms are in. Each message carries the number of its request in
-//! `message_id`, and a return counts against that request.
+//! attaches a returned message to the next confirm that completes, which may belong to another message. So no request
+//! can be answered before all confirms have arrived. Each message carries the number of its request in `message_id`,
+//! and a returned message counts against that request.
 //!
-//! Invariants: only one task publishes on a channel (lapin mixes up the confirms of concurrent publishers); every
-//! confirm is held and awaited; at most [`WINDOW`] messages are outstanding.
+//! Invariants: only one task publishes on a channel (lapin mixes up the confirms of concurrent publishers). Every
+//! confirm is awaited. At most [`WINDOW`] messages are outstanding.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,16 +23,16 @@ use tokio::time::timeout;
 
 use crate::Error;
 
-/// Most messages without an answer; lapin searches all of them for each confirm, so more is slower.
+/// The most unanswered messages. lapin searches all of them for each confirm, so more is slower.
 pub(crate) const WINDOW: usize = 1024;
 /// Messages whose futures are polled together: one wake-up of the task for many messages.
 const CHUNK: usize = 128;
-/// How long a round that failed looks for answers that have already arrived.
+/// How long a failed round collects answers that have already arrived.
 const SWEEP: Duration = Duration::from_millis(200);
 /// Delivery mode 2: written to disk.
 const PERSISTENT: u8 = 2;
 
-/// The messages of one request in a round, and what became of them.
+/// The messages of one request in a round, and their answers.
 pub(crate) struct Batch {
     queue: ShortString,
     bodies: Vec<Vec<u8>>,
@@ -46,12 +47,12 @@ impl Batch {
         Self { queue, bodies, acked: count(), nacked: count(), returned: count() }
     }
 
-    /// Whether the broker has answered for every message.
+    /// Whether RabbitMQ has answered for every message.
     pub(crate) fn is_answered(&self) -> bool {
         self.acked.load(Ordering::Relaxed) + self.nacked.load(Ordering::Relaxed) >= self.bodies.len()
     }
 
-    /// The number of messages if all of them are safe in the queue.
+    /// The number of messages if all of them are confirmed.
     pub(crate) fn result(&self) -> Result<u32, Error> {
         let total = self.bodies.len();
         let [acked, nacked, returned] =
@@ -64,8 +65,8 @@ impl Batch {
     }
 }
 
-/// Publishes the batches and returns when every message has its answer, or when the broker has been silent for
-/// the limit, or the channel is lost; the batches tell which.
+/// Publishes the batches. Returns when every message has its answer, when RabbitMQ was silent for `limit`, or when the
+/// channel is lost; the batches show which.
 pub(crate) async fn publish(channel: &Channel, batches: &[Batch], limit: Duration) {
     let mut messages = Messages { batches, batch: 0, next: 0 };
     let mut outstanding = FuturesUnordered::new();
@@ -83,11 +84,11 @@ pub(crate) async fn publish(channel: &Channel, batches: &[Batch], limit: Duratio
         }
         match timeout(limit, outstanding.next()).await {
             Ok(Some(sent)) if sent.iter().all(Result::is_ok) => {}
-            // All done, or a failure of the channel, which concerns every message, or silence.
+            // All answered, or a failure of the channel, which concerns every message, or silence.
             Ok(_) | Err(_) => break,
         }
     }
-    // What has arrived is counted to the last: a return may sit in the confirm of another request.
+    // All answers that have arrived are counted: a returned message may be attached to the confirm of another request.
     drop(timeout(SWEEP, async { while outstanding.next().await.is_some() {} }).await);
 }
 
@@ -137,7 +138,7 @@ async fn send(channel: &Channel, batches: &[Batch], number: usize, body: &[u8]) 
     Ok(())
 }
 
-/// Counts a returned message against the request it belongs to, or against all if it does not say.
+/// Counts a returned message against its request, or against all requests if it does not name one.
 fn count_return(batches: &[Batch], returned: Option<&BasicReturnMessage>) {
     let Some(returned) = returned else {
         return;

@@ -1,7 +1,7 @@
-//! One subscription: a connection, a channel on it, and the deliveries that are not acknowledged there.
+//! One subscription: a connection, a channel on it, and its unacknowledged deliveries.
 //!
-//! Invariants: the prefetch is set before the broker may deliver; acknowledgements of another generation are ignored;
-//! nothing is handed out from a channel that is closed; every frame is sent with a time limit.
+//! Invariants: the prefetch is set before RabbitMQ may deliver. Acknowledgements of another generation are ignored. No
+//! delivery of a closed channel is passed on. Every frame is sent with a time limit.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,28 +21,28 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::ack_window::{AckWindow, Frame, PATIENCE};
+use crate::ack_window::{AckWindow, Frame, MOST_WAIT};
 use crate::consumer_task::Order;
 use crate::inbox::Inbox;
 use crate::link::Link;
 use crate::{Acknowledgement, Config, Delivery, DeliveryTag, Error, QueueName, topology};
 
-/// Most deliveries that are passed on at once.
+/// The most deliveries that are passed on at once.
 const CHUNK: usize = 256;
-/// How often the connection is looked at, beside what it reports by itself.
+/// How often the connection is checked, in addition to its own events.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why a subscription ends without a fault.
+/// Why a subscription ends without an error.
 pub(crate) enum End {
-    /// It was told to stop, and nothing is left to acknowledge or to wait for.
+    /// It was stopped, and no acknowledgement is outstanding.
     Stopped,
-    /// It was told to pause, and to say when nothing is held any more.
+    /// It was paused; the sender must be notified when no delivery is held any more.
     Paused(oneshot::Sender<()>),
 }
 
 /// A subscription to a queue.
 pub(crate) struct Subscription {
-    // Dropped first: lapin takes the consumer off the channel it belongs to.
+    // Dropped first: lapin cancels the consumer on its channel.
     arrivals: Pin<Box<ReadyChunks<lapin::Consumer>>>,
     consumer_tag: ShortString,
     channel: Channel,
@@ -65,7 +65,7 @@ impl Subscription {
             Err(error @ Error::Mismatch { .. }) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "the queue has other arguments than this version gives it; it is used as it is"
+                    "the queue has other arguments than this version declares; it is used as it is"
                 );
             }
             other => drop(other?),
@@ -93,7 +93,7 @@ impl Subscription {
         })
     }
 
-    /// Receives and acknowledges until told otherwise; an error means that the subscription is lost.
+    /// Receives and acknowledges until it is stopped or paused; an error means that the subscription is lost.
     pub(crate) async fn run(
         &mut self,
         orders: &mut mpsc::UnboundedReceiver<Order>,
@@ -112,7 +112,7 @@ impl Subscription {
                     receiving = false;
                     self.stop_receiving().await?;
                 }
-                order = orders.recv() => if let Some(end) = self.obey(order, orders) {
+                order = orders.recv() => if let Some(end) = self.execute(order, orders) {
                     return self.finish_with(end).await;
                 },
                 arrived = self.arrivals.next(), if receiving => self.receive(arrived)?,
@@ -126,7 +126,7 @@ impl Subscription {
         }
     }
 
-    /// Closes channel and connection; the broker takes back what is not acknowledged.
+    /// Closes channel and connection; RabbitMQ requeues what is not acknowledged.
     pub(crate) async fn close(self) {
         let Self { arrivals, channel, link, .. } = self;
         if channel.status().connected() && link.is_up() {
@@ -137,10 +137,10 @@ impl Subscription {
         link.close().await;
     }
 
-    /// Takes an order and all that are waiting behind it, up to one that ends the subscription.
-    fn obey(&mut self, first: Option<Order>, more: &mut mpsc::UnboundedReceiver<Order>) -> Option<End> {
+    /// Executes an order and all that wait behind it, up to one that ends the subscription.
+    fn execute(&mut self, first: Option<Order>, more: &mut mpsc::UnboundedReceiver<Order>) -> Option<End> {
         let Some(mut order) = first else {
-            // All handles are dropped: no more acknowledgements will come.
+            // All handles are dropped: no more acknowledgements can come.
             return Some(End::Stopped);
         };
         let now = Instant::now();
@@ -162,7 +162,7 @@ impl Subscription {
         }
     }
 
-    /// Passes deliveries on; if one of them is a failure, all of them are void.
+    /// Passes deliveries on. If one of them is an error, none of them is valid.
     fn receive(&mut self, arrived: Option<Vec<lapin::Result<message::Delivery>>>) -> Result<(), Error> {
         let deliveries = self.admit(arrived)?;
         self.look()?;
@@ -174,7 +174,7 @@ impl Subscription {
         &mut self,
         arrived: Option<Vec<lapin::Result<message::Delivery>>>,
     ) -> Result<Vec<Delivery>, Error> {
-        // The stream ends when the broker cancels the consumer, for example because the queue was deleted.
+        // The stream ends when RabbitMQ cancels the consumer, for example because the queue was deleted.
         let arrived = arrived.ok_or_else(|| Error::silent("keep the consumer"))?;
         let mut deliveries = Vec::with_capacity(arrived.len());
         for delivery in arrived {
@@ -192,13 +192,13 @@ impl Subscription {
         if up { Ok(()) } else { Err(Error::silent("keep the connection")) }
     }
 
-    /// Ends the consumer at the broker and gives back what was not handed out.
+    /// Cancels the consumer and requeues the deliveries that were not passed on.
     async fn stop_receiving(&mut self) -> Result<(), Error> {
         let unread = self.inbox.close().into_iter().map(|tag| (tag, Acknowledgement::Requeue)).collect();
         self.acknowledge(unread, Instant::now());
         let cancel = self.channel.basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default());
         self.link.within("end the consumer", cancel).await?;
-        // What was on its way; the answer to the cancellation ends the stream.
+        // Deliveries that were under way. The answer to the cancellation ends the stream.
         loop {
             let arrivals = &mut self.arrivals;
             let arrived = self.link.within("end the deliveries", async { Ok(arrivals.next().await) }).await?;
@@ -213,7 +213,7 @@ impl Subscription {
 
     /// Sends all frames that can be sent, including those that would wait behind unfinished deliveries.
     async fn finish_with(&mut self, end: End) -> Result<End, Error> {
-        self.send(Instant::now() + PATIENCE).await?;
+        self.send(Instant::now() + MOST_WAIT).await?;
         Ok(end)
     }
 
@@ -223,7 +223,7 @@ impl Subscription {
         if frames.is_empty() {
             return Ok(());
         }
-        // A frame that acknowledges many passes over tags that the others acknowledge, so it comes last.
+        // A `multiple` frame covers tags that the other frames acknowledge, so it is sent last.
         let (many, single): (Vec<Frame>, Vec<Frame>) =
             frames.into_iter().partition(|frame| matches!(frame, Frame::AckUpTo(_)));
         let all_at_once =

@@ -7,9 +7,9 @@
 //!        fanout exchange {prefix}.dead ──▶ {prefix}.dead   quorum queue
 //! ```
 //!
-//! Invariants: declaring is idempotent; the arguments are taken alike by RabbitMQ 3.10 and 4.x, and never change,
-//! because a queue cannot change its arguments (what an operator may want to change, such as a length limit,
-//! belongs into a policy).
+//! Invariants: declaring is idempotent. RabbitMQ 3.10 and 4.x treat the arguments alike. The arguments never change,
+//! because a queue cannot change its arguments; settings that an operator may want to change, such as a length limit,
+//! belong into a policy.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use crate::link::Link;
 
 /// How often a message may be returned to its queue before the broker dead-letters it.
 ///
-/// Explicit, because the default is 20 on RabbitMQ 4 and none on 3.10, and out of reach, because returns are not
-/// errors here: closing a channel counts one for every unacknowledged message. Never -1, which 3.10 takes as
-/// "drop at the first return" and 4.x as "unlimited".
+/// Explicit, because the default is 20 in RabbitMQ 4 and none in 3.10. Unreachable, because a return is not an error
+/// here: closing a channel counts one return for every unacknowledged message. Never -1, which 3.10 reads as "drop at
+/// the first return" and 4.x as "unlimited".
 const DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// The names of the queues under one prefix.
@@ -36,7 +36,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// The names under this prefix.
+    /// The names with this prefix.
     pub fn new(prefix: &str) -> Self {
         Self { prefix: prefix.into(), dead: format!("{prefix}.dead").into() }
     }
@@ -47,22 +47,22 @@ impl Topology {
         QueueName { name, dead: Some(Arc::clone(&self.dead)) }
     }
 
-    /// The queue of what was dead-lettered, whichever sender it was for.
+    /// The queue of dead letters of all senders.
     pub fn dead_queue(&self) -> QueueName {
         QueueName { name: Arc::clone(&self.dead), dead: None }
     }
 }
 
-/// The name of a queue, and with it how the queue is declared.
+/// The name of a queue, and how the queue is declared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueName {
     name: Arc<str>,
-    /// Where its dead-lettered messages go: the name of an exchange and of the queue behind it.
+    /// Where its dead letters go: the name of an exchange and of the queue bound to it.
     dead: Option<Arc<str>>,
 }
 
 impl QueueName {
-    /// The name as RabbitMQ knows it.
+    /// The name in RabbitMQ.
     pub fn as_str(&self) -> &str {
         &self.name
     }
@@ -79,20 +79,20 @@ impl fmt::Display for QueueName {
     }
 }
 
-/// Makes sure that a queue exists, with everything it needs, and gives the number of its ready messages.
+/// Makes sure that a queue exists, with its dead-letter queue, and returns the number of its ready messages.
 ///
-/// It uses a channel of its own, because a refusal costs the channel. The queue comes first: what is wrong with
-/// the dead-letter queue does not keep a sender from working.
+/// It uses its own channel, because a refusal closes the channel. The queue comes first, so that a fault of the
+/// dead-letter queue does not stop a sender.
 pub(crate) async fn ensure(link: &Link, queue: &QueueName) -> Result<u32, Error> {
     let channel = link.channel().await?;
     let declared = declare(link, &channel, queue).await?;
-    // A dead-letter queue of which the exchange is gone would stay empty for ever.
+    // A dead-letter queue without its exchange would stay empty for ever.
     declare_dead(link, &channel, queue.dead.as_ref().unwrap_or(&queue.name)).await?;
     link.within("close a channel", channel.close(200, "declared".into())).await?;
     Ok(declared.message_count())
 }
 
-/// The number of ready messages of a queue that exists; the channel is lost if it does not.
+/// The number of ready messages of a queue that exists. If it does not exist, the channel is lost.
 pub(crate) async fn count(link: &Link, channel: &Channel, queue: &QueueName) -> Result<u32, Error> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let asked = channel.queue_declare(queue.short()?, options, FieldTable::default());
@@ -111,7 +111,7 @@ async fn declare(link: &Link, channel: &Channel, queue: &QueueName) -> Result<Qu
     })
 }
 
-/// The exchange for dead letters and the queue behind it.
+/// Declares the exchange for dead letters and the queue bound to it.
 async fn declare_dead(link: &Link, channel: &Channel, dead: &Arc<str>) -> Result<(), Error> {
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let exchange =
@@ -136,11 +136,11 @@ fn arguments(queue: &QueueName) -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
     arguments.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
-    // A full queue refuses what is new; the default would silently drop the oldest.
+    // A full queue refuses new messages; the default would silently drop the oldest.
     arguments.insert("x-overflow".into(), text("reject-publish"));
     if let Some(dead) = &queue.dead {
         arguments.insert("x-dead-letter-exchange".into(), text(dead));
-        // Kept in this queue until the dead-letter queue has confirmed it; needs reject-publish.
+        // The message stays in this queue until the dead-letter queue has confirmed it; needs reject-publish.
         arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
     }
     arguments
@@ -151,7 +151,7 @@ fn is_mismatch(error: &lapin::Error) -> bool {
 }
 
 fn short(name: &str) -> Result<ShortString, Error> {
-    let too_long = |_| Error::Invalid { what: "the queue prefix is too long, give at most 100 characters" };
+    let too_long = |_| Error::Invalid { what: "the queue prefix is too long; write at most 100 characters" };
     ShortString::try_new(name).map_err(too_long)
 }
 

@@ -1,12 +1,9 @@
 //! Words by which people opt out and opt in again.
 //!
 //! A message counts only if it consists of such a word: "stop" does, "I can't stop laughing" does not. Case, width,
-//! accents,
-//! punctuation and emoji are ignored, as are letters that WhatsApp users write in several ways (`إلغاء`, `الغاء`). An
-//! opt-out
-//! may be polite or repeated ("Stop. Thank you", "STOP STOP"). An opt-in must be the word alone: to send to a person
-//! who did
-//! not ask for messages is the worse fault.
+//! accents, punctuation and emoji are ignored, as are letters that WhatsApp users write in several ways (`إلغاء`,
+//! `الغاء`). An opt-out may be polite or repeated ("Stop. Thank you", "STOP STOP"). An opt-in must be the word alone:
+//! to send to a person who did not ask for messages is the worse fault.
 
 pub(crate) mod plain_words;
 pub(crate) mod words;
@@ -60,8 +57,7 @@ impl ConsentWords {
     }
 
     /// The consent that a chosen button expresses, by its text, which may be translated, or by its payload. If either
-    /// opts out,
-    /// the person opts out. The payload of Meta's own opt-out button counts whatever words the sender has.
+    /// opts out, the person opts out. The payload of Meta's own opt-out button counts whatever words the sender has.
     pub fn said_by_button(&self, text: Option<&str>, payload: Option<&str>) -> Option<Consent> {
         let is_metas = |payload: &str| plain_words(payload) == plain_words(OPT_OUT_PAYLOAD);
         if payload.is_some_and(|payload| payload.len() <= LONGEST && is_metas(payload)) {

@@ -1,7 +1,7 @@
 //! The time a campaign needs within its sending hours, and whether it ends before its deadline.
 //!
-//! This is an estimate. It assumes the whole rate, no other campaign of the sender, and no retries. With
-//! `clock = "recipient"` it uses the zones of the main country of each calling code.
+//! This is an estimate. It assumes the whole rate, no other campaign of the sender, and no retries. With `clock =
+//! "recipient"` it uses the zones of the main country of each calling code.
 
 use std::time::Duration;
 
@@ -39,8 +39,7 @@ struct Group<'a> {
 
 impl Forecast {
     /// The estimate for a campaign that starts or resumes now with these recipients by country. `deadline` is a point
-    /// in time.
-    /// `rate` is the lower one of sender and campaign.
+    /// in time. `rate` is the lower one of sender and campaign.
     pub fn of(
         schedule: &Schedule,
         recipients: &[(CallingCode, i64)],

@@ -2,8 +2,7 @@
 //!
 //! **Invariants.** This crate performs no I/O and depends on no runtime, broker, database or HTTP library. Every rule
 //! is a pure function: time and randomness are arguments. `Debug` never shows the content of a [`Msisdn`], a [`UserId`]
-//! or a
-//! [`Reference`].
+//! or a [`Reference`].
 
 mod consent;
 mod cost;

@@ -1,8 +1,8 @@
 //! The message to one recipient, and the choice between a campaign's two messages.
 //!
 //! WhatsApp accepts a free-form flow only while the recipient's 24-hour window is open, and a template at any time. A
-//! campaign
-//! has one of them or both. The window decides which one is sent; an unknown window is what the campaign assumes.
+//! campaign has one of them or both. The window decides which one is sent; an unknown window is what the campaign
+//! assumes.
 
 pub(crate) mod compile;
 pub(crate) mod emoji;

@@ -1,6 +1,5 @@
 //! From the answer of a provider to the outcome of a recipient: rules for retries, stops and failures. Uses
-//! `definition` and
-//! `states`.
+//! `definition` and `states`.
 
 pub(crate) mod classify;
 pub(crate) mod retry;

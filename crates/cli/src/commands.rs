@@ -1,6 +1,5 @@
 //! One file for each command or group of commands. Files here use `args`, `terminal` and the files next to this one.
-//! Only `main`
-//! uses them.
+//! Only `main` uses them.
 
 pub(crate) mod campaign_check;
 pub(crate) mod campaigns;

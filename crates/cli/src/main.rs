@@ -30,8 +30,7 @@ use crate::settings::Settings;
 use crate::terminal::output;
 
 /// A consumer needs a tenth less time than with the allocator of the C library, in about the same memory
-/// (docs/BENCHMARKS.md). The
-/// allocator's settings are compiled in: `.cargo/config.toml`.
+/// (docs/BENCHMARKS.md). The allocator's settings are compiled in: `.cargo/config.toml`.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

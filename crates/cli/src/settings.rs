@@ -118,8 +118,7 @@ fn parse(text: &str, path: &Path) -> Result<Table, Refused> {
 }
 
 /// `FLOWCAST_CONSUMER_IN_FLIGHT=256` is `in_flight = 256` under `[consumer]`. Other variables are ignored: a sender's
-/// key may be in
-/// `FLOWCAST_KEY`.
+/// key may be in `FLOWCAST_KEY`.
 fn overlay(table: &mut Table, name: &str, value: String) -> Result<(), Refused> {
     let (section, key) = match name {
         "DATABASE_URL" => ("postgres", "url".to_owned()),

@@ -64,8 +64,7 @@ pub(crate) async fn lock_queue(url: &Url, queue: &str) -> Result<LockedQueue, Er
 }
 
 /// Each deletion has its own channel, because a refusal closes the channel. The channel is closed before the
-/// connection, because
-/// lapin treats a channel that is closing by itself as a failure.
+/// connection, because lapin treats a channel that is closing by itself as a failure.
 async fn delete_queue(connection: &Connection, queue: String) -> Result<(), Error> {
     within_limit("delete a queue", async {
         let channel = connection.create_channel().await?;

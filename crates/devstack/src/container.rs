@@ -3,8 +3,7 @@
 //! Invariants:
 //! - The host port is fixed when the container is created, so that the address is the same after a stop and start.
 //! - If there is a `docker` command, the watchdog knows the container's name before the container is created. Otherwise
-//!   only
-//!   dropping it removes it.
+//!   only dropping it removes it.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;

@@ -1,8 +1,7 @@
 //! A private instance of an installed service: how its processes start and end.
 //!
 //! Invariant: the watchdog knows a process at once after its start, and every process number that the watchdog knows is
-//! a process
-//! of ours: it is removed before the system can reuse the number.
+//! a process of ours: it is removed before the system can reuse the number.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,7 @@
 //! A private PostgreSQL of the installed binaries.
 //!
 //! It is as durable as in production: `fsync` and `synchronous_commit` are on. Only shared memory differs: it is in
-//! files of the data
-//! folder, so that nothing stays in `/dev/shm` after a kill.
+//! files of the data folder, so that nothing stays in `/dev/shm` after a kill.
 
 use uuid::Uuid;
 
@@ -17,8 +16,7 @@ const USER: &str = "flowcast";
 const STOP_SIGNAL: &str = "INT";
 
 /// Creates a database cluster and an instance for it that is not running yet, and returns both the instance and its
-/// address; `None`
-/// if nothing is installed.
+/// address; `None` if nothing is installed.
 pub(crate) async fn prepare(settings: &[String], places: &Places) -> Result<Option<(Daemon, String)>, Error> {
     let Some(programs) = places.postgres_programs() else { return Ok(None) };
     let home = Home::new(Service::Postgres, places, "postgres")?;

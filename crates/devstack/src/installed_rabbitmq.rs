@@ -2,8 +2,7 @@
 //! no plugins.
 //!
 //! `epmd` is started here and in the foreground. An `epmd` that Erlang starts leaves its process group and its folder,
-//! and would
-//! never end.
+//! and would never end.
 
 use std::path::Path;
 

@@ -9,8 +9,7 @@
 //!
 //! Invariants:
 //! - Whatever a stack started is removed with the stack. That holds after a panic, and after `kill -9` of the owning
-//!   process, because a
-//!   small shell outlives the owner and cleans up.
+//!   process, because a small shell outlives the owner and cleans up.
 //! - A service that is stopped or killed and started again has the same address and its durable data.
 //! - Services listen on loopback only. Data is as durable as in production (`fsync` is on), so that benchmarks are
 //!   realistic.

@@ -1,10 +1,8 @@
 //! The processes of one service: all that work in its folder, and its process groups.
 //!
 //! A service has several processes. PostgreSQL gives each backend its own session, and Erlang starts helpers in the
-//! same way, so a
-//! process group does not contain all of them. But all of them work in the folder of the service, and on Linux `/proc`
-//! shows the
-//! folder of a process. On other systems only the process groups are used.
+//! same way, so a process group does not contain all of them. But all of them work in the folder of the service, and on
+//! Linux `/proc` shows the folder of a process. On other systems only the process groups are used.
 //!
 //! Signals are sent by `sh`, because the standard library can only kill, and only a direct child.
 

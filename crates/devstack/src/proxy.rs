@@ -1,8 +1,7 @@
 //! A small TCP proxy that injects faults between a process and a service or provider.
 //!
 //! Faults apply to existing and new connections. Bytes that arrive during a black hole are delivered late, when it
-//! ends, as after a
-//! network outage. So a half-open connection can be made and healed.
+//! ends, as after a network outage. So a half-open connection can be made and healed.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

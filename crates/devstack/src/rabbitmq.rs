@@ -21,10 +21,8 @@ impl RabbitMq {
     /// Ends the broker with `SIGKILL`, with all its processes.
     ///
     /// RabbitMQ 3.10 writes the declaration of a quorum queue to disk within half a second, not at once. A broker that
-    /// is killed before
-    /// has the queue after its restart, but without messages and without a leader, so that every operation waits. A
-    /// test that kills
-    /// soon after a declaration calls [`RabbitMq::flush_queue_directory`] first.
+    /// is killed before has the queue after its restart, but without messages and without a leader, so that every
+    /// operation waits. A test that kills soon after a declaration calls [`RabbitMq::flush_queue_directory`] first.
     pub async fn kill(&self) -> Result<(), Error> {
         self.instance.kill().await
     }

@@ -1,8 +1,7 @@
 //! The part of a stack for one test: its own database, and a prefix for its queues.
 //!
 //! A broker that is known only by its AMQP address cannot get a virtual host over AMQP. So tests are separated by the
-//! names of their
-//! queues and exchanges, in every kind of stack.
+//! names of their queues and exchanges, in every kind of stack.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,8 +16,7 @@ use crate::{Error, Stack, amqp, database};
 const NAME_LENGTH: usize = 24;
 
 /// [`Scope::close`] drops the database and deletes the tracked queues and exchanges. Dropping the scope does the same
-/// as far as
-/// possible, and blocks meanwhile.
+/// as far as possible, and blocks meanwhile.
 pub struct Scope {
     database_url: Url,
     queue_prefix: String,

@@ -1,10 +1,8 @@
 //! The shell that outlives the owner of a service and cleans up after it.
 //!
 //! The shell reads a pipe whose other end only the owner has. The pipe closes when the owner drops the watchdog, and
-//! the kernel closes it
-//! when the owner dies in any way. Then the shell kills the processes of the service and removes its folder, or removes
-//! the
-//! container.
+//! the kernel closes it when the owner dies in any way. Then the shell kills the processes of the service and removes
+//! its folder, or removes the container.
 //!
 //! Invariants:
 //! - The watchdog starts before the service, so the service is never without it.

@@ -61,8 +61,7 @@ pub enum Error {
 
 impl Error {
     /// An error while a list is read or stored. `InvalidData` is a fault of the list, described in the reader's words.
-    /// An error of
-    /// the temporary folder becomes [`Error::Spool`].
+    /// An error of the temporary folder becomes [`Error::Spool`].
     pub(crate) fn unreadable(source: std::io::Error) -> Self {
         match source.downcast::<SpoolError>() {
             Ok(error) => Self::Spool(error),

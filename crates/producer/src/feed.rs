@@ -1,10 +1,8 @@
 //! The feed of one sender: which recipients to publish next, and how far each campaign has been published.
 //!
 //! A message is lost if it is neither in a queue nor with a worker, and its recipient is still `pending`. The queue is
-//! first in,
-//! first out. So the queue holds no message of a campaign once as many later messages were published as the queue holds
-//! now
-//! ([`Memory::may_hold_messages_of`]).
+//! first in, first out. So the queue holds no message of a campaign once as many later messages were published as the
+//! queue holds now ([`Memory::may_hold_messages_of`]).
 
 pub(crate) mod share;
 
@@ -202,8 +200,7 @@ impl Feed<'_> {
     }
 
     /// Publishes the next `share` recipients of a campaign, and moves its cursor after the publisher confirms. Below
-    /// the cursor's
-    /// earlier position, that is after a rewind, it publishes only recipients that are still `pending`.
+    /// the cursor's earlier position, that is after a rewind, it publishes only recipients that are still `pending`.
     async fn publish_campaign(
         &self,
         campaign: &FeedState,
@@ -245,8 +242,7 @@ impl Feed<'_> {
     }
 
     /// Moves a campaign's low-water mark. Finishes the campaign if no recipient is left. Rewinds its feed if its
-    /// messages are neither
-    /// in the queue nor with a worker.
+    /// messages are neither in the queue nor with a worker.
     async fn look_at_low_water(
         &self,
         campaign: &FeedState,

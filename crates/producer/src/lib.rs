@@ -1,10 +1,8 @@
 //! The producer: imports lists into PostgreSQL, and publishes recipients' ids to the senders' queues.
 //!
 //! **Invariants.** A list is stored completely or not at all. The feed stays a few seconds ahead of the workers, and
-//! moves its
-//! cursor only past confirmed ids. It can be set back at any time: to publish an id twice is harmless, because the
-//! claim decides.
-//! No phone number goes to the broker.
+//! moves its cursor only past confirmed ids. It can be set back at any time: to publish an id twice is harmless,
+//! because the claim decides. No phone number goes to the broker.
 
 mod config;
 mod dead_letters;

@@ -1,8 +1,7 @@
 //! A list of recipients in any format, detected by its content and never by its name, and read row by row.
 //!
 //! **Invariants.** The first row is the header. Memory does not grow with the list. The detected format is shown to the
-//! user
-//! (`Display`). A list of text is checked from end to end before any row is read.
+//! user (`Display`). A list of text is checked from end to end before any row is read.
 
 pub(crate) mod column_names;
 pub(crate) mod delimited;
@@ -123,8 +122,7 @@ impl List {
     }
 
     /// Reads the rows that are not blank, until `each` returns false. Returns how many rows were ignored because they
-    /// are hidden.
-    /// `read` counts the bytes of the file.
+    /// are hidden. `read` counts the bytes of the file.
     pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<u64, Error> {
         let mut row = Row::default();
         let text = |text: Text| {

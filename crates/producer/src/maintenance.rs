@@ -1,10 +1,8 @@
 //! Maintenance jobs. Once a second: leases of dead workers, deadlines, sending hours, `unknown` recipients, daily caps
-//! and the
-//! folding of counters. Once an hour: the volumes of recipients.
+//! and the folding of counters. Once an hour: the volumes of recipients.
 //!
 //! **Invariant.** Each job has its own task and its own backoff, and within a job each sender or campaign has its own
-//! result. A job
-//! that waits for a lock, or a campaign whose statement fails, delays no other.
+//! result. A job that waits for a lock, or a campaign whose statement fails, delays no other.
 //!
 //! Every producer runs every job. Two at once do no harm, because each statement changes only rows that are still in
 //! the expected state.

@@ -1,8 +1,7 @@
 //! A producer process: leases the feeds of senders, refills their queues, and runs the maintenance jobs.
 //!
 //! **Invariant.** A failure of one sender's feed delays that sender only. Each sender has its own task in a round, its
-//! own backoff,
-//! and its own reason in `report.waiting`.
+//! own backoff, and its own reason in `report.waiting`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,8 +61,7 @@ pub struct Setup {
     /// PostgreSQL, for the feed.
     pub store: Store,
     /// PostgreSQL with separate connections, for the maintenance jobs: a job that waits for a lock takes no connection
-    /// from the feed
-    /// ([`store::Config::for_maintenance`]).
+    /// from the feed ([`store::Config::for_maintenance`]).
     pub maintenance: Store,
     /// RabbitMQ. It must outlive the producer, so that messages published at the shutdown are confirmed.
     pub publisher: Publisher,

@@ -1,11 +1,9 @@
 //! The temporary folder for lists that are being imported: uploads, standard input, decompressed workbooks, rejected
-//! rows, and the
-//! annotated list of an upload.
+//! rows, and the annotated list of an upload.
 //!
 //! **Invariants.** No file in the folder has a name. So no other process can open it, and it disappears with the
-//! process that has
-//! it open, however that process ends. Any number of servers and commands may share the folder. One list uses at most
-//! `max_temporary_bytes` of it.
+//! process that has it open, however that process ends. Any number of servers and commands may share the folder. One
+//! list uses at most `max_temporary_bytes` of it.
 
 use std::fs::{File, Permissions};
 use std::io::{ErrorKind, Write};

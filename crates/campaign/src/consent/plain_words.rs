@@ -3,8 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 /// The words in lower case, without accents, in the usual width, and without punctuation. Single letters with spaces
-/// between
-/// them (`S T O P`) form one word.
+/// between them (`S T O P`) form one word.
 pub(crate) fn plain_words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for letter in text.nfkd().filter(|letter| !is_invisible(*letter)) {

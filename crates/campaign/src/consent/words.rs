@@ -4,8 +4,7 @@
 pub(crate) const OPT_OUT_PAYLOAD: &str = "Stop promotions";
 
 /// Opt-out words for senders that configure none: English (the words that carriers and messaging services agree on),
-/// Swahili,
-/// French, Spanish, Portuguese, German, Italian, Dutch, Arabic, Hindi, Indonesian, Turkish and Russian.
+/// Swahili, French, Spanish, Portuguese, German, Italian, Dutch, Arabic, Hindi, Indonesian, Turkish and Russian.
 pub const OPT_OUT_WORDS: &[&str] = &[
     "stop",
     "stop all",

@@ -31,8 +31,7 @@ pub struct Policy {
     /// flow.
     pub assume_window: Option<AssumedWindow>,
     /// The number of permanent refusals in a row that stops the campaign, because its message is probably wrong. Each
-    /// worker
-    /// counts its own.
+    /// worker counts its own.
     pub stop_after_refusals: u16,
     /// Weight of this campaign in the sender's rate, relative to its other running campaigns.
     pub weight: u16,

@@ -1,8 +1,7 @@
 //! Message features that a provider does not support, refused before anything is sent.
 //!
 //! Sources: LipaChat "Send a flow" and its page on templates; 1msg "Sending WhatsApp Flow" and its `sendFlow`. Kaleyra
-//! passes
-//! on everything that Meta accepts. Meta's own limits hold for every message.
+//! passes on everything that Meta accepts. Meta's own limits hold for every message.
 
 use crate::definition::error::DefinitionError;
 use crate::message::flow::{FlowActionKind, FlowMode, FlowTemplate};

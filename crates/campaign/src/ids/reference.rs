@@ -1,10 +1,8 @@
 //! The reference that a message carries and that identifies its recipient.
 //!
 //! The reference is the flow token, Kaleyra's `ref`, and the key by which receipts are matched. It is campaign id and
-//! `seq`,
-//! encrypted as one AES-128 block and written as a UUID. Without the key it can neither be read nor forged. Matching
-//! needs no
-//! column and no index (docs/adr/0004).
+//! `seq`, encrypted as one AES-128 block and written as a UUID. Without the key it can neither be read nor forged.
+//! Matching needs no column and no index (docs/adr/0004).
 
 use std::fmt;
 
@@ -36,8 +34,7 @@ impl ReferenceKey {
     }
 
     /// A reference for a test message of this campaign. It has the usual form but identifies no recipient. `random`
-    /// makes
-    /// references of different tests differ.
+    /// makes references of different tests differ.
     pub fn seal_test(&self, campaign: CampaignId, random: u32) -> Reference {
         // A `seq` is never below 1, and `open` refuses such values.
         self.seal(campaign, Seq(i32::MIN | (random & 0x7fff_ffff).cast_signed()))

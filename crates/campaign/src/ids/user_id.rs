@@ -6,8 +6,7 @@ use std::fmt;
 const LONGEST: usize = 160;
 
 /// A business-scoped user id of WhatsApp, such as `KE.13491208655302741918`. It identifies a person to one business and
-/// changes
-/// with the person's number. `Debug` does not show it.
+/// changes with the person's number. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 

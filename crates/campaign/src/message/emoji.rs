@@ -3,8 +3,7 @@
 use unicode_properties::UnicodeEmoji;
 
 /// Whether a character is shown as an emoji, or turns the character before it into one. Digits, `#` and `*` are emoji
-/// only
-/// together with the keycap character.
+/// only together with the keycap character.
 pub(crate) fn is_emoji(character: char) -> bool {
     const OTHERS: [char; 2] = ['\u{fe0f}', '\u{20e3}'];
     const OF_TEXTS: [char; 3] = ['©', '®', '™'];

@@ -1,8 +1,7 @@
 //! Renders the flow message of one recipient from the author's texts and the recipient's variables.
 //!
 //! A text without a variable is rendered once, when the campaign is compiled. A missing or empty variable is an error
-//! and never
-//! becomes an empty text.
+//! and never becomes an empty text.
 
 use std::collections::BTreeSet;
 

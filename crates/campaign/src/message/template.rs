@@ -1,8 +1,7 @@
 //! The template message: as written by the author, and as rendered for one recipient.
 //!
 //! Meta approves a template beforehand, and it may be sent outside the 24-hour window. A campaign fills in its
-//! variables, in the
-//! order of their numbers, and the data of its flow button (Cloud API, `type = "template"`).
+//! variables, in the order of their numbers, and the data of its flow button (Cloud API, `type = "template"`).
 
 use std::fmt;
 
@@ -25,8 +24,7 @@ pub struct TemplateUse {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<String>,
     /// Whether line breaks, tabs and many spaces in variables become one space. Meta refuses variables that contain
-    /// them, so
-    /// without this setting the import rejects such rows.
+    /// them, so without this setting the import rejects such rows.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fold_spaces: bool,
     /// The template's flow button; left out if it has none.

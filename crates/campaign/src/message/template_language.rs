@@ -1,13 +1,11 @@
 //! The template language of messages: what a text may use, and its limits.
 //!
 //! A text is rendered for every recipient, in a process that other senders share. So no text may run for long or build
-//! large
-//! values:
+//! large values:
 //!
 //! - a text executes at most [`FUEL`] instructions and gives at most [`LONGEST_OUTPUT`] bytes;
 //! - values get names only from the list and from `{% for %}`, so that no text can double a value again and again; the
-//!   only
-//!   statements are `if` and `for`, without `set`, `macro`, `filter` and others;
+//!   only statements are `if` and `for`, without `set`, `macro`, `filter` and others;
 //! - values grow by `~` and `+`, at most eight of them in a text, and by `replace` and `join`, which give at most
 //!   [`LONGEST_VALUE`] bytes; there is no `*`;
 //! - filters that split and join texts process at most [`MOST_WORK`] bytes in a text;
@@ -27,8 +25,7 @@ use minijinja::{
 };
 
 /// The most instructions of the template engine for one text of one recipient. A text of WhatsApp's greatest length
-/// takes some
-/// hundred.
+/// takes some hundred.
 const FUEL: u64 = 5_000;
 /// The most bytes of a rendered text. The longest text that WhatsApp allows has 4,096.
 const LONGEST_OUTPUT: usize = 65_536;

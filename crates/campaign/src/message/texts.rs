@@ -1,8 +1,7 @@
 //! The parsed texts of one message, and their rendering.
 //!
 //! A missing or empty variable is an error and never becomes an empty text. `template_language.rs` defines what a text
-//! may use,
-//! and its limits.
+//! may use, and its limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 

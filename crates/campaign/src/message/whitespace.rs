@@ -1,6 +1,5 @@
 //! Whitespace that Meta refuses in variables of templates: line breaks, tabs and more than four spaces in a row ("Param
-//! text
-//! cannot have new-line/tab characters or more than 4 consecutive spaces").
+//! text cannot have new-line/tab characters or more than 4 consecutive spaces").
 
 /// The most spaces in a row.
 const MOST_SPACES: usize = 4;

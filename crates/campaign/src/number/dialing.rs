@@ -9,10 +9,8 @@ pub(crate) fn international(digits: &str) -> Result<Msisdn, MsisdnError> {
 }
 
 /// Parses digits without a mark of their country: either as dialed within this country, or with a country code and no
-/// plus. If
-/// both are valid numbers, the one that can be a mobile phone is used. If both can be mobile phones, the digits are
-/// refused,
-/// so that no message goes to a stranger.
+/// plus. If both are valid numbers, the one that can be a mobile phone is used. If both can be mobile phones, the
+/// digits are refused, so that no message goes to a stranger.
 pub(crate) fn unmarked(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
     let home = national(digits, country).or_else(|error| whole(digits, country).ok_or(error));
     if digits.starts_with('0') {

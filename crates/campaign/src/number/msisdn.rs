@@ -28,8 +28,7 @@ impl FromStr for Country {
 /// A phone number: 7 to 15 E.164 digits with the country code, without `+`.
 ///
 /// A value from [`Msisdn::parse`] is valid in its country's number plan. `Debug` shows the last two digits only.
-/// `Display`
-/// shows all digits and is for request bodies and exports.
+/// `Display` shows all digits and is for request bodies and exports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Msisdn(u64);

@@ -93,8 +93,7 @@ pub(crate) struct Written {
 
 impl Written {
     /// Removes everything that people write between digits and around a number. Characters that no phone number has are
-    /// refused,
-    /// not ignored.
+    /// refused, not ignored.
     pub(crate) fn read(text: &str) -> Result<Self, MsisdnError> {
         match Self::bare(text) {
             Ok(_) if has_alternative(text) => Err(MsisdnError::Several),
@@ -175,8 +174,7 @@ fn undecorated(text: &str) -> Result<Cow<'_, str>, MsisdnError> {
 }
 
 /// Separators between the digits of a number, and characters that come along when a number is copied: spaces, dashes,
-/// brackets,
-/// and invisible characters.
+/// brackets, and invisible characters.
 fn is_between(sign: char) -> bool {
     matches!(
         sign,
@@ -227,10 +225,8 @@ fn numbers(text: &str, digits: usize, is_end: impl Fn(char) -> bool) -> Option<V
 
 impl Msisdn {
     /// Parses any written form: `+254 712 000 001`, `00254712000001`, `254712000001`, or `0712 000 001` with a default
-    /// country. The
-    /// result is that of the `phonenumber` crate, which is called only if the fast path cannot decide. A number of an
-    /// older number
-    /// plan (`+52 1 55 …`) becomes the current number.
+    /// country. The result is that of the `phonenumber` crate, which is called only if the fast path cannot decide. A
+    /// number of an older number plan (`+52 1 55 …`) becomes the current number.
     pub fn parse(written: &str, default_country: Option<Country>) -> Result<Self, MsisdnError> {
         let written = Written::read(written)?;
         let digits = written.digits();

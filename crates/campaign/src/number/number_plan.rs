@@ -1,10 +1,8 @@
 //! The number plans of all countries, compiled for a million lookups: the fast path of [`Msisdn::parse`].
 //!
 //! **Invariants.** The fast path accepts a number only if the `phonenumber` crate accepts it with the same digits. All
-//! other
-//! digits are left to that crate. The rules are the patterns of that crate's metadata; a country's patterns are
-//! compiled at its
-//! first number.
+//! other digits are left to that crate. The rules are the patterns of that crate's metadata; a country's patterns are
+//! compiled at its first number.
 //!
 //! [`Msisdn::parse`]: crate::Msisdn::parse
 

@@ -1,10 +1,8 @@
 //! The two spellings of one person's number.
 //!
 //! Some number plans changed, and some have a digit for mobile phones that lists leave out. WhatsApp may use other
-//! digits than
-//! the list. Both spellings reach the same person. So suppressions and windows are stored under both spellings, and
-//! people are
-//! compared by [`Msisdn::person`].
+//! digits than the list. Both spellings reach the same person. So suppressions and windows are stored under both
+//! spellings, and people are compared by [`Msisdn::person`].
 //!
 //! | country | with the inserted digits | without | current number plan |
 //! |---|---|---|---|
@@ -15,8 +13,7 @@
 //! | Benin | 229 **01** and eight digits | 229 and eight digits | with, since 2024 |
 //!
 //! In Brazil eight digits that begin with 2 to 5 are a landline, which has one spelling. In Argentina no local number
-//! is both a
-//! mobile phone and a landline.
+//! is both a mobile phone and a landline.
 
 use crate::number::msisdn::Msisdn;
 

@@ -129,8 +129,7 @@ pub struct Refusals {
 
 impl Refusals {
     /// Counts an outcome, and returns a stop of the campaign when the row reaches its limit. Outcomes that depend on
-    /// other causes
-    /// than the message (retries, stops, unknown) neither count nor end the row.
+    /// other causes than the message (retries, stops, unknown) neither count nor end the row.
     pub fn note(&mut self, policy: &Policy, outcome: &Outcome) -> Option<Stop> {
         match outcome {
             Outcome::Accepted { .. } => self.in_a_row = 0,

@@ -9,8 +9,7 @@ const TOO_MANY: u16 = 20;
 /// Counts consecutive requests of one sender that the provider did not answer.
 ///
 /// While a provider is down, every request uses up an attempt or makes a recipient `unknown`. A closed gate does
-/// neither, and
-/// probes detect the end of the outage.
+/// neither, and probes detect the end of the outage.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Troubles {
     epoch: i64,
@@ -19,10 +18,8 @@ pub struct Troubles {
 
 impl Troubles {
     /// Counts the end of a request. `epoch` is the epoch of the sender's gate in which the request was claimed.
-    /// `answered` says
-    /// whether any HTTP answer arrived. Returns a stop of the sender when the row reaches its limit. Requests of an
-    /// earlier epoch
-    /// are ignored, because they say nothing about the present.
+    /// `answered` says whether any HTTP answer arrived. Returns a stop of the sender when the row reaches its limit.
+    /// Requests of an earlier epoch are ignored, because they say nothing about the present.
     pub fn note(&mut self, epoch: i64, outcome: &Outcome, answered: bool) -> Option<Stop> {
         if epoch < self.epoch {
             return None;

@@ -7,8 +7,7 @@ use crate::states::reason_codes::own_code;
 use crate::states::stop::StopReason;
 
 /// The meaning of the end of one request. Each adapter follows the documentation of its vendor; the HTTP status alone
-/// never
-/// decides.
+/// never decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The provider accepted the message and gave it this id.

@@ -1,16 +1,14 @@
 //! Leases of departure slots by the generic cell rate algorithm (ITU-T I.371).
 //!
 //! The theoretical arrival time (TAT) of a sender is one row in PostgreSQL. A lease of n permits advances it by the
-//! time of n
-//! permits, under the row's lock. So the slots of all leases are disjoint, whichever worker has them.
+//! time of n permits, under the row's lock. So the slots of all leases are disjoint, whichever worker has them.
 //!
 //! **Invariant.** A request leaves in its slot or at most [`Rate::lateness`] after it, otherwise it gives the slot up.
-//! So in
-//! every window no more requests leave than fit into the window plus the lateness, however long a worker is suspended.
+//! So in every window no more requests leave than fit into the window plus the lateness, however long a worker is
+//! suspended.
 //!
 //! **Invariant.** After a change of the rate, the next slot comes one slot of the new rate after the last leased slot.
-//! So a
-//! window with slots of both rates holds no more than the faster rate allows, and a raised rate is used at once.
+//! So a window with slots of both rates holds no more than the faster rate allows, and a raised rate is used at once.
 
 use std::time::Duration;
 
@@ -39,8 +37,7 @@ impl Lease {
     }
 
     /// Takes the next slot that a request can still use at `elapsed` after the start of the lease; earlier slots are
-    /// lost. `None`
-    /// if no slot is left.
+    /// lost. `None` if no slot is left.
     pub fn take_slot(&mut self, elapsed: Duration) -> Option<Duration> {
         let slot = match self.rate {
             None => Duration::ZERO,
@@ -87,8 +84,7 @@ mod tests {
 
     impl GateRow {
         /// Leases `n` slots at the rate divided by `slowness`, as after a throttle answer. Grants nothing if that is
-        /// too much or too
-        /// far ahead. A slot is its time and the distance of slots at the whole rate.
+        /// too much or too far ahead. A slot is its time and the distance of slots at the whole rate.
         fn lease(&mut self, now: u64, n: u32, slowness: u32) -> Vec<(u64, u64)> {
             let rate = Rate::new(self.rate.permits(), self.rate.per() * slowness, 1).unwrap();
             let is_granted = self.tat <= now + MAX_AHEAD && (n == 1 || micros(rate.time_of(n)) <= LONGEST);

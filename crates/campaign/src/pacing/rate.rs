@@ -14,10 +14,8 @@ const LATENESS: Duration = Duration::from_millis(2);
 /// The number of requests that may leave in a time, and how many of them may leave together.
 ///
 /// Requests are spaced evenly. The burst is the number of requests that a stall may push together. In every window the
-/// provider
-/// sees at most `permits / per × window` requests, rounded up, plus `burst`. If the burst lasts less than 2 ms, the
-/// requests of
-/// 2 ms count instead of it.
+/// provider sees at most `permits / per × window` requests, rounded up, plus `burst`. If the burst lasts less than 2
+/// ms, the requests of 2 ms count instead of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     permits: u32,
@@ -69,10 +67,9 @@ impl Rate {
     }
 
     /// How long after its slot a request may still leave: half a slot, and three quarters of a slot for each further
-    /// request of the
-    /// burst. Less than a whole slot never adds a request to a window whose slots are rounded up. The other half, and
-    /// the last
-    /// quarter of the burst, are a reserve for the time between reading the clock and the network.
+    /// request of the burst. Less than a whole slot never adds a request to a window whose slots are rounded up. The
+    /// other half, and the last quarter of the burst, are a reserve for the time between reading the clock and the
+    /// network.
     pub fn lateness(self) -> Duration {
         (self.time_of(self.burst - 1).mul_f64(0.75) + self.time_of(1).mul_f64(0.5)).max(LATENESS)
     }

@@ -3,8 +3,7 @@
 use crate::states::stop::StopReason;
 
 /// Every code of Flowcast that a recipient, an attempt or a receipt may have as its reason, except the words of
-/// `StopReason` and
-/// `http_NNN`. The database function `reason_words` has a text for each.
+/// `StopReason` and `http_NNN`. The database function `reason_words` has a text for each.
 pub(crate) const OWN_CODES: &[&str] = &[
     "worker_died",
     "backup_restored",

@@ -64,8 +64,7 @@ words!(
         /// Refused permanently, or no attempt left. Terminal.
         Failed = "failed",
         /// The provider may have accepted the message. Never sent to again without a rule or an operator. A receipt,
-        /// the campaign's rule
-        /// or an operator resolves it.
+        /// the campaign's rule or an operator resolves it.
         Unknown = "unknown",
         /// Must not be sent to: opted out, suppressed, or the window is closed. Terminal.
         Skipped = "skipped",

@@ -26,8 +26,7 @@ const LOOK_AHEAD: i64 = 8;
 const TRIES: usize = 64;
 
 /// Days of the week with a time span, written `mon-fri 09:00-18:00`. A span whose end is not after its beginning ends
-/// on the next
-/// day. `24:00` is the end of the day.
+/// on the next day. `24:00` is the end of the day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendingHours {
     first: Weekday,

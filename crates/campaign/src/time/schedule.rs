@@ -36,8 +36,7 @@ pub enum ScheduleClock {
     #[default]
     Campaign,
     /// The recipient's clock, by the country of the number. In a country with several zones, the hours must have begun
-    /// in all of
-    /// them. A number without a country has the campaign's zone.
+    /// in all of them. A number without a country has the campaign's zone.
     Recipient,
 }
 
@@ -64,8 +63,7 @@ pub(crate) struct ScheduleError {
 
 impl Schedule {
     /// The current or next span in which anything of the campaign may leave; `None` means no limit. With the
-    /// recipients' clocks that
-    /// is any time after the start time.
+    /// recipients' clocks that is any time after the start time.
     pub fn opening(&self, now: Timestamp) -> Option<Opening> {
         let from = self.start_at.unwrap_or(Timestamp::MIN).max(now);
         let limits = match (self.clock, &self.zone) {

@@ -14,8 +14,7 @@ use crate::terminal::output::{Listing, warning};
 const PAGE: i64 = 5_000;
 
 /// Writes the list to standard output, with the column names of the imported lists. Numbers are written as digits only,
-/// so that no
-/// spreadsheet reads one as a formula.
+/// so that no spreadsheet reads one as a formula.
 pub(crate) async fn run(
     store: &Store,
     lists: &ListsConfig,

@@ -137,8 +137,7 @@ async fn errors(store: &Store, id: CampaignId) -> anyhow::Result<()> {
 }
 
 /// Prints header and values of the view's row. Every value is a number, a time or one of our own words, except two
-/// names, which
-/// are quoted.
+/// names, which are quoted.
 fn csv(report: &CampaignReport) -> anyhow::Result<()> {
     let serde_json::Value::Object(columns) = serde_json::to_value(report)? else { return Ok(()) };
     let cell = |value: &serde_json::Value| match value {

@@ -1,10 +1,8 @@
 //! `flowcast sender test`: one real message to one number, outside the campaign's counts.
 //!
 //! Nothing of it is stored. Its reference has the usual form but identifies no recipient, so later receipts count for
-//! no recipient.
-//! The message takes a slot of the sender's rate like every other request. A stopped sender grants no slots; then the
-//! message
-//! leaves at once, because the operator wants to know whether the sender can be resumed.
+//! no recipient. The message takes a slot of the sender's rate like every other request. A stopped sender grants no
+//! slots; then the message leaves at once, because the operator wants to know whether the sender can be resumed.
 
 use std::time::Duration;
 

@@ -10,8 +10,7 @@ pub(crate) struct Claimant {
 }
 
 /// Divides `available` ids by weight; what one campaign does not need goes to the others. Every campaign with
-/// recipients left gets
-/// at least one id if there are enough, so a small campaign never waits behind a large one.
+/// recipients left gets at least one id if there are enough, so a small campaign never waits behind a large one.
 pub(crate) fn share(mut available: usize, claimants: &[Claimant]) -> Vec<usize> {
     let mut shares = vec![0; claimants.len()];
     loop {

@@ -1,8 +1,7 @@
 //! The annotated list: the rows of the list as CSV, with the fault of each in a column `error`.
 //!
 //! **Invariants.** A file with a path appears completely, after the import. Until then it has no name, so a killed
-//! command leaves
-//! no file. No cell is a formula, and the annotated list can be imported like the list.
+//! command leaves no file. No cell is a formula, and the annotated list can be imported like the list.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};

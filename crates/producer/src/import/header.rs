@@ -91,8 +91,7 @@ fn shortened(name: &str) -> String {
 }
 
 /// A header with which `import` finds the numbers in the first of these columns: the original name, or another one if
-/// that name
-/// would not be found. `None` if no name would.
+/// that name would not be found. `None` if no name would.
 pub fn export_header(number: Option<&str>, columns: &[String]) -> Option<Vec<String>> {
     let names: Vec<String> = columns.iter().map(|column| variable_name(column)).collect();
     number.into_iter().chain(["phone", "whatsapp", "msisdn"]).find_map(|number| {

@@ -4,8 +4,7 @@
 pub(crate) const TITLES: usize = 20;
 
 /// Names of number columns, as [`variable_name`] writes them, the most likely first: WhatsApp before mobile phones, and
-/// these
-/// before phones that may be landlines.
+/// these before phones that may be landlines.
 pub(crate) const NUMBER_NAMES: &[&str] = &[
     "msisdn",
     "wa_id",

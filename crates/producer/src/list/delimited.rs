@@ -1,8 +1,8 @@
 //! Rows of text with a delimiter: CSV and similar formats.
 //!
 //! **Invariants.** A cell that begins with a quotation mark ends at the next single one. Everything between is its
-//! text, including
-//! line ends. A cell of several lines is marked in the row, because a missing quotation mark looks the same.
+//! text, including line ends. A cell of several lines is marked in the row, because a missing quotation mark looks the
+//! same.
 
 use std::io::Read;
 
@@ -27,8 +27,7 @@ pub(crate) struct Dialect {
 
 impl Dialect {
     /// Detects the dialect from the beginning of the text, with its line ends unified: the delimiter is the most
-    /// frequent one of the
-    /// first line, outside quotation marks.
+    /// frequent one of the first line, outside quotation marks.
     pub(crate) fn of(start: &[u8]) -> Self {
         let mut lines = start.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
         let first = lines.next().unwrap_or_default();

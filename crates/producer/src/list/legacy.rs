@@ -1,10 +1,8 @@
 //! Encodings older than the web, which a browser's guess takes for Windows-1252: Mac Roman, and the code pages of
-//! MS-DOS. Excel
-//! still writes them as 'CSV (Macintosh)' and 'CSV (MS-DOS)'.
+//! MS-DOS. Excel still writes them as 'CSV (Macintosh)' and 'CSV (MS-DOS)'.
 //!
 //! **Invariants.** A byte is evidence only next to an ASCII letter, as the accented letters of names are. An encoding
-//! is suspected
-//! if it gives more letters that fit into their words than Windows-1252 does.
+//! is suspected if it gives more letters that fit into their words than Windows-1252 does.
 
 /// A suspected encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,8 @@
 //! Detects rows that are inside a quoted cell. If a quotation mark is missing or misplaced, a cell extends over the
-//! next lines to
-//! the next quotation mark, and one recipient would get the names and numbers of others.
+//! next lines to the next quotation mark, and one recipient would get the names and numbers of others.
 //!
 //! **Invariants.** A list is refused as a whole if lines of a cell have the shape of its rows, because the number of
-//! recipients is
-//! then unknown. The shape is the number of cells, with a number in the number column.
+//! recipients is then unknown. The shape is the number of cells, with a number in the number column.
 
 use crate::error::Error;
 use crate::list::row::Row;

@@ -1,6 +1,5 @@
 //! An Excel workbook as a list. A separate process reads it, which the system ends if it uses too much memory or time:
-//! any user
-//! can send a workbook, and none may harm the receiving process.
+//! any user can send a workbook, and none may harm the receiving process.
 //!
 //! **Invariants.** Memory does not grow with the workbook, whatever it contains. The process ends when its reader is
 //! dropped.
@@ -38,8 +37,7 @@ const SILENCES: u8 = 5;
 pub(crate) type Each<'a> = dyn FnMut(&Row) -> Result<bool, Error> + 'a;
 
 /// The program that reads workbooks in a separate process. The default is the running program with the argument
-/// `read-workbook`.
-/// The program must call [`read_workbook`](crate::read_workbook) with its last argument.
+/// `read-workbook`. The program must call [`read_workbook`](crate::read_workbook) with its last argument.
 #[derive(Clone, Debug)]
 pub struct WorkbookReader {
     program: PathBuf,
@@ -88,8 +86,7 @@ impl Workbook {
     }
 
     /// Reads the rows that are not blank, until `each` returns false. Returns how many rows were ignored because they
-    /// are hidden. `read`
-    /// is set to the bytes of the file read so far.
+    /// are hidden. `read` is set to the bytes of the file read so far.
     pub(crate) fn each_row(&self, read: &AtomicU64, each: &mut Each<'_>) -> Result<u64, Error> {
         let mut process = Process::start(&self.reader, &self.file, &self.request)?;
         let mut row = Row::default();

@@ -1,10 +1,8 @@
 //! Reads an Excel workbook (`.xlsx`): a zip file of XML parts, read row by row.
 //!
 //! **Invariants.** This runs in a separate process with limits for memory and time (`workbook/process.rs`), because any
-//! user can
-//! send a workbook. Every part is measured while it is decompressed, whatever its name. Only the shared texts and one
-//! row are
-//! kept in memory. A reference to a cell that no sheet can have is refused, never wrapped.
+//! user can send a workbook. Every part is measured while it is decompressed, whatever its name. Only the shared texts
+//! and one row are kept in memory. A reference to a cell that no sheet can have is refused, never wrapped.
 
 mod book;
 mod cell;
@@ -50,8 +48,7 @@ impl<R: Read + Seek> Xlsx<R> {
     }
 
     /// Passes the rows of a sheet that are not blank to `each`, until it returns false. Returns how many rows were
-    /// ignored because
-    /// they are hidden.
+    /// ignored because they are hidden.
     pub(crate) fn each_row(
         &mut self,
         sheet: usize,

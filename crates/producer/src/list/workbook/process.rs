@@ -1,9 +1,8 @@
 //! The process that reads a workbook: its limits, and what it does within them.
 //!
 //! **Invariants.** The system ends this process if it uses more memory or time than allowed. Nothing of it is left
-//! then, and the
-//! parent process reports why the workbook was refused. The process opens no file, starts no thread and has no settings
-//! or keys.
+//! then, and the parent process reports why the workbook was refused. The process opens no file, starts no thread and
+//! has no settings or keys.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Result, Seek, Write};
