@@ -1,4 +1,4 @@
-//! What a consumer hands out, what a acknowledgement does, and what is given back.
+//! What a consumer receives, what each acknowledgement does, and which messages are requeued.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::{PATIENCE, World, acknowledge, drain, numbers, receive, until};
 
 #[tokio::test]
-async fn what_is_done_is_gone_and_what_is_not_settled_comes_again() {
+async fn acknowledged_messages_are_deleted_and_others_are_delivered_again() {
     let world = World::shared("acknowledge").await;
     let queue = world.queue(1);
     world.publisher.declare(&queue).await.unwrap();
@@ -16,7 +16,7 @@ async fn what_is_done_is_gone_and_what_is_not_settled_comes_again() {
     let mut consumer = world.consumer(&queue, 100);
     let deliveries = receive(&mut consumer, 100).await;
     assert!(deliveries.iter().all(|delivery| !delivery.redelivered && delivery.death.is_none()));
-    // Every second one, so that no two can be acknowledged together.
+    // Every second message, so that no two can be acknowledged together.
     let (odd, even): (Vec<_>, Vec<_>) =
         deliveries.into_iter().partition(|delivery| crate::number(delivery) % 2 == 1);
     acknowledge(&consumer.acknowledger(), &odd, Acknowledgement::Ack);
@@ -32,7 +32,7 @@ async fn what_is_done_is_gone_and_what_is_not_settled_comes_again() {
 }
 
 #[tokio::test]
-async fn a_straggler_does_not_stop_the_deliveries_behind_it() {
+async fn a_slow_delivery_does_not_stop_the_deliveries_behind_it() {
     let world = World::shared("straggler").await;
     let queue = world.queue(1);
     world.publisher.declare(&queue).await.unwrap();
@@ -108,7 +108,7 @@ async fn a_paused_consumer_holds_nothing() {
     consumer.pause().await;
     assert_eq!(*consumer.state().borrow(), State::Paused);
     world.until_depth(&queue, 50).await;
-    // Too late: these are back in the queue.
+    // Too late: these messages are back in the queue.
     acknowledge(&acknowledger, &handed_out[10..], Acknowledgement::Ack);
     let mut none = Vec::new();
     assert!(
@@ -135,7 +135,7 @@ async fn a_consumer_whose_queue_is_deleted_declares_it_and_goes_on() {
     let lost = receive(&mut consumer, 5).await;
     world.delete(&queue).await;
     until(consumer.state(), State::Down).await;
-    // The consumer declares the queue; until then there is none to publish to.
+    // The consumer declares the queue; before that no queue exists to publish to.
     until(consumer.state(), State::Up).await;
     world.publish(&queue, 100..150).await;
     acknowledge(&consumer.acknowledger(), &lost, Acknowledgement::Ack);
@@ -145,7 +145,7 @@ async fn a_consumer_whose_queue_is_deleted_declares_it_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_shutdown_gives_back_what_was_not_handed_out_and_waits_for_the_rest() {
+async fn a_shutdown_requeues_what_was_not_received_and_waits_for_the_rest() {
     let world = World::shared("drain").await;
     let queue = world.queue(1);
     world.publisher.declare(&queue).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_shutdown_gives_back_what_was_not_handed_out_and_waits_for_the_rest() 
     acknowledge(&other.acknowledger(), &others[..4], Acknowledgement::Requeue);
     acknowledge(&other.acknowledger(), &others[4..], Acknowledgement::Ack);
     assert!(other.close(PATIENCE).await);
-    // The first consumer holds 50, 20 of them unread.
+    // The first consumer holds 50, of which 20 were not received.
     world.until_depth(&queue, 44).await;
     let close = tokio::spawn(consumer.close(PATIENCE));
     world.until_depth(&queue, 64).await;

@@ -1,4 +1,4 @@
-//! A broker that is killed, that takes no messages, and that falls silent.
+//! A broker that is killed, that accepts no messages, and that falls silent.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::{World, acknowledge, bodies, drain, numbers, receive, until};
 const BATCH: u32 = 200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_broker_loses_nothing_that_was_confirmed_and_nothing_stale_is_settled() {
+async fn a_killed_broker_loses_no_confirmed_message_and_stale_acknowledgements_are_ignored() {
     let world = World::private("killed").await;
     confirmed_messages_survive(&world).await;
     stale_deliveries_are_void(&world).await;
@@ -69,7 +69,7 @@ async fn stale_deliveries_are_void(world: &World) {
     world.publish(&queue, 0..100).await;
     let mut consumer = world.consumer(&queue, 60);
     let acknowledger = consumer.acknowledger();
-    // 50 more are in the consumer, not handed out.
+    // 50 more are in the consumer, not received.
     let stale = receive(&mut consumer, 10).await;
     world.until_depth(&queue, 40).await;
     world.stack.rabbitmq().kill().await.unwrap();
@@ -97,7 +97,7 @@ async fn stale_deliveries_are_void(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_takes_nothing_or_says_nothing_holds_nobody_up() {
+async fn a_broker_that_takes_nothing_or_is_silent_blocks_no_caller() {
     let world = World::private("silent").await;
     an_alarm_stops_publishing_only(&world).await;
     silence_is_noticed_and_leaves_no_threads(&world).await;
@@ -111,7 +111,7 @@ async fn an_alarm_stops_publishing_only(world: &World) {
     let mut consumer = world.consumer(&queue, 10);
     let held = receive(&mut consumer, 10).await;
     world.stack.rabbitmq().ctl(&["set_disk_free_limit", "1000GB"]).await.unwrap();
-    // The first ones may find the broker still open, or find out on the way that it is not.
+    // The first ones may find the broker not blocked yet, or notice the alarm while they publish.
     for _ in 0..3 {
         let begun = Instant::now();
         let answer = world.publisher.publish(&queue, bodies(1000..1001)).await;
@@ -148,7 +148,7 @@ async fn silence_is_noticed_and_leaves_no_threads(world: &World) {
     assert!(begun.elapsed() < world.config.operation_timeout * 2, "took {:?}: {error}", begun.elapsed());
     until(world.publisher.state(), State::Down).await;
     until(consumer.state(), State::Down).await;
-    // Each of them has made a few attempts by then, all of which the frozen broker has let connect.
+    // By then each of them has made a few attempts, all of which the frozen broker let connect.
     let deadline = Instant::now() + Duration::from_secs(12);
     while Instant::now() < deadline {
         assert!(world.publisher.publish(&queue, bodies(10..20)).await.is_err());
@@ -162,7 +162,7 @@ async fn silence_is_noticed_and_leaves_no_threads(world: &World) {
     publish_at_last(world, 2000).await;
 }
 
-/// Publishes as soon as the publisher has its connection back.
+/// Publishes when the publisher has its connection again.
 async fn publish_at_last(world: &World, first: u32) {
     let begun = Instant::now();
     while let Err(error) = world.publisher.publish(&world.queue(1), bodies(first..first + 1)).await {
@@ -180,7 +180,8 @@ fn lapin_threads() -> usize {
         .count()
 }
 
-/// A private broker with a user and a virtual host that nobody may enter, and the address with these instead.
+/// The error of a private broker with a user and a virtual host without access, when these replace parts of the
+/// address.
 async fn refused(url: &str, change: impl Fn(&mut Url)) -> Error {
     let mut url = Url::parse(url).unwrap();
     change(&mut url);
@@ -205,7 +206,7 @@ async fn refused(url: &str, change: impl Fn(&mut Url)) -> Error {
 }
 
 #[tokio::test]
-async fn a_broker_that_refuses_is_told_in_its_own_words_with_what_to_do() {
+async fn a_broker_that_refuses_is_reported_in_its_own_words_with_what_to_do() {
     let stack = Stack::private_installed().await.unwrap();
     let ctl = async |arguments: &[&str]| drop(stack.rabbitmq().ctl(arguments).await.unwrap());
     ctl(&["add_vhost", "closed"]).await;

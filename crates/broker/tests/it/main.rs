@@ -23,12 +23,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// Longer than anything here takes; a test that waits for it fails.
+/// Longer than any operation here takes; a test that waits so long fails.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A publisher on a corner of a broker that nobody else uses.
+/// A publisher on a scope of its own.
 struct World {
-    // Dropped before the stack it is a part of.
+    // Dropped before the stack to which it belongs.
     scope: Scope,
     config: Config,
     publisher: Publisher,
@@ -42,7 +42,7 @@ impl World {
         Self::new(Stack::start().await.expect("RabbitMQ, see the message"), name).await
     }
 
-    /// On a broker of its own, which can be killed.
+    /// On a private broker, which can be killed.
     async fn private(name: &str) -> Self {
         Self::new(Stack::private_installed().await.expect("an installed RabbitMQ, see the message"), name)
             .await
@@ -92,7 +92,7 @@ impl World {
         assert!(reached, "{} messages instead of {expected}", self.depth(queue).await);
     }
 
-    /// A plain channel beside the publisher.
+    /// A plain channel in addition to the publisher.
     async fn channel(&self) -> (Connection, Channel) {
         let connection =
             Connection::connect(self.scope.amqp_url(), ConnectionProperties::default()).await.unwrap();
@@ -105,7 +105,7 @@ impl World {
         channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default()).await.unwrap();
     }
 
-    /// Makes a queue that has room for one message, and fills it.
+    /// Creates a queue with a maximum length of one message, and fills it.
     async fn declare_full(&self, queue: &QueueName) {
         let (_connection, channel) = self.channel().await;
         let mut arguments = FieldTable::default();
@@ -137,7 +137,7 @@ fn numbers(deliveries: &[Delivery]) -> Vec<u32> {
     numbers
 }
 
-/// Receives exactly this many.
+/// Receives exactly this many messages.
 async fn receive(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while deliveries.len() < count {
@@ -149,7 +149,7 @@ async fn receive(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
     deliveries
 }
 
-/// Receives and finishes messages until each of these numbers has come, and gives how often each came.
+/// Receives and acknowledges messages until each of these numbers has arrived, and returns how often each arrived.
 async fn drain(consumer: &mut Consumer, expected: u32) -> BTreeMap<u32, usize> {
     let (acknowledger, mut seen) = (consumer.acknowledger(), BTreeMap::new());
     while seen.len() < usize::try_from(expected).unwrap() {

@@ -1,4 +1,4 @@
-//! What `Ok` and each error of the publisher mean.
+//! The meaning of `Ok` and of each error of the publisher.
 
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ async fn publishing_without_a_queue_is_an_error_until_it_is_declared() {
     world.end().await;
 }
 
-/// lapin gives concurrent publishers on one channel each other's answers; the publisher must not.
+/// lapin mixes up the answers of concurrent publishers on one channel; the publisher must not.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_concurrent_publisher_gets_its_own_answer() {
     let world = World::shared("confirms").await;
@@ -56,7 +56,7 @@ async fn every_concurrent_publisher_gets_its_own_answer() {
     world.end().await;
 }
 
-/// Publishes a few messages to each queue in turn, and gives how many went to the good one.
+/// Publishes a few messages to each queue in turn, and returns how many went to the good one.
 async fn publish_in_turns(publisher: &Publisher, queues: &[QueueName; 4], task: usize) -> usize {
     let mut good_messages = 0;
     for turn in 0..100 {
@@ -74,7 +74,7 @@ async fn publish_in_turns(publisher: &Publisher, queues: &[QueueName; 4], task: 
 }
 
 #[tokio::test]
-async fn counting_a_missing_queue_declares_it_and_hurts_no_publish() {
+async fn counting_a_missing_queue_declares_it_and_disturbs_no_publishing() {
     let world = World::shared("depth").await;
     let [there, missing] = [1, 2].map(|sender| world.queue(sender));
     world.publisher.declare(&there).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_shutdown_finishes_what_has_begun_and_refuses_the_rest() {
 }
 
 #[tokio::test]
-async fn a_publisher_that_starts_is_not_called_down_before_it_has_tried() {
+async fn a_publisher_that_starts_is_not_down_before_its_first_attempt() {
     let world = World::shared("starts").await;
     let (publisher, _task) = Publisher::start(world.config.clone(), world.stop.clone());
     let mut state = publisher.state();
@@ -144,11 +144,11 @@ async fn a_publisher_that_starts_is_not_called_down_before_it_has_tried() {
 }
 
 #[tokio::test]
-async fn a_queue_that_the_broker_refuses_keeps_no_other_from_a_connection() {
+async fn a_refused_queue_does_not_keep_others_from_a_connection() {
     let world = World::shared("refused_queue").await;
     let [refused, other] = [1, 2].map(|sender| world.queue(sender));
     let locked = world.scope.lock_queue(refused.as_str()).await.unwrap();
-    // Both are known before there is a connection, so they are declared while it is made.
+    // Both are known before there is a connection, so they are declared when it is made.
     let (publisher, _task) = Publisher::start(world.config.clone(), world.stop.clone());
     let (no, yes) = tokio::join!(publisher.declare(&refused), publisher.declare(&other));
     assert!(no.is_err());
@@ -163,7 +163,7 @@ async fn a_queue_that_the_broker_refuses_keeps_no_other_from_a_connection() {
 
 #[tokio::test]
 async fn without_a_broker_every_caller_is_refused_within_the_operation_timeout() {
-    // A port that was free a moment ago; nothing listens there.
+    // A port that was free a moment ago; nothing listens on it.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut config = Config::new(format!("amqp://guest:hunter2@127.0.0.1:{port}").into());
     config.operation_timeout = Duration::from_secs(1);

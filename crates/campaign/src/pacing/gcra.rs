@@ -189,7 +189,7 @@ mod tests {
         }
 
         #[test]
-        fn a_window_with_several_rates_holds_no_more_than_the_fastest_rate_allows(
+        fn a_window_over_changes_of_the_rate_holds_no_more_than_the_fastest_rate_allows(
             first in any_rate(),
             events in prop::collection::vec((prop_oneof![0..2_000u64, 0..2_000_000u64], any_event()), 1..60),
         ) {

@@ -1,4 +1,4 @@
-//! The `devstack` command, and what is left when it is killed.
+//! The `devstack` command, and what remains when it is killed.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -17,7 +17,7 @@ fn devstack(folder: &Path) -> Command {
     command
 }
 
-/// The next line that says `export NAME='VALUE'`, as its value.
+/// The value of the next line, which is `export NAME='VALUE'`.
 async fn exported(
     lines: &mut tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
     name: &str,
@@ -52,7 +52,7 @@ fn is_empty(folder: &Path) -> bool {
     std::fs::read_dir(folder).unwrap().next().is_none()
 }
 
-/// A folder that the users of the services can pass through.
+/// A folder that the users of the services can enter.
 fn passable_folder() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o755)).tempdir().unwrap()
@@ -79,7 +79,7 @@ async fn everything_is_gone_when_the_owner_is_killed_while_it_starts() {
 }
 
 #[tokio::test]
-async fn up_ends_in_good_order_when_asked_to() {
+async fn up_shuts_down_on_a_signal() {
     let folder = passable_folder();
     let (mut owner, amqp_url, database_url) = up(folder.path()).await;
     signal(&owner, "TERM").await;
@@ -88,7 +88,7 @@ async fn up_ends_in_good_order_when_asked_to() {
     assert!(!has_processes(folder.path()) && is_empty(folder.path()));
 }
 
-/// Runs a shell command under `devstack run` with given services.
+/// A shell command under `devstack run` with given services.
 fn run(stack: &Stack, folder: &Path, script: &str) -> Command {
     let mut command = devstack(folder);
     command.env("AMQP_URL", stack.amqp_url()).env("DATABASE_URL", stack.database_url());
@@ -97,7 +97,7 @@ fn run(stack: &Stack, folder: &Path, script: &str) -> Command {
 }
 
 #[tokio::test]
-async fn run_gives_the_addresses_to_a_command_and_hands_on_its_exit_code_and_signals() {
+async fn run_passes_addresses_and_signals_to_a_command_and_returns_its_exit_code() {
     let stack = Stack::start().await.unwrap();
     let folder = passable_folder();
     let Output { status, stdout, .. } =
@@ -115,12 +115,12 @@ async fn run_gives_the_addresses_to_a_command_and_hands_on_its_exit_code_and_sig
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("ready"));
         signal(&child, name).await;
-        assert_eq!(child.wait().await.unwrap().code(), Some(code), "{name} was not handed on");
+        assert_eq!(child.wait().await.unwrap().code(), Some(code), "{name} was not forwarded");
     }
 }
 
 #[tokio::test]
-async fn the_command_explains_itself_when_it_is_called_wrongly() {
+async fn a_wrong_command_line_prints_the_usage() {
     let folder = passable_folder();
     let output = devstack(folder.path()).arg("sideways").stderr(Stdio::piped()).output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));

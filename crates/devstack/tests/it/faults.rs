@@ -1,4 +1,4 @@
-//! What a fault test does to the services.
+//! The operations of fault tests on the services.
 
 use std::time::Duration;
 
@@ -121,7 +121,7 @@ async fn a_frozen_service_can_be_killed_and_is_gone_after_drop() {
 }
 
 #[tokio::test]
-async fn services_that_were_given_are_not_ours_to_stop() {
+async fn services_that_were_given_cannot_be_stopped() {
     let owner = Stack::start().await.unwrap();
     let guest = Stack::builder().amqp_url(owner.amqp_url()).database_url(owner.database_url());
     let guest = guest.start().await.unwrap();

@@ -1,4 +1,4 @@
-//! Starts, kills and loses real services. Needs a Docker engine, or `rabbitmq-server` and `postgres` installed.
+//! Starts, kills and loses real services. Needs a Docker engine, or an installed `rabbitmq-server` and `postgres`.
 
 #![expect(
     clippy::unwrap_used,
@@ -66,7 +66,7 @@ async fn with_nothing_installed_the_error_says_what_to_install() {
 }
 
 #[tokio::test]
-async fn an_address_that_does_not_parse_is_refused_without_being_told() {
+async fn an_address_that_does_not_parse_is_refused_without_being_shown() {
     let builder = Stack::builder().amqp_url("secret").database_url("secret");
     let error = builder.start().await.unwrap_err();
     assert!(matches!(error, Error::Invalid { .. }), "{error:?}");
@@ -87,7 +87,7 @@ async fn nothing_is_left_after_drop() {
 }
 
 #[tokio::test]
-async fn a_stack_tells_what_it_is_without_its_passwords() {
+async fn a_stack_is_described_without_its_passwords() {
     let stack = Stack::start().await.unwrap();
     let line = format!("{} {stack:?}", stack.describe());
     assert!(line.contains("RabbitMQ ") && line.contains("PostgreSQL "), "{line}");

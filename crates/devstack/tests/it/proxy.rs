@@ -1,4 +1,4 @@
-//! The misbehaving proxy, in front of an echo.
+//! The fault-injecting proxy, in front of an echo server.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 const A_WHILE: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answers everything with itself.
+/// Echoes every byte.
 async fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -38,7 +38,7 @@ async fn answers(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test]
-async fn it_passes_everything_on_until_it_is_told_otherwise() {
+async fn the_proxy_forwards_everything_without_a_fault() {
     let proxy = Proxy::start(echo().await).await.unwrap();
     let mut stream = through(&proxy).await;
     assert!(answers(&mut stream).await);
@@ -52,7 +52,7 @@ async fn it_passes_everything_on_until_it_is_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_black_hole_is_silent_and_gives_back_what_it_swallowed() {
+async fn a_black_hole_is_silent_and_delivers_its_bytes_when_it_ends() {
     let proxy = Proxy::start(echo().await).await.unwrap();
     let mut stream = through(&proxy).await;
     proxy.black_hole(true);
@@ -65,7 +65,7 @@ async fn a_black_hole_is_silent_and_gives_back_what_it_swallowed() {
 }
 
 #[tokio::test]
-async fn it_cuts_in_the_middle_of_a_message_refuses_and_delays() {
+async fn the_proxy_cuts_within_a_message_refuses_and_delays() {
     let proxy = Proxy::start(echo().await).await.unwrap();
     let mut stream = through(&proxy).await;
     proxy.cut_after(8);

@@ -1,4 +1,4 @@
-//! Tests that run side by side do not see each other.
+//! Tests that run in parallel do not see each other.
 
 use devstack::{Scope, Stack};
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
@@ -11,7 +11,7 @@ use crate::{database, text};
 
 const DATABASES: &str = "select coalesce(string_agg(datname, ' '), '') from pg_database";
 
-/// Whether a queue is there.
+/// Whether a queue exists.
 async fn has_queue(connection: &Connection, name: &str) -> bool {
     let channel = connection.create_channel().await.unwrap();
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -26,8 +26,8 @@ async fn has_exchange(connection: &Connection, name: &str) -> bool {
     declared.await.is_ok()
 }
 
-/// Makes a table, a queue and an exchange in a scope, and gives the name of both of the latter.
-async fn furnish(scope: &Scope, connection: &Connection) -> String {
+/// Creates a table, a queue and an exchange in a scope, and returns the name of the latter two.
+async fn create_objects(scope: &Scope, connection: &Connection) -> String {
     database(scope.database_url()).await.batch_execute("create table mine (n int)").await.unwrap();
     let name = format!("{}.mine", scope.queue_prefix());
     let channel = connection.create_channel().await.unwrap();
@@ -47,7 +47,8 @@ async fn scopes_are_disjoint_and_leave_nothing_behind() {
     let connection = Connection::connect(stack.amqp_url(), ConnectionProperties::default()).await.unwrap();
     let (one, two) = tokio::try_join!(stack.scope("One, two; three"), stack.scope("")).unwrap();
     assert_ne!(one.queue_prefix(), two.queue_prefix());
-    let (queue_one, queue_two) = (furnish(&one, &connection).await, furnish(&two, &connection).await);
+    let (queue_one, queue_two) =
+        (create_objects(&one, &connection).await, create_objects(&two, &connection).await);
     let (prefix_one, prefix_two) = (one.queue_prefix().to_owned(), two.queue_prefix().to_owned());
 
     let still_connected = database(one.database_url()).await;
@@ -69,7 +70,7 @@ async fn a_scope_is_cleared_when_its_test_panics_in_a_single_threaded_runtime() 
     let stack = Stack::start().await.unwrap();
     let connection = Connection::connect(stack.amqp_url(), ConnectionProperties::default()).await.unwrap();
     let scope = stack.scope("panics").await.unwrap();
-    let queue = furnish(&scope, &connection).await;
+    let queue = create_objects(&scope, &connection).await;
     let prefix = scope.queue_prefix().to_owned();
     let panicked = tokio::spawn(async move {
         let _scope = scope;
@@ -81,7 +82,7 @@ async fn a_scope_is_cleared_when_its_test_panics_in_a_single_threaded_runtime() 
     assert!(!names.contains(&prefix), "{names}");
 }
 
-/// Creates a database and connects to it; another test may sweep it in between, then it is created again.
+/// Creates a database and connects to it. Another test may drop it in between; then it is created again.
 async fn database_in_use(stack: &Stack, name: &str) -> Client {
     let admin = database(stack.database_url()).await;
     let mut url = Url::parse(stack.database_url()).unwrap();
@@ -118,7 +119,7 @@ async fn databases_of_crashed_runs_are_swept_from_a_given_server_after_an_hour()
 
     scope.close().await.unwrap();
     drop(user);
-    // The scope of a test beside this one may have swept it by now.
+    // The scope of a parallel test may have dropped it by now.
     for created in [used, fresh] {
         let drop = format!("drop database if exists flowcast_test_{created}_{random} with (force)");
         admin.batch_execute(&drop).await.unwrap();

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_import_finds_the_same_column_in_an_exported_header() {
+    fn an_exported_header_is_imported_by_the_same_column() {
         for (number, columns, header) in [
             (Some("WhatsApp"), vec!["Phone", "Name"], Some(vec!["WhatsApp", "Phone", "Name"])),
             // The list was imported with --number-column.

@@ -1,10 +1,10 @@
-//! What people bring, and what becomes of each row: the verdicts are exact, and a refused list leaves nothing behind.
+//! Lists as users bring them, and the result of each row: results are exact, and a refused list leaves nothing behind.
 
 use producer::{ImportOptions, ListOptions};
 
 use crate::world::World;
 
-/// A file and what is to become of it.
+/// A file and its expected result.
 pub(crate) struct Case {
     name: &'static str,
     bytes: Vec<u8>,
@@ -13,19 +13,19 @@ pub(crate) struct Case {
 }
 
 enum Expected {
-    /// Recipients, refused rows, and how many duplicates.
+    /// Recipients, rejected rows, and the number of duplicates.
     Imported(Vec<String>, Vec<String>, i32),
-    /// A part of the sentence that refuses the whole list.
+    /// A part of the sentence with which the whole list is refused.
     Refused(&'static str),
 }
 
-/// A file that is to be refused; see [`Case::gives`] for one that is not.
+/// A file that must be refused; see [`Case::gives`] for one that must be imported.
 pub(crate) fn refused(name: &'static str, bytes: impl AsRef<[u8]>, says: &'static str) -> Case {
     let bytes = bytes.as_ref().to_vec();
     Case { name, bytes, options: ListOptions::default(), expected: Expected::Refused(says) }
 }
 
-/// A file whose rows are to become these recipients and these refusals.
+/// A file whose rows must become these recipients and these rejections.
 pub(crate) fn gives(
     name: &'static str,
     bytes: impl AsRef<[u8]>,
@@ -50,7 +50,7 @@ impl Case {
         self
     }
 
-    /// The recipient has these variables besides.
+    /// The recipient has these variables in addition.
     pub(crate) fn with_columns(mut self, columns: &str) -> Self {
         if let Expected::Imported(recipients, ..) = &mut self.expected {
             for recipient in recipients {

@@ -1,4 +1,4 @@
-//! Lists as they came with fault reports about other systems, with the people in them replaced.
+//! Lists from fault reports about other systems, with the people in them replaced.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ async fn cells_that_a_spreadsheet_leaves_out_at_the_end() {
 }
 
 #[tokio::test]
-async fn sheets_and_rows_that_nobody_sees() {
+async fn hidden_sheets_and_rows() {
     let filtered = include_bytes!("../field/filtered_rows.xlsx");
     let sheets = include_bytes!("../field/hidden_first_sheet.xlsx");
     check(
@@ -85,7 +85,7 @@ async fn sheets_and_rows_that_nobody_sees() {
 }
 
 #[tokio::test]
-async fn what_was_not_read_of_a_workbook_is_told_and_kept() {
+async fn what_was_not_read_of_a_workbook_is_shown_and_stored() {
     let world = World::new("field_told").await;
     let id = world.draft().await;
     let bytes = include_bytes!("../field/filtered_rows.xlsx");
@@ -107,7 +107,7 @@ async fn what_was_not_read_of_a_workbook_is_told_and_kept() {
 }
 
 #[tokio::test]
-async fn encodings_of_old_machines() {
+async fn encodings_of_old_systems() {
     let mac = include_bytes!("../field/mac_roman.csv");
     let recipients = ["254712000511 first_name=José", "254712000512 first_name=Zoë Müller"];
     check(
@@ -121,7 +121,7 @@ async fn encodings_of_old_machines() {
     .await;
 }
 
-/// Cases of `numbers.csv` that are read; the last two digits of their numbers are `places`.
+/// Cases of `numbers.csv` that are accepted; the last two digits of their numbers are `places`.
 const READ: &str = "tel_prefix tel_rfc whatsapp_prefix wa_me c_us s_whatsapp label wa_after dot_zero sci_full comma_zero dot_00 \
     thousands_comma thousands_dot thousands_apostrophe apostrophe apostrophe_curly backtick formula_text formula_num \
     plus_space double_plus minus quoted_inside nbsp nnbsp zwsp zwnj bidi_wrap lri alm varsel varsel_fe0d soft_hyphen \
@@ -132,7 +132,7 @@ fn places() -> impl Iterator<Item = i64> {
     (5..=56).chain([64, 67, 74, 75, 79])
 }
 
-/// Cases of `numbers.csv` that are refused, and why.
+/// Cases of `numbers.csv` that are rejected, and why.
 const REFUSED: [(&str, &str); 3] = [
     (
         "several_numbers",
@@ -232,7 +232,7 @@ async fn columns_of_several_numbers_titles_and_dialects() {
 }
 
 #[tokio::test]
-async fn the_column_that_was_taken_is_told_and_kept() {
+async fn the_column_that_was_used_is_shown_and_stored() {
     let world = World::new("field_column").await;
     let id = world.draft().await;
     let bytes = include_bytes!("../field/landline_first.csv");

@@ -1,5 +1,6 @@
-//! Workbooks that are made to take memory or time: each is refused with a sentence, by a process that ends inside its limits, while
-//! the process that wanted it stays as it is.
+//! Workbooks that try to use much memory or time: each is refused with a sentence by a process that ends within its
+//! limits, while the
+//! parent process is not affected.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -12,14 +13,14 @@ use producer::{ImportOptions, List, ListOptions, WorkbookReader, read_numbers};
 
 use crate::world::reader;
 
-/// What the process that reads may have, and what the program itself takes of it.
+/// The memory limit of the reading process, plus that of the program itself.
 const CHILD_MIB: i64 = 256 + 48;
 /// How much this process may grow.
 const OWN_MIB: i64 = 16;
-/// On a slow machine, without optimization.
+/// For a slow machine, without optimization.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A part of a workbook: a beginning, and something that comes so many times behind it.
+/// A part of a workbook: a beginning, and a unit that is repeated after it.
 struct Part {
     name: String,
     begin: Vec<u8>,
@@ -37,7 +38,7 @@ impl Part {
         self
     }
 
-    /// What is repeated at once, and how often.
+    /// The repeated unit in larger pieces, and how often a piece is repeated.
     fn piece(&self) -> Vec<u8> {
         self.unit.repeat(200_000 / self.unit.len().max(1))
     }
@@ -50,14 +51,14 @@ impl Part {
         u32::try_from(self.begin.len() + self.pieces() * self.piece().len()).unwrap()
     }
 
-    /// Of a part that is read to its end.
+    /// For a part that is read to its end.
     fn checksum(&self) -> [u8; 4] {
         let mut crc = Crc::new();
         crc.update(&self.begin);
         crc.sum().to_le_bytes()
     }
 
-    /// Deflated, without unpacked gigabytes in memory: what was compressed once is repeated.
+    /// Deflated without gigabytes in memory: a compressed piece is repeated.
     fn deflated(&self) -> Vec<u8> {
         let mut deflated = pressed(&self.begin);
         deflated.extend(pressed(&self.piece()).repeat(self.pieces()));
@@ -67,7 +68,7 @@ impl Part {
     }
 }
 
-/// Compressed, and complete in itself.
+/// Compressed bytes that are complete in themselves.
 fn pressed(bytes: &[u8]) -> Vec<u8> {
     if bytes.is_empty() {
         return Vec::new();
@@ -105,7 +106,7 @@ fn zipped(parts: &[Part]) -> Vec<u8> {
     file
 }
 
-/// A workbook whose only sheet is a part that is not named as one, with these parts.
+/// A workbook with these parts, whose only sheet is a part with an unusual name.
 fn workbook(parts: Vec<Part>) -> Vec<u8> {
     let related = r#"<Relationships><Relationship Id="s" Type="x/worksheet" Target="s1.bin"/>
         <Relationship Id="t" Type="x/sharedStrings" Target="texts.dat"/></Relationships>"#;
@@ -119,7 +120,7 @@ fn workbook(parts: Vec<Part>) -> Vec<u8> {
 
 const HEADER: &str = "<worksheet><sheetData><row><c t=\"inlineStr\"><is><t>phone</t></is></c></row>";
 
-/// Reads a workbook, and tells what is wrong with it.
+/// Reads a workbook, and returns the error.
 fn read(file: Vec<u8>, reader: WorkbookReader) -> Result<usize, String> {
     let path = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(path.path(), &file).unwrap();
@@ -129,12 +130,12 @@ fn read(file: Vec<u8>, reader: WorkbookReader) -> Result<usize, String> {
     numbers.map(|numbers| numbers.iter().count()).map_err(|error| error.to_string())
 }
 
-/// The most memory that this process, or a process it waited for, had so far.
+/// The most memory that this process, or a process it waited for, has used.
 fn peak(who: UsageWho) -> i64 {
     getrusage(who).unwrap().max_rss() / 1024
 }
 
-/// Every hostile file by its name, and what is said about it.
+/// Every hostile file by its name, with the expected error.
 fn hostile() -> Vec<(&'static str, Vec<Part>, &'static str)> {
     let memory = "needs too much memory to be read";
     let beside = |part: Part| vec![self::part("xl/s1.bin", HEADER), part];
@@ -198,7 +199,7 @@ fn a_hostile_workbook_is_refused_in_bounded_memory_and_time() {
     }
 }
 
-/// A workbook of so many numbers, which is no lie.
+/// A workbook of this many numbers, without any trick.
 fn large(rows: u32) -> Vec<u8> {
     let mut workbook = rust_xlsxwriter::Workbook::new();
     let sheet = workbook.add_worksheet_with_constant_memory().unwrap();
@@ -223,7 +224,7 @@ fn a_large_workbook_is_read_in_the_same_memory() {
     assert!(child <= 64 && grown <= OWN_MIB, "{child} {grown}");
 }
 
-/// A reader behind these commands of a shell.
+/// A reader with these shell commands before it.
 fn behind(commands: &str) -> (tempfile::TempDir, WorkbookReader) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("reader");
@@ -234,7 +235,7 @@ fn behind(commands: &str) -> (tempfile::TempDir, WorkbookReader) {
 }
 
 #[test]
-fn a_reader_that_dies_is_a_refusal_that_says_why() {
+fn a_reader_that_dies_is_a_refusal_with_the_reason() {
     let file = large(150_000);
     for (commands, says) in [
         ("ulimit -S -t 1", "takes more than 120 seconds to be read; save the list as CSV"),
@@ -253,7 +254,7 @@ fn a_reader_that_dies_is_a_refusal_that_says_why() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_reader_takes_its_limits_before_it_reads_and_knows_no_secret() {
+fn the_reader_sets_its_limits_before_it_reads_and_has_no_secrets() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), large(20_000)).unwrap();
     let request = r#"{"sheet":null,"include_hidden":false,"only_look":false}"#;
@@ -263,7 +264,7 @@ fn the_reader_takes_its_limits_before_it_reads_and_knows_no_secret() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // It has its limits when it has said something, and waits then until more is read.
+    // The process has its limits when it has written its first byte; then it waits until more is read.
     child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     child.kill().unwrap();

@@ -36,7 +36,7 @@ async fn objects_a_line() {
 }
 
 #[tokio::test]
-async fn lines_that_are_nobody() {
+async fn lines_that_are_rejected() {
     let long =
         format!("{FIRST}{{\"phone\": \"0712000002\", \"first_name\": \"{}\"}}\n", "x".repeat(10_000_000));
     let deep = format!("{FIRST}{}\n", "[".repeat(100_000));

@@ -1,4 +1,4 @@
-//! Lists of every kind, imported into a real Postgres.
+//! Lists of every kind, imported into a real PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
 mod corpus;

@@ -1,4 +1,4 @@
-//! Who of a list is left out, the list given back with its errors, and the same list again.
+//! Recipients that are left out, the annotated list, and the same list again.
 
 use campaign::Msisdn;
 use producer::{AnnotatedList, Error, ImportOptions, List, ListOptions, Reason, read_numbers};
@@ -11,7 +11,7 @@ const LIST: &[u8] =
     +254 712 000 001;Anna;\n12;Eve;@home\n+x;Fay;-1\n0712000005;;\n0712000006;Gus;;more\n";
 
 #[tokio::test]
-async fn everybody_who_is_left_out_is_counted_apart_and_the_list_comes_back_with_the_reasons() {
+async fn recipients_left_out_are_counted_separately_and_the_annotated_list_has_the_reasons() {
     let world = World::new("left_out").await;
     let suppress = |digits| {
         let numbers = std::iter::once(Msisdn::from_digits(digits).unwrap());
@@ -60,7 +60,7 @@ async fn everybody_who_is_left_out_is_counted_apart_and_the_list_comes_back_with
     ];
     assert_eq!(written.lines().collect::<Vec<_>>(), expected);
 
-    // The list that came back is imported as the first one was: all of it is known by now, and nothing was changed.
+    // The annotated list is imported like the first one: all its numbers are known by now, and nothing is changed.
     let other = world.draft().await;
     let report =
         world.import(other, written.as_bytes(), &ListOptions::default(), ImportOptions::default()).await;
@@ -70,7 +70,7 @@ async fn everybody_who_is_left_out_is_counted_apart_and_the_list_comes_back_with
 }
 
 #[tokio::test]
-async fn the_same_list_is_imported_again_only_when_that_is_said() {
+async fn the_same_list_is_imported_again_only_on_request() {
     let world = World::new("again").await;
     let id = world.draft().await;
     let import = |again| {
@@ -103,7 +103,7 @@ async fn a_default_fills_an_empty_cell_and_a_missing_column() {
 }
 
 #[tokio::test]
-async fn an_excluded_campaign_that_is_not_there_refuses_the_list() {
+async fn an_excluded_campaign_that_does_not_exist_refuses_the_list() {
     let world = World::new("excluded").await;
     let id = world.draft().await;
     let options = ImportOptions { exclude: vec![campaign::CampaignId(99)], ..ImportOptions::default() };
@@ -115,7 +115,7 @@ async fn an_excluded_campaign_that_is_not_there_refuses_the_list() {
 }
 
 #[tokio::test]
-async fn more_than_a_thousand_refused_rows_are_kept_line_by_line() {
+async fn more_than_a_thousand_rejected_rows_are_stored_line_by_line() {
     let world = World::new("many_refused").await;
     let id = world.draft().await;
     let rows: String =
@@ -131,7 +131,7 @@ async fn more_than_a_thousand_refused_rows_are_kept_line_by_line() {
 }
 
 #[test]
-fn a_list_for_its_numbers_alone_needs_nothing_but_them() {
+fn a_list_read_for_its_numbers_needs_only_a_number_column() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "mobile;why\n+254712000001;asked\n00254712000001;again\nx;\n").unwrap();
     let list = List::open(file.path(), &ListOptions::default()).unwrap();
@@ -142,7 +142,7 @@ fn a_list_for_its_numbers_alone_needs_nothing_but_them() {
 }
 
 #[tokio::test]
-async fn two_spellings_of_one_number_are_one_recipient_and_one_of_an_older_plan_is_that_of_today() {
+async fn two_spellings_of_one_number_are_one_recipient_and_an_older_number_becomes_the_current_one() {
     let world = World::new("spellings").await;
     let id = world.draft().await;
     let list =
@@ -154,7 +154,7 @@ async fn two_spellings_of_one_number_are_one_recipient_and_one_of_an_older_plan_
         world.recipients(id).await,
         ["541123456789 first_name=Anna", "525512345678 first_name=Ben", "5531996883193 first_name=Cy"]
     );
-    // The other spelling, in a later list, in a list that excludes the first one, and of somebody who is suppressed.
+    // The other spelling in a later list, in a list that excludes the first campaign, and of a suppressed person.
     let later = b"phone,first_name\n+5491123456789,Anna\n";
     let report = world.import(id, later, &ListOptions::default(), ImportOptions::default()).await.unwrap();
     assert_eq!(report.counts.left_out.duplicates, 1);

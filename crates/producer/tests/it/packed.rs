@@ -1,4 +1,4 @@
-//! Lists packed with gzip.
+//! Lists compressed with gzip.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! What of a list is kept in the temporary folder, and a list that needs more of it than one list may take.
+//! What is stored of a list in the temporary folder, and a list that needs more of it than allowed.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::packed::gzip;
 use crate::workbooks::plain;
 use crate::world::World;
 
-/// The temporary folder, of which a list takes at most so many bytes.
+/// The temporary folder, of which one list may use this many bytes.
 fn limited(max_temporary_bytes: u64) -> Spool {
     Spool::new(&ListsConfig { max_temporary_bytes, ..ListsConfig::default() })
 }
@@ -18,7 +18,7 @@ async fn a_list_that_needs_more_of_the_temporary_folder_than_one_list_may_take_i
     let world = World::new("spool_limit").await;
     let id = world.draft().await;
     let good = b"phone,first_name\n0712000001,Anna\n".to_vec();
-    // Refused rows are written when 8 KiB of them have gathered, or at the end.
+    // Rejected rows are written when 8 KiB of them have gathered, or at the end.
     let refused = "phone,first_name\n0712000001,Anna\n".to_owned() + &"12,Ben\n".repeat(5_000);
     let few = "phone,first_name\n0712000001,Anna\n12,Ben\n".to_owned();
     for (name, list, limit, annotated) in [
@@ -38,7 +38,7 @@ async fn a_list_that_needs_more_of_the_temporary_folder_than_one_list_may_take_i
         assert_eq!(world.count("select count(*) from recipient").await, 0, "{name}");
         assert_eq!(world.count("select count(*) from import").await, 0, "{name}");
     }
-    // A file that can be read again takes nothing.
+    // A file that can be read again uses none of it.
     let list_options = ListOptions { spool: limited(1), ..ListOptions::default() };
     world.import(id, &good, &list_options, ImportOptions::default()).await.unwrap();
     assert_eq!(world.count("select count(*) from recipient").await, 1);
@@ -46,7 +46,7 @@ async fn a_list_that_needs_more_of_the_temporary_folder_than_one_list_may_take_i
 }
 
 #[tokio::test]
-async fn an_annotated_list_that_cannot_be_written_is_told_before_anything_is_stored() {
+async fn an_annotated_list_that_cannot_be_written_is_reported_before_anything_is_stored() {
     let world = World::new("annotated_full").await;
     let id = world.draft().await;
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! CSV and its sisters, and what is none of them.
+//! CSV and similar formats, and files that are none of them.
 
 use crate::corpus::{anna, check, gives, refused};
 
@@ -177,7 +177,7 @@ async fn headers() {
 }
 
 #[tokio::test]
-async fn cells_that_nobody_foresaw() {
+async fn unexpected_cells() {
     let large = "x".repeat(10_000_000);
     check(
         "corpus_cells",

@@ -7,7 +7,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::corpus::{anna, check, gives, refused};
 
-/// A workbook whose first sheet is filled so.
+/// A workbook whose first sheet `fill` writes.
 fn workbook(fill: impl FnOnce(&mut Worksheet) -> Result<(), XlsxError>) -> Vec<u8> {
     let mut workbook = Workbook::new();
     let sheet = workbook.add_worksheet();
@@ -26,7 +26,7 @@ pub(crate) fn hidden() -> Vec<u8> {
     workbook(|sheet| sheet.write_row(1, 0, ["0712000001", "Anna"])?.set_row_hidden(1).map(drop))
 }
 
-/// A zip file of these entries.
+/// A zip file with these entries.
 fn zipped(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in entries {
@@ -137,7 +137,7 @@ async fn rows_and_sheets() {
 }
 
 #[tokio::test]
-async fn workbooks_that_are_none() {
+async fn files_that_are_not_workbooks() {
     let whole = plain();
     let cut = whole[..whole.len() / 2].to_vec();
     let mut changed = whole;

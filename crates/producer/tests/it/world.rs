@@ -1,4 +1,4 @@
-//! A database of its own for each test, with one sender and drafts of one campaign.
+//! A separate database for each test, with one sender and drafts of one campaign.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ screen = "WELCOME"
 assume_window = "open"
 "#;
 
-/// What reads workbooks in these tests.
+/// The program that reads workbooks in these tests.
 pub(crate) fn reader() -> WorkbookReader {
     WorkbookReader::at(env!("CARGO_BIN_EXE_read-workbook"))
 }
 
-/// A store with tables, a sender `main`, and a plain connection for looking.
+/// A store with tables, a sender `main`, and a plain connection for queries.
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) look: Client,
@@ -58,7 +58,7 @@ impl World {
         self.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap()).await.unwrap()
     }
 
-    /// Imports these bytes as the campaign file above needs them, with Kenyan numbers.
+    /// Imports these bytes for the campaign file above, with Kenyan numbers.
     pub(crate) async fn import(
         &self,
         id: CampaignId,
@@ -87,7 +87,7 @@ impl World {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// The refused rows of a campaign, each as `4 number_too_short`, with the column if there is one.
+    /// The rejected rows of a campaign, each as `4 number_too_short`, with the column if there is one.
     pub(crate) async fn rejections(&self, id: CampaignId) -> Vec<String> {
         let select = "
             select line || ' ' || reason || coalesce(' ' || column_name, '') from report.import_rejection
@@ -100,7 +100,7 @@ impl World {
         self.look.query_one(select, &[]).await.unwrap().get(0)
     }
 
-    /// Drops the database, and says what could not be dropped.
+    /// Drops the database, and reports what could not be dropped.
     pub(crate) async fn close(self) {
         let Self { store, look, scope } = self;
         drop((store, look));
