@@ -1,12 +1,12 @@
-# Flowcast. Plain `make` says what there is.
+# Flowcast. `make` lists the targets.
 .DEFAULT_GOAL := help
 SHELL := bash
 export CARGO_TERM_COLOR ?= auto
 
-# cargo-nextest where it is installed.
+# cargo-nextest if it is installed.
 RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo "cargo nextest run" || echo "cargo test")
 
-# The long tests look at the clock: one at a time, and what they measured is printed.
+# The long tests measure time, so they run one at a time and print their figures.
 RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
 	&& echo "cargo nextest run --cargo-profile faults --no-capture" || echo "cargo test --profile faults")
 
@@ -15,34 +15,34 @@ RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
-demo: ready ## One campaign of 10,000 from list to report, with real services, on this machine
+demo: ready ## Run one campaign of 10,000 recipients from list to report on this machine, with real services
 	@cargo build --quiet --bin flowcast
 	@cargo run --quiet --bin flowcast -- demo $(DEMO)
 
-test: ready ## Everything: format, lints, documentation, unit, integration and whole-process tests
+test: ready ## Run all checks and tests: format, lints, documentation, unit, integration and whole-process tests
 	@scripts/test
 
 fmt: ## Check the format
 	cargo fmt --all --check
 
-lint: ## Check lints and spelling; with cargo-deny installed also licenses, sources and who may use which library
+lint: ## Check lints and spelling; with cargo-deny also licenses, sources and which crate may use which library
 	cargo clippy --workspace --all-targets --features cli/faults --quiet -- -D warnings
 	scripts/spelling
 	@if command -v cargo-deny >/dev/null; then cargo deny check bans licenses sources; \
 	else echo "not checked: licenses and sources (cargo install cargo-deny)"; fi
 
-doc: ## Check the documentation of the code
+doc: ## Build the documentation of the code, and fail on warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 
-unit: ## Only the tests that need no services
+unit: ## Run the tests that need no services
 	$(RUN_TESTS) --workspace --lib --bins
 
-faults: ## The long tests, about three quarters of an hour: exact rates, stops, kills, outages, docs/DEPLOY.md walked with Docker
+faults: ## Run the long tests, about 45 minutes: exact rates, stops, kills, outages, and docs/DEPLOY.md with Docker
 	@scripts/bootstrap faults
 	cargo build --profile faults -p cli --bins --tests --features cli/faults
 	cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults
 
-bench: ready ## Speed and memory, with the machine's ceilings beside them
+bench: ready ## Measure speed and memory, and the machine's ceilings
 	cargo build --release --bin flowcast
 	cargo run --release --quiet -p benches --bin bench $(BENCH)
 
