@@ -1,4 +1,4 @@
-//! Campaigns: their definition and the steps of their life.
+//! Campaigns: create, start, cancel, and checks of their lists.
 
 use std::pin::pin;
 
@@ -14,7 +14,7 @@ use crate::campaigns::sending_hours::columns;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// A campaign as it stands.
+/// A campaign with its current state.
 #[derive(Clone, Debug)]
 pub struct CampaignRow {
     /// Its id.
@@ -23,15 +23,15 @@ pub struct CampaignRow {
     pub sender: SenderId,
     /// Its name.
     pub name: String,
-    /// Its file.
+    /// Its definition.
     pub definition: Definition,
-    /// Where it stands.
+    /// Its state.
     pub state: CampaignState,
     /// Counts starts and resumes.
     pub epoch: i64,
-    /// How many recipients were imported.
+    /// Number of imported recipients.
     pub recipients: i32,
-    /// When it was started first.
+    /// Time of the first start.
     pub started_at: Option<Timestamp>,
 }
 
@@ -55,7 +55,7 @@ impl Store {
             let per_us = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
             tx.execute(gate, &[&id, &permits, &per_us]).await?;
         }
-        // The volume exists, unless the ids of the volume before it were used up within an hour.
+        // The volume exists already, unless all ids of the previous volume were used within an hour.
         tx.execute(
             "select create_volume(volume_of($1)) where to_regclass('flow_answer_v' || volume_of($1)) is null",
             &[&id],
@@ -83,7 +83,8 @@ impl Store {
         })
     }
 
-    /// Recipients whose row lacks one of these variables, or has it empty: how many, and the places of the first five.
+    /// Recipients without a value for one of these variables: the variable, the number of recipients, and the places of the
+    /// first five.
     pub async fn rows_lacking(
         &self,
         id: CampaignId,
@@ -99,7 +100,7 @@ impl Store {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
 
-    /// Hands over the place and the variables of each recipient who was not sent to yet, in the order of the list.
+    /// Calls `each` with the place and the variables of each `pending` recipient, in the order of the list.
     pub async fn each_recipient(
         &self,
         id: CampaignId,
@@ -115,7 +116,7 @@ impl Store {
         Ok(())
     }
 
-    /// How many recipients who were not sent to yet are on the suppression list.
+    /// The number of `pending` recipients that are on the suppression list.
     pub async fn suppressed_recipients(&self, id: CampaignId) -> Result<i64, Error> {
         let select = "
             select count(*) from recipient r where campaign_id = $1 and state = 'pending' and exists (
@@ -124,8 +125,8 @@ impl Store {
         Ok(self.own_client().await?.query_one(select, &[&id.0]).await?.get(0))
     }
 
-    /// Starts a draft, or continues a paused campaign: a new epoch begins and its hold ends. The first start fixes the
-    /// deadline and the prices. Returns the sending hours now or next, if it has some.
+    /// Starts a draft, or resumes a paused campaign: a new epoch begins and the hold of the campaign ends. The first start sets
+    /// the deadline and the prices. Returns the current or next sending hours, if the campaign has sending hours.
     pub async fn start_campaign(&self, id: CampaignId, started_by: &str) -> Result<Option<Opening>, Error> {
         let statement = "
             with started as (
@@ -169,8 +170,9 @@ impl Store {
         }))
     }
 
-    /// Ends a campaign before its time: nobody more is claimed from the moment of the commit. Everyone not sent to
-    /// becomes `cancelled`; the number of them is returned.
+    /// Cancels a campaign: from the commit on no recipient of it is claimed. Recipients that are `pending` or `retry` become
+    /// `cancelled`. Recipients that are `sending` keep the outcome that their worker records; if the worker gives them back they
+    /// are cancelled later ([`Store::end_stragglers`]). Returns the number of recipients that are `cancelled` now.
     pub async fn cancel_campaign(&self, id: CampaignId, cancelled_by: &str) -> Result<u64, Error> {
         let statement = "
             with cancelled as (
@@ -187,7 +189,7 @@ impl Store {
             return Err(Error::Conflict(format!("campaign {id} is {state}; there is nothing to cancel")));
         }
         self.end_rest(id, RecipientState::Cancelled, CANCELLED).await?;
-        // Some of them a producer may have ended in the same instant.
+        // The counter also has recipients that a producer cancelled at the same time.
         let count =
             "select coalesce(sum(n), 0)::bigint from tally_now where campaign_id = $1 and kind = 'cancelled'";
         let cancelled: i64 = self.client().await?.query_one(count, &[&id.0]).await?.get(0);

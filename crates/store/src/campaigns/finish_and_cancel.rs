@@ -1,14 +1,15 @@
-//! Ending campaigns: those cancelled before their time and those whose deadline has passed.
+//! Ends campaigns that are cancelled or whose deadline has passed.
 //!
-//! In steps, so that no lock is held long. Rows are locked in the order of their places in the table, as claims lock them.
-//! Rows being sent are left to their worker; what it gives back is listed as due, and taken by the next call, or by [`Store::end_stragglers`] when the campaign had ended in that instant.
+//! Recipients are ended in batches, so that no lock is held for long. Rows are locked in the order of their places in the table,
+//! as claims lock them. Recipients that are `sending` are left to their worker. If the worker gives them back, they are listed
+//! as due and ended by the next call, or by [`Store::end_stragglers`] if the campaign had ended meanwhile.
 
 use campaign::{CampaignId, CampaignState, RecipientState, own_code};
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Ends the next rows of a list that wait, from the place behind `$2`.
+/// Ends the next waiting rows of a list after place `$2`.
 const STEP: &str = "
 with rest as (
     select seq from recipient where campaign_id = $1 and seq > $2 order by seq limit 10000
@@ -27,7 +28,7 @@ with rest as (
 )
 select (select max(seq) from rest), (select count(*) from done)";
 
-/// Ends rows that are to be sent again at a time.
+/// Ends rows that are listed as due.
 const DUE: &str = "
 with open as (
     select r.seq from recipient r
@@ -40,16 +41,16 @@ with open as (
 update recipient set state = $2, reason_code = $3, changed_at = now()
 where campaign_id = $1 and seq = any(array(select seq from open))";
 
-/// Why those ended who waited in a campaign that was cancelled, and in one whose deadline passed.
+/// The reason codes of recipients that ended because the campaign was cancelled, or because its deadline passed.
 pub(crate) const CANCELLED: &str = own_code("campaign_cancelled");
 pub(crate) const DEADLINE: &str = own_code("deadline");
 
-/// Makes a finished campaign run again: somebody of it is due after all.
+/// Resumes a finished campaign because one of its recipients is due again.
 pub(crate) const RUN_AGAIN: &str = "
 update campaign set state = 'running', epoch = epoch + 1, finished_at = null where id = $1 and state = 'finished'";
 
 impl Store {
-    /// Ends everyone of a list who waits; returns how many.
+    /// Ends all waiting recipients of a list; returns their number.
     pub(crate) async fn end_rest(
         &self,
         id: CampaignId,
@@ -68,7 +69,7 @@ impl Store {
         }
     }
 
-    /// Campaigns not ended whose deadline has passed.
+    /// Running and paused campaigns whose deadline has passed.
     pub async fn overdue_campaigns(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "
             select id from campaign where deadline_at <= clock_timestamp() and state in ('running', 'paused')";
@@ -77,8 +78,8 @@ impl Store {
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 
-    /// Makes some thousands of those who wait in an overdue campaign `expired`, or ends it when there are none.
-    /// Returns how many it was.
+    /// Makes up to 10,000 waiting recipients of an overdue campaign `expired`, or finishes the campaign if there are none.
+    /// Returns the number of recipients.
     pub async fn expire_campaign(&self, id: CampaignId) -> Result<u64, Error> {
         let finish = "
             with finished as (
@@ -105,8 +106,7 @@ impl Store {
         Ok(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0))
     }
 
-    /// Campaigns that ended while somebody of them is listed as due: a worker gave them back as it ended, or answered long
-    /// after.
+    /// Ended campaigns with recipients that are listed as due: a worker gave them back while the campaign ended, or much later.
     pub async fn ended_campaigns_with_due(&self) -> Result<Vec<CampaignId>, Error> {
         // Steps from campaign to campaign in the index, so that neither past campaigns nor many due recipients cost time.
         let select = "
@@ -122,8 +122,8 @@ impl Store {
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 
-    /// Ends some thousands of those listed as due in a campaign that has ended, as it ended: cancelled, or expired. One
-    /// that had finished before its deadline runs again for them instead. Returns how many it ended.
+    /// Ends up to 10,000 recipients that are listed as due in an ended campaign, in the way in which it ended: cancelled or
+    /// expired. A campaign that finished before its deadline is resumed instead. Returns the number of ended recipients.
     pub async fn end_stragglers(&self, id: CampaignId) -> Result<u64, Error> {
         let lock = "
             select state, coalesce(deadline_at <= clock_timestamp(), false) from campaign where id = $1 for update";

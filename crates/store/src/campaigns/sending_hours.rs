@@ -1,4 +1,4 @@
-//! Sending hours: campaigns whose hours are over get their next ones.
+//! Sending hours of campaigns: the next hours begin when the current hours are over.
 
 use campaign::{CampaignId, Opening, Schedule};
 use jiff::Timestamp;
@@ -8,12 +8,12 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 
 impl Store {
-    /// The time of the database, by which deadlines and hours hold.
+    /// The database time, which decides about deadlines and sending hours.
     pub async fn now(&self) -> Result<Timestamp, Error> {
         Ok(self.client().await?.query_one("select clock_timestamp()", &[]).await?.get(0))
     }
 
-    /// Campaigns not ended whose sending hours are over, with the hours now or next.
+    /// Campaigns that have not ended and whose sending hours are over, with their current or next hours.
     pub async fn campaigns_out_of_hours(&self) -> Result<Vec<(CampaignId, Option<Opening>)>, Error> {
         let select = "
             select id, definition -> 'schedule', clock_timestamp() from campaign
@@ -28,8 +28,8 @@ impl Store {
             .collect()
     }
 
-    /// Gives a campaign whose hours are over its next ones, and a new epoch, so that the feed goes back to whoever was
-    /// not sent to. Returns whether this call did it.
+    /// Sets the next sending hours of a campaign whose hours are over, and begins a new epoch, so that the feed goes back to
+    /// recipients that were not sent to. Returns whether this call changed the campaign.
     pub async fn open_next_hours(&self, id: CampaignId, next: Option<Opening>) -> Result<bool, Error> {
         let update = "
             update campaign set opens_at = $2, closes_at = $3, epoch = epoch + 1
@@ -41,7 +41,7 @@ impl Store {
     }
 }
 
-/// As stored: an opening without an end has none there.
+/// The columns of sending hours; hours without an end have no end there.
 pub(crate) fn columns(opening: Option<Opening>) -> (Option<Timestamp>, Option<Timestamp>) {
     let closes_at = opening.map(|opening| opening.until).filter(|until| *until < Timestamp::MAX);
     (opening.map(|opening| opening.from), closes_at)

@@ -1,14 +1,14 @@
-//! `DATABASE_URL`: what it says beside what the driver reads.
+//! The options of `DATABASE_URL` that the driver does not read.
 //!
-//! **Invariant.** No error holds a value of the address, since a part of the password may be in any of them; the name of an
-//! option is told.
+//! **Invariant.** No error contains a value of `DATABASE_URL`, because any value may contain a part of the password. Errors
+//! contain the names of options.
 
 use std::path::PathBuf;
 
 use crate::db::error::Error;
 
 const FORM: &str = "DATABASE_URL is not of the form postgres://user:password@host:port/database";
-/// What the driver reads itself.
+/// The settings that the driver reads.
 const OF_DRIVER: [&str; 17] = [
     "user",
     "password",
@@ -29,27 +29,27 @@ const OF_DRIVER: [&str; 17] = [
     "load_balance_hosts",
 ];
 
-/// Where PostgreSQL is, and how connections are made.
+/// The address of PostgreSQL and the way to connect to it.
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) postgres: tokio_postgres::Config,
-    /// The file with the root certificates; without one those of the machine.
+    /// The file with the root certificates; `None`: the root certificates of the machine.
     pub(crate) root_certificates: Option<PathBuf>,
-    /// Whether the certificate must be issued for the host (`sslmode=verify-ca` does not ask).
+    /// Whether the certificate must be issued for the host name; `sslmode=verify-ca` does not check it.
     pub(crate) verifies_host: bool,
     pub(crate) pooler: Option<PoolMode>,
 }
 
-/// The `pool_mode` of the PgBouncer in between.
+/// The `pool_mode` of a PgBouncer between this process and PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PoolMode {
-    /// A connection has a server process of its own until it ends.
+    /// A connection has its own server process until it is closed.
     Session,
-    /// Each transaction may be carried out by another server process.
+    /// Each transaction may be executed by another server process.
     Transaction,
 }
 
-/// What is read here and not by the driver.
+/// Options that are read here and not by the driver.
 #[derive(Default)]
 struct Own {
     root_certificates: Option<PathBuf>,
@@ -58,7 +58,7 @@ struct Own {
 }
 
 impl Address {
-    /// Reads it, as an address or as `key=value` pairs.
+    /// Parses a URL or `key=value` pairs.
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text.starts_with(['"', '\'']) {
@@ -79,7 +79,7 @@ impl Address {
 }
 
 impl Own {
-    /// Takes its own options out of an address.
+    /// Removes our options from a URL.
     fn of_url(&mut self, url: &str) -> Result<String, Error> {
         let scheme_end = url.find("://").map_or(0, |at| at + 3);
         let (scheme, rest) = url.split_at(scheme_end);
@@ -104,7 +104,7 @@ impl Own {
         Ok(format!("{scheme}{login}{place}{query}"))
     }
 
-    /// Takes its own options out of `key=value` pairs. Values in quotes, which may hold spaces, are left to the driver.
+    /// Removes our options from `key=value` pairs. Quoted values, which may contain spaces, are left to the driver.
     fn of_pairs(&mut self, text: &str) -> Result<String, Error> {
         let mut kept = Vec::new();
         for pair in text.split_ascii_whitespace() {
@@ -122,7 +122,7 @@ impl Own {
         Ok(kept.join(" "))
     }
 
-    /// Reads an option. What comes back is for the driver, with another value if there is one.
+    /// Reads an option. Returns the option for the driver, with another value if necessary.
     #[expect(clippy::option_option, reason = "not for the driver, for it as it is, for it with this value")]
     fn take(&mut self, name: &str, value: &str) -> Result<Option<Option<&'static str>>, Error> {
         match (name, value) {
@@ -141,7 +141,7 @@ impl Own {
             ("sslrootcert", "system") => self.root_certificates = None,
             ("sslrootcert", file) => self.root_certificates = Some(file.into()),
             ("pgbouncer", "session") => self.pooler = Some(PoolMode::Session),
-            // The word that other programs use for the mode that promises least.
+            // Other programs use this word for the mode without guarantees.
             ("pgbouncer", "transaction" | "true") => self.pooler = Some(PoolMode::Transaction),
             ("pgbouncer", "false") => self.pooler = None,
             ("pgbouncer", _) => {
@@ -161,13 +161,13 @@ impl Own {
     }
 }
 
-/// The name of an option, if it looks like one: a password with an unusual sign in it does not.
+/// The name of an option if it looks like a name. A part of a password with an unexpected character does not.
 fn named(name: &str) -> String {
     let is_name = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     if is_name && !name.is_empty() { format!(": {name}") } else { String::new() }
 }
 
-/// What the driver says of an option has its name and not its value; of the rest nothing is passed on.
+/// An error of the driver about an option contains its name and not its value. Other errors are not passed on.
 fn not_read(error: &tokio_postgres::Error) -> Error {
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     match cause.strip_prefix("invalid value for option ") {
@@ -180,7 +180,7 @@ fn wrong(says: impl Into<String>) -> Error {
     Error::Invalid(says.into())
 }
 
-/// Without percent signs, as far as the bytes are UTF-8.
+/// Decodes percent-encoding if the bytes are UTF-8.
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();

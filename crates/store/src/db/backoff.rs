@@ -1,4 +1,4 @@
-//! Waiting out trouble with PostgreSQL: growing pauses, and a log that says what is waited for without filling the disk.
+//! Retries of calls to PostgreSQL: growing pauses, and a log that names the cause without filling the disk.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use crate::db::error::Error;
 
 const FIRST: Duration = Duration::from_millis(100);
-/// When the trouble is over, work goes on within this time.
+/// The longest pause: after an outage, work continues within this time.
 const LONGEST: Duration = Duration::from_secs(2);
-/// How often the same trouble is logged.
+/// How often the same failure is logged.
 const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// The attempts at one call to the store.
@@ -23,7 +23,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// For doing `what`, which the log names: "claiming".
+    /// Retries of `what`, which the log names, such as "claiming".
     pub fn new(what: &'static str) -> Self {
         Self { what, longest: LONGEST, failures: 0, logged: None }
     }
@@ -34,7 +34,7 @@ impl Backoff {
         Self { longest, ..self }
     }
 
-    /// How long to pause after this failure. The first of its kind is logged, and then one in half a minute.
+    /// The pause after this failure. The first failure of a kind is logged, then one every 30 seconds.
     pub fn pause_after(&mut self, error: &Error) -> Duration {
         self.failures = self.failures.saturating_add(1);
         let Self { what, failures, .. } = *self;
@@ -48,8 +48,8 @@ impl Backoff {
         campaign::backoff(FIRST, self.longest, failures, fastrand::f64())
     }
 
-    /// Whether to try again, after a pause. Not when the failure is final, and not when the process is told to stop: a
-    /// transient error that is left over means that.
+    /// Pauses and returns whether to try again. Returns false if the failure is permanent or the process is to stop; then the
+    /// caller still has a transient error.
     pub async fn again(&mut self, error: &Error, shutdown: &CancellationToken) -> bool {
         if !error.is_transient() || shutdown.is_cancelled() {
             return false;
@@ -61,7 +61,7 @@ impl Backoff {
         }
     }
 
-    /// Whether there was a failure.
+    /// Whether a call failed.
     pub fn has_waited(&self) -> bool {
         self.failures > 0
     }

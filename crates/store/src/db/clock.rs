@@ -1,15 +1,15 @@
-//! The database clock seen from this process, whose own wall clock is never asked.
+//! The offset between the database clock and the clock of this process. The wall clock of the process is not used.
 //!
-//! Every answer to a claim bears the time at which the database wrote it. The answer came later than that, by an unknown
-//! and changing delay; the shortest delay of the last seconds says best how the two clocks stand. Without it a worker
-//! whose answers are slow would leave late with each slot, and meet the slots of the next worker.
+//! Every answer to a claim contains the time at which the database wrote the answer. The answer arrives after an unknown and
+//! varying delay. The smallest delay of the last seconds gives the best estimate of the offset. Without the estimate, a worker
+//! with slow answers would use each departure slot late, and overlap the slots of the next worker.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// How long a measurement is believed: crystals drift by some 50 µs a second.
+/// How long a measurement is valid: clocks drift by about 50 µs per second.
 const BELIEVED: Duration = Duration::from_secs(5);
 
 /// One moment on both clocks; the local one is never too early, only too late.
@@ -36,16 +36,16 @@ impl Anchor {
     }
 }
 
-/// How the database clock stands to this process's.
+/// The offset between the database clock and the clock of this process.
 #[derive(Debug, Default)]
 pub(crate) struct DatabaseClock {
-    /// The best measurement of the last whole span, and the best one of the span begun then.
+    /// The best measurement of the last complete span, and the best of the current span.
     settled: Option<Anchor>,
     gathering: Option<(Instant, Anchor)>,
 }
 
 impl DatabaseClock {
-    /// The local time of `database`, a time in an answer that was asked for at `asked` and came at `answered`.
+    /// The local time of `database`, the time in an answer that was requested at `asked` and arrived at `answered`.
     pub(crate) fn align(&mut self, asked: Instant, database: Timestamp, answered: Instant) -> Instant {
         let measured = Anchor { local: answered, database };
         match self.gathering {
@@ -62,7 +62,7 @@ impl DatabaseClock {
         let anchors = self.settled.into_iter().chain(self.gathering.map(|(_, best)| best));
         let earliest = anchors.map(|anchor| anchor.local_of(database)).min().unwrap_or(answered);
         if earliest < asked {
-            // A clock was set: what was measured before is worth nothing.
+            // A clock was set, so earlier measurements are wrong.
             *self = Self { settled: None, gathering: Some((answered, measured)) };
             return answered;
         }

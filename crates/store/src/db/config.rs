@@ -1,42 +1,42 @@
-//! How to reach Postgres.
+//! Settings of the connection to PostgreSQL.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// How to reach Postgres and how long to wait for it.
+/// Settings of the connection to PostgreSQL and its time limits.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// `postgres://user:password@host/database`, with `?sslmode=require` off the own machine.
     pub url: SecretString,
-    /// Most connections this process holds in its pool; a consumer holds one more, which watches the gates. Default 6.
+    /// Maximum number of connections in the pool of this process. A consumer has one more, which watches the gates. Default 6.
     #[serde(default = "six")]
     pub connections: usize,
-    /// Longest wait for a free connection, and for a new one to be made. Default 5 s.
+    /// Maximum time to wait for a free connection, and to make a new one. Default 5 s.
     #[serde(default = "five_seconds", with = "humantime_serde")]
     pub wait: Duration,
-    /// Longest a statement may run; imports are not bound by it. Default 10 s.
+    /// Maximum time of a statement; imports have no limit. Default 10 s.
     #[serde(default = "ten_seconds", with = "humantime_serde")]
     pub statement_timeout: Duration,
-    /// Whether Postgres plans each statement once a connection: for a process that asks few different ones, of rows it names.
-    /// Not a setting: who runs the process knows.
+    /// Whether a statement is planned once per connection (`force_generic_plan`). For processes that use few statements, about
+    /// rows that the statement names. Not a setting of the file: the role sets it.
     #[serde(skip)]
     pub keeps_plans: bool,
-    /// Longest wait for a lock, for maintenance: what waits for a lock makes others wait behind it. `None` is without a limit.
-    /// Not a setting, as above.
+    /// Maximum time to wait for a lock, in maintenance jobs: a statement that waits for a lock makes others wait behind it.
+    /// `None`: no limit. Not a setting of the file.
     #[serde(skip)]
     pub lock_timeout: Option<Duration>,
 }
 
-/// Connections of a process for its maintenance jobs, beside those of its pool.
+/// Connections of a process for maintenance jobs, in addition to its pool.
 const MAINTENANCE_CONNECTIONS: usize = 2;
-/// Longest wait of a maintenance job for a lock. The job is run again, so it can give way soon.
+/// Maximum time that a maintenance job waits for a lock. The job is repeated, so it can give up early.
 const MAINTENANCE_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Config {
-    /// The same Postgres, for maintenance jobs: few connections, and short waits for locks.
+    /// The same database, for maintenance jobs: few connections, and short waits for locks.
     #[must_use]
     pub fn for_maintenance(&self) -> Self {
         Self {

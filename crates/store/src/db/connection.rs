@@ -1,4 +1,4 @@
-//! The connection pool, and the connections of their own that imports and migrations use.
+//! The connection pool, and connections outside the pool: for imports, reports, maintenance, migrations and notifications.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,14 +18,15 @@ use crate::db::error::Error;
 use crate::db::pool::{Manager, Pooled};
 use crate::db::tls::tls;
 
-/// Most prepared statements a connection keeps; each costs Postgres some ten to some hundred kilobytes.
+/// A connection with more prepared statements than this drops all of them when it is taken from the pool. Each costs PostgreSQL
+/// between ten and some hundred kilobytes.
 const MOST_PREPARED: usize = 200;
-/// Longest wait of a command of an operator for a lock: longer than any of our own transactions takes.
+/// Maximum time that a command of an operator waits for a lock: longer than any of our transactions takes.
 const COMMAND_LOCK_TIMEOUT: &str = "set lock_timeout = '10s'";
-/// Questions of one measurement of the clock.
+/// Round trips of one measurement of the clock.
 const MEASUREMENTS: usize = 5;
 
-/// Postgres, through a bounded pool of connections. Cheap to clone.
+/// PostgreSQL, through a bounded pool of connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<Manager>,
@@ -36,7 +37,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// Prepares the pool and makes the first connection, so that a wrong address is told at once.
+    /// Prepares the pool and makes the first connection, so that a wrong address is reported at once.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
         let store = Self::prepare(config)?;
         drop(store.client().await?);
@@ -46,7 +47,7 @@ impl Store {
     fn prepare(config: &Config) -> Result<Self, Error> {
         let address = parse(config)?;
         let tls = tls(&address)?;
-        // Compiling a statement takes longer than any of ours runs.
+        // JIT compilation takes longer than any of our statements.
         let mut settings = vec![("jit", "off".to_owned())];
         let own = Arc::new(Connector::new(&address, tls.clone(), &settings));
         settings.extend(pool_settings(config));
@@ -62,16 +63,16 @@ impl Store {
         Ok(Self { pool, own, pooler: address.pooler, wait: config.wait, clock: Arc::default() })
     }
 
-    /// A connection from the pool. It is never inside a transaction: this crate opens those with `transaction()`, or writes
-    /// their end together with their beginning.
+    /// A connection from the pool. It is never inside a transaction: this crate begins transactions with `transaction()`, or
+    /// writes `commit` together with `begin`.
     pub(crate) async fn client(&self) -> Result<Pooled, Error> {
         let client = self.pool.get().await?;
         client.keep_prepared(MOST_PREPARED);
         Ok(client)
     }
 
-    /// What an operator can run once behind a pooler in transaction mode, where connections cannot make the settings that
-    /// keep statements fast; `None` where they have them.
+    /// The statement that an operator has to run once behind a pooler in transaction mode, where connections cannot make the
+    /// settings that keep statements fast. `None` if the settings are made.
     pub async fn settings_to_make(&self) -> Result<Option<String>, Error> {
         let select = "
             select string_agg(
@@ -83,8 +84,8 @@ impl Store {
         Ok(self.client().await?.query_one(select, &[]).await?.get(0))
     }
 
-    /// Measures how the database clock stands to this process's, by questions that cost nothing. Without it the first
-    /// departures of a worker, whose first answers are slow, would be late.
+    /// Measures the offset of the database clock with some cheap round trips. Without it the first departures of a worker, whose
+    /// first answers are slow, would be late.
     pub async fn measure_clock(&self) -> Result<(), Error> {
         let client = self.client().await?;
         let ask = client.prepare_cached("select clock_timestamp()").await?;
@@ -96,15 +97,14 @@ impl Store {
         Ok(())
     }
 
-    /// When it was, on this process's clock, that the database wrote an answer; it was asked for at `asked` and has come
-    /// just now.
+    /// The local time at which the database wrote an answer that was requested at `asked` and has arrived just now.
     pub(crate) fn local_time(&self, asked: Instant, written: Timestamp) -> Instant {
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.align(asked, written, Instant::now())
     }
 
-    /// A connection of one's own, for what reads much: without a limit on how long a statement runs, and planned as
-    /// the planner likes.
+    /// A connection outside the pool for statements that read much: without a time limit, and with the default settings of the
+    /// planner.
     pub(crate) async fn own_client(&self) -> Result<Client, Error> {
         let connected = tokio::time::timeout(self.wait, self.own.connect()).await;
         let (client, _driven_by) = connected
@@ -115,7 +115,7 @@ impl Store {
         Ok(client)
     }
 
-    /// A connection of one's own that is not driven yet, for what follows its notifications.
+    /// A connection outside the pool that the caller has to poll, to receive notifications.
     pub(crate) async fn own_connection(&self) -> Result<(Client, OwnConnection), Error> {
         let connecting = self.own.connect_undriven();
         let made = tokio::time::timeout(self.wait, connecting).await.map_err(|elapsed| {
@@ -124,10 +124,11 @@ impl Store {
         made.map_err(Error::connecting)
     }
 
-    /// A connection of one's own, for what erases and drops: it gives up rather than let others wait behind the lock that it waits for.
+    /// A connection outside the pool for statements that erase and drop. It gives up a lock after 10 seconds, so that other
+    /// statements do not wait behind it.
     pub(crate) async fn maintenance_client(&self) -> Result<Client, Error> {
         let client = self.own_client().await?;
-        // Behind a pooler in transaction mode the setting would stay with a connection that others use.
+        // Behind a pooler in transaction mode the setting would apply to other clients of the connection.
         if self.pooler != Some(PoolMode::Transaction) {
             client.batch_execute(COMMAND_LOCK_TIMEOUT).await?;
         }
@@ -135,15 +136,15 @@ impl Store {
     }
 }
 
-/// The settings of each connection of the pool, besides those of every connection.
+/// The settings of connections of the pool, in addition to those of every connection.
 fn pool_settings(config: &Config) -> [(&'static str, String); 4] {
-    // Few different statements about rows that they name: for a handful of rows Postgres would rather plan each time, which
-    // takes longer than all the rest. Elsewhere the campaign is a parameter, and a generic plan would open and lock the
-    // partitions of all campaigns.
+    // A process that keeps plans uses few statements about rows that it names; planning them each time takes longer than
+    // executing them. In other processes the campaign is a parameter, and a generic plan would open and lock the partitions of
+    // all campaigns.
     let plans = if config.keeps_plans { "force_generic_plan" } else { "force_custom_plan" };
     [
-        // Our statements look up some hundred rows by key; in a list of some ten thousand the planner would rather read all
-        // of it.
+        // Our statements look up some hundred rows by key. In a list of ten thousand rows the planner would prefer to read the
+        // whole list.
         ("enable_seqscan", "off".to_owned()),
         ("plan_cache_mode", plans.to_owned()),
         ("statement_timeout", config.statement_timeout.as_millis().to_string()),

@@ -16,7 +16,7 @@ pub(crate) type OwnConnection = Connection<Socket, <MakeRustlsConnect as MakeTls
 pub(crate) struct Connector {
     postgres: tokio_postgres::Config,
     tls: MakeRustlsConnect,
-    /// What a connection is told when it was made.
+    /// Statements that are executed when a connection is made.
     first: Option<String>,
 }
 
@@ -24,8 +24,8 @@ pub(crate) struct Connector {
 type Settings = [(&'static str, String)];
 
 impl Connector {
-    /// Connections with these settings. PgBouncer refuses them at the start of a connection. In its session mode they are
-    /// made afterwards; in its transaction mode they would be those of other connections too, so they are left to the role.
+    /// A connector with these settings. PgBouncer refuses them in the startup packet. In its session mode they are made by
+    /// statements afterwards. In its transaction mode they would apply to other clients too, so the role has to have them.
     pub(crate) fn new(address: &Address, tls: MakeRustlsConnect, settings: &Settings) -> Self {
         let mut postgres = address.postgres.clone();
         let mut first = None;
@@ -45,9 +45,9 @@ impl Connector {
         Self { postgres, tls, first }
     }
 
-    /// Makes a connection, with the task that drives it.
+    /// Makes a connection and the task that polls it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-        // Boxed, because it is large and would make every future that asks for a connection large.
+        // Boxed, because it would make every future that connects large.
         let (client, connection) = Box::pin(self.postgres.connect(self.tls.clone())).await?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {

@@ -1,4 +1,4 @@
-//! What can go wrong with the store, by what the caller can do.
+//! Errors of the store, by what the caller can do.
 
 use std::error::Error as StdError;
 
@@ -7,11 +7,11 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::db::sqlstate::{Fault, Kind, kind, sentence};
 
-/// Why the store did not do it.
+/// Why a call to the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Postgres cannot be reached, is starting, overloaded, read-only or took too long. Try again later; whether the last
-    /// statement was carried out is not known.
+    /// PostgreSQL is unreachable, starting, overloaded or read-only, or a statement exceeded its time limit. Try again later.
+    /// Whether the last statement was executed is unknown.
     #[error("{reason}")]
     Unavailable {
         /// What failed, why, and what to do, without address and data.
@@ -20,8 +20,8 @@ pub enum Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// A right, the user, the password or the database is missing: an operator has to change something, and then the same
-    /// call may succeed.
+    /// A privilege, the user, the password or the database is missing. An operator has to change that; then the same call may
+    /// succeed.
     #[error("{reason}")]
     Denied {
         /// What is denied and what to do, without address and data.
@@ -30,38 +30,38 @@ pub enum Error {
         #[source]
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// There is no such thing.
+    /// The object does not exist.
     #[error("there is no {0}")]
     NotFound(String),
-    /// It cannot be done as things stand; the text says why and what to do.
+    /// The current state does not allow it. The text says why and what to do.
     #[error("{0}")]
     Conflict(String),
-    /// It was done before; whether it is to be done again is asked.
+    /// It was done before. The caller has to confirm that it is to be done again.
     #[error("{0}")]
     Known(String),
-    /// The address or the setting given is wrong.
+    /// An address or a setting is wrong.
     #[error("{0}")]
     Invalid(String),
     /// The tables are missing or of another version: run `flowcast migrate`, or update this program.
     #[error("{0}")]
     Schema(String),
-    /// Postgres refused a statement or one of its values, and would refuse it again. Values are not in the text.
+    /// PostgreSQL refused a statement or a value, and would refuse it again. The text contains no values.
     #[error("PostgreSQL refused {what} ({code}); please report this")]
     Refused {
         /// The SQLSTATE.
         code: String,
         /// The statement, or the table, column and constraint of the value.
         what: String,
-        /// Whether it is a value that is refused: the same call without it may succeed.
+        /// Whether a value is refused: the same call without it may succeed.
         is_value: bool,
     },
-    /// A stored value that this program does not understand: it is older than the database.
+    /// This program does not understand a stored value: it is older than the database.
     #[error("a stored value is not understood: {0}")]
     Unreadable(String),
 }
 
-/// What is kept of an error of PostgreSQL: nothing that may hold a value. Its DETAIL has whole rows ("Failing row contains …"), its
-/// CONTEXT lines of a list, and both would be written with the chain of causes or by `Debug`.
+/// The parts of a PostgreSQL error that cannot contain a value. DETAIL contains whole rows ("Failing row contains …") and
+/// CONTEXT lines of a list; both would be printed with the chain of causes or by `Debug`.
 #[derive(Debug, thiserror::Error)]
 #[error("SQLSTATE {code}{at}")]
 pub(crate) struct Cause {
@@ -77,7 +77,7 @@ impl Cause {
     }
 }
 
-/// A cause without values: of an error of PostgreSQL its code, any other error as it is.
+/// The cause without values: the code of a PostgreSQL error, or any other error.
 pub(crate) fn cause(error: tokio_postgres::Error) -> Box<dyn StdError + Send + Sync> {
     match error.as_db_error() {
         Some(found) => Cause::of(found).into(),
@@ -86,7 +86,7 @@ pub(crate) fn cause(error: tokio_postgres::Error) -> Box<dyn StdError + Send + S
 }
 
 impl Error {
-    /// Whether the same call may succeed later. Everything that is not a fault of the call itself may.
+    /// Whether the same call may succeed later: every failure that is not a fault of the call.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Denied { .. } | Self::Schema(_) => true,
@@ -99,12 +99,12 @@ impl Error {
         }
     }
 
-    /// Whether one of the rows of a call with many may be to blame: without that row the others may succeed.
+    /// Whether one row of a call with several rows may be the cause, so that the other rows may succeed without it.
     pub fn may_be_of_one_row(&self) -> bool {
         match self {
             Self::Refused { is_value, .. } => *is_value,
             Self::Unreadable(_) => true,
-            // A page that cannot be read is one of many.
+            // A corrupt page affects only some rows.
             Self::Unavailable { source, .. } => {
                 source.downcast_ref::<Cause>().is_some_and(|cause| cause.code.starts_with("XX"))
             }
@@ -142,7 +142,7 @@ impl Error {
     pub(crate) fn connecting(error: tokio_postgres::Error) -> Self {
         if error.as_db_error().is_some() {
             return match Self::from(error) {
-                // There is no statement yet that could be wrong.
+                // No statement was sent yet that could be wrong.
                 Self::Refused { code, what, .. } => {
                     let reason = format!("PostgreSQL refused the connection ({code}); look into its log");
                     Self::unavailable(reason, what)
@@ -192,7 +192,7 @@ impl From<tokio_postgres::Error> for Error {
             Kind::Schema => {
                 Self::Schema("the tables are missing or of an older version; run 'flowcast migrate'".into())
             }
-            // The message, unlike those of values, holds nothing but names.
+            // The message of a wrong statement contains only names, no values.
             Kind::Statement => refused(format!("a statement: {}", fault.says), false),
             Kind::Data => {
                 let names = [found.table(), found.column(), found.constraint()];
@@ -206,7 +206,7 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// An error that did not come from PostgreSQL. What this program cannot write or read is the fault of a value.
+/// An error that is not from PostgreSQL. A value that this program cannot encode or decode is the fault of the value.
 fn without_code(error: tokio_postgres::Error) -> Error {
     let text = error.to_string();
     let is_value =
@@ -217,7 +217,7 @@ fn without_code(error: tokio_postgres::Error) -> Error {
     Error::unavailable("the connection to PostgreSQL was lost", error)
 }
 
-/// Whether a statement failed because a table of its campaign is not there: nobody was imported yet, or it is archived.
+/// Whether a table of the campaign is missing: no list was imported yet, or the campaign is archived.
 pub(crate) fn is_without_table(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::UNDEFINED_TABLE)
 }

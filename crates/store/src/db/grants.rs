@@ -1,9 +1,9 @@
-//! Which statement grants the right that PostgreSQL denied, as far as its message names the object.
+//! The statement that grants a missing privilege, if the error of PostgreSQL names the object.
 
-/// The user in a statement whose user is not known here.
+/// Stands for the user if it is not known.
 const USER: &str = "the user of DATABASE_URL";
 
-/// What an operator can run, found in the words of a 42501, for this user.
+/// The statement that an operator can run, from the message of a 42501 error, for this user.
 pub(crate) fn grant(says: &str, user: Option<&str>) -> Option<String> {
     let user = user.map_or_else(|| USER.to_owned(), quoted);
     if let Some(object) = says.strip_prefix("permission denied for ") {

@@ -1,8 +1,7 @@
-//! The connections of the pool: made, watched for errors that are of their session, and then replaced.
+//! Connections of the pool: created, and replaced after errors of their session.
 //!
-//! **Invariant.** After an error that another session may not have ([`is_of_session`]) every connection that was made before
-//! is replaced when it is taken the next time: to a server that is read-only no statement leads twice, and no prepared
-//! statement that is gone is used again.
+//! **Invariant.** After an error of a session ([`is_of_session`]), every connection that was made before the error is replaced
+//! when it is taken next. So a read-only server gets no second statement, and no lost prepared statement is used again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,18 +16,18 @@ use tokio_postgres::{Row, Statement, ToStatement};
 use crate::db::connector::Connector;
 use crate::db::sqlstate::{Fault, is_of_session};
 
-/// A connection younger than this is kept: while the trouble lasts, a process makes no more than its pool holds in this time.
+/// Connections younger than this are kept. So during an outage a process makes at most one pool of connections in this time.
 const YOUNG: Duration = Duration::from_secs(1);
 
-/// A connection that was taken from the pool.
+/// A connection taken from the pool.
 pub(crate) type Pooled = managed::Object<Manager>;
 
-/// When the last error came that was of its session.
+/// The time of the last error of a session.
 #[derive(Clone, Debug, Default)]
 struct Trouble(Arc<Mutex<Option<Instant>>>);
 
 impl Trouble {
-    /// Hands a result on, after a look at its error.
+    /// Returns the result, and notes an error of a session.
     fn look<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &result
             && error.as_db_error().is_some_and(|error| is_of_session(Fault::of(error)))
@@ -44,7 +43,7 @@ impl Trouble {
     }
 }
 
-/// Makes connections, and decides which are used again.
+/// Makes connections, and decides which connections are used again.
 pub(crate) struct Manager {
     connector: Connector,
     trouble: Trouble,
@@ -77,7 +76,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// A connection, with the statements prepared on it. Its methods are those of [`tokio_postgres::Client`].
+/// A connection with its prepared statements. The methods are those of [`tokio_postgres::Client`].
 pub(crate) struct Connection {
     client: ClientWrapper,
     made_at: Instant,
@@ -85,7 +84,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Forgets the prepared statements if they are more than this.
+    /// Drops all prepared statements if there are more than `most`.
     pub(crate) fn keep_prepared(&self, most: usize) {
         if self.client.statement_cache.size() > most {
             self.client.statement_cache.clear();
@@ -181,7 +180,7 @@ impl Transaction<'_> {
         self.trouble.look(self.tx.query_opt(statement, parameters).await)
     }
 
-    /// A part that can be rolled back alone.
+    /// A savepoint, which can be rolled back alone.
     pub(crate) async fn savepoint(&mut self, name: &str) -> Result<Transaction<'_>, Error> {
         let tx = self.trouble.look(self.tx.savepoint(name).await)?;
         Ok(Transaction { tx, trouble: self.trouble })

@@ -1,8 +1,8 @@
-//! Moving rows from the partitions of single campaigns, which migrations up to V22 created, to the tables of volumes.
+//! Moves rows from the partitions of single campaigns, which migrations up to V22 created, to the tables of volumes.
 //!
-//! **Invariants.** A batch and the note of its progress are one transaction, so a run that breaks off loses no row and moves none twice. An
-//! old table is dropped after its last batch. No other process works meanwhile: [`Store::check_schema`] fails while old tables
-//! exist.
+//! **Invariants.** A batch and its progress are written in one transaction, so an interrupted run loses no row and moves none
+//! twice. An old table is dropped after its last batch. No other process works meanwhile: [`Store::check_schema`] fails while
+//! old tables exist.
 
 use tokio_postgres::Client;
 
@@ -12,10 +12,10 @@ use crate::db::error::Error;
 /// Whether old tables exist.
 pub(crate) const HAS_OLD_TABLES: &str = "select to_regclass('relocation') is not null";
 
-/// Values of `seq` that are moved by one transaction.
+/// Values of `seq` that one transaction moves.
 const STRIDE: i32 = 50_000;
 
-/// The old parents, with the statements that move the rows of one of their partitions, `{{old}}`, with `$1 < seq <= $2`.
+/// The old parent tables, and the statements that move the rows of one partition `{{old}}` with `$1 < seq <= $2`.
 const MOVES: [(&str, &[&str]); 4] = [
     ("recipient_before", &[
         "insert into recipient_number (msisdn, campaign_id, seq) select msisdn, campaign_id, seq from {{old}}
@@ -50,7 +50,7 @@ struct Old {
 }
 
 impl Store {
-    /// Moves the rows of all old tables, one table after the other. Breaks off between two batches if `progress` returns an error.
+    /// Moves the rows of all old tables, one table after the other. Stops between two batches if `progress` returns an error.
     pub(crate) async fn relocate(
         client: &mut Client,
         progress: &mut (dyn FnMut(RelocationProgress) -> Result<(), Error> + Send),

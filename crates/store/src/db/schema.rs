@@ -1,4 +1,4 @@
-//! The migrations, embedded and forward-only.
+//! Database migrations, embedded and forward-only.
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
@@ -10,8 +10,8 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
-/// Settings of the database, made by each run, because `pg_dump` does not carry them. Reports join the tables of all volumes, so the
-/// planner thinks that they are expensive; compiling such a query takes 600 ms, running it 5 ms.
+/// Settings of the database. Each run makes them, because `pg_dump` does not contain them. Reports join the tables of all
+/// volumes, so the planner estimates high costs; JIT compilation of such a query takes 600 ms, executing it 5 ms.
 const SETTINGS: &str = "
     do $$ begin
         execute format('alter database %I set jit = off', current_database());
@@ -19,7 +19,7 @@ const SETTINGS: &str = "
         raise notice 'jit stays as it is: % does not own the database', current_user;
     end $$";
 
-/// What a migration run did.
+/// The result of a migration run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// Names of the migrations applied now, in order.
@@ -27,19 +27,19 @@ pub struct Migrated {
 }
 
 impl Store {
-    /// Brings the tables to this program's version. Safe to run from several processes at once.
+    /// Applies the migrations of this version. Several processes may do it at once.
     pub async fn migrate(&self) -> Result<Migrated, Error> {
         self.migrate_with(&mut |_| Ok(())).await
     }
 
-    /// The same with progress, which is reported while rows are moved to new tables. An error of `progress` breaks the moving off; the
+    /// Applies the migrations, with progress while rows are moved to new tables. An error of `progress` stops the moving; the
     /// next call continues it.
     pub async fn migrate_with(
         &self,
         progress: &mut (dyn FnMut(RelocationProgress) -> Result<(), Error> + Send),
     ) -> Result<Migrated, Error> {
-        // Two runs at once wait for each other. The lock belongs to a transaction: behind a pooler a connection outlives
-        // this process, and would keep a lock of its own.
+        // Concurrent runs wait for each other. The lock belongs to a transaction: behind a pooler, a connection outlives this
+        // process and would keep a session lock.
         let lock = self.own_client().await?;
         let wait =
             "begin; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0";
@@ -57,7 +57,7 @@ impl Store {
         Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
     }
 
-    /// Refuses to work with tables of another version than this program's.
+    /// Fails if the tables are of another version than this program.
     pub async fn check_schema(&self) -> Result<(), Error> {
         let client = self.client().await?;
         let table = "select to_regclass('refinery_schema_history') is not null";
@@ -85,7 +85,7 @@ impl Store {
     }
 }
 
-/// What a failed migration says: which one, why, and what to do.
+/// The error of a failed migration: which one, why, and what to do.
 fn failed(error: &refinery::Error, user: &str) -> Error {
     let (doing, cause) = match error.kind() {
         refinery::error::Kind::Connection(doing, source) => (doing.as_str(), source.downcast_ref()),
@@ -109,7 +109,7 @@ fn failed(error: &refinery::Error, user: &str) -> Error {
         Kind::Trouble => {
             Error::unavailable(format!("{doing}: {}; nothing of it was kept", sentence(fault)), code)
         }
-        // What PostgreSQL says of a value may hold the value.
+        // The message about a value may contain the value.
         Kind::Data => Error::Schema(format!("{doing}, nothing of it was kept: a value was refused ({code})")),
         Kind::Statement | Kind::Schema => {
             Error::Schema(format!("{doing}, nothing of it was kept: {} ({code})", fault.says))

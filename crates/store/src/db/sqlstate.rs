@@ -1,34 +1,34 @@
-//! What an error of PostgreSQL means: whether the same statement may succeed later, and what an operator can do.
+//! Classifies errors of PostgreSQL: whether the same statement may succeed later, and what an operator can do.
 //!
-//! Listed are the errors that are permanent, which are faults of a statement or of its data. Every other error is trouble
-//! of the server or its operation, which ends: no caller gives up because of it.
+//! Permanent errors, which are faults of a statement or of its values, are listed. Every other error is a temporary failure of
+//! the server or its operation, so callers retry.
 
 use tokio_postgres::error::DbError;
 
 use crate::db::grants::grant;
 
-/// What kind of error it is, by what the caller can do.
+/// The kind of an error, by what the caller can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A value of this call is refused, and would be refused again: retry the others without it.
+    /// PostgreSQL refuses a value, and would refuse it again: retry the other rows without it.
     Data,
-    /// The statement is wrong, whatever its values.
+    /// The statement is wrong with any values.
     Statement,
-    /// Tables, columns or functions are missing: the migrations of this version were not applied.
+    /// Tables, columns or functions are missing: the migrations of this version are not applied.
     Schema,
-    /// A right, the user, the password or the database is missing: an operator has to change something.
+    /// A privilege, the user, the password or the database is missing: an operator has to change that.
     Denied,
-    /// Anything else: it may succeed later as it is.
+    /// Any other error: the same statement may succeed later.
     Trouble,
 }
 
-/// What is read of an error of PostgreSQL.
+/// The fields of a PostgreSQL error that are used.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fault<'a> {
     pub(crate) code: &'a str,
     pub(crate) says: &'a str,
     pub(crate) hint: Option<&'a str>,
-    /// The function of PostgreSQL that raised it; unlike the message it is not translated.
+    /// The function of PostgreSQL that raised the error; unlike the message it is not translated.
     pub(crate) routine: Option<&'a str>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Fault<'a> {
         }
     }
 
-    /// Its first two characters.
+    /// The first two characters of the code.
     fn class(self) -> &'a str {
         self.code.get(..2).unwrap_or_default()
     }
@@ -61,10 +61,10 @@ pub(crate) fn kind(fault: Fault<'_>) -> Kind {
     let code = fault.code;
     match code {
         "42501" => Kind::Denied,
-        // PgBouncer has this one code for everything that it refuses itself.
+        // PgBouncer uses this code for everything that it refuses itself.
         _ if fault.is_startup_parameter() => Kind::Denied,
         "42P01" | "42703" | "42704" | "42883" | "3F000" => Kind::Schema,
-        // The name of a prepared statement is taken: a pooler gave the connection to somebody else in between.
+        // The name of a prepared statement is in use: a pooler gave the connection to another client in between.
         "42P05" => Kind::Trouble,
         _ => match fault.class() {
             // Cardinality, data, integrity, limits of one value (54), and exceptions that triggers raise (P0).
@@ -76,18 +76,18 @@ pub(crate) fn kind(fault: Fault<'_>) -> Kind {
     }
 }
 
-/// Whether the session is to blame rather than the statement: on a new connection it may succeed.
+/// Whether a new connection may help: the error is about the session, not about the statement.
 ///
-/// Such are a connection to a server that became a standby, or that was made while the server was read-only (25006), prepared
-/// statements that are gone (26000) or outdated by a migration (0A000), a transaction that was left open (25), and internal
-/// errors (XX), which often come from what one server process remembers.
+/// Examples: a connection to a server that became a standby, or that was made while the server was read-only (25006); prepared
+/// statements that are lost (26000) or outdated by a migration (0A000); a transaction that was left open (25); internal errors
+/// (XX), which are often in the memory of one server process.
 pub(crate) fn is_of_session(fault: Fault<'_>) -> bool {
     fault.code == "42P05"
         || fault.is_cached_plan()
         || fault.code != "57014" && matches!(fault.class(), "08" | "25" | "26" | "28" | "57" | "XX")
 }
 
-/// One sentence: what failed, why, what to do. Values of a statement are in none of them.
+/// A message that says what failed, why, and what to do. It contains no values of a statement.
 pub(crate) fn sentence(fault: Fault<'_>) -> String {
     let Fault { code, says, .. } = fault;
     match code {
@@ -112,7 +112,7 @@ pub(crate) fn sentence(fault: Fault<'_>) -> String {
             ),
         },
         "53100" => format!("PostgreSQL cannot write, its disk is full ({code}); free space there"),
-        // The text is translated in some servers, the setting in the hint is not.
+        // Some servers translate the message; the setting in the hint is not translated.
         "53200" if fault.hint.is_some_and(|hint| hint.contains("max_locks_per_transaction")) => format!(
             "PostgreSQL ran out of lock table entries ({code}); raise max_locks_per_transaction there and restart it"
         ),
@@ -138,7 +138,7 @@ pub(crate) fn sentence(fault: Fault<'_>) -> String {
     }
 }
 
-/// For those of which nothing more is known than their class.
+/// For codes of which only the class is known.
 fn sentence_of_class(fault: Fault<'_>) -> String {
     let Fault { code, says, .. } = fault;
     match fault.class() {

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL. Certificates are always verified when TLS is used, `sslmode=require` included.
+//! TLS connections to PostgreSQL. Certificates are always verified, with `sslmode=require` too.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::db::address::Address;
 use crate::db::error::Error;
 
-/// TLS as the address asks for, with its root certificates or those of the machine.
+/// The TLS settings that the address requires, with its root certificates or those of the machine.
 pub(crate) fn tls(address: &Address) -> Result<MakeRustlsConnect, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let wrong = |error: rustls::Error| Error::Invalid(format!("TLS cannot be set up: {error}"));
@@ -51,7 +51,7 @@ fn roots(file: &Path) -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
-/// `verify-ca`: the chain is verified, and for which host it was issued is not asked.
+/// `verify-ca`: verifies the chain, and not the host name.
 #[derive(Debug)]
 struct AnyHost(Arc<dyn ServerCertVerifier>);
 
@@ -65,7 +65,7 @@ impl ServerCertVerifier for AnyHost {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         use CertificateError::{NotValidForName, NotValidForNameContext};
-        // The name is looked at last, when the chain was found right.
+        // The host name is checked last, after the chain.
         match self.0.verify_server_cert(end_entity, intermediates, host, ocsp, now) {
             Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
                 Ok(ServerCertVerified::assertion())

@@ -1,4 +1,4 @@
-//! What the producer knows of each campaign's feed: how far it published, and from where nobody waits any more.
+//! Feeds: how far the producer has published each campaign, and from which place on recipients may be pending.
 
 use std::time::Duration;
 
@@ -9,60 +9,60 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::senders::rate::rate_of;
 
-/// A sender as its feed needs it.
+/// A sender with its running campaigns.
 #[derive(Clone, Debug)]
 pub struct SenderFeed {
     /// The sender.
     pub sender: SenderId,
     /// Whether its gate is open.
     pub is_open: bool,
-    /// Requests a second it may send; `None` is without a limit.
+    /// Rate in requests per second; `None`: no limit.
     pub per_second: Option<f64>,
     /// Its running campaigns.
     pub campaigns: Vec<FeedState>,
 }
 
-/// How far the feed of a running campaign came.
+/// The progress of the feed of a running campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedState {
     /// The campaign.
     pub campaign: CampaignId,
     /// Its share of the sender's rate among its running campaigns.
     pub weight: u16,
-    /// How many recipients it has.
+    /// Number of recipients.
     pub recipients: i32,
-    /// Everyone up to here was published since the last rewind.
+    /// All recipients up to this place were published since the last rewind.
     pub cursor: i32,
-    /// Everyone up to here was ever published.
+    /// All recipients up to this place were published at least once.
     pub published: i32,
-    /// Nobody below this place is pending, but for those listed as due.
+    /// No recipient below this place is pending, except recipients that are listed as due.
     pub low_water: i32,
     /// Whether it is within its sending hours.
     pub may_send: bool,
 }
 
-/// What may keep a producer from feeding.
+/// Why a producer cannot publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedTrouble {
     /// RabbitMQ has a resource alarm (memory or disk) and takes no messages.
     QueueBlocked,
-    /// RabbitMQ cannot be reached, or does not answer.
+    /// RabbitMQ cannot be reached or does not answer.
     QueueAway,
-    /// The feed of this sender alone failed; the producer's log says why, and tries again.
+    /// The feed of this sender failed; the log of the producer has the reason. The producer tries again.
     FeedFailed,
 }
 
-/// Recipients of a part of a list that are pending.
+/// Pending recipients in a range of places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// Their places, in order.
     pub seqs: Vec<Seq>,
-    /// The last place that was looked at: nobody else up to here is pending.
+    /// The last place that was read: no other recipient up to this place is pending.
     pub looked_to: i32,
 }
 
-/// Most places of a list that one statement looks at. A long list in which few are pending is looked through in steps, each
-/// well within the time limit of a statement.
+/// Maximum number of places that one statement reads. A long list with few pending recipients is read in steps, each well within
+/// the time limit of a statement.
 const LOOK: i32 = 200_000;
 
 impl FeedTrouble {
@@ -76,7 +76,7 @@ impl FeedTrouble {
 }
 
 impl Store {
-    /// Takes or renews the feed of every sender that no other producer feeds.
+    /// Takes or renews the lease of every feed that no other producer has.
     pub async fn take_feeds(&self, producer: Uuid, lease: Duration) -> Result<(), Error> {
         let take = "
             update sender_feed set producer = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
@@ -87,8 +87,8 @@ impl Store {
         Ok(())
     }
 
-    /// Reads how far each running campaign of this producer's senders came. A campaign or sender that was opened again
-    /// since is first set back to its low-water mark.
+    /// Reads the progress of the running campaigns of this producer. First, a campaign or sender that was opened again is set
+    /// back to the low-water mark.
     pub async fn read_feeds(&self, producer: Uuid) -> Result<Vec<SenderFeed>, Error> {
         let rewind = "
             with reopened as (
@@ -140,12 +140,12 @@ impl Store {
         Ok(feeds)
     }
 
-    /// Notes what keeps this producer from feeding any of its senders, or that nothing does any more.
+    /// Sets or clears the reason why this producer cannot publish for any of its senders.
     pub async fn note_feed_trouble(&self, producer: Uuid, trouble: Option<FeedTrouble>) -> Result<(), Error> {
         self.note_trouble(producer, None, trouble).await
     }
 
-    /// Notes what keeps this producer from feeding one sender, or that nothing does any more.
+    /// Sets or clears the reason why this producer cannot publish for one sender.
     pub async fn note_sender_trouble(
         &self,
         producer: Uuid,
@@ -171,7 +171,7 @@ impl Store {
         Ok(())
     }
 
-    /// The senders that this producer feeds.
+    /// The senders whose feeds this producer has.
     pub async fn fed_senders(&self, producer: Uuid) -> Result<Vec<SenderId>, Error> {
         let select = "
             select sender_id from sender_feed where producer = $1 and lease_until > clock_timestamp() order by 1";
@@ -180,14 +180,14 @@ impl Store {
         Ok(rows.iter().map(|row| SenderId(row.get(0))).collect())
     }
 
-    /// Gives the feeds of this producer back, so that another need not wait for the lease to end.
+    /// Releases the feeds of this producer, so that another producer need not wait for the end of the lease.
     pub async fn release_feeds(&self, producer: Uuid) -> Result<(), Error> {
         let release = "update sender_feed set producer = null, lease_until = 'epoch' where producer = $1";
         self.client().await?.execute(release, &[&producer]).await?;
         Ok(())
     }
 
-    /// Recipients behind `after`, up to `until`, that are still pending: at most `limit`, of the next places only.
+    /// Pending recipients after `after` and up to `until`, at most `limit`. One call reads only the next places.
     pub async fn pending_between(
         &self,
         campaign: CampaignId,
@@ -208,8 +208,8 @@ impl Store {
         Ok(Pending { seqs, looked_to })
     }
 
-    /// Remembers that everyone up to `to` was published; `from` is where the cursor must still stand, so that a rewind
-    /// in between is not undone.
+    /// Moves the cursor to `to`: all recipients up to there are published. Does nothing if the cursor is not at `from` any more,
+    /// so that a rewind in between is kept.
     pub async fn advance_cursor(&self, campaign: CampaignId, from: i32, to: i32) -> Result<(), Error> {
         let update = "
             update campaign_feed set cursor = $3, published = greatest(published, $3)
@@ -219,15 +219,15 @@ impl Store {
         Ok(())
     }
 
-    /// Sends the feed back to its low-water mark: messages were lost.
+    /// Sets the feed back to the low-water mark, because messages were lost.
     pub async fn rewind(&self, campaign: CampaignId) -> Result<(), Error> {
         let update = "update campaign_feed set cursor = low_water - 1 where campaign_id = $1";
         self.client().await?.execute(update, &[&campaign.0]).await?;
         Ok(())
     }
 
-    /// Moves the low-water mark up to the first recipient that is still pending and returns it; past the last
-    /// recipient when nobody is. A long way is made in several calls.
+    /// Moves the low-water mark to the first pending recipient and returns it; after the last recipient if none is pending. A
+    /// long way takes several calls.
     pub async fn advance_low_water(&self, campaign: CampaignId) -> Result<i32, Error> {
         let update = "
             update campaign_feed f
@@ -244,8 +244,8 @@ impl Store {
         row.map(|row| row.get(0)).ok_or_else(|| Error::no_campaign(campaign))
     }
 
-    /// Recipients of this sender's running campaigns that are due again, at most `limit`. They are not given out again
-    /// for a minute, unless their campaign or sender is opened again.
+    /// Recipients of running campaigns of this sender that are due again, at most `limit`. They are not returned again for a
+    /// minute, unless their campaign or sender is opened again.
     pub async fn take_due(&self, sender: SenderId, limit: usize) -> Result<Vec<SendTask>, Error> {
         let update = "
             update due set publish_at = clock_timestamp() + interval '1 minute'
@@ -266,10 +266,10 @@ impl Store {
             .collect())
     }
 
-    /// Settles what dead workers left behind: recipients of this sender that are being sent to under a lease that ended a
-    /// while ago become unknown, for nobody knows whether the request left. Returns how many.
+    /// Expires claims of dead workers: recipients of this sender that are `sending` under an expired lease become `unknown`,
+    /// because the request may have been made. Returns the number of recipients.
     pub async fn expire_claims(&self, sender: SenderId) -> Result<u64, Error> {
-        // The margin is for the recording of a request that ended just before the lease.
+        // The margin is for recording a request that ended just before the lease.
         let ended = "
             select id, campaign_id from claim
             where sender_id = $1 and lease_until < clock_timestamp() - interval '5 seconds'";
@@ -294,22 +294,22 @@ impl Store {
         Ok(expired)
     }
 
-    /// How many batches of this campaign are claimed just now.
+    /// The number of open claims of this campaign.
     pub async fn open_claims(&self, campaign: CampaignId) -> Result<i64, Error> {
         let select = "select count(*) from claim where campaign_id = $1";
         Ok(self.client().await?.query_one(select, &[&campaign.0]).await?.get(0))
     }
 
-    /// Marks a running campaign finished if no recipient is `pending`, `sending` or `retry`. Returns whether it did.
+    /// Marks a running campaign as finished if no recipient is `pending`, `sending` or `retry`. Returns whether it did.
     ///
-    /// The counters decide, so that the answer takes as long for ten million recipients as for ten. They are exact in every
-    /// snapshot: counts not folded yet are added (docs/adr/0011).
+    /// The counters decide, so that the call takes as long for ten million recipients as for ten. The counters are exact in
+    /// every snapshot: deltas that are not folded yet are added (docs/adr/0011).
     pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
         let waiting = "
             select coalesce(sum(n), 0) > 0 from tally_now where campaign_id = $1 and kind in ('pending', 'sending', 'retry')";
         let lock = "select from campaign where id = $1 for update";
-        // Asked again under the campaign's lock: whoever lists a recipient of a campaign that may be finished as due takes
-        // that lock too.
+        // Checks again under the lock of the campaign. A transaction that lists a recipient of a possibly finished campaign as
+        // due takes that lock too.
         let update = "
             update campaign c set state = 'finished', finished_at = now()
             where c.id = $1 and c.state = 'running'

@@ -1,4 +1,4 @@
-//! Completed forms of one campaign.
+//! Answers (completed forms) of one campaign.
 
 use std::sync::LazyLock;
 
@@ -14,17 +14,19 @@ use crate::db::volume::written_for;
 use crate::inbound::rows::AnswerRow;
 use crate::lists::numbers::stored;
 
-/// An answer, its recipient, and whether it replies to a message of ours.
+/// An answer with its recipient, and whether it replies to a message of ours.
 pub(crate) type Answered<'a> = (Seq, &'a AnswerRow, bool);
 
-/// The message left with the first request that may have brought it. If a request may be recorded later, the recipient is listed
-/// (`receipts.rs`), and the time is set again when the recipient leaves the list (`unknown/resolve_by_receipt.rs`).
+/// `asked_at` is the time of the first request that may have delivered the message. If a request may be recorded later, the
+/// recipient is listed (`receipts.rs`), and the time is set again when the recipient leaves the list
+/// (`unknown/resolve_by_receipt.rs`).
 ///
-/// The answers of recipients that were erased are not stored; how many they are is returned.
+/// Answers of erased recipients are not stored; their number is returned.
 pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("store_answers.sql"), &[]));
 
-/// Stores completed forms; one that comes twice is stored once. Returns how many are left out, as their recipients were erased.
+/// Stores answers; an answer that arrives twice is stored once. Returns the number of answers that are left out because their
+/// recipients were erased.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     campaign: CampaignId,
@@ -37,7 +39,7 @@ pub(crate) async fn store(
     let times: Vec<Option<Timestamp>> = answers.iter().map(|(_, answer, _)| answer.at).collect();
     let ids: Vec<&str> = answers.iter().map(|(_, answer, _)| answer.inbound_id.as_str()).collect();
     let texts: Vec<&Value> = answers.iter().map(|(_, answer, _)| &answer.answer).collect();
-    // Only the recipient of a message can reply to it, whatever number WhatsApp writes.
+    // Only the recipient of a message can reply to it, whatever number WhatsApp reports.
     let from = |spelled: fn(Msisdn) -> Option<Msisdn>| -> Vec<Option<i64>> {
         let each = answers.iter().map(|(_, answer, is_reply)| answer.from.filter(|_| !is_reply));
         each.map(|from| from.and_then(spelled).and_then(stored)).collect()

@@ -6,45 +6,45 @@ use campaign::{CampaignId, SenderId};
 
 use crate::inbound::rows::{AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow};
 
-/// What some posts said.
+/// The contents of some posts.
 #[derive(Clone, Debug, Default)]
 pub struct Ingest {
-    /// The posts as they came.
+    /// The raw posts.
     pub bodies: Vec<RawBody>,
-    /// What was said of messages.
+    /// Delivery receipts.
     pub receipts: Vec<ReceiptRow>,
     /// Completed forms.
     pub answers: Vec<AnswerRow>,
-    /// Who wrote to us.
+    /// Inbound messages.
     pub inbounds: Vec<InboundRow>,
-    /// Who opted out or in.
+    /// Opt-outs and opt-ins.
     pub consents: Vec<ConsentRow>,
-    /// What was said of templates and flows.
+    /// States of templates and flows.
     pub notices: Vec<NoticeRow>,
-    /// What could not be used, by sender and kind.
+    /// Events that could not be used, by sender and kind.
     pub counts: BTreeMap<(SenderId, &'static str), i64>,
 }
 
-/// What became of a batch.
+/// The result of storing a batch.
 #[derive(Debug, Default)]
 pub struct Ingested {
-    /// Campaigns somebody of whom is unknown or to be sent to again: a receipt may settle them. Whoever is being sent to is
-    /// looked at by the producer.
+    /// Campaigns with recipients that are `unknown` or wait for a retry, which a receipt of this batch may resolve. The producer
+    /// resolves recipients that are `sending`.
     pub to_resolve: Vec<CampaignId>,
-    /// Receipts and answers that could not be matched yet.
+    /// Receipts and answers that are not matched to a recipient yet.
     pub unmatched_events: u64,
-    /// Notices that were not known before.
+    /// Notices that were not stored before.
     pub new_notices: Vec<NoticeRow>,
     /// Rows that the database refused; they are counted in `webhook_count`.
     pub refused: u64,
-    /// Opt-outs that no number, id or message leads to a recipient, by sender.
+    /// Opt-outs that do not lead to a recipient by number, id or message, by sender.
     pub unmatched_opt_outs: BTreeMap<SenderId, i64>,
-    /// Whether aliases were learned that have to be spread.
+    /// Whether new aliases were learned ([`Store::spread_aliases`](crate::Store::spread_aliases)).
     pub(crate) has_new_aliases: bool,
 }
 
 impl Ingested {
-    /// Adds what became of another part of the batch.
+    /// Adds the result of another part of the batch.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.to_resolve.append(&mut other.to_resolve);
         self.unmatched_events += other.unmatched_events;
@@ -58,7 +58,7 @@ impl Ingested {
 }
 
 impl Ingest {
-    /// What all these posts said.
+    /// The contents of all these posts.
     pub fn join<'a>(posts: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut all = Self::default();
         for post in posts {
@@ -75,26 +75,26 @@ impl Ingest {
         all
     }
 
-    /// The people who wrote or who said something of consent.
+    /// The people of inbound messages, opt-outs and opt-ins.
     pub(crate) fn people(&self) -> impl Iterator<Item = &Person> {
         let said = self.consents.iter().map(|row| &row.inbound);
         self.inbounds.iter().chain(said).map(|row| &row.who)
     }
 
-    /// How many rows it is about.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         let said = self.receipts.len() + self.answers.len() + self.notices.len();
         self.bodies.len() + said + self.inbounds.len() + self.consents.len()
     }
 
-    /// Whether it says nothing.
+    /// Whether the batch is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0 && self.counts.is_empty()
     }
 }
 
 impl Ingest {
-    /// The sender of the first row, and the word under which a refused row of its kind is counted.
+    /// The sender of the first row, and the kind under which a refused row is counted.
     pub(crate) fn first_row(&self) -> Option<(SenderId, &'static str)> {
         let receipt = || Some((self.receipts.first()?.about.sender, "refused_receipt"));
         let answer = || Some((self.answers.first()?.about.sender, "refused_answer"));
@@ -104,7 +104,7 @@ impl Ingest {
         receipt().or_else(answer).or_else(inbound).or_else(consent).or_else(notice)
     }
 
-    /// Two parts with half of the rows each; neither is empty where there are two rows.
+    /// Splits the batch into two halves; with two rows or more neither is empty.
     pub(crate) fn halves(mut self) -> [Self; 2] {
         let mut first = self.len() / 2;
         let second = Self {
@@ -119,7 +119,7 @@ impl Ingest {
     }
 }
 
-/// Leaves as many rows as are wanted still, and gives the others.
+/// Keeps at most `wanted` rows, and returns the others.
 fn beyond<T>(rows: &mut Vec<T>, wanted: &mut usize) -> Vec<T> {
     let left = rows.len().min(*wanted);
     *wanted -= left;

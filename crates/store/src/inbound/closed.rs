@@ -1,16 +1,16 @@
-//! Campaigns that take no receipts and answers any more: their counts stay as they are.
+//! Campaigns for which no receipts and answers are stored any more: their counts do not change.
 
-/// Why a campaign takes no receipts and answers any more.
+/// Why no receipts and answers of a campaign are stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Closed {
-    /// Its tables were dropped.
+    /// Its rows are deleted.
     Archived,
-    /// Its personal data was erased; an id or an answer that comes now would be personal data again.
+    /// Its personal data is erased; an id or an answer would be personal data again.
     Erased,
 }
 
 impl Closed {
-    /// The word under which its receipts are counted.
+    /// The kind under which its receipts are counted.
     pub(crate) fn receipt(self) -> &'static str {
         match self {
             Self::Archived => "receipt_of_archived_campaign",
@@ -18,7 +18,7 @@ impl Closed {
         }
     }
 
-    /// The word under which its answers are counted.
+    /// The kind under which its answers are counted.
     pub(crate) fn answer(self) -> &'static str {
         match self {
             Self::Archived => "answer_of_archived_campaign",

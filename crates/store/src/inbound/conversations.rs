@@ -1,7 +1,7 @@
-//! Who wrote to us when, and who wants to be written to: the 24-hour window, opt-out and opt-in, and who had enough for now.
+//! Conversations: the 24-hour window, opt-out and opt-in, and the time for which a provider withholds messages.
 //!
-//! Of two words of one person the later one holds, whatever order they come in; in the same second the opt-out. An operator's
-//! suppression is lifted by an operator only.
+//! Of an opt-out and an opt-in of one person the later one holds, in whatever order they arrive; within the same second the
+//! opt-out holds. Only an operator removes a suppression by an operator.
 
 use campaign::{Consent, Msisdn, SenderId};
 use jiff::Timestamp;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 
-/// Somebody was heard from, under one of their numbers.
+/// An inbound message, under one of the numbers of the person.
 #[derive(Clone, Copy)]
 pub(crate) struct Heard {
     pub(crate) sender: SenderId,
@@ -17,7 +17,7 @@ pub(crate) struct Heard {
     pub(crate) at: Option<Timestamp>,
 }
 
-/// Somebody opted out or in, under one of their numbers.
+/// An opt-out or opt-in, under one of the numbers of the person.
 #[derive(Clone, Copy)]
 pub(crate) struct Said {
     pub(crate) sender: SenderId,
@@ -60,7 +60,7 @@ with said as (
 delete from suppression s using said join newest using (sender_id, msisdn)
 where not said.is_out and s.msisdn = said.msisdn and s.sender_id = said.sender_id and s.reason <> 'operator'";
 
-/// How long the provider withholds what is sent to somebody who had enough is Meta's word in 131049.
+/// Meta documents for error 131049 that messages to this person are withheld for 24 hours.
 const QUIET: &str = "
 insert into conversation as c (sender_id, msisdn, quiet_until)
 select q.sender_id, q.msisdn, max(least(coalesce(q.at, now()), now())) + interval '24 hours'
@@ -69,7 +69,7 @@ group by 1, 2 order by 1, 2
 on conflict (sender_id, msisdn) do update set quiet_until = greatest(c.quiet_until, excluded.quiet_until)
 where c.quiet_until is distinct from greatest(c.quiet_until, excluded.quiet_until)";
 
-/// Stores who was heard from, what they said about being written to, and who is to be left in peace for a day since when.
+/// Stores inbound messages, opt-outs and opt-ins, and people that had too many messages.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     inbounds: &[Heard],

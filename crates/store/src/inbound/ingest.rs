@@ -1,8 +1,8 @@
-//! Taking in what providers posted: one transaction for a batch of posts, raw bodies first.
+//! Stores posts of providers: one transaction for a batch of posts, raw bodies first.
 //!
-//! Everything in it may come twice, in any order, and before we recorded the message it is about: the tables are the same in
-//! the end. Rows are locked in one order (bodies, receipts by place, conversations by number), so that two servers at once wait
-//! for each other and never deadlock.
+//! Each event may arrive twice, in any order, and before the message it is about is recorded; the resulting tables are the same.
+//! Rows are locked in one order (bodies, receipts by place, conversations by number), so that two servers wait for each other
+//! and cannot deadlock.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ use crate::inbound::receipts::{self, Followed};
 use crate::inbound::rows::{NoticeRow, RawBody};
 use crate::inbound::unmatched::{Event, keep};
 
-/// The kind under which opt-outs are counted that lead to no recipient.
+/// The kind under which opt-outs without a recipient are counted.
 const UNMATCHED: &str = "opt_out_unmatched";
 
 impl Store {
-    /// Takes a batch in. It is committed when this returns, and nothing of it is when this fails. If the database refuses a row
+    /// Stores a batch. If this succeeds, the batch is committed; if it fails, nothing is stored. If PostgreSQL refuses a row
     /// ([`Error::is_of_a_row`]), [`Store::ingest_apart`] stores the others.
     pub async fn ingest(&self, batch: &Ingest) -> Result<Ingested, Error> {
         let mut client = self.client().await?;
@@ -35,7 +35,7 @@ impl Store {
         counts(&tx, &batch.counts).await?;
         tx.commit().await?;
         if ingested.has_new_aliases {
-            // What is taken in stays so if this fails; the server's upkeep does it again.
+            // The batch stays stored if this fails; maintenance of the server repeats it.
             drop(client);
             if let Err(error) = self.spread_aliases().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "aliases are spread later: {error}");
@@ -44,7 +44,7 @@ impl Store {
         Ok(ingested)
     }
 
-    /// Counts what could not be used, when there was nothing else to take in.
+    /// Counts events that could not be used, if there is nothing else to store.
     pub async fn count_webhooks(&self, n: &BTreeMap<(SenderId, &'static str), i64>) -> Result<(), Error> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
@@ -54,7 +54,7 @@ impl Store {
     }
 }
 
-/// Stores everything of a batch but bodies and counts.
+/// Stores the rows of a batch, without bodies and counts.
 pub(crate) async fn store_rows(tx: &Transaction<'_>, batch: &Ingest) -> Result<Ingested, Error> {
     let found = look_up(tx, batch).await?;
     let mut ingested = store_found(tx, batch, &found).await?;
@@ -64,8 +64,8 @@ pub(crate) async fn store_rows(tx: &Transaction<'_>, batch: &Ingest) -> Result<I
     Ok(ingested)
 }
 
-/// Stores what is about recipients of ours, campaign by campaign, then what people said, and keeps the rest until it can be
-/// matched. What is about a campaign that was archived or erased is only counted.
+/// Stores receipts and answers by campaign, then conversations and consents. Events without a known message are kept until they
+/// can be matched. Events of archived or erased campaigns are only counted.
 async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Result<Ingested, Error> {
     let mut campaigns: BTreeMap<CampaignId, (Vec<_>, Vec<_>)> = BTreeMap::new();
     let (mut lost_receipts, mut lost_answers) = (Vec::new(), Vec::new());
@@ -142,7 +142,7 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
     let bytes: Vec<&[u8]> = distinct.values().map(|(.., body)| *body).collect();
     let stored = tx.execute(&tx.prepare_cached(insert).await?, &[&digests, &senders, &times, &bytes]).await;
     stored.map_err(|error| match error.code() {
-        // No row is at fault: the table of the day is made by `make_webhook_days` (`retention/webhook_days.rs`), which runs again soon.
+        // No row is wrong: `make_webhook_days` (`retention/webhook_days.rs`) creates the table of the day, and runs again soon.
         Some(&SqlState::CHECK_VIOLATION) => Error::Unavailable {
             reason: "the table for the posts of today is not made yet; the server makes it, see its log"
                 .into(),
@@ -153,7 +153,7 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
     Ok(())
 }
 
-/// Stores what is news of a template or a flow: another state than the last one, and not older.
+/// Stores new states of templates and flows: a state that differs from the last one and is not older.
 async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<NoticeRow>, Error> {
     let insert = "
         insert into provider_notice (sender_id, about, name, status, noticed_at)

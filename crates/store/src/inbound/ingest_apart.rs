@@ -1,7 +1,7 @@
-//! Storing a post of which the database refuses a row: everything else of it is stored, and the refused row is counted.
+//! Stores a post with a row that PostgreSQL refuses: stores the other rows and counts the refused row.
 //!
-//! Providers repeat a post until it gets a 200, and post many events together. A row that the database refuses would be refused
-//! every time, and would take the other events of its post with it.
+//! Providers repeat a post until they get a 200, and put many events into one post. A refused row would be refused every time,
+//! and would keep the other events of its post from being stored.
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
@@ -10,8 +10,8 @@ use crate::inbound::batch::{Ingest, Ingested};
 use crate::inbound::ingest::{bodies, counts, store_rows};
 
 impl Store {
-    /// Takes a post in, row by row where the database refuses one. Refused rows are counted in `webhook_count`, by their kind, and
-    /// logged without their values. It is committed when this returns, and nothing of it is when this fails.
+    /// Stores a post, row by row if PostgreSQL refuses one. Refused rows are counted in `webhook_count`, by kind, and logged
+    /// without their values. If this succeeds, the post is committed; if it fails, nothing is stored.
     pub async fn ingest_apart(&self, post: &Ingest) -> Result<Ingested, Error> {
         let mut client = self.client().await?;
         let mut tx = client.transaction().await?;
@@ -23,7 +23,7 @@ impl Store {
     }
 }
 
-/// Stores the rows of a batch, and halves it where the database refuses a row until that row stands alone.
+/// Stores the rows of a batch. If PostgreSQL refuses a row, the batch is halved until that row is alone.
 pub(crate) async fn store_apart(tx: &mut Transaction<'_>, batch: &Ingest) -> Result<Ingested, Error> {
     let mut all = Ingested::default();
     let mut parts = vec![Ingest { bodies: Vec::new(), ..batch.clone() }];

@@ -1,4 +1,4 @@
-//! Looks unmatched events up again until the message they are about is on record.
+//! Matches events again until the message they are about is recorded.
 
 use campaign::{CampaignId, SenderId, Seq};
 use tokio_postgres::types::Json;
@@ -12,11 +12,11 @@ use crate::inbound::ingest_apart::store_apart;
 use crate::inbound::rows::MessageKey;
 use crate::inbound::unmatched::Event;
 
-/// Most orphans of one look.
+/// Maximum number of events per call.
 const MOST: i64 = 1_000;
 
 impl Store {
-    /// Looks up again what could not be matched, if it is time for that. Returns how many were matched.
+    /// Matches the unmatched events that are due. Returns the number of matched events.
     pub async fn match_again(&self) -> Result<u64, Error> {
         let select = "
             select o.sender_id, o.digest, o.provider_message_id, o.event, o.received_at, m.campaign_id, m.seq

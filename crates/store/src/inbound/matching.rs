@@ -12,30 +12,30 @@ use crate::inbound::rows::MessageKey;
 
 /// The recipients that the ids and references of a batch lead to.
 pub(crate) struct Found {
-    /// Whose a campaign is.
+    /// The senders of campaigns.
     pub(crate) owned: BTreeSet<(SenderId, CampaignId)>,
-    /// Campaigns that take no receipts and answers any more.
+    /// Campaigns for which no receipts and answers are stored any more.
     pub(crate) closed: BTreeMap<CampaignId, Closed>,
-    /// Which recipient a provider's id leads to.
+    /// The recipient of a message id of the provider.
     pub(crate) by_id: BTreeMap<(SenderId, String), (CampaignId, Seq)>,
 }
 
 impl Found {
-    /// The recipient, if it is one of the sender whose address it came to.
+    /// The recipient, if it belongs to the sender whose webhook got the event.
     pub(crate) fn recipient(&self, about: &MessageKey) -> Option<(CampaignId, Seq)> {
         let by_reference =
             about.recipient.filter(|(campaign, _)| self.owned.contains(&(about.sender, *campaign)));
         by_reference.or_else(|| self.replied_to(about))
     }
 
-    /// The recipient of the message with this provider's id.
+    /// The recipient of the message with this id of the provider.
     pub(crate) fn replied_to(&self, about: &MessageKey) -> Option<(CampaignId, Seq)> {
         let id = about.message_id.clone()?;
         self.by_id.get(&(about.sender, id)).copied()
     }
 }
 
-/// Finds whose the campaigns are that references of a batch lead to, and the recipients that ids without a reference lead to.
+/// Looks up the senders of referenced campaigns, and the recipients of message ids.
 pub(crate) async fn look_up(tx: &Transaction<'_>, batch: &Ingest) -> Result<Found, Error> {
     let receipts: Vec<&MessageKey> = batch.receipts.iter().map(|receipt| &receipt.about).collect();
     let answers = batch.answers.iter().map(|answer| &answer.about);
@@ -43,7 +43,8 @@ pub(crate) async fn look_up(tx: &Transaction<'_>, batch: &Ingest) -> Result<Foun
     find(tx, &receipts, &replies).await
 }
 
-/// The id of the message is looked up for receipts without a reference, and for every reply: what it replies to says who wrote.
+/// Looks up message ids of receipts without a reference, and of every reply: the message that is replied to identifies the
+/// person.
 async fn find(
     tx: &Transaction<'_>,
     receipts: &[&MessageKey],

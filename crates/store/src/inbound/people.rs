@@ -1,9 +1,9 @@
-//! Who wrote to us: from the message that somebody answers, their number and WhatsApp's id of them, to every number under which
-//! they are kept.
+//! The people of inbound events: finds all numbers of a person, from the message that is replied to, the number and the user id
+//! of WhatsApp.
 //!
-//! The message that is answered says it best: only its recipient can reply to it. So window and consent belong to that
-//! recipient, under the number of the list, and besides to the number that WhatsApp wrote. What leads to nobody is kept until
-//! it does: under the id (`users.rs`), or with the message that is answered (`unmatched.rs`).
+//! The message that is replied to is the best evidence: only its recipient can reply to it. So window and consent belong to the
+//! number of that recipient, and also to the number that WhatsApp reports. Events that lead to no number are kept until they do:
+//! under the user id (`users.rs`), or with the message that is replied to (`unmatched.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,23 +20,23 @@ use crate::inbound::users::{self, UnmatchedConsent, Users};
 use crate::lists::aliases::{self, Linked};
 use crate::lists::numbers::recipients;
 
-/// What became of what people said.
+/// The result of storing the people of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct StoredPeople {
     /// Opt-outs that lead to no number, by sender.
     pub(crate) unmatched_opt_outs: BTreeMap<SenderId, i64>,
-    /// Numbers of one person were learned that have to be spread.
+    /// Whether new aliases were learned.
     pub(crate) has_new_aliases: bool,
 }
 
-/// What is known of the people of a batch.
+/// The known numbers of the people of a batch.
 struct People<'a> {
     found: &'a Found,
     recipients: BTreeMap<(CampaignId, Seq), Msisdn>,
     users: Users,
 }
 
-/// Stores who was heard from, what they said about being written to, and who is to be left in peace for a day since when.
+/// Stores inbound messages, opt-outs and opt-ins, and people that had too many messages, under all numbers of each person.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     found: &Found,
@@ -91,7 +91,7 @@ impl<'a> People<'a> {
         let users = Users::of(tx, of_people.chain(of_receipts)).await?;
         let mut places: BTreeMap<CampaignId, BTreeSet<Seq>> = BTreeMap::new();
         let answered = batch.people().filter_map(|who| found.recipient(&who.about));
-        // A receipt is looked at only for an id that is new.
+        // A receipt matters only if its user id is new.
         let named = batch
             .receipts
             .iter()
@@ -107,23 +107,24 @@ impl<'a> People<'a> {
         Ok(Self { found, recipients: known, users })
     }
 
-    /// The number of the recipient whose message a person answers.
+    /// The number of the recipient whose message a person replies to.
     fn answered(&self, who: &Person) -> Option<Msisdn> {
         self.recipients.get(&self.found.recipient(&who.about)?).copied()
     }
 
-    /// The number that a person's id leads to.
+    /// The number of the user id of a person.
     fn of_user(&self, who: &Person) -> Option<Msisdn> {
         self.users.number(who.user.as_ref()?)
     }
 
-    /// The numbers that a person's words count for: the recipient's, the one that WhatsApp wrote, and the one of the id.
+    /// The numbers for which an event of a person counts: the number of the recipient, the number that WhatsApp reports, and the
+    /// number of the user id.
     fn numbers(&self, who: &Person) -> BTreeSet<Msisdn> {
         self.answered(who).into_iter().chain(who.from).chain(self.of_user(who)).collect()
     }
 
-    /// Notes the numbers of ids, keeps what people without a number said, and returns what people said earlier whose number is
-    /// known now.
+    /// Stores the numbers of user ids, keeps consents of people without a number, and returns earlier consents of people whose
+    /// number is known now.
     async fn learn_users(&mut self, tx: &Transaction<'_>, batch: &Ingest) -> Result<Vec<Said>, Error> {
         let mut learned: BTreeMap<(SenderId, &UserId), Msisdn> = BTreeMap::new();
         let of_people = batch.people().filter_map(|who| {
@@ -158,8 +159,8 @@ impl<'a> People<'a> {
         users::known_now(tx, &ids).await
     }
 
-    /// Pairs of numbers that are one person's: only the recipient of a message can reply to it, and an id names one person,
-    /// whatever number WhatsApp writes.
+    /// Pairs of numbers of one person: only the recipient of a message can reply to it, and a user id identifies one person,
+    /// whatever number WhatsApp reports.
     fn aliases(&self, batch: &Ingest) -> impl Iterator<Item = (Msisdn, Msisdn)> {
         batch.people().flat_map(|who| {
             let place = self.found.replied_to(&who.about);
@@ -169,8 +170,8 @@ impl<'a> People<'a> {
         })
     }
 
-    /// Keeps what may yet lead to a recipient: consents that reply to a message that is not known, and who was heard from by an id
-    /// alone.
+    /// Keeps events that may lead to a recipient later: consents that reply to an unknown message, and inbound messages with a
+    /// user id only.
     async fn keep_unmatched(&self, tx: &Transaction<'_>, batch: &Ingest) -> Result<(), Error> {
         let is_lost =
             |who: &Person| who.about.message_id.is_some() && self.found.recipient(&who.about).is_none();

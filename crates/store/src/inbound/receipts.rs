@@ -1,7 +1,7 @@
-//! Receipts of one campaign: one row a recipient, the earliest of each kind.
+//! Delivery receipts of one campaign: one row per recipient, with the earliest time of each status.
 //!
-//! A later stage says that the earlier ones were passed, so what was read was delivered and sent. Every column only ever goes
-//! back to an earlier time, which is why order and doubles do not matter.
+//! A later status implies the earlier ones: a read message was delivered and sent. A stored time changes only to an earlier
+//! time, so order and repetition do not matter.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -18,22 +18,21 @@ use crate::db::volume::written_for;
 use crate::inbound::rows::{ConsentRow, InboundRow, MessageKey, Person, ReceiptRow};
 use crate::lists::numbers::recipients;
 
-/// Whom a receipt says something of that holds for other messages too.
+/// Consequences of receipts for the other messages of a person.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
-    /// They stopped us.
+    /// People that stopped us.
     pub(crate) stopped: Vec<ConsentRow>,
-    /// They had enough for now, since then.
+    /// People that had too many messages, and since when.
     pub(crate) quiet: Vec<InboundRow>,
 }
 
-/// `sent_message` gets the provider's id once a recipient, when the first receipt with an id comes. The id of a recipient that was
-/// erased is not stored again.
+/// The first receipt with a message id adds the id to `sent_message`. The id of an erased recipient is not stored again.
 pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("store_receipts.sql"), &[]));
 
-/// Stores what was said of some recipients of one campaign, and lists for settling those of them, and of those that answered, whose
-/// outcome is not known yet. Returns whether one of them may be settled now.
+/// Stores receipts of one campaign. Lists recipients with a receipt or an answer whose outcome is not recorded yet. Returns
+/// whether one of them may be resolved now.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     campaign: CampaignId,
@@ -45,7 +44,7 @@ pub(crate) async fn store(
     let seqs: Vec<i32> = receipts.iter().map(|(seq, _)| seq.0).collect();
     let statuses: Vec<&str> = rows().map(|receipt| ReceiptStatus::word(receipt.status)).collect();
     let times: Vec<Option<Timestamp>> = rows().map(|receipt| receipt.at).collect();
-    // Comparing two failures needs a code.
+    // Two failures are compared by code, so each needs one.
     let code = |receipt: &'_ ReceiptRow| {
         (receipt.status == ReceiptStatus::Failed)
             .then(|| receipt.code.clone().unwrap_or_else(|| "failed".to_owned()))
@@ -60,7 +59,7 @@ pub(crate) async fn store(
     Ok(tx.query_one(&tx.prepare_cached(&written_for(campaign, &STATEMENT)).await?, &parameters).await?.get(0))
 }
 
-/// Keeps what the codes of failures mean; most posts have none.
+/// Stores the explanations of failure codes; most posts have none.
 async fn words(tx: &Transaction<'_>, receipts: impl Iterator<Item = &ReceiptRow>) -> Result<(), Error> {
     let upsert = "
         insert into failure_code as w (provider, code, words)
@@ -83,7 +82,7 @@ async fn words(tx: &Transaction<'_>, receipts: impl Iterator<Item = &ReceiptRow>
     Ok(())
 }
 
-/// Finds out who stopped us or had enough, by what was said of their messages.
+/// Finds people that stopped us or had too many messages.
 pub(crate) async fn follow_up(
     tx: &Transaction<'_>,
     campaign: CampaignId,
@@ -113,7 +112,7 @@ pub(crate) async fn follow_up(
     Ok(())
 }
 
-/// How many of a campaign's recipients the provider reported something of.
+/// The number of recipients with each status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiptCounts {
     /// Sent, delivered or read.
@@ -127,7 +126,7 @@ pub struct ReceiptCounts {
 }
 
 impl Store {
-    /// Counts the receipts of a campaign; it reads all of them.
+    /// Counts the receipts of a campaign; reads all of them.
     pub async fn receipt_counts(&self, campaign: CampaignId) -> Result<ReceiptCounts, Error> {
         let select = "
             select count(sent_at), count(delivered_at), count(read_at),

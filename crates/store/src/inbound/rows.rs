@@ -1,4 +1,4 @@
-//! The rows of an [`Ingest`](crate::Ingest): what posts of providers say, before it is stored.
+//! The rows of an [`Ingest`](crate::Ingest): the parsed events of posts of providers.
 
 use bytes::Bytes;
 use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq, UserId};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// One post.
 #[derive(Clone)]
 pub struct RawBody {
-    /// Whose address it came to.
+    /// The sender whose webhook got the post.
     pub sender: SenderId,
     /// The first half of the SHA-256 over sender and body.
     pub digest: Uuid,
@@ -23,35 +23,35 @@ impl std::fmt::Debug for RawBody {
     }
 }
 
-/// Which message something is about.
+/// The message that an event is about.
 #[derive(Clone, Debug)]
 pub struct MessageKey {
-    /// Whose address it came to.
+    /// The sender whose webhook got the post.
     pub sender: SenderId,
-    /// The recipient, if our reference came with it.
+    /// The recipient, if the event contains our reference.
     pub recipient: Option<(CampaignId, Seq)>,
-    /// The provider's id of the message, if it came with it.
+    /// The message id of the provider, if the event contains it.
     pub message_id: Option<String>,
 }
 
-/// What was said of one message.
+/// A delivery status of one message.
 #[derive(Clone, Debug)]
 pub struct ReceiptRow {
     /// The message.
     pub about: MessageKey,
-    /// How far it has come.
+    /// The status.
     pub status: ReceiptStatus,
-    /// When, by the provider; without it the time of taking it in.
+    /// Time by the provider; `None`: the time of storing it.
     pub at: Option<Timestamp>,
-    /// The provider's code of a failure.
+    /// The failure code of the provider.
     pub code: Option<String>,
-    /// What the code means.
+    /// The explanation of the code.
     pub words: Option<String>,
-    /// What is done about a failure.
+    /// The consequence of the failure.
     pub follow_up: Option<FollowUp>,
-    /// Whether the message is billed, if it was said.
+    /// Whether the message is billed, if the event says so.
     pub billable: Option<bool>,
-    /// WhatsApp's id of the recipient, if it came with it.
+    /// The user id of WhatsApp of the recipient, if the event contains it.
     pub user: Option<UserId>,
 }
 
@@ -60,13 +60,13 @@ pub struct ReceiptRow {
 pub struct AnswerRow {
     /// The message it answers.
     pub about: MessageKey,
-    /// When, by the provider; without it the time of taking it in.
+    /// Time by the provider; `None`: the time of storing it.
     pub at: Option<Timestamp>,
     /// The provider's id of the answer.
     pub inbound_id: String,
-    /// What was filled in.
+    /// The completed form.
     pub answer: Value,
-    /// The number it came from, if it was said.
+    /// The number of the person, if the event contains it.
     pub from: Option<Msisdn>,
 }
 
@@ -76,50 +76,50 @@ impl std::fmt::Debug for AnswerRow {
     }
 }
 
-/// The person a post is about, as far as it says who that is.
+/// The person of an event, as far as the event identifies them.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Whose address it came to, and which message the person answers, if they answer one.
+    /// The sender whose webhook got the event, and the message that the person replies to, if there is one.
     pub about: MessageKey,
-    /// The number, as WhatsApp writes it.
+    /// The number as WhatsApp reports it.
     pub from: Option<Msisdn>,
-    /// WhatsApp's id.
+    /// The user id of WhatsApp.
     pub user: Option<UserId>,
 }
 
-/// Somebody wrote to us.
+/// An inbound message.
 #[derive(Clone, Debug)]
 pub struct InboundRow {
     /// The person.
     pub who: Person,
-    /// When, by the provider; without it the time of taking it in.
+    /// Time by the provider; `None`: the time of storing it.
     pub at: Option<Timestamp>,
 }
 
-/// Somebody opted out or in.
+/// An opt-out or opt-in.
 #[derive(Clone, Debug)]
 pub struct ConsentRow {
-    /// Who, to whom, and when.
+    /// The person, the sender and the time.
     pub inbound: InboundRow,
-    /// What they want.
+    /// Opt-out or opt-in.
     pub consent: Consent,
-    /// Whether the provider said so, not the person.
+    /// Whether the provider reported it, not the person.
     pub is_by_provider: bool,
 }
 
-/// The provider said something of a template or a flow.
+/// A state of a template or a flow.
 #[derive(Clone, Debug)]
 pub struct NoticeRow {
-    /// Whose address it came to.
+    /// The sender whose webhook got the post.
     pub sender: SenderId,
     /// `template` or `flow`.
     pub about: &'static str,
     /// Name of the template, id of the flow.
     pub name: String,
-    /// The provider's word for its state.
+    /// The state, as the provider names it.
     pub status: String,
-    /// Whether it cannot be sent like this; not stored, it follows from the word.
+    /// Whether it cannot be sent in this state; not stored, because it follows from the state.
     pub is_bad: bool,
-    /// When, by the provider; without it the time of taking it in.
+    /// Time by the provider; `None`: the time of storing it.
     pub at: Option<Timestamp>,
 }

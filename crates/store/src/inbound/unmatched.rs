@@ -1,8 +1,7 @@
-//! What came back and could not be matched: looked up again until the message it is about is on record.
+//! Events whose message is not known yet. They are matched again until the message is recorded.
 //!
-//! A receipt that carries the provider's id only may be there before our own record of that message, and may as well be about
-//! a message of another system that uses the number. So it is looked up again after growing pauses, and forgotten after
-//! a week.
+//! A receipt with only the message id of the provider may arrive before our record of that message. It may also be about a
+//! message of another system that uses the number. So the event is matched again after growing pauses, and deleted after a week.
 
 use campaign::{Consent, Msisdn, UserId};
 use jiff::Timestamp;
@@ -17,7 +16,7 @@ use crate::db::pool::Transaction;
 use crate::inbound::batch::Ingest;
 use crate::inbound::rows::{AnswerRow, ConsentRow, InboundRow, MessageKey, Person, ReceiptRow};
 
-/// What is kept of one.
+/// The stored form of an event.
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum Event {
@@ -45,7 +44,7 @@ pub(crate) enum Event {
         consent: String,
         at: Option<Timestamp>,
         is_by_provider: bool,
-        /// Whether it counts for a number already.
+        /// Whether the consent is already stored for a number.
         is_matched: bool,
         from: Option<Msisdn>,
         user: Option<String>,
@@ -56,7 +55,7 @@ pub(crate) enum Event {
     },
 }
 
-/// Keeps what could not be matched. What carries no id of a message cannot be matched ever, and is not kept.
+/// Keeps events that could not be matched. Events without a message id can never be matched and are not kept.
 pub(crate) async fn keep<'a>(
     tx: &Transaction<'_>,
     lost: impl Iterator<Item = (&'a MessageKey, Event)>,
@@ -125,7 +124,7 @@ impl Event {
         Self::Inbound { at: row.at, user: row.who.user.as_ref().map(|user| user.as_str().to_owned()) }
     }
 
-    /// Puts it back where it came from. What has no time of its own happened when it came.
+    /// Adds the event to a batch. An event without a time of its own gets the time of its arrival.
     pub(crate) fn put_back(
         self,
         about: MessageKey,

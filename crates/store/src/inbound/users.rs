@@ -1,6 +1,6 @@
-//! WhatsApp's own ids of people (`known_user`): which number each leads to, and the words on consent that came before that was known.
+//! User ids of WhatsApp (`known_user`): the number of each, and consents that arrived before the number was known.
 //!
-//! An id belongs to a business, which may have several senders here: what one of them learned holds for all.
+//! A user id is valid for a business, which may have several senders here: a number that one sender learns is used for all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::db::pool::Transaction;
 use crate::inbound::conversations::Said;
 use crate::lists::numbers::{read, stored};
 
-/// An id is looked at again when it was not seen for so many days.
+/// An id is stored again if it was not seen for this many days.
 const FRESH: &str = "current_date - 7";
 
 const LEARN: &str = "
@@ -31,7 +31,7 @@ on conflict (user_id, sender_id) do update
 set consent_at = excluded.consent_at, is_opted_out = excluded.is_opted_out, is_by_provider = excluded.is_by_provider
 where coalesce((excluded.consent_at, excluded.is_opted_out) > (k.consent_at, k.is_opted_out), true)";
 
-/// Takes the words out whose person is known now.
+/// Removes and returns consents of people whose number is known now.
 const KNOWN_NOW: &str = "
 with waiting as (
     select k.user_id, k.sender_id, k.consent_at, k.is_opted_out, k.is_by_provider, (
@@ -45,15 +45,15 @@ with waiting as (
 )
 select sender_id, msisdn, consent_at, is_opted_out, is_by_provider from waiting where msisdn is not null";
 
-/// The ids of some people, as far as they are known.
+/// The known numbers of user ids.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
     numbers: BTreeMap<UserId, (Option<SenderId>, Msisdn)>,
-    /// Those that are on record for a sender and were seen of late.
+    /// Ids that are stored for a sender and were seen recently.
     fresh: BTreeSet<(SenderId, UserId)>,
 }
 
-/// A word on consent by somebody of whom nothing but the id is known.
+/// A consent of a person of whom only the user id is known.
 pub(crate) struct UnmatchedConsent<'a> {
     pub(crate) sender: SenderId,
     pub(crate) user: &'a UserId,
@@ -63,7 +63,7 @@ pub(crate) struct UnmatchedConsent<'a> {
 }
 
 impl Users {
-    /// Looks ids up; each comes with the sender it was seen at.
+    /// Looks up ids, each with the sender that got it.
     pub(crate) async fn of(
         tx: &Transaction<'_>,
         seen: impl Iterator<Item = (SenderId, &UserId)>,
@@ -90,17 +90,17 @@ impl Users {
         Ok(users)
     }
 
-    /// The number that an id leads to.
+    /// The number of an id.
     pub(crate) fn number(&self, user: &UserId) -> Option<Msisdn> {
         self.numbers.get(user).map(|(_, number)| *number)
     }
 
-    /// Whether an id is on record for this sender, and was seen of late.
+    /// Whether an id is stored for this sender and was seen recently.
     pub(crate) fn is_fresh(&self, sender: SenderId, user: &UserId) -> bool {
         self.fresh.contains(&(sender, user.clone()))
     }
 
-    /// Notes the numbers of ids.
+    /// Stores the numbers of ids.
     pub(crate) async fn learn(
         &mut self,
         tx: &Transaction<'_>,
@@ -120,7 +120,7 @@ impl Users {
     }
 }
 
-/// Keeps what people said of whom nothing but the id is known.
+/// Keeps consents of people of whom only the user id is known.
 pub(crate) async fn wait(tx: &Transaction<'_>, words: &[UnmatchedConsent<'_>]) -> Result<(), Error> {
     if words.is_empty() {
         return Ok(());
@@ -135,7 +135,7 @@ pub(crate) async fn wait(tx: &Transaction<'_>, words: &[UnmatchedConsent<'_>]) -
     Ok(())
 }
 
-/// What people said earlier, of those among these ids whose number is known now.
+/// Earlier consents of people among these ids whose number is known now.
 pub(crate) async fn known_now(tx: &Transaction<'_>, ids: &BTreeSet<&UserId>) -> Result<Vec<Said>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());

@@ -1,9 +1,9 @@
-//! Numbers that lead to the same person beyond the rules of spelling (`campaign/src/spelling.rs`): learned from the answer to a
-//! request, and from replies to our messages.
+//! Aliases: different numbers of the same person, apart from spellings of one number (`campaign/src/spelling.rs`). Aliases are
+//! learned from answers to requests, and from replies to our messages.
 //!
-//! **Invariants.** `number_alias` holds numbers as [`Msisdn::person`] gives them. What is kept about a person is written under all
-//! their numbers, so a pair that is learned later has to be spread: what is known of one number is copied to the other. That is
-//! a transaction of its own, after the one that learned the pair, and is repeated by the server until it is done.
+//! **Invariants.** `number_alias` contains numbers in the form of [`Msisdn::person`]. Data about a person is stored under all
+//! their numbers. So when a pair is learned later, the data of each number is copied to the other. The copy is a transaction
+//! after the one that learned the pair; the server repeats it until it succeeds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::lists::numbers::{read, recipients, stored};
 
-/// All numbers that pairs of `number_alias` lead to, from each of some numbers, over any number of pairs.
+/// All numbers that are linked to each of some numbers by pairs of `number_alias`, directly or over other numbers.
 pub(crate) const LINKED: &str = "
 with recursive linked (root, n) as (
     select n, n from unnest($1::bigint[]) n
@@ -32,7 +32,7 @@ insert into number_alias as a (alias, msisdn)
 select n.alias, n.msisdn from unnest($1::bigint[], $2::bigint[]) as n (alias, msisdn) order by 1, 2
 on conflict (alias, msisdn) do update set seen_on = excluded.seen_on where a.seen_on < excluded.seen_on - 7";
 
-/// Copies what is kept of some numbers, which are one person's, to each of them.
+/// Copies the data of some numbers of one person to each of them.
 const SPREAD_CONVERSATIONS: &str = "
 insert into conversation as c (sender_id, msisdn, last_inbound_at, consent_at, is_opted_out, quiet_until)
 select h.sender_id, n, max(h.last_inbound_at), (array_agg(h.consent_at order by h.consent_at desc nulls last, h.is_opted_out desc))[1],
@@ -48,15 +48,15 @@ select distinct on (n, s.sender_id) n, s.sender_id, s.reason
 from suppression s cross join unnest($1::bigint[]) n where s.msisdn = any($1) order by n, s.sender_id, s.reason
 on conflict do nothing";
 
-/// Pairs of one call of [`Store::spread_aliases`].
+/// Maximum number of pairs of one call of [`Store::spread_aliases`].
 const MOST: i64 = 500;
 
-/// The numbers that lead to the same people.
+/// Numbers of the same person.
 #[derive(Debug, Default)]
 pub(crate) struct Linked(BTreeMap<Msisdn, BTreeSet<Msisdn>>);
 
 impl Linked {
-    /// Looks the people of these numbers up.
+    /// Looks up the other numbers of these people.
     pub(crate) async fn of(
         tx: &Transaction<'_>,
         numbers: impl Iterator<Item = Msisdn>,
@@ -80,15 +80,15 @@ impl Linked {
         Self(linked)
     }
 
-    /// Every number of this person, in every spelling.
+    /// All numbers of this person, in every spelling.
     pub(crate) fn numbers(&self, number: Msisdn) -> BTreeSet<Msisdn> {
         let others = self.0.get(&number.person()).into_iter().flatten();
         others.flat_map(|other| other.spellings()).chain(number.spellings()).collect()
     }
 }
 
-/// Notes that these pairs of numbers are one person's each. Pairs that the rules of spelling give are left out. Returns whether
-/// there was any.
+/// Stores pairs of numbers that belong to one person each. Pairs that differ only in spelling are left out. Returns whether
+/// there was another pair.
 pub(crate) async fn learn(
     tx: &Transaction<'_>,
     pairs: impl Iterator<Item = (Msisdn, Msisdn)>,
@@ -106,7 +106,7 @@ pub(crate) async fn learn(
 }
 
 impl Store {
-    /// Notes under which other numbers WhatsApp said, in its answers to requests, that it knows some recipients of a campaign.
+    /// Stores the other numbers under which WhatsApp knows some recipients of a campaign, from its answers to requests.
     pub(crate) async fn learn_from_answers(
         &self,
         campaign: CampaignId,
@@ -121,7 +121,7 @@ impl Store {
         if has_new { self.spread_aliases().await } else { Ok(()) }
     }
 
-    /// Copies what is kept of one number of each new pair to the other.
+    /// Copies the data of one number of each new pair to the other number.
     pub async fn spread_aliases(&self) -> Result<(), Error> {
         let select = "
             select alias, msisdn from number_alias where not is_spread order by 1, 2 limit $1 for update skip locked";
@@ -137,7 +137,7 @@ impl Store {
         let (aliases, numbers): (Vec<i64>, Vec<i64>) =
             rows.iter().map(|row| (row.get::<_, i64>(0), row.get::<_, i64>(1))).unzip();
         let linked = Linked::of(&tx, aliases.iter().copied().filter_map(read)).await?;
-        // Two pairs of one person lead to the same group, which is spread once.
+        // Two pairs of one person give the same group, which is copied once.
         let groups: BTreeSet<BTreeSet<Msisdn>> =
             aliases.iter().copied().filter_map(read).map(|number| linked.numbers(number)).collect();
         for group in groups {

@@ -1,4 +1,4 @@
-//! Who of a campaign, as a list: to be written to a file and imported again.
+//! Exports recipients of a campaign, to be written to a file and imported again.
 
 use campaign::{CampaignId, Msisdn, Seq, Variables};
 use tokio_postgres::types::Json;
@@ -6,24 +6,24 @@ use tokio_postgres::types::Json;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Some of a campaign's recipients.
+/// Which recipients of a campaign to export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipientFilter {
-    /// Whose message the provider took.
+    /// The provider accepted the message.
     Accepted,
-    /// Refused for good, or given up.
+    /// The provider refused the message permanently, or the recipient was given up.
     Failed,
-    /// Of whom nobody knows.
+    /// Whether the provider has the message is unknown.
     Unknown,
-    /// Who must not be written to.
+    /// Suppressed or outside the 24-hour window.
     Skipped,
     /// Not sent to before the deadline.
     Expired,
     /// Not sent to because the campaign was cancelled.
     Cancelled,
-    /// Whose message was taken, and no delivery was reported.
+    /// Accepted, and no delivery was reported.
     NotDelivered,
-    /// Whose message was taken, and who did not complete the flow.
+    /// Accepted, and the flow was not completed.
     NotAnswered,
 }
 
@@ -49,7 +49,7 @@ impl RecipientFilter {
 }
 
 impl Store {
-    /// The names of the variables of a campaign's lists, in order. Refuses when the numbers are erased.
+    /// The names of the variables in the lists of a campaign, in alphabetical order. Fails if the numbers are erased.
     pub async fn list_columns(&self, campaign: CampaignId) -> Result<Vec<String>, Error> {
         let erased = "select coalesce(erased_at, archived_at) is not null from campaign where id = $1";
         let select = "
@@ -65,8 +65,8 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// The next of them behind this place, at most so many, in the order of the list. One whose number was erased is left
-    /// out.
+    /// The next recipients of this kind after a place, at most `limit`, in the order of the list. Recipients whose number was
+    /// erased are left out.
     pub async fn listed(
         &self,
         campaign: CampaignId,

@@ -1,8 +1,8 @@
-//! Storing a list: recipients by COPY, counts and refusals, all in one transaction.
+//! Imports a list: recipients by COPY, counts and rejected rows, all in one transaction.
 //!
-//! A list is inserted into the tables of its campaign's volume: first into `recipient`, in the order of the list, then into
-//! `recipient_number`, sorted by number. Inserting numbers into an index in the order of the list would take three times as long
-//! (docs/adr/0013).
+//! A list is inserted into the tables of the volume of its campaign: first into `recipient`, in the order of the list, then into
+//! `recipient_number`, sorted by number. Inserting numbers into the index in the order of the list would take three times as
+//! long (docs/adr/0013).
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -18,7 +18,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::volume::Volume;
 
-/// A list being stored. Dropped without [`Import::finish`], nothing of it is kept.
+/// A list that is being imported. Nothing is kept if it is dropped without [`Import::finish`].
 pub struct Import {
     client: Client,
     campaign: CampaignId,
@@ -27,11 +27,11 @@ pub struct Import {
     first_seq: i32,
     next_seq: i32,
     imported: i32,
-    /// Of them, how many have each calling code.
+    /// Recipients by calling code.
     by_country: BTreeMap<CallingCode, i64>,
 }
 
-/// Where a list comes from.
+/// The source of a list.
 #[derive(Clone, Debug, Default)]
 pub struct ListOrigin {
     /// File name, without the path.
@@ -40,7 +40,7 @@ pub struct ListOrigin {
     pub form: String,
     /// Hash of the file.
     pub sha256: [u8; 32],
-    /// Rows of a sheet that were left out because they are hidden.
+    /// Hidden rows of a sheet, which are left out.
     pub hidden: i32,
     /// The column that holds the numbers, as the list names it.
     pub number_column: Option<String>,
@@ -48,7 +48,7 @@ pub struct ListOrigin {
     pub columns: Vec<String>,
 }
 
-/// A list that a campaign has.
+/// An imported list of a campaign.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ImportRow {
     /// File name, without the path.
@@ -78,57 +78,57 @@ impl Store {
     }
 }
 
-/// Rows of a list that are not stored, by the reason.
+/// Rows of a list that are not imported, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// In the list, or in the campaign, before.
+    /// The number occurs earlier in the list or in the campaign.
     pub duplicates: i32,
-    /// On the suppression list.
+    /// The number is suppressed.
     pub suppressed: i32,
-    /// In a campaign that was excluded.
+    /// The number is in an excluded campaign.
     pub excluded: i32,
-    /// Refused, each with its reason.
+    /// Rejected rows, each with its reason.
     pub rejected: i32,
 }
 
-/// Recipients of a campaign from which on statistics matter. Reading fewer takes less time than ANALYZE.
+/// With fewer recipients in a campaign, ANALYZE takes longer than it saves.
 const WORTH_ANALYZING: i64 = 1_000;
 
-/// What became of the rows of a list; `uploaded` is the sum of the others.
+/// The number of rows of a list; `uploaded` is the sum of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportCounts {
     /// Rows of the list.
     pub uploaded: i32,
-    /// Stored as recipients.
+    /// Imported recipients.
     pub imported: i32,
-    /// The others.
+    /// Rows that are not imported.
     pub left_out: LeftOut,
 }
 
-/// A row of the list that is not imported.
+/// A rejected row of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Line of the file, from 1, the header included.
+    /// Line of the file, from 1, including the header.
     pub line: i32,
-    /// Why, as a word.
+    /// The code of the reason.
     pub reason: &'static str,
-    /// The column it is about, if it is not the number's.
+    /// The column with the error, if it is not the number column.
     pub column: Option<String>,
-    /// What stands in the number column, shortened.
+    /// The cell of the number column, shortened.
     pub cell: String,
 }
 
-/// Numbers that an import may have to leave out.
+/// Numbers that an import may leave out.
 #[derive(Clone, Copy, Debug)]
 pub enum Numbers {
-    /// On the lists of a campaign.
+    /// Numbers on the lists of a campaign.
     OfCampaign(CampaignId),
-    /// Not to be written to by the sender of this import's campaign.
+    /// Numbers that are suppressed for the sender of this campaign.
     Suppressed,
 }
 
 impl Store {
-    /// Begins to store a list for a draft. Two imports into one campaign wait for each other.
+    /// Begins to import a list into a draft. Two imports into one campaign wait for each other.
     pub async fn begin_import(&self, campaign: CampaignId) -> Result<Import, Error> {
         let client = self.own_client().await?;
         client.batch_execute("begin").await?;
@@ -156,7 +156,7 @@ impl Store {
 }
 
 impl Import {
-    /// Refuses a file that the campaign has already.
+    /// Fails if the campaign has this file already.
     pub async fn refuse_again(&self, origin: &ListOrigin) -> Result<(), Error> {
         let select = "
             select source, imported_at, imported from import
@@ -173,7 +173,7 @@ impl Import {
         )))
     }
 
-    /// Hands over numbers that are known, one by one.
+    /// Calls `each` with each of these numbers.
     pub async fn each_number(&self, which: Numbers, mut each: impl FnMut(Msisdn)) -> Result<(), Error> {
         let (select, parameter) = match which {
             Numbers::OfCampaign(campaign) => {
@@ -197,7 +197,7 @@ impl Import {
         Ok(())
     }
 
-    /// Stores recipients, taken from `batches` until it ends. They must be distinct, also from those of earlier lists.
+    /// Stores recipients from `batches` until the channel ends. The numbers must be distinct, also from those of earlier lists.
     pub async fn copy(
         &mut self,
         mut batches: tokio::sync::mpsc::Receiver<Vec<(Msisdn, Variables)>>,
@@ -226,7 +226,7 @@ impl Import {
         Ok(())
     }
 
-    /// Keeps the list: recipients, counts and refusals become visible together.
+    /// Commits the list: recipients, counts and rejected rows become visible together.
     pub async fn finish(
         self,
         origin: &ListOrigin,
@@ -268,8 +268,8 @@ impl Import {
         Ok(ImportCounts { uploaded, imported: self.imported, left_out })
     }
 
-    /// Inserts the numbers sorted, so that each page of the index is written once. The unique index refuses the list if a number is
-    /// already in the campaign; the import has left such rows out before.
+    /// Inserts the numbers in order, so that each page of the index is written once. The unique index refuses the list if a
+    /// number is already in the campaign; the import has removed such rows before.
     async fn keep_numbers(&self) -> Result<(), Error> {
         let volume = Volume::of(self.campaign);
         let insert = format!(
@@ -282,8 +282,8 @@ impl Import {
         Ok(())
     }
 
-    /// Updates the planner's statistics if they know too little of this campaign. For a campaign that they do not know, the planner
-    /// may expect one row, and then reads all rows of the campaign in each claim and record.
+    /// Updates the statistics of the planner if they contain too little about this campaign. Without them the planner may expect
+    /// one row, and then reads all rows of the campaign in each claim and record.
     async fn analyze(&self) -> Result<(), Error> {
         let recipients = Volume::of(self.campaign).table("recipient");
         let explain = format!(
@@ -300,7 +300,7 @@ impl Import {
         Ok(())
     }
 
-    /// A list copied into its volume passes by the triggers that count.
+    /// COPY into the table of a volume does not fire the triggers that count.
     async fn count(&self) -> Result<(), Error> {
         let insert = "
             insert into tally_delta (campaign_id, kind, calling_code, n)

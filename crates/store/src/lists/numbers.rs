@@ -7,17 +7,17 @@ use campaign::{CampaignId, Msisdn, Seq};
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 
-/// A number as the tables hold it.
+/// A number as it is stored.
 pub(crate) fn stored(number: Msisdn) -> Option<i64> {
     i64::try_from(number.digits()).ok()
 }
 
-/// A number of a table; one that was erased is negative and leads to nobody.
+/// A stored number. `None`: the number was erased, and is negative.
 pub(crate) fn read(digits: i64) -> Option<Msisdn> {
     u64::try_from(digits).ok().and_then(Msisdn::from_digits)
 }
 
-/// The numbers of recipients of one campaign; an erased one has none.
+/// The numbers of recipients of one campaign, without erased numbers.
 pub(crate) async fn recipients(
     tx: &Transaction<'_>,
     campaign: CampaignId,

@@ -1,6 +1,6 @@
-//! Who must not be written to.
+//! The suppression list: people that must not be sent to.
 //!
-//! A person is on the list under every number that is known of them (`inbound/people.rs`), so that a claim compares one number.
+//! A person is listed under every known number (`inbound/people.rs`), so that a claim compares one number.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,22 +13,22 @@ use crate::db::error::Error;
 use crate::lists::aliases::{LINKED, Linked};
 use crate::lists::numbers::stored;
 
-/// Numbers handed to one statement.
+/// Numbers per statement.
 const BATCH: usize = 10_000;
 
-/// Why somebody must not be written to.
+/// The reason of a suppression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SuppressionReason {
     /// The person wrote an opt-out word.
     OptedOut,
-    /// The provider said so.
+    /// The provider reported that the person stopped us.
     StoppedByUser,
-    /// Somebody of ours decided.
+    /// An operator decided.
     Operator,
 }
 
 impl SuppressionReason {
-    /// The word it has in the table.
+    /// The value in the table.
     pub fn word(self) -> &'static str {
         match self {
             Self::OptedOut => "opted_out",
@@ -43,17 +43,17 @@ impl SuppressionReason {
 pub struct Suppressed {
     /// The number.
     pub msisdn: Msisdn,
-    /// Name of the sender that must not; `None` for every sender.
+    /// Name of the sender; `None`: every sender.
     pub sender: Option<String>,
-    /// Why, as a word.
+    /// The reason, as stored.
     pub reason: String,
-    /// Since when.
+    /// Time of the suppression.
     pub added_at: Timestamp,
 }
 
 impl Store {
-    /// Suppresses the people of these numbers for a sender, or for every one; tells how many numbers were not suppressed before.
-    /// All or none.
+    /// Suppresses the people of these numbers for a sender, or for every sender. Returns how many of the numbers were not
+    /// suppressed before. All numbers or none are added.
     pub async fn suppress(
         &self,
         numbers: impl Iterator<Item = Msisdn>,
@@ -86,7 +86,8 @@ impl Store {
         Ok(added)
     }
 
-    /// Takes the person of a number off the list of a sender, or off the list for every sender; tells whether they were on it.
+    /// Removes the person of a number from the list of a sender, or from the list for every sender. Returns whether the person
+    /// was listed.
     pub async fn unsuppress(&self, msisdn: Msisdn, sender: Option<SenderId>) -> Result<bool, Error> {
         let delete = "delete from suppression where msisdn = any($1) and sender_id is not distinct from $2";
         let mut client = self.client().await?;
@@ -98,7 +99,7 @@ impl Store {
         Ok(removed > 0)
     }
 
-    /// The list, the last ones first, at most so many; and how long it is.
+    /// The newest entries of the list, at most `most`, and the length of the list.
     pub async fn suppressed(&self, most: u32) -> Result<(Vec<Suppressed>, i64), Error> {
         let select = "
             select p.msisdn, s.name, p.reason, p.added_at from suppression p left join sender s on s.id = p.sender_id

@@ -1,32 +1,32 @@
-//! Counts kept as the work goes: triggers add what each statement changes, in the same transaction, and this folds it. The
-//! two statements that write past them (`claim_pending.rs`, `record_final.rs`) add it themselves.
+//! Counters of reports: triggers add the changes of each statement as deltas, in the same transaction, and this module folds the
+//! deltas. The two statements that write past the triggers (`claim_pending.rs`, `record_final.rs`) add the deltas themselves.
 //!
-//! The sum of what is folded and what is not is exact at every moment, so folding late, twice or from several processes at
-//! once changes no report (docs/adr/0011).
+//! The sum of counters and deltas is exact at every moment. So folding late, twice or from several processes changes no report
+//! (docs/adr/0011).
 
 use campaign::CampaignId;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Most deltas of one fold; the function of the database takes as many.
+/// Maximum number of deltas per fold; the same as in the database function.
 const MOST: i64 = 20_000;
 
-/// A count that is not what a full count gives.
+/// A counter that differs from a full count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Miscount {
     /// The campaign.
     pub campaign: CampaignId,
-    /// What is counted.
+    /// The kind of the counter.
     pub kind: String,
-    /// How many there are.
+    /// The result of the full count.
     pub counted: i64,
-    /// How many the reports say.
+    /// The value in reports.
     pub kept: i64,
 }
 
 impl Store {
-    /// Folds the deltas that are there; to be called about once a second.
+    /// Folds the existing deltas; to be called about once a second.
     pub async fn fold_counters(&self) -> Result<(), Error> {
         let client = self.client().await?;
         let fold = client.prepare_cached("select fold_tallies()").await?;
@@ -34,7 +34,7 @@ impl Store {
         Ok(())
     }
 
-    /// Campaigns whose counters can be checked: those that are not archived.
+    /// Campaigns whose counters can be checked: campaigns that are not archived.
     pub async fn countable_campaigns(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "select id from campaign where archived_at is null order by id";
         Ok(self
@@ -47,8 +47,8 @@ impl Store {
             .collect())
     }
 
-    /// Counts all rows of these campaigns and returns the counters that differ. Each campaign is one statement, so memory and locks do
-    /// not grow with the number of campaigns. `progress` gets each campaign that is done.
+    /// Counts all rows of these campaigns and returns the counters that differ. Each campaign is one statement, so memory and
+    /// locks do not grow with the number of campaigns. `progress` is called after each campaign.
     pub async fn check_counters(
         &self,
         campaigns: &[CampaignId],

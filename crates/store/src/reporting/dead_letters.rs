@@ -1,4 +1,4 @@
-//! Dead letters: what the dead-letter queue held, kept for people, and brought back when somebody still waits.
+//! Dead-lettered messages: kept for operators, and redriven if their recipient is still waiting.
 
 use campaign::SendTask;
 use jiff::Timestamp;
@@ -11,17 +11,17 @@ use crate::db::error::Error;
 /// A message of the dead-letter queue. Its body is kept only if it is a task, and is never shown.
 #[derive(Clone, Copy)]
 pub struct DeadLetter<'a> {
-    /// The queue it died in; `None` when that is none of ours.
+    /// The queue in which it was dead-lettered; `None`: not a queue of Flowcast.
     pub queue: Option<&'a str>,
-    /// Why, in RabbitMQ's word.
+    /// The reason, as RabbitMQ names it.
     pub reason: &'a str,
-    /// What was published.
+    /// The body.
     pub body: &'a [u8],
-    /// How often it died.
+    /// How often it was dead-lettered.
     pub deaths: u64,
-    /// When it died, if that is known.
+    /// Time of dead-lettering, if it is known.
     pub died_at: Option<Timestamp>,
-    /// Whether it may have been kept before: then its deaths are not counted again.
+    /// Whether it may have been kept before: then its count is not added again.
     pub redelivered: bool,
 }
 
@@ -44,17 +44,17 @@ pub struct DeadLetterRow {
     pub redriven_at: Option<Timestamp>,
 }
 
-/// What became of the wish to bring dead letters back.
+/// The result of redriving messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Tasks that were looked at.
+    /// Tasks that were checked.
     pub tasks: u64,
-    /// Those of them whose recipient still waits, and is published again.
+    /// Tasks whose recipient is still waiting and is published again.
     pub waiting: u64,
 }
 
 impl Store {
-    /// Keeps a dead letter.
+    /// Keeps a dead-lettered message.
     pub async fn keep_dead_letter(&self, letter: &DeadLetter<'_>) -> Result<(), Error> {
         let upsert = "
             insert into dead_letter (queue, reason, body, campaign_id, seq, body_bytes, body_sha256, deaths,
@@ -66,7 +66,7 @@ impl Store {
                 first_died_at = least(dead_letter.first_died_at, excluded.first_died_at),
                 last_died_at = greatest(dead_letter.last_died_at, excluded.last_died_at),
                 redriven_at = case when $10 then dead_letter.redriven_at end";
-        // Written anew, so that the text holds two numbers and nothing else.
+        // Serialized again, so that the text contains two numbers and nothing else.
         let task = SendTask::decode(letter.body).ok();
         let body = task.and_then(|task| String::from_utf8(task.encode()).ok());
         let bytes = i64::try_from(letter.body.len()).unwrap_or(i64::MAX);
@@ -94,7 +94,7 @@ impl Store {
         Ok(())
     }
 
-    /// The dead letters, the last ones first, at most `limit`.
+    /// The newest dead-lettered messages, at most `limit`.
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterRow>, Error> {
         let select =
             "select * from report.dead_letter order by last_died_at desc, dead_letter_id desc limit $1";
@@ -119,8 +119,8 @@ impl Store {
             .collect())
     }
 
-    /// Brings back the recipients of these dead letters, or of all that were not brought back yet: whoever still waits in
-    /// a campaign that is not over is published again, those to be tried again later at their time.
+    /// Redrives these messages, or all that were not redriven yet: publishes recipients again that are still waiting in a
+    /// campaign that has not ended; recipients that wait for a retry, at the time of the retry.
     pub async fn redrive(&self, ids: Option<&[i64]>) -> Result<Redriven, Error> {
         let redrive = "
             with chosen as (

@@ -1,4 +1,4 @@
-//! The report views, read for the command line.
+//! Reads the report views for commands.
 
 use campaign::CampaignId;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// One row of `report.campaign`: where everybody on a campaign's lists stands.
+/// One row of `report.campaign`: the number of recipients in each state.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
 pub struct CampaignReport {
@@ -48,29 +48,29 @@ pub struct CampaignReport {
     pub cost_estimated: Option<Decimal>,
     pub cost_billed: Option<Decimal>,
     pub unpriced: i64,
-    /// The difference column of `report.conservation`: always 0.
+    /// The column `difference` of `report.conservation`: always 0.
     pub difference: i64,
 }
 
 /// One row of `report.error`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorReport {
-    /// Where it was met: `request` or `receipt`.
+    /// The stage: `request` or `receipt`.
     pub stage: String,
-    /// The outcome of the requests, or what is done about the receipts.
+    /// The outcome of the requests, or the consequence of the receipts.
     pub class: String,
     /// The code.
     pub code: Option<String>,
-    /// What it means.
+    /// The explanation of the code.
     pub reason: Option<String>,
-    /// How many requests; receipts are not counted by requests.
+    /// Number of requests; `None` for receipts.
     pub attempts: Option<i64>,
-    /// Of how many recipients.
+    /// Number of recipients.
     pub recipients: i64,
 }
 
 impl CampaignReport {
-    /// How many were imported.
+    /// Number of imported recipients.
     pub fn recipients(&self) -> i64 {
         self.uploaded - self.rejected - self.duplicates - self.suppressed - self.excluded
     }
@@ -83,7 +83,7 @@ impl Store {
         reports.pop().ok_or_else(|| Error::no_campaign(campaign))
     }
 
-    /// A page of the reports of all campaigns, the newest first: at most `limit`, of campaigns older than `before` if it is given.
+    /// A page of the reports of all campaigns, newest first: at most `limit`, only campaigns older than `before` if it is given.
     pub async fn report_page(
         &self,
         before: Option<CampaignId>,
@@ -149,7 +149,7 @@ impl Store {
             .collect())
     }
 
-    /// What went wrong in this campaign, most frequent first.
+    /// The errors of this campaign, most frequent first.
     pub async fn errors(&self, campaign: CampaignId) -> Result<Vec<ErrorReport>, Error> {
         let select = "
             select stage, class, code, reason, attempts, recipients from report.error

@@ -1,4 +1,4 @@
-//! Why recipients wait: the rows of `report.waiting`, and what keeps PostgreSQL from being written to.
+//! Why recipients wait: the rows of `report.waiting`, and the reason why PostgreSQL cannot be written to.
 
 use campaign::CampaignId;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Recipients of one campaign, or none of a stopped sender, and why they wait.
+/// Waiting recipients of one campaign with the reason; or a stopped sender without recipients.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
 pub struct WaitingRow {
@@ -22,15 +22,15 @@ pub struct WaitingRow {
     pub recipients: i64,
 }
 
-/// Reasons that hold only while PostgreSQL can be written to.
+/// Reasons that are valid only if PostgreSQL can be written to.
 const OF_WORK: [&str; 7] =
     ["no_producer", "no_worker", "queue_away", "queue_blocked", "throttled", "rate", "queue"];
-/// What a process that cannot write looks like after some seconds.
+/// Reasons that a process gives after some seconds if it cannot write.
 const OF_SILENCE: [&str; 2] = ["no_producer", "no_worker"];
 
 impl Store {
-    /// All recipients that wait, or only those of one campaign. When PostgreSQL refuses to be written to, that is the
-    /// reason (`database`) instead of those that follow from it.
+    /// All waiting recipients, or those of one campaign. If PostgreSQL cannot be written to, the reason is `database` instead of
+    /// the reasons that follow from it.
     pub async fn waiting(&self, campaign: Option<CampaignId>) -> Result<Vec<WaitingRow>, Error> {
         let select = "
             select sender, campaign_id, reason, detail, since, until, caused_by, recipients from report.waiting
@@ -56,7 +56,7 @@ impl WaitingRow {
     fn because_of(self, trouble: Option<&Error>) -> Self {
         let reasons = match trouble {
             Some(Error::Unavailable { .. }) => &OF_WORK[..],
-            // The rights may be missing to the one who looks alone.
+            // Perhaps only the user of this command lacks the privilege.
             Some(Error::Denied { .. }) => &OF_SILENCE[..],
             _ => &[],
         };
@@ -68,7 +68,7 @@ impl WaitingRow {
     }
 }
 
-/// Why the tables that each claim and record writes to cannot be written to, asked without changing them.
+/// The reason why the tables of claims and records cannot be written to; the test changes nothing.
 async fn cannot_write(client: &Client) -> Option<Error> {
     let writes = "
         begin;

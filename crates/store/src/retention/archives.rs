@@ -1,7 +1,7 @@
-//! Removing recipients, attempts, receipts and answers of ended campaigns. The row of the campaign and its counters are kept.
+//! Deletes recipients, attempts, receipts and answers of ended campaigns. The row of the campaign and its counters are kept.
 //!
-//! The rows of one campaign are deleted in small batches. When all campaigns of a volume are archived, the tables of the volume are
-//! dropped. Both bypass the triggers that maintain the counters.
+//! The rows of one campaign are deleted in small batches. When all campaigns of a volume are archived, the tables of the volume
+//! are dropped. Both bypass the triggers that maintain the counters.
 
 use campaign::{CampaignId, CampaignState};
 use tokio_postgres::Client;
@@ -17,9 +17,9 @@ const STRIDE: i32 = 10_000;
 const OTHERS: [&str; 6] = ["due", "unsettled", "receipt_to_settle", "answered", "sent_message", "settlement"];
 
 impl Store {
-    /// Removes recipients, attempts, receipts and answers of an ended campaign. If all other campaigns of its volume are archived and
-    /// the volume is rotated, the tables of the volume are dropped. Calling it again finishes a call that broke off. `progress` gets
-    /// the number of recipients that are done, and of all.
+    /// Deletes recipients, attempts, receipts and answers of an ended campaign. If all other campaigns of its volume are
+    /// archived and the volume is rotated, the tables of the volume are dropped. A second call finishes an interrupted call.
+    /// `progress` gets the number of processed recipients and of all recipients.
     pub async fn archive_campaign(
         &self,
         campaign: CampaignId,

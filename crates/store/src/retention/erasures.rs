@@ -1,8 +1,8 @@
-//! Erasing personal data: of campaigns that ended long ago, and of one number everywhere. Counts are kept.
+//! Erases personal data: of campaigns that ended long ago, and of one number everywhere. Counts are kept.
 //!
-//! A recipient stays as a row: its number becomes the negative of its place, its variables nothing. What the provider sent in
-//! words, its ids (some of them hold the number), and answers go as well, and so do a person's other numbers and WhatsApp's id of
-//! them. `suppression` keeps the numbers, for whoever asked not to be written to must still not be.
+//! The row of a recipient stays: its number becomes the negative of its place, and its variables are removed. Texts and message
+//! ids of the provider (some contain the number), answers, other numbers of the person and their user ids of WhatsApp are erased
+//! too. `suppression` keeps the numbers, because people that opted out must still not be sent to.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::db::error::Error;
 use crate::lists::aliases::{LINKED, Linked};
 use crate::lists::numbers::stored;
 
-/// Erases recipients `$2` of campaign `$1`, a statement a table.
+/// Erases recipients `$2` of campaign `$1`, one statement per table.
 const RECIPIENTS: [&str; 8] = [
     "delete from orphan o using sent_message m where m.campaign_id = $1 and m.seq = any($2)
         and o.sender_id = m.sender_id and o.provider_message_id = m.provider_message_id",
@@ -33,7 +33,7 @@ const RECIPIENTS: [&str; 8] = [
     "update recipient set msisdn = -seq, variables = '{}' where campaign_id = $1 and seq = any($2)",
 ];
 
-/// Ends the waiting of somebody who is erased: nobody without a number can be sent to.
+/// Ends erased recipients that wait: a recipient without a number cannot be sent to.
 const END: [&str; 3] = [
     "delete from due where campaign_id = $1 and seq = any($2)",
     "delete from unsettled where campaign_id = $1 and seq = any($2)",
@@ -42,8 +42,8 @@ const END: [&str; 3] = [
         where campaign_id = $1 and seq = any($2) and state in ('pending', 'retry', 'unknown')",
 ];
 
-/// Forgets the other numbers and the ids of recipients `$2` of campaign `$1` that were not seen for `$3` seconds; a date is noted
-/// anew after a week.
+/// Deletes aliases and user ids of recipients `$2` of campaign `$1` that were not seen for `$3` seconds; dates are updated once
+/// a week.
 const UNSEEN: [&str; 3] = [
     "delete from known_user k using recipient r
         where r.campaign_id = $1 and r.seq = any($2) and k.msisdn = r.msisdn
@@ -56,11 +56,11 @@ const UNSEEN: [&str; 3] = [
             and a.seen_on < now() - $3::float8 * interval '1 second' - interval '7 days'",
 ];
 
-/// How many recipients are erased at once.
+/// Recipients per transaction.
 const STRIDE: i32 = 10_000;
 
 impl Store {
-    /// Erases the personal data of campaigns that ended so long ago. Returns those it was.
+    /// Erases the personal data of campaigns that ended at least `ended_before` ago. Returns these campaigns.
     pub async fn erase_campaigns(&self, ended_before: Duration) -> Result<Vec<CampaignId>, Error> {
         let select = "
             select id, recipients from campaign c
@@ -94,12 +94,11 @@ impl Store {
         Ok(erased)
     }
 
-    /// Erases a number everywhere but in `suppression`, with every number and id that leads to the same person. Returns in how
-    /// many campaigns it was.
+    /// Erases a number everywhere except in `suppression`, with all numbers and user ids of the same person. Returns the number
+    /// of campaigns.
     ///
-    /// What the provider posted is read from end to end before any recipient is locked: a claim that meets a locked
-    /// recipient waits, and holds the claim lock of its sender meanwhile. Each recipient is a transaction of its own. If the
-    /// command breaks off, running it again erases the rest.
+    /// All posts are read before a recipient is locked: a claim that meets a locked recipient waits, and holds the claim lock of
+    /// its sender meanwhile. Each recipient is one transaction. If the command is interrupted, running it again erases the rest.
     pub async fn erase_number(&self, msisdn: Msisdn) -> Result<usize, Error> {
         let select = "
             select campaign_id, seq, state from recipient_number join recipient using (campaign_id, seq)
@@ -117,7 +116,7 @@ impl Store {
         }
         let users =
             client.query("select user_id from known_user where msisdn = any($1)", &[&numbers]).await?;
-        // What belongs to the person alone: their numbers and user ids.
+        // Texts that identify only this person: numbers and user ids.
         let names: BTreeSet<String> =
             users.iter().map(|row| row.get(0)).chain(numbers.iter().map(ToString::to_string)).collect();
         let mut needles: Vec<String> = names.iter().cloned().collect();
@@ -143,14 +142,14 @@ impl Store {
                 client.execute(by_text, &[name]).await?;
             }
         }
-        // What was posted since the first look. The user ids go last: running the command again needs them.
+        // Posts since the first reading. User ids are deleted last: a second run needs them.
         delete_bodies(&client, &needles, Some(began)).await?;
         client.execute("delete from known_user where msisdn = any($1)", &[&numbers]).await?;
         Ok(rows.len())
     }
 }
 
-/// The provider's ids of one recipient's messages and answers.
+/// The message ids of the provider and the answer ids of one recipient.
 async fn provider_ids(client: &impl GenericClient, campaign: i64, seq: i32) -> Result<Vec<String>, Error> {
     let select = "
         select id from (
@@ -161,7 +160,7 @@ async fn provider_ids(client: &impl GenericClient, campaign: i64, seq: i32) -> R
     Ok(client.query(select, &[&campaign, &seq]).await?.iter().map(|row| row.get(0)).collect())
 }
 
-/// Deletes the bodies of posts since a day in which one of these texts stands.
+/// Deletes posts since a day that contain one of these texts.
 async fn delete_bodies(client: &Client, needles: &[String], since: Option<Date>) -> Result<(), Error> {
     let delete = "
         delete from webhook_body b where b.received_on >= coalesce($2::date, '-infinity')
@@ -170,7 +169,7 @@ async fn delete_bodies(client: &Client, needles: &[String], since: Option<Date>)
     Ok(())
 }
 
-/// Erases one recipient, in a short transaction. Returns the provider's ids that it had.
+/// Erases one recipient, in a short transaction. Returns the ids of the provider that it had.
 async fn erase_recipient(client: &mut Client, campaign: i64, seq: i32) -> Result<Vec<String>, Error> {
     let lock = "select state from recipient where campaign_id = $1 and seq = $2 for update";
     let tx = client.transaction().await?;

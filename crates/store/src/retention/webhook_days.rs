@@ -1,9 +1,9 @@
-//! How long is kept what came back: raw bodies by the operator's wish, what was not matched a week, ids of messages a month.
+//! Retention of webhook data: posts for a configured time, unmatched events for a week, message ids for a month.
 //!
-//! Receipts and answers are kept as long as their campaign is.
+//! Receipts and answers are kept as long as their campaign.
 //!
-//! **Invariant.** No post waits for anything here. Tables for posts are attached, and detached `concurrently`: both take locks for
-//! which neither posts nor readers wait. Dropping waits for readers of the old table, so it has a connection of its own.
+//! **Invariant.** No post waits for this module. Tables for posts are attached, and detached `concurrently`: the locks for both
+//! block neither posts nor readers. Dropping waits for readers of the old table, so it has its own connection.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tokio_postgres::Client;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// For how many days after today there are tables for posts. A server that could make none for so long takes no posts in.
+/// Number of days after today for which tables exist. A server that cannot create a table for so long rejects posts.
 const DAYS_AHEAD: i32 = 7;
-/// The longest time that posts are kept, in days.
+/// Maximum time for which posts are kept, in days.
 const MOST_DAYS: i32 = 36_500;
 
 impl Store {
-    /// Makes the tables for the posts of today and of the coming week, as far as no other session is in the way. Returns whether
-    /// all of them are there; fails if there is none for today and tomorrow. Takes at most a few seconds.
+    /// Creates the tables for posts of today and of the next week, unless another session blocks it. Returns whether all of them
+    /// exist; fails if there is none for today and tomorrow. Takes at most a few seconds.
     pub async fn make_webhook_days(&self) -> Result<bool, Error> {
         let client = self.client().await?;
         let made: i32 = client.query_one("select make_webhook_days($1)", &[&DAYS_AHEAD]).await?.get(0);
@@ -33,12 +33,12 @@ impl Store {
         Ok(made == DAYS_AHEAD)
     }
 
-    /// Forgets what is old. To be called about once an hour. Where a reader still looks at an old table, this waits for that reader, and
-    /// nobody waits for this.
+    /// Deletes old webhook data. To be called about once an hour. Waits for readers of an old table; no other statement waits
+    /// for it.
     pub async fn forget_webhooks(&self, bodies: Duration) -> Result<(), Error> {
         let orphans = "delete from orphan where received_at < clock_timestamp() - interval '7 days'";
         let messages = "delete from sent_message where noted_at < clock_timestamp() - interval '30 days'";
-        // Deleting may take longer than the time limit of the pool's connections.
+        // Deleting may exceed the time limit of connections of the pool.
         let client = self.own_client().await?;
         client.execute(orphans, &[]).await?;
         client.execute(messages, &[]).await?;
@@ -47,7 +47,7 @@ impl Store {
     }
 }
 
-/// Drops the tables for posts of days that are older than so many, those included that were detached by somebody who died then.
+/// Drops the tables for posts that are older than this number of days, including tables that an interrupted call detached.
 async fn drop_days(client: &Client, days: i32) -> Result<(), Error> {
     let select = "
         select c.relname::text, i.inhdetachpending

@@ -1,7 +1,7 @@
-//! What the operator's hook is told of stops: each stop once, and its end once.
+//! Alerts for the webhook of the operator: each stop is sent once, and its end once.
 //!
-//! The calls themselves are somebody else's. A call that is not confirmed is due again after its lease, so a hook may be
-//! called twice when the caller dies in between; `alert_id` tells that apart.
+//! The producer makes the calls. A call that is not confirmed is due again after its lease, so the webhook may be called twice
+//! if the producer dies in between; `alert_id` identifies the repetition.
 
 use std::time::Duration;
 
@@ -10,30 +10,30 @@ use serde_json::Value;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Something to tell.
+/// An alert that is due.
 #[derive(Clone, Debug)]
 pub struct Alert {
     /// The row to confirm.
     pub id: AlertId,
-    /// How often it was tried, this time included.
+    /// The number of this attempt, from 1.
     pub attempts: i32,
     /// The body of the call, a JSON object.
     pub body: Value,
 }
 
-/// Which alert.
+/// The identity of an alert.
 #[derive(Clone, Debug)]
 pub struct AlertId {
     hold: i64,
     event: String,
 }
 
-/// How far back stops that ended are told when a hook is set up first.
+/// When a webhook is set up first, stops that ended earlier than this are not sent.
 const TOLD_OF: &str = "interval '1 hour'";
 
 impl Store {
-    /// Takes the next alert that is due, and keeps it from everybody else for `lease`. Stops of campaigns that an operator
-    /// asked for are no news. A stop that ended in the transaction in which another one took its place opened nothing.
+    /// Takes the next alert that is due, and reserves it for `lease`. Pauses of campaigns by an operator are not sent. The end
+    /// of a stop in the transaction in which another stop replaced it is not sent either, because nothing was opened.
     pub async fn take_alert(&self, lease: Duration) -> Result<Option<Alert>, Error> {
         let note = format!(
             "insert into alert (hold_id, event)
@@ -83,14 +83,14 @@ impl Store {
         }))
     }
 
-    /// The alert was told, or is given up.
+    /// Marks an alert as sent or given up.
     pub async fn alert_done(&self, id: &AlertId) -> Result<(), Error> {
         let update = "update alert set done_at = clock_timestamp() where hold_id = $1 and event = $2";
         self.client().await?.execute(update, &[&id.hold, &id.event]).await?;
         Ok(())
     }
 
-    /// The alert could not be told; it is due again after a pause.
+    /// Marks an alert as failed: it is due again after a pause.
     pub async fn alert_failed(&self, id: &AlertId, pause: Duration) -> Result<(), Error> {
         let update = "
             update alert set next_at = clock_timestamp() + $3 * interval '1 millisecond'

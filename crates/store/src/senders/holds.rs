@@ -1,9 +1,11 @@
-//! Stops: closing the gates of senders and campaigns, always with reason, time and who did it. Opening them is in `openings.rs`.
+//! Stops (holds) of senders and campaigns, with reason, time and cause. `openings.rs` ends them.
 //!
-//! A sender has one stop in force at most, and so has a campaign. A stop that is found closes an open gate and changes nothing at
-//! a closed one. A person's stop takes over one that was found: it lasts until a person ends it, and is not probed.
+//! A sender has at most one stop in force, and so has a campaign. A stop that a program finds closes an open gate and changes
+//! nothing at a closed gate. A stop by a person replaces a stop that was found: it lasts until a person ends it, and is not
+//! probed.
 //!
-//! **Invariant.** Whoever changes both locks the gate's row (`sender_gate` or `campaign`) before the stop's row (`hold`).
+//! **Invariant.** A transaction that changes both rows locks the row of the gate (`sender_gate` or `campaign`) before the row of
+//! the stop (`hold`).
 
 use std::time::Duration;
 
@@ -19,28 +21,28 @@ use crate::db::error::Error;
 pub struct HoldRow {
     /// The sender.
     pub sender: String,
-    /// The campaign, when only that is stopped.
+    /// The campaign; `None`: the whole sender is stopped.
     pub campaign: Option<CampaignId>,
-    /// Why.
+    /// The reason.
     pub reason: StopReason,
-    /// What the provider said, in our words.
+    /// The explanation of the refusal, in our words.
     pub detail: Option<String>,
-    /// Since when.
+    /// The time of the stop.
     pub since: Timestamp,
-    /// Until when, if that is known: the end of the day of a daily cap, or the next probe.
+    /// The expected end, if it is known: the end of the day of a daily cap, or the next probe.
     pub until: Option<Timestamp>,
-    /// By whom: an operator's command, or the worker that was refused.
+    /// The cause: a command of an operator, or the worker whose request was refused.
     pub caused_by: String,
 }
 
-/// Why a gate is to be closed, and by whom.
+/// The reason and the cause of a stop.
 #[derive(Clone, Copy, Debug)]
 pub struct StopCause<'a> {
     /// The reason.
     pub reason: StopReason,
-    /// The refusal that caused it, if it was one.
+    /// The refusal by the provider that caused the stop, if there was one.
     pub refusal: Option<&'a Reason>,
-    /// Who closes it: an operator's command, or the worker that was refused.
+    /// The cause: a command of an operator, or the worker whose request was refused.
     pub by: &'a str,
 }
 
@@ -50,19 +52,19 @@ impl StopCause<'_> {
     }
 }
 
-/// What became of a person's wish to stop.
+/// The result of a stop by a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldResult {
-    /// Stopped now.
+    /// The sender or campaign is stopped now.
     Now,
-    /// It was stopped for this reason; from now on it is stopped by the person.
+    /// It was stopped for this reason before; the stop by the person replaces it.
     TakenOver(StopReason),
     /// A person had stopped it before; nothing changed.
     Already,
 }
 
-/// Makes a person's stop the one in force, in the transaction that holds the lock of the gate. The stop it takes over ends with
-/// the beginning of the new one, and its words are kept there.
+/// Replaces the stop in force by a stop of a person, in the transaction that holds the lock of the gate. The reason of the
+/// replaced stop is kept in the detail of the new stop.
 async fn take_over(
     tx: &Transaction<'_>,
     (sender, campaign): (SenderId, Option<CampaignId>),
@@ -88,9 +90,9 @@ async fn take_over(
 }
 
 impl Store {
-    /// Closes a sender's gate for a reason that was found. `epoch` is the opening in which the cause was met: a cause of an
-    /// earlier opening does nothing. Without an epoch it closes the gate whatever the opening. Returns whether this call
-    /// closed it. For a person's wish there is [`Store::hold_sender`].
+    /// Stops a sender for a reason that was found. `epoch` is the epoch of the gate in which the cause occurred: a cause of an
+    /// earlier epoch changes nothing. Without an epoch the gate is closed in any epoch. Returns whether this call closed the
+    /// gate. [`Store::hold_sender`] is the stop by a person.
     pub async fn stop_sender(
         &self,
         sender: SenderId,
@@ -112,9 +114,9 @@ impl Store {
         Ok(n > 0)
     }
 
-    /// Stops a sender because a person wants it, also one that is stopped for another reason. Until a person opens it again it
-    /// is neither probed nor opened by the end of a day. Taking over a stop begins a new epoch, so that a probe under way does
-    /// not open the gate.
+    /// Stops a sender because a person wants it, even if the sender is stopped for another reason. Until a person opens the
+    /// sender, it is neither probed nor opened at the end of a day. Replacing a stop begins a new epoch, so that a probe that is
+    /// under way does not open the gate.
     pub async fn hold_sender(&self, sender: SenderId, by: &str) -> Result<HoldResult, Error> {
         let lock = "select from sender_gate where sender_id = $1 for update";
         let close = "
@@ -131,8 +133,8 @@ impl Store {
         Ok(held)
     }
 
-    /// Halves the pace of a sender for all its workers, and gives out no departure slot for `pause`. Answers that come
-    /// within a second of each other count as one.
+    /// Halves the pace of a sender for all its workers, and grants no departure slot for `pause`. Throttle answers within one
+    /// second count as one.
     pub async fn slow_sender(&self, sender: SenderId, pause: Duration) -> Result<bool, Error> {
         let statement = "
             update sender_gate
@@ -144,7 +146,7 @@ impl Store {
     }
 
     /// Pauses a running campaign for a reason that was found. `epoch` as in [`Store::stop_sender`]. Returns whether this call
-    /// paused it. For a person's wish there is [`Store::hold_campaign`].
+    /// paused the campaign. [`Store::hold_campaign`] is the pause by a person.
     pub async fn pause_campaign(
         &self,
         campaign: CampaignId,
@@ -166,7 +168,7 @@ impl Store {
         Ok(n > 0)
     }
 
-    /// Pauses a campaign because a person wants it: one that runs, or one that was paused for another reason.
+    /// Pauses a campaign because a person wants it: a running campaign, or one that was paused for another reason.
     pub async fn hold_campaign(&self, campaign: CampaignId, by: &str) -> Result<HoldResult, Error> {
         let lock = "select sender_id, state from campaign where id = $1 for update";
         let mut client = self.client().await?;
@@ -186,8 +188,8 @@ impl Store {
         Ok(held)
     }
 
-    /// Whether what a provider reported at this time may still close a gate, of the sender or of one campaign: reports come
-    /// days late, and what was said before the gate was last opened is about an earlier stop.
+    /// Whether an event that the provider reports with this time may still close the gate of the sender or of one campaign.
+    /// Events arrive days late, and an event before the last opening belongs to an earlier stop.
     pub async fn may_stop(
         &self,
         sender: SenderId,
@@ -223,7 +225,7 @@ impl Store {
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 
-    /// The stops in force, senders first, oldest first.
+    /// The stops in force: stops of senders first, then of campaigns, each by time.
     pub async fn holds(&self) -> Result<Vec<HoldRow>, Error> {
         let select = "
             select s.name, h.campaign_id, h.reason, h.detail, h.since, h.caused_by, coalesce(h.until, h.probe_at)

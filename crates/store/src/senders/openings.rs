@@ -1,7 +1,7 @@
-//! Opening the gates of senders: by a person, by a probe that went through, and at the end of a day.
+//! Opens the gates of senders: by a person, after a successful probe, and at the end of a day.
 //!
-//! **Invariant.** A gate is open only while the sender's daily cap leaves room. A gate that would be opened with a cap that is
-//! used up stays closed, and the cap is the reason until its day ends.
+//! **Invariant.** A gate is open only while the daily cap of the sender is not used up. If the cap is used up, the gate stays
+//! closed with the cap as the reason until the day of the cap ends.
 
 use std::time::Duration;
 
@@ -12,40 +12,40 @@ use jiff::Timestamp;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// What became of the wish to open a sender's gate.
+/// The result of opening a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// It is open: a new epoch began.
+    /// The gate is open: a new epoch began.
     Open,
-    /// It is stopped for its daily cap, which is used up until the day ends.
+    /// The gate stays closed: the daily cap is used up until the day ends.
     Capped {
-        /// The stop that ended now; `None` when the cap was the reason before.
+        /// The stop that ended now; `None`: the cap was the reason before.
         ended: Option<StopReason>,
-        /// How many recipients a day.
+        /// The daily cap, in recipients.
         recipients: u32,
-        /// When the day ends.
+        /// The end of the day.
         until: Timestamp,
     },
-    /// Nothing changed: it was open, or who asked may not open it.
+    /// Nothing changed: the gate was open, or the caller may not end this stop.
     Unchanged,
 }
 
-/// Who wants to open a gate, and so what may end.
+/// The caller that opens a gate, and the stops that it may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opener {
-    /// A person: every stop.
+    /// A person: any stop.
     Person,
-    /// A probe that was claimed in this epoch and went through: the stop it was sent for.
+    /// A successful probe that was claimed in this epoch: the stop that it probed.
     Probe(i64),
-    /// The end of a day, or a cap that leaves room again: the stop for the daily cap.
+    /// The end of a day, or a cap that is not used up any more: the stop for the daily cap.
     Cap,
 }
 
-/// A gate, under its lock.
+/// A gate whose row is locked.
 struct Gate {
     is_open: bool,
     epoch: i64,
-    /// How many recipients a day and when the day ends, where that many are used up.
+    /// The daily cap and the end of the day, if the cap is used up.
     used_up: Option<(u32, Timestamp)>,
 }
 
@@ -63,13 +63,13 @@ impl Gate {
 }
 
 impl Store {
-    /// Opens a sender's gate because a person wants it, with a quarter of the rate that grows back to the whole.
+    /// Opens the gate of a sender because a person wants it, at a quarter of the rate, which grows back to the whole rate.
     pub async fn open_sender(&self, sender: SenderId, ended_by: &str) -> Result<Opened, Error> {
         self.open(sender, Opener::Person, ended_by).await
     }
 
-    /// The same, because a probe went through that was claimed in this epoch. A gate that was opened since, or that a person
-    /// closed since, is left as it is.
+    /// Opens the gate of a sender after a successful probe that was claimed in this epoch. A gate that was opened since, or that
+    /// a person closed since, stays as it is.
     pub async fn open_after_probe(
         &self,
         sender: SenderId,
@@ -79,8 +79,8 @@ impl Store {
         self.open(sender, Opener::Probe(epoch), ended_by).await
     }
 
-    /// Opens the gates of senders that are stopped for their own daily cap, when the day is over, the cap was raised, or
-    /// some of the day's recipients were given back. Returns how many.
+    /// Opens the gates of senders that are stopped for the daily cap, if the day is over, the cap was raised, or recipients of the
+    /// day were given back. Returns the number of senders.
     pub async fn open_capped_senders(&self) -> Result<u64, Error> {
         let select = "
             select g.sender_id from sender_gate g join hold h on h.sender_id = g.sender_id
@@ -141,8 +141,9 @@ impl Store {
         Ok(opened)
     }
 
-    /// Lets one claim of one recipient pass the gate of a sender that is stopped for a reason of this kind, if it is time
-    /// for that: after the first of these pauses, then the second, and so on; the last one repeats. Returns whether it is.
+    /// Lets one claim of one recipient pass the gate of a sender that is stopped for a reason of this kind, if a probe is due:
+    /// after the first of these pauses, then after the second, and so on; the last pause repeats. Returns whether a probe is
+    /// armed.
     pub async fn arm_probe(
         &self,
         sender: SenderId,
@@ -190,7 +191,7 @@ async fn end_hold(tx: &Transaction<'_>, sender: SenderId, ended_by: &str) -> Res
     Ok(())
 }
 
-/// The gate stays closed, and no probe passes it.
+/// Adds the stop for the daily cap; the gate stays closed, and no probe passes it.
 async fn stop_for_cap(tx: &Transaction<'_>, sender: SenderId) -> Result<(), Error> {
     let disarm = "update sender_gate set probe_armed = false where sender_id = $1";
     let insert = "

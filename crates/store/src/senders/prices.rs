@@ -1,4 +1,4 @@
-//! What a sender's messages cost. A list is never changed: a new one takes its place, and campaigns keep that of their start.
+//! Price lists of senders. A price list is never changed: a new list replaces it, and a campaign keeps the list of its start.
 
 use campaign::{CallingCode, CampaignId, PriceList, SenderId};
 use rust_decimal::Decimal;
@@ -8,7 +8,7 @@ use crate::db::error::Error;
 use crate::db::pool::Pooled;
 
 impl Store {
-    /// Gives a sender a new price list; campaigns that were started keep the one they have.
+    /// Adds a price list to a sender; campaigns that were started keep their list.
     pub async fn set_prices(&self, sender: SenderId, list: &PriceList) -> Result<(), Error> {
         let insert = "
             with list as (
@@ -32,7 +32,7 @@ impl Store {
         price_list(&client, id).await
     }
 
-    /// The price list that a campaign has, or would have if it were started now.
+    /// The price list of a campaign, or the list that it would get if it were started now.
     pub async fn campaign_prices(&self, campaign: CampaignId) -> Result<Option<PriceList>, Error> {
         let select = "
             select coalesce(c.price_list_id, (select max(l.id) from price_list l where l.sender_id = c.sender_id))
@@ -42,7 +42,7 @@ impl Store {
         price_list(&client, id).await
     }
 
-    /// How many of a campaign still wait, by country.
+    /// The number of recipients of a campaign that are not sent to yet, by country.
     pub async fn waiting_by_country(&self, campaign: CampaignId) -> Result<Vec<(CallingCode, i64)>, Error> {
         let select = "
             select calling_code::smallint, waiting from report.country where campaign_id = $1 and waiting > 0";

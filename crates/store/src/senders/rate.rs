@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use campaign::Rate;
 
-/// How far ahead of now departure slots are given out. A worker that dies loses that much of the rate at most.
-/// It is also how long a worker may be kept from asking in time before slots stay empty.
+/// How far in advance departure slots are granted. A worker that dies loses at most this time of the rate, and a worker that
+/// cannot ask in time for this long leaves slots empty.
 pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
 
 /// The longest time of the rate that one lease contains.

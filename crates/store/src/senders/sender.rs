@@ -9,58 +9,58 @@ use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::senders::rate::{LONGEST, MAX_AHEAD, rate_columns, rate_of};
 
-/// A sender to be added.
+/// A new sender.
 #[derive(Clone, Debug)]
 pub struct NewSender {
     /// Its name in commands and campaign files: `[a-z0-9_-]`.
     pub name: String,
-    /// Whose.
+    /// The provider.
     pub provider: Provider,
     /// Address of the provider's API.
     pub base_url: String,
     /// Account id at the provider (Kaleyra: SID).
     pub account: Option<String>,
-    /// Our business number, digits.
+    /// The business phone number, digits only.
     pub number: String,
-    /// Where the key is found: `env:NAME` or `file:PATH`.
+    /// Reference to the API key: `env:NAME` or `file:PATH`.
     pub api_key_ref: String,
-    /// How fast it may send; `None` is without a limit.
+    /// Its rate; `None`: no limit.
     pub rate: Option<Rate>,
-    /// To how many recipients of a day it may send.
+    /// Maximum number of recipients per day.
     pub daily_cap: Option<DailyCap>,
 }
 
-/// Most recipients of a day, those sent to for the first time in their campaign.
+/// The maximum number of recipients per day; only recipients that are sent to for the first time in their campaign count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DailyCap {
-    /// How many.
+    /// Recipients per day.
     pub recipients: u32,
     /// The time zone whose midnight begins a day, such as `Africa/Nairobi`.
     pub zone: String,
 }
 
-/// A sender as it stands.
+/// A sender with its current settings.
 #[derive(Clone, Debug)]
 pub struct SenderRow {
     /// Its id.
     pub id: SenderId,
     /// Its name.
     pub name: String,
-    /// Whose.
+    /// The provider.
     pub provider: Provider,
     /// Address of the provider's API.
     pub base_url: String,
     /// Account id at the provider.
     pub account: Option<String>,
-    /// Our business number, digits.
+    /// The business phone number, digits only.
     pub number: String,
-    /// Where the key is found.
+    /// Reference to the API key.
     pub api_key_ref: String,
-    /// How fast it may send.
+    /// Its rate; `None`: no limit.
     pub rate: Option<Rate>,
-    /// To how many recipients of a day it may send.
+    /// Maximum number of recipients per day.
     pub daily_cap: Option<DailyCap>,
-    /// To how many recipients it sent today, when there is a cap.
+    /// Recipients that it sent to today, if there is a daily cap.
     pub used_today: u32,
     /// Whether its gate is open.
     pub is_open: bool,
@@ -124,11 +124,12 @@ impl Store {
         read(&row)
     }
 
-    /// Sets how fast a sender may send; every worker feels it at its next claim.
+    /// Sets the rate of a sender. Workers use the new rate from their next claim; departure slots that are faster than a lower
+    /// rate are leased again (`gate_watch.rs`).
     ///
-    /// The next slot comes one slot of the new rate after the last one leased, whichever rate is the faster one. The row holds
-    /// the end of that last slot, at the rate it was leased at: the rate until now or, after a throttle answer, a lower one.
-    /// No slot is leased further ahead than the sum of both limits, so the last one is not later than that.
+    /// The next slot begins one slot of the new rate after the beginning of the last leased slot. The row contains the end of
+    /// that slot, at the rate at which it was leased: the old rate or, after a throttle answer, a lower rate. The last leased
+    /// slot begins at most `MAX_AHEAD` + `LONGEST` from now, so the beginning is limited to that.
     pub async fn set_rate(&self, sender: SenderId, rate: Option<Rate>) -> Result<(), Error> {
         let (permits, per_us, burst) = rate_columns(rate);
         let update = format!(
@@ -142,8 +143,8 @@ impl Store {
         Ok(())
     }
 
-    /// Sets to how many recipients of a day a sender may send; every worker feels it at its next claim. A cap that is
-    /// used up already stops the sender for the day.
+    /// Sets the daily cap of a sender, which applies from the next claim. A cap that is already used up stops the sender for the
+    /// rest of the day.
     pub async fn set_daily_cap(&self, sender: SenderId, cap: Option<&DailyCap>) -> Result<(), Error> {
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
@@ -152,7 +153,7 @@ impl Store {
         Ok(())
     }
 
-    /// The installation's key for references.
+    /// The key of this installation for references to recipients.
     pub async fn reference_key(&self) -> Result<ReferenceKey, Error> {
         let row = self.client().await?.query_one("select reference_key from installation", &[]).await?;
         let key: &[u8] = row.get(0);

@@ -1,4 +1,4 @@
-//! Where each sender's provider posts to, and by what its posts are known.
+//! Webhook settings of senders: the URL path, the authentication of posts, and opt-out words.
 
 use campaign::{Provider, SenderId};
 use tokio_postgres::Row;
@@ -8,27 +8,26 @@ use uuid::Uuid;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// The webhook of one sender. `path` and `verify_token` are secrets of a kind: they are printed to the operator and never
-/// logged.
+/// The webhook of one sender. `path` and `verify_token` are secrets: they are printed for the operator and never logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookRow {
     /// The sender.
     pub sender: SenderId,
     /// Its name.
     pub name: String,
-    /// Whose posts come there.
+    /// The provider that posts.
     pub provider: Provider,
-    /// The last part of the address.
+    /// The last part of the URL.
     pub path: Uuid,
-    /// What Meta repeats when the address is set up there.
+    /// The token that Meta sends back when the webhook is set up.
     pub verify_token: Uuid,
-    /// Where the secret is found (`env:NAME` or `file:PATH`): Meta's app secret, the others' `user:password`.
+    /// Reference to the secret (`env:NAME` or `file:PATH`): the app secret for Meta, `user:password` for other providers.
     pub secret_ref: Option<String>,
-    /// The networks that posts are taken from, such as `10.0.0.0/8`; none is everywhere.
+    /// The networks from which posts are accepted, such as `10.0.0.0/8`; empty: all networks.
     pub sources: Option<Vec<String>>,
-    /// Words that opt out; none is the program's own list.
+    /// Opt-out words; empty: the built-in list.
     pub opt_out_words: Option<Vec<String>>,
-    /// Words that opt in again; none is the program's own list.
+    /// Opt-in words; empty: the built-in list.
     pub opt_in_words: Option<Vec<String>>,
 }
 
@@ -42,18 +41,18 @@ impl std::fmt::Debug for WebhookRow {
     }
 }
 
-/// What of a webhook is to be changed; what is `None` stays. An inner `None` takes the setting away.
+/// Changes of a webhook: `None` keeps a setting, an inner `None` removes it.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookChange {
-    /// Where the secret is found.
+    /// Reference to the secret.
     pub secret_ref: Option<Option<String>>,
-    /// The networks that posts are taken from.
+    /// The networks from which posts are accepted.
     pub sources: Option<Option<Vec<String>>>,
-    /// Words that opt out.
+    /// Opt-out words.
     pub opt_out_words: Option<Option<Vec<String>>>,
-    /// Words that opt in again.
+    /// Opt-in words.
     pub opt_in_words: Option<Option<Vec<String>>>,
-    /// Whether address and verify token are to be made anew; the old address is no more.
+    /// Whether to replace the path and the verify token; the old URL stops working.
     pub renews_path: bool,
 }
 
@@ -76,7 +75,7 @@ impl Store {
         read(&self.client().await?.query_one(&select, &[&sender.0]).await?)
     }
 
-    /// Changes the webhook of this sender; servers feel it within seconds.
+    /// Changes the webhook of this sender; servers use the change within seconds.
     pub async fn set_webhook(&self, sender: SenderId, change: &WebhookChange) -> Result<(), Error> {
         let update = "
             update webhook

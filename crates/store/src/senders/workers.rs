@@ -1,4 +1,4 @@
-//! Which workers are there, so that it can be said when nobody is.
+//! Connected workers, so that reports can say when there is none.
 
 use campaign::SenderId;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 
 impl Store {
-    /// Says that a worker works for these senders, now. It counts as there for ten seconds.
+    /// Notes that a worker works for these senders now. The note is valid for ten seconds.
     pub async fn worker_seen(&self, worker: Uuid, senders: &[SenderId]) -> Result<(), Error> {
         let upsert = "
             with gone as (
@@ -21,7 +21,7 @@ impl Store {
         Ok(())
     }
 
-    /// Says that a worker has ended.
+    /// Removes the notes of a worker that ends.
     pub async fn worker_gone(&self, worker: Uuid) -> Result<(), Error> {
         self.client().await?.execute("delete from worker where worker = $1", &[&worker]).await?;
         Ok(())

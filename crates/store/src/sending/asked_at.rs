@@ -1,4 +1,4 @@
-//! The time at which the message left that a completed form answers.
+//! The time at which the message of an answer was sent.
 
 use campaign::CampaignId;
 
@@ -6,7 +6,8 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::volume::written_for;
 
-/// Sets when the message left, of the answers of these recipients: the first recorded request that may have brought it.
+/// Sets the time at which the message was sent in the answers of these recipients: the first recorded request that may have
+/// delivered it.
 const ASKED: &str = "
 update flow_answer a
 set asked_at = left_at.first
@@ -16,7 +17,7 @@ from unnest($1::int[]) as s (seq), lateral (
 where a.campaign_id = {{campaign}} and a.seq = any($1) and a.seq = s.seq and a.asked_at is distinct from left_at.first";
 
 impl Store {
-    /// Sets when the message left, where a request was recorded after its recipient had been settled.
+    /// Sets the time at which the message was sent, after a request was recorded for a recipient that was already resolved.
     pub(crate) async fn set_asked_at(&self, campaign: CampaignId, seqs: &[i32]) -> Result<(), Error> {
         let client = self.client().await?;
         client.execute(&client.prepare_cached(&written_for(campaign, ASKED)).await?, &[&seqs]).await?;

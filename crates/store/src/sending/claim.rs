@@ -1,17 +1,18 @@
-//! Claiming a batch of recipients: one statement, in one transaction and one round trip with the claim lock it takes before.
+//! Claims a batch of recipients: one statement, in one transaction and one round trip with the claim lock.
 //!
-//! Those who are pending, nearly all, are claimed a shorter way (`claim_pending.rs`); who is left over there comes here.
+//! Nearly all recipients are `pending` and are claimed by the shorter statement of `claim_pending.rs`. This statement handles
+//! all others.
 //!
-//! It locks the rows that are still due, takes permits for exactly that many, and only then marks them as being sent.
-//! Refused means nothing was claimed. The permits come last of what can be refused, and the gate's row lock is held over
-//! the update and the commit only. The answer is one row, with the recipients in arrays: what is the same for all of them is
-//! worked out and sent once. Rows are locked in the order of their places in the table, and only rows that wait are
-//! locked, so a claim can block another claim or a cancellation for a moment but never deadlock with a recording.
+//! The statement locks the rows that are due, takes permits for exactly that many, and then marks the rows as `sending`. If it
+//! is refused, nothing is claimed. The permits are the last step that can be refused, so the row lock of the gate is held only
+//! for the update and the commit. The answer is one row with the recipients in arrays, so that common values are computed and
+//! sent once. Rows are locked in the order of their places in the table, and only waiting rows are locked. So a claim may block
+//! another claim or a cancellation for a moment, but cannot deadlock with a record.
 //!
-//! Before anything is counted, those who must not be written to become `skipped`: who is suppressed for the sender or for all, and
-//! whose 24-hour window is known to be closed in a campaign that has no template for them. That holds even when the rest is
-//! refused. Each costs two look-ups by key. The joins are lateral with a limit, so that each recipient is looked up by key
-//! whatever the planner thinks of the tables.
+//! Before permits are taken, recipients that must not be written to become `skipped`: suppressed recipients, and recipients
+//! whose 24-hour window is closed in a campaign without a template. They become `skipped` even if the rest is refused. That
+//! costs two look-ups by key per recipient. The joins are lateral with a limit, so that PostgreSQL looks up each recipient by
+//! key whatever the statistics are.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(&expand(include_str!("claim.sql"), FRAGMENTS), OF_CLAIM));
 
 impl Store {
-    /// Claims those of these recipients that are due, with as many permits of the sender's rate, for `lease` long.
+    /// Claims the recipients among `seqs` that are due, with one permit each, for the time `lease`.
     pub async fn claim(
         &self,
         sender: SenderId,
@@ -49,9 +50,8 @@ impl Store {
         }
     }
 
-    /// The claims of this worker behind its claim `after`, with their recipients. When an answer to a claim does not come,
-    /// the claim may have been made all the same; the worker then finds it here. A claim that is still being made is
-    /// waited for.
+    /// The claims of this worker after its claim `after`, with their recipients. If the answer to a claim is lost, the claim may
+    /// exist all the same; the worker finds it here. The call waits for a claim that is still being made.
     pub async fn claims_after(
         &self,
         sender: SenderId,
@@ -72,13 +72,13 @@ impl Store {
         Ok(rows.iter().map(read).collect())
     }
 
-    /// Whatever they are.
+    /// Claims recipients in any state and at any gate.
     async fn claim_any(&self, wish: &Wish) -> Result<ClaimAnswer, Error> {
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(wish.campaign, &STATEMENT)).await?;
         let (asked, answer) = wish.ask(&client, &prepared).await?;
         let Some(answer) = answer else {
-            // The campaign or the sender was deleted: the message is stale.
+            // The campaign or the sender was deleted: the message is outdated.
             return Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue));
         };
         if answer.get::<_, Option<i64>>("claim_id").is_none() {

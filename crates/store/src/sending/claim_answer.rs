@@ -1,4 +1,4 @@
-//! What became of a claim, read from its answer: one row, with the recipients in arrays.
+//! Reads the answer to a claim: one row, with the recipients in arrays.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::sending::rate_limit::{LeaseAnswer, TimedLease, read_wait};
 
-/// What became of the wish to claim a batch.
+/// The answer to a claim.
 #[derive(Debug)]
 #[must_use]
 pub enum ClaimAnswer {
-    /// These rows are ours until the lease ends.
+    /// The recipients belong to this worker until the lease ends.
     Granted(Claim),
     /// Nothing was claimed.
     Refused(ClaimRefusal),
@@ -26,39 +26,39 @@ pub enum ClaimAnswer {
 /// Why nothing was claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimRefusal {
-    /// None of the rows is due: done, claimed by another worker, or not there. The messages were stale.
+    /// No recipient is due: all are done, claimed by another worker, or deleted. The messages were outdated.
     NothingDue,
-    /// The campaign or the sender is stopped; the feed brings the rows back when it is open again.
+    /// The campaign or the sender is stopped; the feed publishes the recipients again after the opening.
     Held,
     /// The rate is used up for now; ask again after this time.
     Wait(Duration),
-    /// The rate has become lower: ask for as many at most.
+    /// The rate was lowered: claim at most this many recipients.
     TooMany(u32),
 }
 
 /// A claimed batch.
 #[derive(Debug)]
 pub struct Claim {
-    /// Its id, the fence of every recording.
+    /// The id; outcomes are recorded only under the current claim of a recipient.
     pub id: ClaimId,
-    /// When it was claimed, by the database clock; the slots are counted from then.
+    /// Time of the claim by the database clock; the slots are counted from it.
     pub at: Timestamp,
-    /// The departure slots of its rows.
+    /// The departure slots of the recipients.
     pub slots: TimedLease,
-    /// The opening of the sender's gate it was claimed in.
+    /// The epoch of the gate of the sender at the claim.
     pub gate_epoch: i64,
-    /// Whether it is the one request that may pass a closed gate, to see whether it can be opened.
+    /// Whether the claim is a probe: one request that passes a closed gate, to test whether the gate can be opened.
     pub is_probe: bool,
-    /// The opening of the campaign it was claimed in.
+    /// The epoch of the campaign at the claim.
     pub campaign_epoch: i64,
-    /// Until the campaign's deadline, if it has one.
+    /// Time until the deadline of the campaign, if it has one.
     pub time_left: Option<Duration>,
-    /// Until the sending hours end, if it has some.
+    /// Time until the end of the sending hours, if the campaign has some.
     pub open_for: Option<Duration>,
-    /// Whether some that are due may have been left out: a daily cap or a probe takes no more, and the short way
-    /// (`claim_pending.rs`) only those who are pending.
+    /// Whether due recipients may have been left out: by a daily cap, by a probe, or because the statement of `claim_pending.rs`
+    /// claims only `pending` recipients.
     pub may_be_cut: bool,
-    /// The rows, in the order of their places.
+    /// The recipients, in the order of their places.
     pub rows: Vec<ClaimedRow>,
 }
 
@@ -67,24 +67,24 @@ pub struct Claim {
 pub struct ClaimedRow {
     /// Its place.
     pub seq: Seq,
-    /// Whom to send to.
+    /// The phone number.
     pub msisdn: Msisdn,
-    /// What to fill in.
+    /// The values of the variables.
     pub variables: Variables,
     /// The number of this attempt, from 1.
     pub attempt: u16,
-    /// Their 24-hour window at the sender.
+    /// The 24-hour window at the sender.
     pub window: Window,
-    /// How long the provider would withhold anything but an answer from them, because they had enough for now.
+    /// How long the provider withholds marketing messages to this recipient, because the recipient had too many.
     pub quiet_for: Option<Duration>,
 }
 
-/// Why the statement for whoever is due claimed nobody.
+/// Why the statement of `claim.rs` claimed nothing.
 pub(crate) fn read_refusal(row: &Row) -> ClaimRefusal {
     if !row.get::<_, bool>("open") {
         return ClaimRefusal::Held;
     }
-    // All that was looked at may have been skipped while others were left out.
+    // All rows that were read may have been skipped while others were left out.
     let may_have_more = row.get("has_skipped") && row.get("may_be_cut");
     match read_wait(row) {
         LeaseAnswer::TooMany(at_most) => ClaimRefusal::TooMany(at_most),
@@ -97,7 +97,7 @@ pub(crate) fn read_refusal(row: &Row) -> ClaimRefusal {
 }
 
 impl Store {
-    /// The claim in an answer that was asked for at `asked` and came just now.
+    /// The claim in an answer that was requested at `asked` and has arrived just now.
     pub(crate) fn read_claim(&self, answer: &Row, asked: Instant) -> Result<Claim, Error> {
         let until = |column| {
             let left: Option<i64> = answer.get(column);
@@ -119,7 +119,7 @@ impl Store {
     }
 }
 
-/// The recipients of an answer, in the order of their places. Of those few who are known to the sender there is more.
+/// The recipients of an answer, in the order of their places. The answer has the window only of recipients with a conversation.
 fn read_rows(answer: &Row) -> Result<Vec<ClaimedRow>, Error> {
     let seqs: Vec<i32> = read(answer, "seqs")?;
     let msisdns: Vec<i64> = read(answer, "msisdns")?;
@@ -144,7 +144,7 @@ fn read_rows(answer: &Row) -> Result<Vec<ClaimedRow>, Error> {
     Ok(rows)
 }
 
-/// What is known of those who wrote to the sender, or had enough of it, by number.
+/// The window, and the time for which the provider withholds messages, of recipients with a conversation, by number.
 fn read_known(answer: &Row) -> Result<HashMap<i64, (Window, Option<Duration>)>, Error> {
     let Some(msisdns) = read::<Option<Vec<i64>>>(answer, "known")? else { return Ok(HashMap::new()) };
     let windows: Vec<Option<&str>> = read(answer, "windows")?;

@@ -1,14 +1,14 @@
-//! Claiming those who are pending and may be written to, at a gate that is plain: what nearly all are.
+//! Claims `pending` recipients at a gate that limits nothing but the rate: nearly all claims.
 //!
-//! Plain is a gate that is open, without a daily cap, not slowed down or paused by its provider, and of a campaign without a
-//! rate of its own. The statement is that of `claim.rs` without what only the others need: less work for Postgres
-//! (docs/BENCHMARKS.md). It reads who of those asked for is pending, marks them where it found them, as `skipped` who must not
-//! be written to and as `sending` the others, and takes permits for exactly as many as these. If it gets none it gives
-//! everything back, by an error that ends the transaction. Whoever it leaves, and whatever is not plain, is left to the
-//! statement that knows of them.
+//! Such a gate is open, without a daily cap, neither slowed down nor paused by the provider, and the campaign has no rate of its
+//! own. The statement is that of `claim.rs` without the parts for other cases, which is less work for PostgreSQL
+//! (docs/BENCHMARKS.md). It reads which of the recipients are `pending`, marks them by their place in the table as `skipped` or
+//! `sending`, and takes permits for exactly those that are `sending`. Without permits it raises an error, which rolls the
+//! transaction back. All other recipients and gates are left to the statement of `claim.rs`.
 //!
-//! It writes to the campaign's own table, past the triggers that count, and counts itself: all it changes were pending. Rows
-//! are locked in the order of their places in the table, as by all who lock those who wait.
+//! The statement writes to the table of the volume, which does not fire the triggers that count, so it adds the counter deltas
+//! itself: all rows that it changes were `pending`. Rows are locked in the order of their places in the table, as in all
+//! statements that lock waiting rows.
 
 use std::sync::LazyLock;
 
@@ -24,15 +24,15 @@ use crate::sending::claim_request::Wish;
 use crate::sending::fragments::FRAGMENTS;
 use crate::sending::rate_limit::wait_for;
 
-/// What `give_back_claim` of the database raises.
+/// The SQLSTATE that `give_back_claim` raises.
 const GIVEN_BACK: &str = "FC001";
 
 pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("claim_pending.sql"), FRAGMENTS));
 
 impl Store {
-    /// Claims those of these who are pending, or refuses to because the rate is used up. `None` when it takes another look:
-    /// nobody of them is, or something is not plain.
+    /// Claims the `pending` recipients of a request, or refuses because the rate is used up. `None`: `claim.rs` has to look,
+    /// because no recipient is `pending` or the gate has other limits.
     pub(crate) async fn claim_pending(&self, wish: &Wish) -> Result<Option<ClaimAnswer>, Error> {
         let client = self.client().await?;
         let answer = async {
@@ -46,7 +46,7 @@ impl Store {
             Err(error) => return Err(error.into()),
         };
         match answer.get("has_room") {
-            // Not plain.
+            // The gate has other limits.
             None => Ok(None),
             Some(false) => {
                 Ok(Some(ClaimAnswer::Refused(ClaimRefusal::Wait(wait_for(answer.get("wait_us"))))))

@@ -1,4 +1,4 @@
-//! A request for a claim, and the transaction that carries it out.
+//! A request for a claim, and its transaction.
 
 use campaign::{CampaignId, SenderId};
 use tokio::time::Instant;
@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::db::pool::Pooled;
 
-/// The claim lock of a sender: its claims wait for each other before they look. One that waited for the gate's row would be
-/// evaluated a second time by Postgres, with all that it looks up. The lock saves time only; the gate's row lock is what keeps
-/// the rate.
+/// The claim lock of a sender: claims of a sender wait for each other before they read. A claim that waited for the row of the
+/// gate would be evaluated a second time by PostgreSQL, with all its look-ups. The claim lock only saves time; the row lock of
+/// the gate enforces the rate.
 pub(crate) const CLAIM_LOCK: &str = "select from claim_lock where sender_id = $1 for update";
 
-/// Whom a worker wants to claim.
+/// The recipients that a worker wants to claim.
 pub(crate) struct Wish {
     pub(crate) sender: SenderId,
     pub(crate) campaign: CampaignId,
@@ -23,8 +23,8 @@ pub(crate) struct Wish {
 }
 
 impl Wish {
-    /// Takes the sender's claim lock and asks with this statement, in one transaction: all four are written at once and answered
-    /// in this order, so it is one round trip. With the answer comes when it was asked for.
+    /// Takes the claim lock of the sender and executes this statement, in one transaction. All four statements are sent at once
+    /// and answered in order, so the transaction is one round trip. Returns when the request was sent, and the row.
     pub(crate) async fn ask(
         &self,
         client: &Pooled,

@@ -44,13 +44,13 @@ const OF_CAMPAIGN: &str = "c.epoch as campaign_epoch,
 const GATE_IS_PLAIN: &str = "(g.is_open and g.daily_cap is null and g.paused_until <= clock_timestamp()
     and pace_now(g.pace, g.slowed_at) >= 1)";
 
-/// A provider of a sender whose delivery receipts contain only the provider's message id, and no reference of ours. The word is that of
-/// `campaign::Provider::OneMsg`.
+/// The condition for senders whose provider puts only its own message id into delivery receipts, and no reference of ours. The
+/// word is that of `campaign::Provider::OneMsg`.
 const NAMES_MESSAGES_BY_ID: &str = "provider = '1msg'";
 
-/// What a sender that was slowed down loses of its whole rate at most until it has all of it again: the share that is used grows
-/// evenly for a minute at most. A slot of a slow rate takes that much longer, and not the whole of its time at the reduced rate.
+/// The most that a slowed-down sender loses of its rate until it has the whole rate again: the share of the rate grows evenly
+/// within a minute. A slot of a slow rate takes at most this much longer, and not its whole time at the reduced rate.
 const REGAINED: &str = "interval '30 seconds'";
 
-/// WhatsApp's window, less the time from a claim to the departure.
+/// The 24-hour window of WhatsApp, minus the time from a claim to the departure.
 const WINDOW: &str = "interval '23 hours 59 minutes'";

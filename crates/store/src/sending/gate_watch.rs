@@ -1,13 +1,13 @@
-//! What changes about gates: which senders and campaigns were stopped, opened or given another rate.
+//! Changes of gates: senders and campaigns that were stopped, opened or given another rate.
 //!
-//! The transaction that changes a gate lists it in `gate_change` and notifies (triggers of V14). A watch reads what was committed
-//! since it read last: changes by transactions that the snapshot of that reading did not see. So none is missed, in whatever
-//! order transactions begin and commit, and a reading that finds nothing is one look into a small index, however many
-//! senders, campaigns and processes there are.
+//! The transaction that changes a gate adds it to `gate_change` and notifies (triggers of V14). A reading returns changes that
+//! were committed since the previous reading: changes by transactions that were not visible in the previous snapshot. So no
+//! change is missed, whatever the order in which transactions begin and commit. A reading without changes costs one look-up in a
+//! small index, with any number of senders, campaigns and processes.
 //!
-//! A notification says only that there is something to read. Connection poolers and fail-overs lose notifications, so whoever
-//! watches reads from time to time as well. A watch has a connection of its own, which it makes again when it breaks;
-//! meanwhile it reads through the pool.
+//! A notification says only that there is a change. Connection poolers and fail-overs lose notifications, so a watch also reads
+//! from time to time. A watch has its own connection, which it replaces when the connection breaks; meanwhile it reads through
+//! the pool.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,14 +25,14 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::senders::rate::rate_of;
 
-/// After this time the connection of its own counts as broken.
+/// A connection without an answer after this time counts as broken.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
-/// How soon a broken connection is made again.
+/// Pause before a broken connection is replaced.
 const CONNECT_AGAIN: Duration = Duration::from_millis(500);
 
 const LISTEN: &str = "listen flowcast_gate";
 
-/// A snapshot that saw nothing.
+/// A snapshot in which no transaction is visible.
 const BEGINNING: &str = "1:1:";
 
 const READ: &str = "
@@ -54,7 +54,7 @@ left join lateral (
     from (select pace_now(g.pace, g.slowed_at) as pace) now
 ) slow on g.sender_id is not null";
 
-/// Whose gate it is.
+/// The owner of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateOf {
     /// A sender's.
@@ -63,28 +63,28 @@ pub enum GateOf {
     Campaign(CampaignId),
 }
 
-/// A gate that was changed, as it stands now.
+/// The current state of a gate that was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GateState {
-    /// Whose it is.
+    /// The owner.
     pub of: GateOf,
-    /// Its opening.
+    /// The epoch.
     pub epoch: i64,
-    /// Why it is closed and with which code; `None` when it is open.
+    /// The reason and the code of the stop; `None`: the gate is open.
     pub closed: Option<(StopReason, String)>,
-    /// How fast a sender may send now; `None` is without a limit.
+    /// The current rate of a sender; `None`: no limit.
     pub limit: Option<Rate>,
-    /// Whether the provider asked for a pause that is not over.
+    /// Whether a pause that the provider asked for is not over.
     pub is_paused: bool,
 }
 
-/// Follows the changes of gates.
+/// Watches changes of gates.
 pub struct GateWatch {
     store: Store,
     link: Arc<Link>,
     listening: JoinHandle<()>,
-    /// What the last reading saw, and when the server that answered was started: another server may use the numbers of
-    /// transactions that this one lost.
+    /// The snapshot of the last reading, and the start time of its server: another server may reuse transaction ids that this
+    /// server lost.
     seen: Option<(Timestamp, String)>,
 }
 
@@ -101,12 +101,12 @@ struct Reader {
 }
 
 impl GateWatch {
-    /// Waits until a change was notified, or may have been while there was no connection.
+    /// Waits until a change is notified, or may have been while there was no connection.
     pub async fn notified(&self) {
         self.link.notified.notified().await;
     }
 
-    /// The gates that were changed since the last reading, or within the last hour when it is the first.
+    /// The gates that were changed since the last reading. The first reading returns the changes of the last hour.
     pub async fn read(&mut self) -> Result<Vec<GateState>, Error> {
         let since = self.seen.as_ref().map_or(BEGINNING, |(_, snapshot)| snapshot);
         let mut rows = self.ask(since).await?;
@@ -152,7 +152,7 @@ impl Link {
 }
 
 impl Store {
-    /// Begins to watch gates, with a connection beside the pool.
+    /// Begins to watch gates, with a connection outside the pool.
     pub fn watch_gates(&self) -> GateWatch {
         let (store, link) = (self.clone(), Arc::new(Link::default()));
         let listening = tokio::spawn(keep_listening(store.clone(), Arc::clone(&link)));
@@ -198,7 +198,7 @@ fn read_seen(rows: &[Row]) -> Result<(Timestamp, String), Error> {
     Ok((row.get("server"), row.get("snapshot")))
 }
 
-/// The gate of a row; `None` where nothing was changed, or what was changed is not there any more.
+/// The gate of a row; `None`: nothing was changed, or the owner was deleted.
 fn read_state(row: &Row) -> Result<Option<GateState>, Error> {
     let stop = |default: &str| {
         let reason: Option<&str> = row.get("reason");

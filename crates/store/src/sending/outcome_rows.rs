@@ -6,40 +6,40 @@ use std::time::Duration;
 use campaign::{ClaimId, Msisdn, Outcome, Reason, Seq};
 use jiff::Timestamp;
 
-/// What became of one claimed recipient.
+/// The outcome of one claimed recipient.
 #[derive(Clone, Debug)]
 pub struct RecordedOutcome {
-    /// The claim it belongs to.
+    /// The claim under which the outcome is recorded.
     pub claim: ClaimId,
     /// The recipient.
     pub seq: Seq,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The request, or `None` when none was made and so none counts.
+    /// The request; `None`: no request was made, so the attempt does not count.
     pub request: Option<RequestRecord>,
 }
 
-/// One HTTP request, for the record.
+/// One HTTP request.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestRecord {
-    /// When it left, on the database clock.
+    /// Time of sending, by the database clock.
     pub sent_at: Timestamp,
-    /// From leaving to the end of the answer.
+    /// Time from sending to the end of the answer.
     pub latency: Duration,
-    /// The answer's status, if there was an answer.
+    /// The HTTP status, if there was an answer.
     pub http_status: Option<u16>,
-    /// The number under which WhatsApp said that it knows the recipient, where it is another one.
+    /// The number under which WhatsApp knows the recipient, if it is another one.
     pub wa_id: Option<Msisdn>,
 }
 
 impl RecordedOutcome {
-    /// Whether it is final and belongs to a request.
+    /// Whether the outcome is `accepted` or `failed` after a request.
     pub(crate) fn is_final(&self) -> bool {
         self.request.is_some() && matches!(self.outcome, Outcome::Accepted { .. } | Outcome::Failed { .. })
     }
 }
 
-/// The outcomes of one call, a column each.
+/// The outcomes of one call, one column each.
 #[derive(Default)]
 pub(crate) struct Columns<'a> {
     pub(crate) claim_id: Vec<i64>,
@@ -56,7 +56,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) provider_message_id: Vec<Option<Cow<'a, str>>>,
 }
 
-/// What an outcome means for the tables.
+/// The columns of an outcome.
 struct Meaning<'a> {
     outcome: &'static str,
     state: &'static str,
@@ -95,7 +95,7 @@ fn meaning(outcome: &Outcome) -> Meaning<'_> {
     }
 }
 
-/// A text as Postgres takes it: no text there holds a NUL, and what providers write may.
+/// A text that PostgreSQL accepts: without NUL characters, which texts of providers may contain.
 fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
 }

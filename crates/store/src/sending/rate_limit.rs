@@ -1,8 +1,9 @@
-//! Permits: departure slots of a sender's rate, a campaign's own rate and the recipients of a day, all or none of them.
+//! Permits: departure slots of the rate of a sender, permits of the rate of a campaign, and recipients of the daily cap. All or
+//! none are taken.
 //!
-//! The rows of the limits are locked first, the campaign's before its sender's, and looked at as they are then; so a
-//! permit is never counted by one limit and refused by another. The sender's slots are the departure times. Their start
-//! satisfies the campaign's rate as well: it takes its permits in bunches of one lease.
+//! The rows of the limits are locked first, the row of the campaign before the row of its sender, and read under the lock. So a
+//! permit is never counted by one limit and refused by another. The slots of the sender are the departure times. Their start
+//! satisfies the rate of the campaign too, which is taken in bursts of one lease.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -22,26 +23,26 @@ use crate::sending::fragments::{FRAGMENTS, OF_LEASE};
 /// The time of the rate that a worker leases at once: a slow rate is not hoarded.
 const LEASED: Duration = Duration::from_millis(100);
 
-/// What became of the wish for slots of recipients that are claimed already.
+/// The answer to a request for slots of recipients that are already claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum LeaseAnswer {
-    /// These slots.
+    /// The granted slots.
     Granted(TimedLease),
     /// The rate is used up for now; ask again after this time.
     Wait(Duration),
-    /// The rate has become lower: ask for as many at most.
+    /// The rate was lowered: ask for at most this many slots.
     TooMany(u32),
     /// The sender is stopped.
     Held,
 }
 
-/// Departure slots, and when on this process's clock they were given out.
+/// Departure slots and their local start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedLease {
     /// The slots.
     pub lease: Lease,
-    /// The moment they are counted from.
+    /// The local time from which the slots are counted.
     pub at: Instant,
 }
 
@@ -95,7 +96,7 @@ impl Store {
         })
     }
 
-    /// The granted slots, in an answer that was asked for at `asked` and came just now.
+    /// The granted slots in an answer that was requested at `asked` and has arrived just now.
     pub(crate) fn read_lease(&self, row: &Row, n: u32, asked: Instant) -> TimedLease {
         let rate = rate_of(row.get("slow_permits"), row.get("slow_per_us"), row.get("burst"));
         let (starts_at, permitted_at): (Timestamp, Timestamp) =
@@ -103,7 +104,7 @@ impl Store {
         let ahead = starts_at.as_microsecond() - permitted_at.as_microsecond();
         let distance = Duration::from_micros(ahead.unsigned_abs());
         let permitted = self.local_time(asked, permitted_at);
-        // A slot that began while the statement ran is counted from its beginning.
+        // A slot that began during the statement is counted from its beginning.
         let (first_in, at) = if ahead < 0 {
             (Duration::ZERO, permitted.checked_sub(distance).unwrap_or(permitted))
         } else {
@@ -113,7 +114,7 @@ impl Store {
     }
 }
 
-/// What to do about a gate that is open and grants nothing now.
+/// The answer of a gate that is open and grants nothing now.
 pub(crate) fn read_wait(row: &Row) -> LeaseAnswer {
     let rate = rate_of(row.get("at_permits"), row.get("at_per_us"), Some(1));
     if let (true, Some(rate)) = (row.get("is_too_long"), rate) {
@@ -122,12 +123,12 @@ pub(crate) fn read_wait(row: &Row) -> LeaseAnswer {
     LeaseAnswer::Wait(wait_for(row.get("wait_us")))
 }
 
-/// How long to wait. When another worker took the permits between the look and the lock, none is left: look again soon.
+/// The time to wait. If another worker took the permits between the reading and the lock, no wait is known: the minimum applies.
 pub(crate) fn wait_for(wait_us: i64) -> Duration {
     Duration::from_micros(u64::try_from(wait_us).unwrap_or(0)).max(Duration::from_millis(1))
 }
 
-/// How many permits of this rate a worker takes at once: a tenth of a second of it, so that no worker hoards it.
+/// How many permits of this rate a worker leases at once: 100 ms of the rate, so that no worker hoards it.
 pub fn permits_per_lease(rate: Rate) -> u32 {
     rate.permits_in(LEASED)
 }

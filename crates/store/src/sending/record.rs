@@ -1,12 +1,13 @@
-//! Recording outcomes: recipients, attempts and what is due again, in one statement.
+//! Records outcomes: recipients, attempts and recipients that are due again, in one statement.
 //!
-//! An outcome is recorded only over the claim it belongs to, so a worker that wakes up late changes nothing that
-//! somebody else settled meanwhile; its request is still on record, as late. One thing it may still say of a recipient
-//! that was to be sent to again and is not claimed yet: that the provider took it after all.
+//! An outcome is recorded only under the claim to which it belongs. So a worker that continues late changes no recipient that
+//! was claimed or resolved meanwhile; its request is kept as `late`. One exception: `accepted` is recorded for a recipient that
+//! waits for a retry and is not claimed yet.
 //!
-//! Batches whose outcomes are all final take a shorter way (`record_final.rs`); who is left over there comes here.
+//! Batches with only final outcomes are recorded by the shorter statement of `record_final.rs`; outcomes that it leaves are
+//! recorded here.
 //!
-//! The receipts of 1msg name a message by the provider's id only, so there that id is noted too (`sent_message`).
+//! Delivery receipts of 1msg contain only the message id of the provider, so the statement stores that id in `sent_message`.
 
 use std::borrow::Borrow;
 use std::sync::LazyLock;
@@ -24,18 +25,17 @@ use crate::sending::outcome_rows::{Columns, RecordedOutcome};
 pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("record.sql"), FRAGMENTS));
 
-/// What became of the outcomes of one call.
+/// The result of recording the outcomes of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RecordResult {
-    /// Recipients whose state changed. Those recorded before, by a call whose answer did not come, are not among them.
+    /// Recipients whose state changed. Recipients that an earlier call with a lost answer recorded are not counted.
     pub changed: u64,
-    /// Requests whose recipient had been settled by somebody else: they are on record as late.
+    /// Requests whose recipient was resolved meanwhile: they are kept as late.
     pub late: u64,
 }
 
 impl Store {
-    /// Records the outcomes of one campaign's recipients, and closes the claims whose last outcome is among them.
-    /// Recording the same again changes nothing.
+    /// Records the outcomes of recipients of one campaign, and closes claims. Recording the same outcomes again changes nothing.
     pub async fn record<O: Borrow<RecordedOutcome>>(
         &self,
         sender: SenderId,
@@ -57,8 +57,8 @@ impl Store {
         Ok(RecordResult { changed: recorded + rest.changed, ..rest })
     }
 
-    /// Notes the numbers under which WhatsApp knows recipients, before the outcomes: few batches have one. What is refused for good
-    /// is only told, so that it keeps no outcome from being recorded.
+    /// Stores the other numbers of recipients, before the outcomes; few batches have one. A permanent failure is only logged, so
+    /// that the outcomes are recorded all the same.
     async fn learn_wa_ids<O: Borrow<RecordedOutcome>>(
         &self,
         campaign: CampaignId,
@@ -86,7 +86,7 @@ impl Store {
         }
     }
 
-    /// Whatever they are; what is recorded already stays as it is.
+    /// Records any outcomes; outcomes that are already recorded stay as they are.
     async fn record_any(
         &self,
         (sender, campaign): (SenderId, CampaignId),
@@ -117,7 +117,7 @@ impl Store {
         let overtaken: Vec<i32> = row.get("overtaken");
         drop(client);
         if !overtaken.is_empty() {
-            // They were unknown, to be sent to again or settled, and may have answered before their request was on record.
+            // They were resolved or waited for a retry, and may have answered before their request was recorded.
             self.set_asked_at(campaign, &overtaken).await?;
         }
         Ok(recording)

@@ -1,9 +1,9 @@
-//! Recording outcomes that end a recipient's way, accepted or failed: what nearly all are.
+//! Records outcomes that are `accepted` or `failed`: nearly all outcomes.
 //!
-//! The statement of `record.rs` without what only the others need: less work for Postgres (docs/BENCHMARKS.md). It
-//! records over those alone who are still being sent to by that claim; whoever the lease has left unknown meanwhile, or
-//! was settled by somebody else, is left to the statement that knows of them. It writes to the campaign's own tables, past the
-//! triggers that count, and counts itself: all it records were being sent to.
+//! The statement is that of `record.rs` without the parts for other cases, which is less work for PostgreSQL
+//! (docs/BENCHMARKS.md). It records only recipients that are still `sending` under their claim. Recipients that became `unknown`
+//! or were resolved meanwhile are left to the statement of `record.rs`. The statement writes to the tables of the volume, which
+//! does not fire the triggers that count, so it adds the counter deltas itself: all recipients that it records were `sending`.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,8 @@ pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("record_final.sql"), FRAGMENTS));
 
 impl Store {
-    /// Records these, which are final, and closes these claims. Returns how many it recorded: the others need another look.
+    /// Records final outcomes and closes claims. Returns the number of recorded outcomes; the caller passes the rest to
+    /// `record_any`.
     pub(crate) async fn record_final(
         &self,
         (sender, campaign): (SenderId, CampaignId),

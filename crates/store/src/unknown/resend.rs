@@ -1,6 +1,6 @@
-//! Sending again to those a campaign could not reach, because an operator says so: as new attempts, the old ones are kept.
+//! Resends to recipients that a campaign did not reach, by order of an operator. The new attempts are added to the old ones.
 //!
-//! The campaign's row is locked first, as when somebody unknown is settled; a finished campaign runs again.
+//! The row of the campaign is locked first, as in `resolve.rs`; a finished campaign is resumed.
 
 use std::sync::LazyLock;
 
@@ -11,19 +11,19 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::sql::expand;
 
-/// Whom to send to again.
+/// The recipients to resend to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResendClass {
-    /// Those refused for good, or given up.
+    /// Recipients that the provider refused permanently, or that were given up.
     Failed,
-    /// Those whose message was taken, and a failure and no delivery was reported.
+    /// Accepted recipients with a reported failure and no reported delivery.
     Undelivered,
 }
 
 pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("resend.sql"), &[]));
 
 impl Store {
-    /// Sends again to everybody of a class, or to those of them with this code. Returns how many.
+    /// Resends to all recipients of a class, or to those with this code. Returns the number of recipients.
     pub async fn resend(
         &self,
         campaign: CampaignId,

@@ -1,9 +1,8 @@
-//! Settling recipients who are unknown: by the campaign's rule, or by an operator; by a receipt in `resolve_by_receipt.rs`. What receipts say
-//! goes first.
+//! Resolves `unknown` recipients by the rule of the campaign or by an operator. Receipts have precedence
+//! (`resolve_by_receipt.rs`).
 //!
-//! Every settlement is on record with who decided it, and why. Rows are found by the side table `unsettled`, never by
-//! reading a list, and the campaign's row is locked first: a campaign that had finished runs again when somebody of it
-//! is sent to again.
+//! Every resolution is stored with its cause and reason. Recipients are found in the side table `unsettled`, never by reading a
+//! list. The row of the campaign is locked first: a finished campaign is resumed if one of its recipients is resent to.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -18,40 +17,40 @@ use crate::db::pool::Transaction;
 use crate::db::sql::expand;
 use crate::unknown::resolve_by_receipt;
 
-/// Why a recipient failed that was unknown and was given up.
+/// The reason code of an `unknown` recipient that was given up.
 const GIVEN_UP: &str = own_code("unknown_given_up");
 
-/// What became of recipients who were unknown.
+/// The number of resolved recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resolved {
-    /// Sent to again.
+    /// Recipients to be sent to again.
     pub resent: u64,
-    /// Failed: given up, or to be sent to again with no attempt left.
+    /// Recipients that failed: given up, or to be sent to again without an attempt left.
     pub failed: u64,
 }
 
-/// One decision about everybody unknown, or about these.
+/// A decision about all unknown recipients, or about some.
 struct Decision<'a> {
     resolution: Resolution,
     by: &'static str,
     reason: &'a str,
-    /// The code of those who are given up.
+    /// The reason code of recipients that are given up.
     code: &'static str,
-    /// Unknown for so long at least.
+    /// Minimum time for which a recipient is unknown.
     after: Duration,
     seqs: Option<Vec<i32>>,
 }
 
-/// Resolves the next unknown recipients. Recipients that their worker is recording at this moment are skipped, and so are rows of
-/// `unsettled` that are being listed again.
+/// Resolves the next unknown recipients. Recipients that their worker records at this moment are skipped, and so are rows of
+/// `unsettled` that are listed again at this moment.
 ///
-/// Rows are looked up by key, in arrays and scalar subqueries: statistics may not know the campaign, and the planner would join by
-/// reading all its rows once for each row.
+/// Rows are looked up by key, in arrays and scalar subqueries. Statistics may not contain the campaign, and then the planner
+/// would join by reading all rows of the campaign once per row.
 pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("resolve.sql"), &[]));
 
 impl Store {
-    /// Campaigns in which somebody is unknown for as long as the campaign's rule waits. A cancelled one sends to nobody
-    /// again.
+    /// Campaigns with recipients that are unknown for the waiting time of the rule. A cancelled campaign resends to nobody, so
+    /// it is left out for that rule.
     pub async fn campaigns_to_resolve(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "
             select c.id from campaign c
@@ -64,10 +63,10 @@ impl Store {
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 
-    /// Settles some thousands of those who are unknown for as long as the campaign's rule waits. After the deadline
-    /// nobody is sent to again: they fail.
+    /// Resolves up to 5,000 recipients that are unknown for the waiting time of the rule. After the deadline they fail instead
+    /// of being resent to.
     pub async fn resolve_by_rule(&self, campaign: CampaignId) -> Result<Resolved, Error> {
-        // Most of what receipts say, before the campaign's row is locked.
+        // Most receipts are processed before the row of the campaign is locked.
         self.resolve_by_receipts(campaign).await?;
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
@@ -93,7 +92,7 @@ impl Store {
         Ok(resolved)
     }
 
-    /// Settles everybody who is unknown in this campaign, or these, because an operator says so.
+    /// Resolves all unknown recipients of this campaign, or these, by order of an operator.
     pub async fn resolve_by_operator(
         &self,
         campaign: CampaignId,
@@ -128,7 +127,7 @@ impl Store {
     }
 }
 
-/// What of a campaign matters for settling, read under its lock.
+/// The fields of a campaign that decide about a resolution, read under its lock.
 struct Standing {
     state: CampaignState,
     is_over: bool,
@@ -155,7 +154,7 @@ impl Standing {
         })
     }
 
-    /// Refuses to send again what nobody would ever send.
+    /// Fails if resent recipients would never be sent to.
     fn check(&self, campaign: CampaignId, resolution: Resolution) -> Result<(), Error> {
         let why = match resolution {
             Resolution::Resend if self.state == CampaignState::Cancelled => "is cancelled",

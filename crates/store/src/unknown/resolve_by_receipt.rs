@@ -1,15 +1,15 @@
-//! Settling by receipts: recipients that are unknown, or are to be sent to again, and of whom the provider says that it has the
-//! message.
+//! Resolves recipients by receipts: recipients that are `unknown`, or wait for a retry, while the provider reports that it has
+//! the message.
 //!
-//! `receipt_to_settle` lists recipients of whom a receipt or an answer came while they were not recorded as accepted, so that an early
-//! receipt settles a recipient that becomes unknown later, and nobody reads a long list.
+//! `receipt_to_settle` lists recipients with a receipt or an answer that are not recorded as `accepted`. So an early receipt
+//! resolves a recipient that becomes `unknown` later, and no statement reads a long list.
 //!
 //! **Invariants.**
-//! - A recipient leaves the list when nothing that is stored can settle it: it is settled, its state is final, or it is unknown and its
-//!   receipts say nothing of its last attempt. A new receipt lists it again.
+//! - A recipient leaves the list when no stored receipt can resolve it: it is resolved, its state is final, or it is `unknown`
+//!   and its receipts do not concern its last attempt. A new receipt lists it again.
 //! - A look that changes nothing is repeated after a pause that grows with the time since the listing, up to a minute. So the
-//!   cost a second does not grow with the number of campaigns that wait.
-//! - When a recipient leaves the list, its answers get the time at which the message left.
+//!   cost per second does not grow with the number of waiting campaigns.
+//! - When a recipient leaves the list, its answers get the time at which the message was sent.
 
 use std::sync::LazyLock;
 
@@ -21,13 +21,14 @@ use crate::db::pool::Transaction;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 
-/// Looks at the next thousand of a campaign's list. A failure says nothing of another attempt, so it settles only recipients with
-/// one. A recipient that is just being recorded by its worker is passed over, and so is a row that a receipt lists again just now
-/// (`look_at`): that receipt may not be seen here. Both are looked at again. Rows are locked in one order, without waiting.
+/// Looks at the next thousand listed recipients of a campaign. A failure does not concern other attempts, so it resolves only
+/// recipients with one attempt. Skipped and looked at again: a recipient that its worker records just now, and a row that a
+/// receipt lists again just now (`look_at`), because that receipt may not be visible. Rows are locked in one order, without
+/// waiting.
 pub(crate) static STEP: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("resolve_by_receipt.sql"), &[]));
 
-/// Looks at everybody listed of one campaign. Returns how many were settled.
+/// Looks at all listed recipients of one campaign. Returns the number of resolved recipients.
 pub(crate) async fn resolve_listed(tx: &Transaction<'_>, campaign: CampaignId) -> Result<u64, Error> {
     let (mut total, mut from) = (0, Some(Seq(0)));
     while let Some(after) = from {
@@ -38,7 +39,7 @@ pub(crate) async fn resolve_listed(tx: &Transaction<'_>, campaign: CampaignId) -
     Ok(total)
 }
 
-/// Looks at the next of the list. Returns how many were settled, and the last one looked at if there may be more.
+/// Looks at the next part of the list. Returns the number of resolved recipients, and the last recipient if there may be more.
 async fn step(tx: &Transaction<'_>, campaign: CampaignId, after: Seq) -> Result<(u64, Option<Seq>), Error> {
     let prepared = tx.prepare_cached(&written_for(campaign, &STEP)).await?;
     let row = tx.query_one(&prepared, &[&after.0]).await?;
@@ -47,7 +48,7 @@ async fn step(tx: &Transaction<'_>, campaign: CampaignId, after: Seq) -> Result<
 }
 
 impl Store {
-    /// Campaigns with recipients in the list whose pause is over.
+    /// Campaigns with listed recipients whose pause is over.
     pub async fn campaigns_to_resolve_by_receipt(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "select distinct campaign_id from receipt_to_settle where look_at <= clock_timestamp()";
         let client = self.client().await?;
@@ -55,8 +56,8 @@ impl Store {
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 
-    /// Settles by receipts the recipients of a campaign that are unknown, or are to be sent to again and need not be: everybody
-    /// listed, a thousand in a transaction. Returns how many.
+    /// Resolves all listed recipients of a campaign by receipts, a thousand per transaction. Returns the number of resolved
+    /// recipients.
     pub async fn resolve_by_receipts(&self, campaign: CampaignId) -> Result<u64, Error> {
         let mut client = self.client().await?;
         let (mut total, mut from) = (0, Some(Seq(0)));

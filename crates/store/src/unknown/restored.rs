@@ -1,10 +1,10 @@
-//! After a restore from a backup: recipients that may have been sent to between the backup and the loss of the database.
+//! After a restore from a backup: handles recipients that may have been sent to between the backup and the loss of the database.
 //!
-//! The restored database shows these recipients as not sent to. They become `unknown`, so that no request is made for them until a
-//! delivery receipt or an operator resolves them. How many recipients that can be is bounded by the sender's rate, because
-//! recipients are published in the order of the list.
+//! In the restored database these recipients are not sent to. They become `unknown`, so that no request is made for them until a
+//! delivery receipt or an operator resolves them. Their number is limited by the rate of the sender, because recipients are
+//! published in the order of the list.
 //!
-//! **Invariants.** All senders are stopped before a recipient is changed. Calling it again continues a call that broke off.
+//! **Invariants.** All senders are stopped before a recipient is changed. A second call continues an interrupted call.
 
 use std::time::Duration;
 
@@ -14,23 +14,23 @@ use jiff::Timestamp;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Added to the gap: clocks differ, and a backup shows the beginning of its snapshot.
+/// Margin of the gap: clocks differ, and a backup contains the beginning of its snapshot.
 const MARGIN: Duration = Duration::from_mins(1);
 
-/// In this time a connected consumer reports at least once.
+/// A connected consumer reports at least once in this time.
 const WORKERS_REPORT: Duration = Duration::from_secs(6);
 
-/// Values of `seq` that are looked at by one statement.
+/// Values of `seq` per statement.
 const STRIDE: i32 = 10_000;
 
 /// Which recipients may have been sent to in the gap.
 #[derive(Clone, Debug)]
 pub struct Gap {
-    /// From the backup to the loss of the database.
+    /// Time from the backup to the loss of the database.
     pub length: Duration,
     /// Drafts of the backup that were started in the gap.
     pub started: Vec<CampaignId>,
-    /// Whether a rate was raised in the gap, so that the rates of the backup are no bound.
+    /// Whether a rate was raised in the gap, so that the rates in the backup are no limit.
     pub rate_is_unknown: bool,
 }
 
@@ -45,7 +45,8 @@ pub struct GapCampaign {
     pub sender: String,
     /// Recipients up to this `seq` may have been published.
     pub up_to: i32,
-    /// Of them, those that the backup shows as `pending`, `sending` or `retry`, and all recipients to be sent to again.
+    /// The number of these recipients that are `pending`, `sending` or `retry` in the backup, and of all recipients that wait
+    /// for a retry.
     pub recipients: i64,
 }
 
@@ -64,7 +65,7 @@ cross join lateral (
 where c.state in ('running', 'paused') or (c.state = 'draft' and c.id = any($2))
 order by c.id";
 
-/// The volume after the last campaign may have been in use in the gap, if volumes were rotated in it; so the one behind it is next.
+/// The volume after the last campaign may have been used in the gap, so the volume after that is the next.
 const SKIP_IDS: &str = "
 select setval('claim_id_seq', (select last_value from claim_id_seq) + 1000000000),
     setval(pg_get_serial_sequence('campaign', 'id'), next.volume * campaigns_of_volume(), false), create_volume(next.volume)
@@ -103,7 +104,7 @@ impl Store {
         Ok(rows.iter().map(read).filter(|campaign| campaign.recipients > 0).collect())
     }
 
-    /// Drafts with recipients: the backup does not know whether one of them was started in the gap.
+    /// Drafts with recipients: the backup does not say whether one of them was started in the gap.
     pub async fn drafts_with_recipients(&self) -> Result<Vec<CampaignId>, Error> {
         let select = "select id from campaign where state = 'draft' and recipients > 0 order by id";
         Ok(self
@@ -116,11 +117,11 @@ impl Store {
             .collect())
     }
 
-    /// Prepares a restored database for sending: stops all senders, raises the sequences of claims and campaigns, so that no id of
-    /// the gap is used for another claim or campaign, and treats daily caps as used up today. Recipients that are `unknown` in the
-    /// backup may have been sent to again in the gap by the rule of their campaign, so no rule sends to them any more.
+    /// Prepares a restored database for sending. Stops all senders. Raises the sequences of claims and campaigns, so that no id
+    /// of the gap is used again. Treats daily caps as used up today. Recipients that are `unknown` in the backup may have been
+    /// resent to in the gap by the rule of their campaign, so no rule resends to them any more.
     ///
-    /// Fails if a consumer is connected: then this is not a restored database, or consumers were started too early. To see this it
+    /// Fails if a consumer is connected: then this is not a restored database, or consumers were started too early. The check
     /// takes 6 seconds.
     pub async fn begin_after_restore(&self, by: &str) -> Result<(), Error> {
         let last_seen = "select max(seen_at) from worker";
@@ -144,8 +145,8 @@ impl Store {
         Ok(())
     }
 
-    /// Makes these recipients of a campaign `unknown`, and lets its unknown recipients wait for receipts or an operator whatever
-    /// its rule is. Returns the number of recipients.
+    /// Makes these recipients of a campaign `unknown`. Unknown recipients of the campaign then wait for receipts or an operator,
+    /// whatever its rule was. Returns the number of recipients.
     pub async fn mark_gap(&self, campaign: &GapCampaign) -> Result<u64, Error> {
         let client = self.own_client().await?;
         let leave = "update campaign set unknown_rule = 'leave' where id = $1 returning recipients";
