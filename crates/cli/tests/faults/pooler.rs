@@ -139,7 +139,7 @@ async fn what_pgbouncer_refuses_is_told_in_one_sentence() {
     for arguments in [&["campaign", "list"][..], &["migrate"], &["consumer"]] {
         let (code, said) = run(&world, &pooler.url(""), arguments).await;
         assert!(
-            said.contains("PgBouncer refuses a setting") && said.contains("write pgbouncer=session"),
+            said.contains("PgBouncer refused a setting") && said.contains("add pgbouncer=session"),
             "{said}"
         );
         assert_eq!(code, Some(4), "{said}");

@@ -56,7 +56,7 @@ pub enum Error {
         is_value: bool,
     },
     /// This program does not understand a stored value: it is older than the database.
-    #[error("a stored value is not understood: {0}")]
+    #[error("cannot read a stored value: {0}; update this program if the database is newer")]
     Unreadable(String),
 }
 
@@ -144,7 +144,8 @@ impl Error {
             return match Self::from(error) {
                 // No statement was sent yet that could be wrong.
                 Self::Refused { code, what, .. } => {
-                    let reason = format!("PostgreSQL refused the connection ({code}); look into its log");
+                    let reason =
+                        format!("PostgreSQL refused the connection ({code}); see the PostgreSQL log");
                     Self::unavailable(reason, what)
                 }
                 other => other,
@@ -153,30 +154,29 @@ impl Error {
         let text = error.to_string();
         let cause = StdError::source(&error).map(ToString::to_string).unwrap_or_default();
         match text.as_str() {
-            "invalid configuration" => Self::Invalid(format!("DATABASE_URL cannot be used: {cause}")),
+            "invalid configuration" => Self::Invalid(format!("DATABASE_URL is invalid: {cause}")),
             "authentication error" => {
-                let reason = format!("PostgreSQL and DATABASE_URL do not agree on how to log in: {cause}");
+                let reason =
+                    format!("PostgreSQL and DATABASE_URL require different authentication methods: {cause}");
                 Self::Denied { reason, source: error.into() }
             }
             "error performing TLS handshake" if cause.contains("not support") => {
-                let reason = "PostgreSQL does not offer TLS, and DATABASE_URL asks for it with sslmode";
+                let reason = "PostgreSQL does not offer TLS, which sslmode in DATABASE_URL requires";
                 Self::Denied { reason: reason.into(), source: error.into() }
             }
             "error performing TLS handshake" => {
                 let reason = format!(
-                    "no TLS connection to PostgreSQL was made: {cause}; name the file with its root certificate in \
-                     DATABASE_URL with sslrootcert, or look what its certificate is issued for"
+                    "the TLS connection to PostgreSQL failed: {cause}; name the file with its root certificate in \
+                     DATABASE_URL with sslrootcert, or check the host name in its certificate"
                 );
                 Self::unavailable(reason, error)
             }
             _ if cause.contains("does not allow writes") => {
-                let reason =
-                    "none of the servers in DATABASE_URL can be written to, as target_session_attrs asks for";
+                let reason = "all servers in DATABASE_URL are read-only, and target_session_attrs requires a server that can be written to";
                 Self::unavailable(reason, error)
             }
             _ => {
-                let reason =
-                    "PostgreSQL cannot be reached; look whether it runs and whether DATABASE_URL is right";
+                let reason = "PostgreSQL cannot be reached; check whether it runs, and check DATABASE_URL";
                 Self::unavailable(reason, error)
             }
         }

@@ -70,7 +70,7 @@ impl managed::Manager for Manager {
             return Err(RecycleError::message("it was closed"));
         }
         if self.trouble.is_after(connection.made_at) {
-            return Err(RecycleError::message("its session, or one made at its time, was refused"));
+            return Err(RecycleError::message("a session of its age had an error"));
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl Store {
         let has_old: bool = client.query_one(HAS_OLD_TABLES, &[]).await?.get(0);
         match found.cmp(&known.unwrap_or(0)) {
             std::cmp::Ordering::Equal if has_old => Err(Error::Schema(
-                "rows of campaigns are still in their old tables; run 'flowcast migrate', which continues where it broke off"
+                "rows of campaigns are still in their old tables; run 'flowcast migrate', which continues an interrupted run"
                     .into(),
             )),
             std::cmp::Ordering::Equal => Ok(()),
@@ -92,27 +92,29 @@ fn failed(error: &refinery::Error, user: &str) -> Error {
         _ => ("", None),
     };
     let Some(found) = cause.and_then(tokio_postgres::Error::as_db_error) else {
-        return Error::Schema(format!("a migration failed, nothing of it was kept: {error}"));
+        return Error::Schema(format!("a migration failed and was rolled back: {error}"));
     };
     let fault = Fault::of(found);
     let code = fault.code.to_owned();
     match kind(fault) {
         Kind::Denied => {
             let help = grant(fault.says, Some(user));
-            let help = help.unwrap_or_else(|| format!("let the owner of the database grant it to {user}"));
+            let help = help.unwrap_or_else(|| format!("have the owner of the database grant it to {user}"));
             let reason = format!(
-                "{doing}: {user} lacks a right ({code}): {}; {help}; then run 'flowcast migrate' again",
+                "{doing}: {user} lacks a privilege ({code}): {}; {help}; then run 'flowcast migrate' again",
                 fault.says
             );
             Error::Denied { reason, source: code.into() }
         }
         Kind::Trouble => {
-            Error::unavailable(format!("{doing}: {}; nothing of it was kept", sentence(fault)), code)
+            Error::unavailable(format!("{doing}: {}; the migration was rolled back", sentence(fault)), code)
         }
         // The message about a value may contain the value.
-        Kind::Data => Error::Schema(format!("{doing}, nothing of it was kept: a value was refused ({code})")),
+        Kind::Data => Error::Schema(format!(
+            "{doing}; the migration was rolled back: PostgreSQL refused a value ({code})"
+        )),
         Kind::Statement | Kind::Schema => {
-            Error::Schema(format!("{doing}, nothing of it was kept: {} ({code})", fault.says))
+            Error::Schema(format!("{doing}; the migration was rolled back: {} ({code})", fault.says))
         }
     }
 }

@@ -92,47 +92,51 @@ pub(crate) fn sentence(fault: Fault<'_>) -> String {
     let Fault { code, says, .. } = fault;
     match code {
         _ if fault.is_startup_parameter() => format!(
-            "PgBouncer refuses a setting that Flowcast makes when it connects ({code}: {says}); write pgbouncer=session, or \
-             pgbouncer=transaction, into DATABASE_URL as its pool_mode is, see docs/DEPLOY.md"
+            "PgBouncer refused a setting of Flowcast ({code}: {says}); add pgbouncer=session or pgbouncer=transaction to \
+             DATABASE_URL, as in pool_mode of PgBouncer, see docs/DEPLOY.md"
         ),
         "26000" | "42P05" => format!(
-            "a prepared statement is not what it was ({code}): a pooler such as PgBouncer gives the connection to others in \
+            "a prepared statement was lost ({code}): a pooler such as PgBouncer gave the connection to another client in \
              between; set its pool_mode to session, or from version 1.21 on max_prepared_statements to 200, see docs/DEPLOY.md"
         ),
         "25006" => format!(
-            "PostgreSQL is read-only ({code}): it is a standby, or default_transaction_read_only is on there, as after a full \
-             disk; Flowcast goes on when it can write"
+            "PostgreSQL is read-only ({code}): it is a standby, or default_transaction_read_only is on, for example after a \
+             full disk; Flowcast continues when PostgreSQL can be written to"
         ),
         "28P01" => format!("PostgreSQL refused user or password ({code}); check DATABASE_URL"),
         "3D000" => format!("PostgreSQL has no such database ({code}); check DATABASE_URL or create it"),
         "42501" => match grant(says, None) {
-            Some(grant) => format!("PostgreSQL denies a right ({code}): {says}; {grant}"),
+            Some(grant) => format!("PostgreSQL denied a privilege ({code}): {says}; {grant}"),
             None => format!(
-                "PostgreSQL denies a right ({code}): {says}; have its owner grant it to the user of DATABASE_URL"
+                "PostgreSQL denied a privilege ({code}): {says}; have its owner grant it to the user of DATABASE_URL"
             ),
         },
-        "53100" => format!("PostgreSQL cannot write, its disk is full ({code}); free space there"),
+        "53100" => format!("PostgreSQL cannot write because its disk is full ({code}); free disk space"),
         // Some servers translate the message; the setting in the hint is not translated.
         "53200" if fault.hint.is_some_and(|hint| hint.contains("max_locks_per_transaction")) => format!(
-            "PostgreSQL ran out of lock table entries ({code}); raise max_locks_per_transaction there and restart it"
+            "PostgreSQL ran out of lock table entries ({code}); raise max_locks_per_transaction and restart PostgreSQL"
         ),
         "53200" => format!(
-            "PostgreSQL ran out of memory ({code}: {says}); lower work_mem or the number of connections there, or give it more"
+            "PostgreSQL ran out of memory ({code}: {says}); lower work_mem or max_connections, or add memory"
         ),
         "53300" => format!(
-            "PostgreSQL takes no more connections ({code}: {says}); raise max_connections there, or lower [postgres] connections \
+            "PostgreSQL accepts no more connections ({code}: {says}); raise max_connections, or lower [postgres] connections \
              of each process"
         ),
         "55P03" => format!("PostgreSQL did not get a lock in time ({code}); another session holds it"),
         "57014" => format!(
-            "a statement took too long or was cancelled ({code}); see [postgres] statement_timeout, and what else PostgreSQL does"
+            "a statement took too long or was cancelled ({code}); see [postgres] statement_timeout and the load of PostgreSQL"
         ),
         "57P01" | "57P02" => {
-            format!("PostgreSQL ended the connection ({code}): it is being stopped, or an operator did")
+            format!(
+                "PostgreSQL ended the connection ({code}): PostgreSQL is stopping, or an operator ended the connection"
+            )
         }
-        "57P03" => format!("PostgreSQL takes no connections now ({code}: {says})"),
+        "57P03" => format!("PostgreSQL accepts no connections now ({code}: {says})"),
         _ if fault.is_cached_plan() => {
-            format!("the tables changed under a prepared statement ({code}); it is prepared again")
+            format!(
+                "a prepared statement is outdated because its tables changed ({code}); it is prepared again"
+            )
         }
         _ => sentence_of_class(fault),
     }
@@ -147,11 +151,15 @@ fn sentence_of_class(fault: Fault<'_>) -> String {
         ),
         "08" => format!("the connection to PostgreSQL failed ({code}: {says})"),
         "40" => {
-            format!("PostgreSQL rolled a transaction back because of another one ({code}); it is done again")
+            format!(
+                "PostgreSQL rolled back a transaction because of a conflict with another one ({code}); it is repeated"
+            )
         }
         "53" => format!("PostgreSQL lacks a resource ({code}: {says})"),
         "58" | "XX" | "F0" => {
-            format!("PostgreSQL met an internal error or damaged data ({code}: {says}); look into its log")
+            format!(
+                "PostgreSQL met an internal error or damaged data ({code}: {says}); see the PostgreSQL log"
+            )
         }
         _ => format!("PostgreSQL refused a statement ({code}: {says})"),
     }

@@ -38,7 +38,10 @@ impl Store {
             // The batch stays stored if this fails; maintenance of the server repeats it.
             drop(client);
             if let Err(error) = self.spread_aliases().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "aliases are spread later: {error}");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot copy data of new aliases, trying again later: {error}"
+                );
             }
         }
         Ok(ingested)
@@ -144,7 +147,7 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
     stored.map_err(|error| match error.code() {
         // No row is wrong: `make_webhook_days` (`retention/webhook_days.rs`) creates the table of the day, and runs again soon.
         Some(&SqlState::CHECK_VIOLATION) => Error::Unavailable {
-            reason: "the table for the posts of today is not made yet; the server makes it, see its log"
+            reason: "the table for today's posts does not exist yet; the server creates it, see its log"
                 .into(),
             source: cause(error),
         },

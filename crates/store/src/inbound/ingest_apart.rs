@@ -45,7 +45,7 @@ pub(crate) async fn store_apart(tx: &mut Transaction<'_>, batch: &Ingest) -> Res
                 savepoint.rollback().await?;
                 tracing::error!(
                     sender.id = %sender, kind,
-                    "a row of a post to sender {sender} is not stored, the others are: {error}"
+                    "cannot store one row of a post to sender {sender}, the other rows are stored: {error}"
                 );
                 counts(tx, &[((sender, kind), 1)].into()).await?;
                 all.refused += 1;

@@ -58,7 +58,7 @@ impl Store {
         let row = client.query_opt(erased, &[&campaign.0]).await?;
         if row.ok_or_else(|| Error::no_campaign(campaign))?.get(0) {
             return Err(Error::Conflict(format!(
-                "the numbers of campaign {campaign} are erased; only its counts are kept, see 'flowcast campaign report {campaign}'"
+                "the numbers of campaign {campaign} are erased; only its report is kept, see 'flowcast campaign report {campaign}'"
             )));
         }
         let rows = client.query(select, &[&campaign.0]).await?;
@@ -83,7 +83,7 @@ impl Store {
             .map(|row| {
                 let digits = u64::try_from(row.get::<_, i64>(1)).map_err(Error::unreadable)?;
                 let msisdn = Msisdn::from_digits(digits)
-                    .ok_or_else(|| Error::unreadable("a number of no E.164 length"))?;
+                    .ok_or_else(|| Error::unreadable("a phone number without E.164 length"))?;
                 let variables = row.try_get::<_, Json<Variables>>(2).map_err(Error::unreadable)?.0;
                 Ok((Seq(row.get(0)), msisdn, variables))
             })

@@ -111,7 +111,7 @@ impl Store {
             let digits = u64::try_from(row.get::<_, i64>(0)).ok();
             let msisdn = digits
                 .and_then(Msisdn::from_digits)
-                .ok_or_else(|| Error::Unreadable("a suppressed number is none".into()))?;
+                .ok_or_else(|| Error::Unreadable("a suppressed phone number without E.164 length".into()))?;
             Ok(Suppressed { msisdn, sender: row.get(1), reason: row.get(2), added_at: row.get(3) })
         };
         Ok((rows.iter().map(read).collect::<Result<_, Error>>()?, all))

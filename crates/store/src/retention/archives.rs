@@ -38,7 +38,7 @@ impl Store {
         let client = self.maintenance_client().await?;
         let Some(marked) = client.query_opt(mark, &[&campaign.0]).await? else {
             return Err(Error::Conflict(format!(
-                "somebody of campaign {campaign} is being sent to; archive it when that is over"
+                "recipients of campaign {campaign} are being sent to; archive the campaign when that is over"
             )));
         };
         let recipients: i32 = marked.get(0);

@@ -176,7 +176,7 @@ async fn erase_recipient(client: &mut Client, campaign: i64, seq: i32) -> Result
     let state = tx.query_opt(lock, &[&campaign, &seq]).await?;
     if state.is_some_and(|row| row.get::<_, &str>(0) == "sending") {
         return Err(Error::Conflict(format!(
-            "the number is being sent to in campaign {campaign} since a moment ago and is not erased there; run the \
+            "the number is being sent to in campaign {campaign} now and is not erased there; run the \
              command again in a minute"
         )));
     }

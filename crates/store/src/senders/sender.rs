@@ -88,10 +88,10 @@ impl Store {
             .await
             .map_err(|error| match error.code() {
                 Some(&SqlState::UNIQUE_VIOLATION) => {
-                    Error::Conflict(format!("there is a sender '{}' already; choose another name", new.name))
+                    Error::Conflict(format!("sender '{}' exists already; choose another name", new.name))
                 }
                 Some(&SqlState::CHECK_VIOLATION) => Error::Invalid(format!(
-                    "sender '{}' cannot be added: a name is of a-z, 0-9, - and _, a number of digits only",
+                    "sender '{}' cannot be added: use a-z, 0-9, - and _ in the name, and only digits in the number",
                     new.name
                 )),
                 _ => error.into(),
@@ -180,9 +180,9 @@ async fn cap_daily(tx: &Transaction<'_>, sender: SenderId, cap: Option<&DailyCap
         Some(&SqlState::INVALID_PARAMETER_VALUE) => {
             Error::Invalid(format!("'{}' is no time zone; write one like Africa/Nairobi", zone.unwrap_or("")))
         }
-        Some(&SqlState::CHECK_VIOLATION) => {
-            Error::Invalid("a daily cap is 1 recipient or more; to stop a sender, hold it".into())
-        }
+        Some(&SqlState::CHECK_VIOLATION) => Error::Invalid(
+            "a daily cap is at least 1 recipient; to stop a sender, use 'flowcast sender hold'".into(),
+        ),
         _ => error.into(),
     })?;
     Ok(())

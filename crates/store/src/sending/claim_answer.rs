@@ -161,7 +161,7 @@ fn read<'a, T: FromSql<'a>>(answer: &'a Row, column: &str) -> Result<T, Error> {
 
 fn read_msisdn(digits: i64) -> Result<Msisdn, Error> {
     let digits = u64::try_from(digits).map_err(Error::unreadable)?;
-    Msisdn::from_digits(digits).ok_or_else(|| Error::unreadable("a number of no E.164 length"))
+    Msisdn::from_digits(digits).ok_or_else(|| Error::unreadable("a phone number without E.164 length"))
 }
 
 fn read_window(state: Option<&str>) -> Window {

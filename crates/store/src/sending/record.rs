@@ -78,7 +78,7 @@ impl Store {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     campaign.id = campaign_id,
-                    "numbers under which WhatsApp knows recipients are not kept: {error}"
+                    "cannot store other numbers of recipients that WhatsApp reported: {error}"
                 );
                 Ok(())
             }

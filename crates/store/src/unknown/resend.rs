@@ -44,7 +44,7 @@ impl Store {
             let state: CampaignState = row.get::<_, &str>(0).parse().map_err(Error::unreadable)?;
             if let Some(why) = barrier(state, row.get(1), row.get(2)) {
                 return Err(Error::Conflict(format!(
-                    "campaign {campaign} {why}, nobody of it is sent to again"
+                    "campaign {campaign} {why}, its recipients are not sent to again"
                 )));
             }
             let row = tx.query_one(&**STEP, &[&campaign.0, &after, &undelivered, &code, &reason]).await?;
@@ -65,7 +65,7 @@ fn barrier(state: CampaignState, is_over: bool, is_erased: bool) -> Option<&'sta
     match state {
         CampaignState::Cancelled => Some("is cancelled"),
         CampaignState::Draft => Some("was never started"),
-        _ if is_erased => Some("has no numbers any more, they are erased"),
+        _ if is_erased => Some("has no phone numbers any more because they are erased"),
         _ if is_over => Some("is past its deadline"),
         CampaignState::Running | CampaignState::Paused | CampaignState::Finished => None,
     }

@@ -162,7 +162,7 @@ impl Standing {
             Resolution::Resend | Resolution::GiveUp => return Ok(()),
         };
         Err(Error::Conflict(format!(
-            "campaign {campaign} {why}, nobody of it is sent to again; settle with give-up, or leave them unknown"
+            "campaign {campaign} {why}, its recipients are not sent to again; resolve them with give-up, or leave them unknown"
         )))
     }
 }

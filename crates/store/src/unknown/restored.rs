@@ -129,7 +129,7 @@ impl Store {
         tokio::time::sleep(WORKERS_REPORT).await;
         if seen != self.client().await?.query_one(last_seen, &[]).await?.get(0) {
             return Err(Error::Conflict(
-                "consumers work on this database; stop all consumers and try again".into(),
+                "consumers are connected to this database; stop all consumers and try again".into(),
             ));
         }
         for sender in self.senders().await? {

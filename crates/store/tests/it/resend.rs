@@ -46,6 +46,9 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert!(world.miscounts().await.is_empty());
     world.store.cancel_campaign(campaign, "test").await.unwrap();
     let error = world.store.resend(campaign, ResendClass::Failed, None, "test").await.unwrap_err();
-    assert_eq!(error.to_string(), format!("campaign {campaign} is cancelled, nobody of it is sent to again"));
+    assert_eq!(
+        error.to_string(),
+        format!("campaign {campaign} is cancelled, its recipients are not sent to again")
+    );
     world.close().await;
 }

@@ -145,7 +145,7 @@ async fn a_cancelled_campaign_sends_to_nobody_again() {
     assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
     let refused = by_hand(&world, campaign, Resolution::Resend).await.unwrap_err().to_string();
     assert!(
-        refused.contains("is cancelled, nobody of it is sent to again; settle with give-up"),
+        refused.contains("is cancelled, its recipients are not sent to again; resolve them with give-up"),
         "{refused}"
     );
     let given_up = by_hand(&world, campaign, Resolution::GiveUp).await.unwrap();

@@ -36,7 +36,7 @@ async fn a_database_that_is_away_is_told_without_its_password() {
 async fn a_senders_name_is_taken_once() {
     let world = World::new("sender_name", None).await;
     let error = world.store.add_sender(&new_sender("main", None)).await.unwrap_err();
-    assert_eq!(error.to_string(), "there is a sender 'main' already; choose another name");
+    assert_eq!(error.to_string(), "sender 'main' exists already; choose another name");
     let error = world.store.add_sender(&new_sender("Main Sender", None)).await.unwrap_err();
     assert!(matches!(error, Error::Invalid(_)), "{error}");
     let error = world.store.sender("nobody").await.unwrap_err();
