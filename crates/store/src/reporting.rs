@@ -5,4 +5,5 @@
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
 pub(crate) mod reports;
+pub(crate) mod view_row;
 pub(crate) mod waiting;

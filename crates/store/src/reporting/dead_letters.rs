@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::reporting::view_row::view_row;
 
 /// A message of the dead-letter queue. Its body is kept only if it is a task, and is never shown.
 #[derive(Clone, Copy)]
@@ -25,23 +26,25 @@ pub struct DeadLetter<'a> {
     pub redelivered: bool,
 }
 
-/// One row of `report.dead_letter`.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
-pub struct DeadLetterRow {
-    pub dead_letter_id: i64,
-    pub queue: String,
-    pub reason: String,
-    pub body: Option<String>,
-    pub campaign_id: Option<i64>,
-    pub seq: Option<i32>,
-    pub body_bytes: i64,
-    pub body_sha256: String,
-    pub deaths: i64,
-    pub first_died_at: Timestamp,
-    pub last_died_at: Timestamp,
-    pub drained_at: Timestamp,
-    pub redriven_at: Option<Timestamp>,
+view_row! {
+    /// One row of `report.dead_letter`.
+    #[derive(Clone, Debug, Serialize)]
+    #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+    pub struct DeadLetterRow {
+        pub dead_letter_id: i64,
+        pub queue: String,
+        pub reason: String,
+        pub body: Option<String>,
+        pub campaign_id: Option<i64>,
+        pub seq: Option<i32>,
+        pub body_bytes: i64,
+        pub body_sha256: String,
+        pub deaths: i64,
+        pub first_died_at: Timestamp,
+        pub last_died_at: Timestamp,
+        pub drained_at: Timestamp,
+        pub redriven_at: Option<Timestamp>,
+    }
 }
 
 /// The result of redriving messages.
@@ -99,24 +102,7 @@ impl Store {
         let select =
             "select * from report.dead_letter order by last_died_at desc, dead_letter_id desc limit $1";
         let rows = self.own_client().await?.query(select, &[&i64::from(limit)]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| DeadLetterRow {
-                dead_letter_id: row.get("dead_letter_id"),
-                queue: row.get("queue"),
-                reason: row.get("reason"),
-                body: row.get("body"),
-                campaign_id: row.get("campaign_id"),
-                seq: row.get("seq"),
-                body_bytes: row.get("body_bytes"),
-                body_sha256: row.get("body_sha256"),
-                deaths: row.get("deaths"),
-                first_died_at: row.get("first_died_at"),
-                last_died_at: row.get("last_died_at"),
-                drained_at: row.get("drained_at"),
-                redriven_at: row.get("redriven_at"),
-            })
-            .collect())
+        Ok(rows.iter().map(DeadLetterRow::read).collect())
     }
 
     /// Redrives these messages, or all that were not redriven yet: publishes recipients again that are still waiting in a

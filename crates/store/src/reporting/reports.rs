@@ -7,66 +7,71 @@ use serde::Serialize;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::reporting::view_row::view_row;
 
-/// One row of `report.campaign`: the number of recipients in each state.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
-pub struct CampaignReport {
-    pub campaign_id: i64,
-    pub name: String,
-    pub sender: String,
-    pub provider: String,
-    pub state: String,
-    pub started_at: Option<Timestamp>,
-    pub finished_at: Option<Timestamp>,
-    pub uploaded: i64,
-    pub rejected: i64,
-    pub duplicates: i64,
-    pub suppressed: i64,
-    pub excluded: i64,
-    pub pending: i64,
-    pub sending: i64,
-    pub retry: i64,
-    pub accepted: i64,
-    pub failed: i64,
-    pub unknown: i64,
-    pub skipped: i64,
-    pub expired: i64,
-    pub cancelled: i64,
-    pub attempts: i64,
-    pub first_sent_at: Option<Timestamp>,
-    pub last_sent_at: Option<Timestamp>,
-    pub last_recorded_at: Option<Timestamp>,
-    pub delivered: i64,
-    pub read: i64,
-    pub undelivered: i64,
-    pub answers: i64,
-    pub answered: i64,
-    pub billable: i64,
-    pub not_billable: i64,
-    pub currency: Option<String>,
-    pub cost_estimated: Option<Decimal>,
-    pub cost_billed: Option<Decimal>,
-    pub unpriced: i64,
-    /// The column `difference` of `report.conservation`: always 0.
-    pub difference: i64,
+view_row! {
+    /// One row of `report.campaign`: the number of recipients in each state.
+    #[derive(Clone, Debug, Serialize)]
+    #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+    pub struct CampaignReport {
+        pub campaign_id: i64,
+        pub name: String,
+        pub sender: String,
+        pub provider: String,
+        pub state: String,
+        pub started_at: Option<Timestamp>,
+        pub finished_at: Option<Timestamp>,
+        pub uploaded: i64,
+        pub rejected: i64,
+        pub duplicates: i64,
+        pub suppressed: i64,
+        pub excluded: i64,
+        pub pending: i64,
+        pub sending: i64,
+        pub retry: i64,
+        pub accepted: i64,
+        pub failed: i64,
+        pub unknown: i64,
+        pub skipped: i64,
+        pub expired: i64,
+        pub cancelled: i64,
+        pub attempts: i64,
+        pub first_sent_at: Option<Timestamp>,
+        pub last_sent_at: Option<Timestamp>,
+        pub last_recorded_at: Option<Timestamp>,
+        pub delivered: i64,
+        pub read: i64,
+        pub undelivered: i64,
+        pub answers: i64,
+        pub answered: i64,
+        pub billable: i64,
+        pub not_billable: i64,
+        pub currency: Option<String>,
+        pub cost_estimated: Option<Decimal>,
+        pub cost_billed: Option<Decimal>,
+        pub unpriced: i64,
+        /// The column `difference` of `report.conservation`: always 0.
+        pub difference: i64,
+    }
 }
 
-/// One row of `report.error`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ErrorReport {
-    /// The stage: `request` or `receipt`.
-    pub stage: String,
-    /// The outcome of the requests, or the consequence of the receipts.
-    pub class: String,
-    /// The code.
-    pub code: Option<String>,
-    /// The explanation of the code.
-    pub reason: Option<String>,
-    /// Number of requests; `None` for receipts.
-    pub attempts: Option<i64>,
-    /// Number of recipients.
-    pub recipients: i64,
+view_row! {
+    /// One row of `report.error`.
+    #[derive(Clone, Debug, Serialize)]
+    pub struct ErrorReport {
+        /// The stage: `request` or `receipt`.
+        pub stage: String,
+        /// The outcome of the requests, or the consequence of the receipts.
+        pub class: String,
+        /// The code.
+        pub code: Option<String>,
+        /// The explanation of the code.
+        pub reason: Option<String>,
+        /// Number of requests; `None` for receipts.
+        pub attempts: Option<i64>,
+        /// Number of recipients.
+        pub recipients: i64,
+    }
 }
 
 impl CampaignReport {
@@ -105,66 +110,13 @@ impl Store {
             from report.campaign r {which}"
         );
         let rows = self.own_client().await?.query(&select, parameters).await?;
-        Ok(rows
-            .iter()
-            .map(|row| CampaignReport {
-                campaign_id: row.get("campaign_id"),
-                name: row.get("name"),
-                sender: row.get("sender"),
-                provider: row.get("provider"),
-                state: row.get("state"),
-                started_at: row.get("started_at"),
-                finished_at: row.get("finished_at"),
-                uploaded: row.get("uploaded"),
-                rejected: row.get("rejected"),
-                duplicates: row.get("duplicates"),
-                suppressed: row.get("suppressed"),
-                excluded: row.get("excluded"),
-                pending: row.get("pending"),
-                sending: row.get("sending"),
-                retry: row.get("retry"),
-                accepted: row.get("accepted"),
-                failed: row.get("failed"),
-                unknown: row.get("unknown"),
-                skipped: row.get("skipped"),
-                expired: row.get("expired"),
-                cancelled: row.get("cancelled"),
-                attempts: row.get("attempts"),
-                first_sent_at: row.get("first_sent_at"),
-                last_sent_at: row.get("last_sent_at"),
-                last_recorded_at: row.get("last_recorded_at"),
-                delivered: row.get("delivered"),
-                read: row.get("read"),
-                undelivered: row.get("undelivered"),
-                answers: row.get("answers"),
-                answered: row.get("answered"),
-                billable: row.get("billable"),
-                not_billable: row.get("not_billable"),
-                currency: row.get("currency"),
-                cost_estimated: row.get("cost_estimated"),
-                cost_billed: row.get("cost_billed"),
-                unpriced: row.get("unpriced"),
-                difference: row.get("difference"),
-            })
-            .collect())
+        Ok(rows.iter().map(CampaignReport::read).collect())
     }
 
     /// The errors of this campaign, most frequent first.
     pub async fn errors(&self, campaign: CampaignId) -> Result<Vec<ErrorReport>, Error> {
-        let select = "
-            select stage, class, code, reason, attempts, recipients from report.error
-            where campaign_id = $1 order by recipients desc, code";
+        let select = "select * from report.error where campaign_id = $1 order by recipients desc, code";
         let rows = self.own_client().await?.query(select, &[&campaign.0]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| ErrorReport {
-                stage: row.get(0),
-                class: row.get(1),
-                code: row.get(2),
-                reason: row.get(3),
-                attempts: row.get(4),
-                recipients: row.get(5),
-            })
-            .collect())
+        Ok(rows.iter().map(ErrorReport::read).collect())
     }
 }

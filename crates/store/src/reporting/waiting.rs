@@ -7,19 +7,22 @@ use tokio_postgres::Client;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::reporting::view_row::view_row;
 
-/// Waiting recipients of one campaign with the reason; or a stopped sender without recipients.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
-pub struct WaitingRow {
-    pub sender: String,
-    pub campaign_id: Option<i64>,
-    pub reason: String,
-    pub detail: Option<String>,
-    pub since: Option<Timestamp>,
-    pub until: Option<Timestamp>,
-    pub caused_by: Option<String>,
-    pub recipients: i64,
+view_row! {
+    /// Waiting recipients of one campaign with the reason; or a stopped sender without recipients.
+    #[derive(Clone, Debug, Serialize)]
+    #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
+    pub struct WaitingRow {
+        pub sender: String,
+        pub campaign_id: Option<i64>,
+        pub reason: String,
+        pub detail: Option<String>,
+        pub since: Option<Timestamp>,
+        pub until: Option<Timestamp>,
+        pub caused_by: Option<String>,
+        pub recipients: i64,
+    }
 }
 
 /// Reasons that are valid only if PostgreSQL can be written to.
@@ -33,22 +36,12 @@ impl Store {
     /// the reasons that follow from it.
     pub async fn waiting(&self, campaign: Option<CampaignId>) -> Result<Vec<WaitingRow>, Error> {
         let select = "
-            select sender, campaign_id, reason, detail, since, until, caused_by, recipients from report.waiting
+            select * from report.waiting
             where $1::bigint is null or campaign_id = $1 order by sender, campaign_id nulls first, reason";
         let client = self.own_client().await?;
         let trouble = cannot_write(&client).await;
         let rows = client.query(select, &[&campaign.map(|campaign| campaign.0)]).await?;
-        let rows = rows.iter().map(|row| WaitingRow {
-            sender: row.get(0),
-            campaign_id: row.get(1),
-            reason: row.get(2),
-            detail: row.get(3),
-            since: row.get(4),
-            until: row.get(5),
-            caused_by: row.get(6),
-            recipients: row.get(7),
-        });
-        Ok(rows.map(|row| row.because_of(trouble.as_ref())).collect())
+        Ok(rows.iter().map(|row| WaitingRow::read(row).because_of(trouble.as_ref())).collect())
     }
 }
 
