@@ -20,28 +20,14 @@ use crate::departures::{Departure, Departures};
 use crate::recorder::Finished;
 use crate::sender_worker::{ClaimTurn, SenderWorker, Unclaimed};
 
-const DEADLINE: Refusal =
-    Refusal::own("deadline", "the campaign's deadline passed before the message was sent");
-const HOURS_OVER: Refusal =
-    Refusal::own("hours_over", "the campaign's sending hours ended before the message was sent");
-const THEIR_NIGHT: Refusal = Refusal::own(
-    "recipient_hours",
-    "it is outside the sending hours at the recipient's place; the message is sent later",
-);
-const HAD_ENOUGH: Refusal = Refusal::own(
-    "had_enough",
-    "Meta limits marketing messages to this person (131049); the message is sent a day later",
-);
-const LEASE_ENDED: Refusal =
-    Refusal::own("lease_ended", "the worker was stalled until the lease of the claim was about to end");
-const MISSED: Refusal =
-    Refusal::own("slot_missed", "the worker was stalled past its departure slot, and there was no new slot");
-const STOPPING: Refusal =
-    Refusal::own("worker_stopping", "the worker was told to stop before the message was sent");
-const PAIR_LIMIT: Refusal = Refusal::own(
-    "pair_limit",
-    "a message was sent to this recipient less than six seconds ago; WhatsApp asks for a pause",
-);
+const DEADLINE: Refusal = Refusal::own("deadline");
+const HOURS_OVER: Refusal = Refusal::own("hours_over");
+const THEIR_NIGHT: Refusal = Refusal::own("recipient_hours");
+const HAD_ENOUGH: Refusal = Refusal::own("had_enough");
+const LEASE_ENDED: Refusal = Refusal::own("lease_ended");
+const MISSED: Refusal = Refusal::own("slot_missed");
+const STOPPING: Refusal = Refusal::own("worker_stopping");
+const PAIR_LIMIT: Refusal = Refusal::own("pair_limit");
 
 /// How long a claim waits for an answer before it adds more requests.
 const PATIENCE: Duration = Duration::from_millis(10);

@@ -30,8 +30,7 @@ use crate::gate_mirror::GateMirror;
 use crate::recorder::Finished;
 use crate::retry_pause::RetryPause;
 
-const UNANSWERED: Refusal =
-    Refusal::own("claim_unanswered", "PostgreSQL did not answer the claim, and nothing was sent");
+const UNANSWERED: Refusal = Refusal::own("claim_unanswered");
 
 /// Everything the pipeline needs for one sender.
 pub(crate) struct SenderWorker {

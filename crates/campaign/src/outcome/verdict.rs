@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::states::reason_codes::own_code;
+use crate::states::reason_codes::text_of;
 use crate::states::stop::StopReason;
 
 /// The meaning of the end of one request. Each adapter follows the documentation of its vendor; the HTTP status alone
@@ -71,8 +71,14 @@ impl Refusal {
         Self { code: Cow::Borrowed(code), text: Cow::Borrowed(text) }
     }
 
-    /// A refusal with one of Flowcast's own codes. As a constant it compiles only if `own_codes` lists the code.
-    pub const fn own(code: &'static str, text: &'static str) -> Self {
-        Self::new(own_code(code), text)
+    /// A refusal with a code of Flowcast's own and its text. A constant with another code does not compile.
+    #[expect(
+        clippy::missing_panics_doc,
+        clippy::panic,
+        reason = "it is called for constants, where it does not compile"
+    )]
+    pub const fn own(code: &'static str) -> Self {
+        let Some(text) = text_of(code) else { panic!("the code is not in the list of reason_codes.rs") };
+        Self::new(code, text)
     }
 }

@@ -1,75 +1,123 @@
-//! Reason codes of Flowcast, as opposed to codes of providers.
+//! Codes of reasons that are Flowcast's own and not a provider's, with their texts.
 
 use crate::states::stop::StopReason;
 
-/// Every code of Flowcast that a recipient, an attempt or a receipt may have as its reason, except the words of
-/// `StopReason` and `http_NNN`. The database function `reason_words` has a text for each.
-pub(crate) const OWN_CODES: &[&str] = &[
-    "worker_died",
-    "backup_restored",
-    "resent",
-    "attempts_used_up",
-    "unknown_given_up",
-    "deadline",
-    "campaign_cancelled",
-    "suppressed",
-    "opted_out",
-    "erased",
-    "recipient_hours",
-    "hours_over",
-    "had_enough",
-    "pair_limit",
-    "slot_missed",
-    "lease_ended",
-    "window_closed",
-    "variable_missing",
-    "text_too_long",
-    "text_over_limit",
-    "text_faulty",
-    "line_break_in_variable",
-    "emoji_in_button",
-    "claim_unanswered",
-    "worker_stopping",
-    "opened_again",
-    "connect_failed",
-    "connect_timeout",
-    "dns_failed",
-    "tls_failed",
-    "bad_certificate",
-    "request_not_built",
-    "timeout",
-    "connection_lost",
-    "answer_too_large",
-    "no_message_id",
-    "contradictory_answer",
-    "refused",
-    "failed",
-    "queued",
-    "flow_by_name",
-    "not_at_this_provider",
+/// Every code of Flowcast that a recipient, an attempt or a receipt may have as its reason, except the words of `StopReason` and
+/// `http_NNN`, with the text that reports show. The database has the same texts (`reason_words`); a test of the store compares them.
+pub(crate) const OWN_CODES: &[(&str, &str)] = &[
+    (
+        "worker_died",
+        "the worker died between sending and recording; the provider may have accepted the message",
+    ),
+    (
+        "backup_restored",
+        "the database was restored from a backup; the message may have been sent after the backup",
+    ),
+    ("resent", "the recipient is sent to again"),
+    ("attempts_used_up", "the outcome was unknown, and no attempt was left"),
+    ("unknown_given_up", "the outcome was unknown, and the recipient was given up"),
+    ("deadline", "the deadline of the campaign passed before the message was sent"),
+    ("campaign_cancelled", "the campaign was cancelled"),
+    ("suppressed", "suppressed by an operator"),
+    ("opted_out", "the person opted out"),
+    ("erased", "the phone number was erased"),
+    ("recipient_hours", "it is outside the sending hours at the recipient; the message is sent later"),
+    ("hours_over", "the sending hours ended before the message was sent"),
+    (
+        "had_enough",
+        "the provider withholds messages to this person for a day (Meta 131049); the message is sent later",
+    ),
+    ("pair_limit", "another message to this recipient was sent moments ago; WhatsApp requires a pause"),
+    ("slot_missed", "the worker was suspended and missed its departure slot"),
+    ("lease_ended", "the worker was suspended until its lease ended; nothing was sent"),
+    ("window_closed", "the 24-hour window is closed, and the campaign has no template"),
+    ("variable_missing", "a variable of the message is missing or empty in the row"),
+    ("text_too_long", "a text of the message with its variables is longer than WhatsApp allows"),
+    ("text_over_limit", "filling in a text of the message takes too many steps or gives too long a text"),
+    ("text_faulty", "a text of the message uses something that the template language does not have"),
+    (
+        "line_break_in_variable",
+        "a variable of the template contains a line break, a tab or more than four consecutive spaces",
+    ),
+    ("emoji_in_button", "the text of the button contains an emoji"),
+    ("claim_unanswered", "PostgreSQL did not answer the claim; nothing was sent"),
+    ("worker_stopping", "the worker was stopped before the message was sent"),
+    ("opened_again", "the sender or the campaign was stopped and started again before the message was sent"),
+    ("connect_failed", "the provider cannot be reached; nothing was sent"),
+    ("connect_timeout", "the provider did not accept the connection in time; nothing was sent"),
+    ("dns_failed", "the host name of the provider cannot be resolved; nothing was sent"),
+    ("tls_failed", "the TLS connection to the provider failed; nothing was sent"),
+    (
+        "bad_certificate",
+        "the TLS certificate at the sender's base URL is invalid or not the provider's; nothing was sent",
+    ),
+    ("request_not_built", "the request could not be built; nothing was sent"),
+    ("timeout", "the provider did not answer completely in time; it may have accepted the message"),
+    (
+        "connection_lost",
+        "the connection broke before a complete answer; the provider may have accepted the message",
+    ),
+    (
+        "answer_too_large",
+        "the answer is too long to be the provider's; the provider may have accepted the message",
+    ),
+    ("no_message_id", "the provider's answer is a success without a message id"),
+    ("contradictory_answer", "the provider's answer is a success and an error at once"),
+    ("refused", "the provider refused with an error that is not in the table of its errors"),
+    ("failed", "not delivered, for a reason that is not in the table of the provider's errors"),
+    ("queued", "queued by the provider without a message id; the message may be sent later"),
+    ("flow_by_name", "1msg knows flows by id only; write flow_id in the campaign file"),
+    (
+        "not_at_this_provider",
+        "the provider cannot send such a message; 'flowcast campaign check' says what to change",
+    ),
 ];
 
-/// Every code of Flowcast for which the database has a text, including the words of `StopReason`.
-pub fn own_codes() -> impl Iterator<Item = &'static str> {
-    OWN_CODES.iter().copied().chain(StopReason::ALL.iter().map(|reason| reason.word()))
+/// The text of a stop.
+const fn stop_text(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::LowBalance => "the account at the provider has no money left",
+        StopReason::Payment => "the provider waits for a payment or has no payment method",
+        StopReason::BadCredentials => "the API key or the account id of the sender is wrong",
+        StopReason::SenderNotAllowed => {
+            "the number does not belong to this account, or the account may not use this API"
+        }
+        StopReason::Misconfigured => "the sender's base URL is not the provider's",
+        StopReason::DailyLimit => "the provider's daily message limit is used up",
+        StopReason::ProviderDown => "the provider answered no request",
+        StopReason::DailyCap => "the sender's daily cap is used up",
+        StopReason::PolicyHold => "the provider restricts the number because of spam or its policy",
+        StopReason::TooManyRefusals => "many refusals in a row; the message itself is probably wrong",
+        StopReason::TemplateFault => "the template is missing, paused or disabled at the provider",
+        StopReason::FlowFault => "the flow is blocked, throttled or broken at the provider",
+        StopReason::Operator => "an operator stopped the sender or the campaign",
+    }
 }
 
-/// Returns this code, which must be one of Flowcast's own. A constant with an unlisted code does not compile.
-#[expect(clippy::missing_panics_doc, reason = "it is called for constants, where a panic is a compile error")]
+/// Every code of Flowcast with its text, codes of stops included.
+pub fn own_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let stops = StopReason::ALL.iter().map(|reason| (reason.word(), stop_text(*reason)));
+    OWN_CODES.iter().copied().chain(stops)
+}
+
+/// This code, which has to be one of Flowcast's own. A constant with another code does not compile.
+#[expect(clippy::missing_panics_doc, reason = "it is called for constants, where it does not compile")]
 pub const fn own_code(code: &'static str) -> &'static str {
-    assert!(is_own(code), "the code is not in the list of reason_codes.rs");
+    assert!(text_of(code).is_some(), "the code is not in the list of reason_codes.rs");
     code
 }
 
-const fn is_own(code: &str) -> bool {
+/// The text of a code of Flowcast.
+pub(crate) const fn text_of(code: &str) -> Option<&'static str> {
     let mut at = 0;
     while at < OWN_CODES.len() {
-        if is_same(OWN_CODES[at].as_bytes(), code.as_bytes()) {
-            return true;
+        let (own, text) = OWN_CODES[at];
+        if is_same(own.as_bytes(), code.as_bytes()) {
+            return Some(text);
         }
         at += 1;
     }
-    false
+    None
 }
 
 const fn is_same(one: &[u8], other: &[u8]) -> bool {
@@ -92,7 +140,7 @@ mod tests {
 
     #[test]
     fn codes_are_compared_as_whole_words() {
-        assert!(is_own("timeout") && is_own("worker_stopping"));
-        assert!(!is_own("time") && !is_own("timeouts") && !is_own(""));
+        assert!(text_of("timeout").is_some() && text_of("worker_stopping").is_some());
+        assert!(text_of("time").or(text_of("timeouts")).or(text_of("")).is_none());
     }
 }

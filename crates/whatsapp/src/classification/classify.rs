@@ -39,10 +39,8 @@ fn unknown_refusal(code: Option<Cow<'static, str>>) -> Refusal {
 
 /// The verdict on a 2xx answer. `refused` is whether the answer also matches a documented refusal.
 fn accepted(message_id: Option<&Value>, refused: bool) -> Verdict {
-    const NO_ID: Refusal =
-        Refusal::own("no_message_id", "the provider's answer is a success without a message id");
-    const CONTRADICTORY: Refusal =
-        Refusal::own("contradictory_answer", "the provider's answer is a success and a refusal at once");
+    const NO_ID: Refusal = Refusal::own("no_message_id");
+    const CONTRADICTORY: Refusal = Refusal::own("contradictory_answer");
     let is_clean =
         |id: &&str| (1..=256).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
     match message_id.and_then(Value::as_str).filter(is_clean) {

@@ -9,31 +9,16 @@ use std::io;
 use campaign::{Refusal, StopReason, Verdict};
 use rustls::CertificateError;
 
-const CONNECT_FAILED: Refusal =
-    Refusal::own("connect_failed", "cannot connect to the provider; nothing was sent");
-const CONNECT_TIMEOUT: Refusal =
-    Refusal::own("connect_timeout", "the provider did not accept the connection in time; nothing was sent");
-const DNS_FAILED: Refusal =
-    Refusal::own("dns_failed", "cannot resolve the provider's host name; nothing was sent");
-const TLS_FAILED: Refusal =
-    Refusal::own("tls_failed", "the TLS handshake with the provider failed; nothing was sent");
-const BAD_CERTIFICATE: Refusal = Refusal::own(
-    "bad_certificate",
-    "the TLS certificate at the sender's base URL is invalid; nothing was sent",
-);
-const NOT_BUILT: Refusal =
-    Refusal::own("request_not_built", "the request could not be built; nothing was sent");
-const TIMEOUT: Refusal =
-    Refusal::own("timeout", "no complete answer in time; the provider may have accepted the message");
-const CONNECTION_LOST: Refusal = Refusal::own(
-    "connection_lost",
-    "the connection broke before a complete answer; the provider may have accepted the message",
-);
+const CONNECT_FAILED: Refusal = Refusal::own("connect_failed");
+const CONNECT_TIMEOUT: Refusal = Refusal::own("connect_timeout");
+const DNS_FAILED: Refusal = Refusal::own("dns_failed");
+const TLS_FAILED: Refusal = Refusal::own("tls_failed");
+const BAD_CERTIFICATE: Refusal = Refusal::own("bad_certificate");
+const NOT_BUILT: Refusal = Refusal::own("request_not_built");
+const TIMEOUT: Refusal = Refusal::own("timeout");
+const CONNECTION_LOST: Refusal = Refusal::own("connection_lost");
 /// For an answer that is longer than the limit.
-pub(crate) const ANSWER_TOO_LARGE: Refusal = Refusal::own(
-    "answer_too_large",
-    "the answer is too long to be the provider's; the provider may have accepted the message",
-);
+pub(crate) const ANSWER_TOO_LARGE: Refusal = Refusal::own("answer_too_large");
 
 /// Classifies a request that ended in an error.
 pub(crate) fn classify_request_error(error: &reqwest::Error) -> Verdict {

@@ -29,10 +29,7 @@ use crate::request::outgoing::Outgoing;
 use crate::webhook::InvalidBody;
 use crate::webhook::reader::Reader;
 
-const NOT_SUPPORTED: Refusal = Refusal::own(
-    "not_at_this_provider",
-    "LipaChat does not support this message; run 'flowcast campaign check' to see what to change",
-);
+const NOT_SUPPORTED: Refusal = Refusal::own("not_at_this_provider");
 
 pub(crate) struct LipaChat;
 

@@ -30,10 +30,8 @@ use crate::request::template::{Component, components};
 use crate::webhook::InvalidBody;
 use crate::webhook::reader::Reader;
 
-const BY_NAME: Refusal =
-    Refusal::own("flow_by_name", "1msg supports flows by id only; set flow_id in the campaign file");
-const QUEUED: Refusal =
-    Refusal::own("queued", "queued at the provider without a message id; the message may be sent later");
+const BY_NAME: Refusal = Refusal::own("flow_by_name");
+const QUEUED: Refusal = Refusal::own("queued");
 
 pub(crate) struct OneMsg;
 
