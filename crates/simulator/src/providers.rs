@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_begins_with_the_three_outcomes_that_all_have_and_names_each_once() {
+    fn every_table_begins_with_the_three_common_outcomes_and_has_unique_names() {
         for provider in Provider::ALL {
             assert_eq!(provider.word().parse::<Provider>().unwrap(), provider);
             let outcomes = api_of(&Config { provider, ..Config::default() }).outcomes();

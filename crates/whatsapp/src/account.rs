@@ -142,7 +142,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_base_address_is_https_or_this_machine() {
+    fn a_base_url_is_https_or_on_this_machine() {
         for (url, allow_plain_http, taken) in [
             ("https://api.in.kaleyra.io", false, true),
             ("https://api.in.kaleyra.io:8443/", false, true),
@@ -165,7 +165,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_malformed_is_named() {
+    fn missing_and_malformed_parts_are_reported() {
         let good = || account("https://api.in.kaleyra.io");
         for sid in [None, Some(""), Some("a/b"), Some("../x"), Some("HX AP")] {
             let account = Account { account: sid.map(str::to_owned), ..good() };

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_its_bad_requests_a_minute_for_each_sender() {
+    fn the_limit_of_bad_requests_is_per_network_sender_and_minute() {
         let (limit, now) = (BadRequests::new(2), Instant::now());
         assert!(
             !limit.count_exceeds_limit(SENDER, v4(1), now) && !limit.count_exceeds_limit(SENDER, v4(1), now)
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_addresses_do_not_empty_the_table() {
+    fn a_hundred_thousand_addresses_do_not_reset_a_count() {
         let (limit, now) = (BadRequests::new(30), Instant::now());
         for _ in 0..31 {
             limit.count_exceeds_limit(SENDER, v4(1), now);

@@ -30,7 +30,7 @@ pub(crate) struct Connections {
 struct State {
     next: u64,
     open: HashMap<u64, Open>,
-    /// Unchecked connections by network, the oldest first.
+    /// Unauthenticated connections by network, the oldest first.
     unauthenticated: HashMap<IpAddr, BTreeSet<(Instant, u64)>>,
 }
 
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_unchecked_connection_of_the_network_with_most_is_closed() {
+    fn the_longest_unauthenticated_connection_of_the_largest_network_is_closed() {
         let (all, began) = (Connections::new(4, 100), Instant::now());
         let at = |seconds| began + Duration::from_secs(seconds);
         let alone = all.admit(peer(1), false, at(0)).unwrap();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_has_a_limit_of_unchecked_connections_and_a_proxy_has_none() {
+    fn a_network_has_a_limit_of_unauthenticated_connections_and_a_proxy_has_none() {
         let (all, now) = (Connections::new(100, 2), Instant::now());
         let ours: Vec<_> = (0..10).map(|_| all.admit(peer(1), true, now).unwrap()).collect();
         let theirs: Vec<_> = (0..10).map(|_| all.admit(peer(2), false, now).unwrap()).collect();

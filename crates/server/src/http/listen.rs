@@ -140,7 +140,7 @@ async fn answer(
     Ok(response.map(|body| AnswerBody { body, connection }))
 }
 
-/// Answers 503 without reading the request.
+/// Answers 503 without parsing the request.
 async fn refuse(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(REFUSED_ANSWER).await?;
     stream.shutdown().await?;

@@ -49,7 +49,7 @@ impl BodyFormat {
                 multer::parse_boundary(kind).map(Self::Multipart).map_err(|_| invalid_form())
             }
             kind if kind.starts_with("multipart/") => Err(unsupported(
-                "multipart/form-data is the only supported multipart type; send the file itself as the body: curl --data-binary \
+                "of the multipart types, only multipart/form-data is supported; send the file itself as the body: curl --data-binary \
                  @list.csv",
             )),
             _ => Ok(Self::Body),
@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_headers_say_how_a_list_is_sent() {
+    fn the_format_of_a_body_is_read_from_the_headers() {
         let of = |name: header::HeaderName, value: &str| {
             BodyFormat::of(&HeaderMap::from_iter([(name, value.parse().unwrap())]))
                 .map_err(|(status, _)| status.as_u16())
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(BodyFormat::of(&HeaderMap::new()).ok(), Some(BodyFormat::Body));
         for (value, expected) in [
             ("text/csv", Ok(BodyFormat::Body)),
-            ("Application/X-WWW-BodyFormat-Urlencoded; charset=UTF-8", Ok(BodyFormat::Urlencoded)),
+            ("Application/X-WWW-Form-Urlencoded; charset=UTF-8", Ok(BodyFormat::Urlencoded)),
             ("multipart/form-data; boundary=\"a b\"", Ok(BodyFormat::Multipart("a b".into()))),
             ("multipart/form-data", Err(400)),
             ("multipart/mixed; boundary=a", Err(415)),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_line_breaks_is_known() {
+    fn a_body_without_line_breaks_is_detected() {
         assert!(is_one_line(b"phone,name254712000001,Ann") && is_one_line(b"list=a&country=KE"));
         for other in
             [&b"phone\n254712000001"[..], b"PK\x03\x04", b"\x1f\x8b\x08", b"{\"phone\":\"254\"}", b""]

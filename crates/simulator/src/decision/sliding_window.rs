@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_window_takes_arrivals_that_are_a_little_out_of_order() {
+    fn the_window_allows_arrivals_that_are_slightly_out_of_order() {
         let mut window = SlidingWindow::new(RateLimit::per_second(2));
         assert!(window.admit(500_000) && window.admit(1_400_000));
         assert!(!window.admit(1_000_000), "the third within a second");

@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_on_this_machine_or_in_the_next_container_is_answered() {
+    fn requests_of_programs_on_this_machine_or_in_a_container_are_allowed() {
         for host in ["127.0.0.1:8070", "[::1]:8070", "localhost", "simulator:8070", "10.0.0.7"] {
             assert!(!refused(&[("host", host)]), "{host}");
         }
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_site_is_refused() {
+    fn requests_of_web_pages_are_refused() {
         for host in ["simulator.example.org", "127.0.0.1.example.org:8070", "example.org:x"] {
             assert!(refused(&[("host", host)]), "{host}");
         }

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_recipients_by_what_was_accepted() {
+    fn counts_accepted_messages_by_recipient() {
         let mut ledger = LedgerStore::default();
         for (recipient, outcome) in
             [("254700000001", 0), ("254700000001", 0), ("254700000002", 0), ("254700000003", 1)]

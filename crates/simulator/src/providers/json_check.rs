@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_the_member_that_is_wrong() {
+    fn reports_the_member_that_breaks_a_rule() {
         let unknown = UnknownMembers::default();
         let value = json!({"a": {"list": [{"x": 1}, {"x": "long"}]}});
         let root = Object::root(&value, &unknown).unwrap();

@@ -195,7 +195,7 @@ mod tests {
     use crate::providers::outcome::{ACCEPTED, LOW_BALANCE, RATE_LIMITED};
 
     #[test]
-    fn the_table_stands_in_the_order_that_the_constants_say() {
+    fn the_table_is_in_the_order_of_the_constants() {
         let names: Vec<_> = outcomes().iter().map(|outcome| outcome.name).collect();
         let positions = [
             (ACCEPTED, "accepted"),

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_stands_in_the_order_that_the_constants_say() {
+    fn the_table_is_in_the_order_of_the_constants() {
         let outcomes = outcomes();
         for (id, name) in [
             (BAD_TOKEN, "bad_token"),

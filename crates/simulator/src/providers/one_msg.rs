@@ -292,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_read_as_a_query_writes_it() {
+    fn a_token_is_percent_decoded() {
         for (written, read) in
             [("plain-1", "plain-1"), ("a%2Bb%2f%3D", "a+b/="), ("", ""), ("%", ""), ("%zz1", "1")]
         {

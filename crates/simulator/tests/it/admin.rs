@@ -14,7 +14,7 @@ async fn get(client: &mut Client, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn it_reads_what_arrived() {
+async fn the_admin_api_reads_the_ledger() {
     let running = start(Config { balance: Some(2), ..Config::default() }).await;
     let mut client = Client::connect(running.addr()).await;
     for to in [TO, TO, "+254700000002"] {
@@ -42,7 +42,7 @@ async fn it_reads_what_arrived() {
 }
 
 #[tokio::test]
-async fn it_steers_balance_latency_rate_and_faults() {
+async fn the_admin_api_changes_balance_latency_rate_limit_and_faults() {
     let running = start(Config::default()).await;
     let mut client = Client::connect(running.addr()).await;
     let hang = json!({"effect": {"kind": "refuse", "outcome": "WA500"}, "scope": {"next": 1}});
@@ -78,7 +78,7 @@ async fn it_steers_balance_latency_rate_and_faults() {
 }
 
 #[tokio::test]
-async fn a_reset_makes_everything_as_it_was_at_the_start() {
+async fn a_reset_restores_the_configuration() {
     let running = start(Config { balance: Some(3), ..Config::default() }).await;
     let mut client = Client::connect(running.addr()).await;
     let first = client.post(&message(TO)).await.json();
@@ -91,7 +91,7 @@ async fn a_reset_makes_everything_as_it_was_at_the_start() {
 }
 
 #[tokio::test]
-async fn what_it_cannot_use_is_refused_with_the_reason_and_changes_nothing() {
+async fn an_invalid_admin_request_is_refused_with_the_reason_and_changes_nothing() {
     let running = start(Config { balance: Some(3), ..Config::default() }).await;
     let mut client = Client::connect(running.addr()).await;
     let table = [

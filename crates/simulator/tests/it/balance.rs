@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use crate::client::{Client, message, start};
 
-/// Sends `each` messages from each of `clients` connections at once and says how many got which status.
+/// Sends `each` messages from each of `clients` connections concurrently, and returns the number of answers by status.
 async fn storm(running: &Running, clients: u64, each: u64) -> std::collections::BTreeMap<u16, u64> {
     let mut tasks = JoinSet::new();
     for client in 0..clients {
@@ -41,7 +41,7 @@ async fn the_balance_runs_out_at_exactly_its_number_and_a_top_up_is_used_up_as_e
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn top_ups_during_a_storm_are_neither_lost_nor_doubled() {
+async fn concurrent_top_ups_are_neither_lost_nor_counted_twice() {
     let running = start(Config { balance: Some(0), ..Config::default() }).await;
     let controls = running.controls();
     let top_up = async {

@@ -1,4 +1,4 @@
-//! An HTTP client that is close to the wire, so that broken answers can be seen as they are.
+//! A low-level HTTP client that shows broken answers unchanged.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 pub(crate) const PATH: &str = "/v2/HXSIMULATOR00IN/whatsapp/919900000000/messages";
 pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 pub(crate) const KEY: (&str, &str) = ("api-key", "simulator-key");
-/// Longer than anything takes, short enough to wait for.
+/// The time limit of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn start(config: Config) -> Running {
@@ -29,10 +29,10 @@ pub(crate) struct Client {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// How the body ended, if not where the head said.
+    /// How the body ended, if not at its announced length.
     pub(crate) broken: Option<io::ErrorKind>,
 }
 
@@ -57,7 +57,7 @@ impl Client {
         Self { stream: BufReader::new(stream) }
     }
 
-    /// Sends a message with everything right about it but, perhaps, its body.
+    /// Sends a message with correct path, headers and key, and this body.
     pub(crate) async fn post(&mut self, body: &Value) -> Answer {
         self.try_post(body).await.unwrap()
     }
@@ -126,7 +126,7 @@ impl Client {
         Ok(answer)
     }
 
-    /// The next byte, or nothing at the end of the connection.
+    /// The next byte, or `None` at the end of the connection.
     pub(crate) async fn next_byte(&mut self) -> io::Result<Option<u8>> {
         let mut byte = [0];
         let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut byte)).await??;
@@ -142,7 +142,7 @@ pub(crate) fn msisdn(text: &str) -> Msisdn {
     text.parse().unwrap()
 }
 
-/// The message of the vendor's page, complete.
+/// The complete message of the provider's documentation page.
 pub(crate) fn message(to: &str) -> Value {
     json!({
         "messaging_object": {
@@ -196,7 +196,7 @@ pub(crate) fn template(to: &str) -> Value {
     })
 }
 
-/// The same value with one member, given as a JSON pointer, set or taken away.
+/// The value with one member, given as a JSON pointer, set or removed.
 pub(crate) fn with(mut value: Value, pointer: &str, new: Option<Value>) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let place = value.pointer_mut(parent).unwrap_or_else(|| panic!("nothing at {parent}"));

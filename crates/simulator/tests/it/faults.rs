@@ -1,4 +1,4 @@
-//! Faults as a client meets them.
+//! Faults as a client sees them.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ async fn with_fault(effect: Effect, scope: Scope) -> (Running, Client) {
     (running, client)
 }
 
-/// The first request was accepted, with this fault and this status, and the next one is answered as usual.
+/// Checks that the first request was accepted with this fault and this status, and that the next request is answered normally.
 async fn assert_accepted_then_well(running: &Running, fault: FaultKind, status: Option<u16>) {
     let entry = running.ledger().entries(0, 1).remove(0);
     assert_eq!((entry.accepted, entry.fault, entry.status), (true, Some(fault), status));
@@ -39,7 +39,7 @@ async fn a_hanging_message_is_accepted_and_never_answered() {
 }
 
 #[tokio::test]
-async fn stopping_cuts_off_what_hangs() {
+async fn a_shutdown_closes_connections_with_hanging_requests() {
     let (running, mut client) = with_fault(Effect::Hang {}, Scope::default()).await;
     client.write("POST", PATH, &[JSON, KEY], message(TO).to_string().as_bytes()).await.unwrap();
     let ledger = running.ledger();
@@ -69,7 +69,7 @@ async fn half_an_answer_is_followed_by_the_end_of_the_connection() {
 }
 
 #[tokio::test]
-async fn garbage_is_no_json() {
+async fn a_garbage_answer_is_not_json() {
     for (body, content_type) in [
         (Garbage::Text, "text/plain"),
         (Garbage::Html, "text/html"),
@@ -108,7 +108,7 @@ async fn a_dripping_answer_comes_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn a_huge_answer_is_as_long_as_it_was_asked_to_be() {
+async fn a_huge_answer_has_the_requested_length() {
     let (running, mut client) = with_fault(Effect::Huge { bytes: 3_000_000 }, Scope::next(1)).await;
     let answer = client.post(&message(TO)).await;
     assert_eq!((answer.body.len(), answer.code().as_str()), (3_000_000, "WA202"));
@@ -128,7 +128,7 @@ async fn a_redirect_names_another_place_and_accepts_nothing() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_when_its_time_is_up() {
+async fn a_fault_closes_an_idle_connection_after_its_time() {
     let effect = Effect::CloseIdle { after: Duration::from_millis(30) };
     let (running, mut client) = with_fault(effect, Scope::recipients([msisdn(TO)])).await;
     assert_eq!(client.post(&message("+254700000002")).await.status, 202);
@@ -152,7 +152,7 @@ async fn every_idle_connection_is_closed_if_the_configuration_says_so() {
 }
 
 #[tokio::test]
-async fn latency_is_waited_for_and_faults_add_to_it() {
+async fn the_latency_of_faults_is_added_to_the_configured_latency() {
     let running =
         start(Config { latency: Latency::fixed(Duration::from_millis(20)), ..Config::default() }).await;
     let effect = Effect::Latency { fixed: Duration::from_millis(60), jitter: Duration::from_millis(5) };

@@ -1,4 +1,4 @@
-//! What the ledger remembers.
+//! The entries and totals of the ledger.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::client::{Client, JSON, KEY, PATH, PATIENCE, message, msisdn, start, template, with};
 
 #[tokio::test]
-async fn an_entry_holds_all_that_is_to_be_known_of_a_request() {
+async fn an_entry_has_all_fields_of_a_request() {
     let running = start(Config::default()).await;
     let mut client = Client::connect(running.addr()).await;
     let answer = client.post(&message("+254700000001")).await;
@@ -65,7 +65,7 @@ async fn every_request_of_64_clients_is_in_the_ledger_once() {
             let mut connection = Client::connect(addr).await;
             let mut ids = Vec::new();
             for number in 0..50 {
-                // The last ten go to recipients who have had one already.
+                // The last ten messages go to recipients that already got one.
                 let body = message(&format!("+2547{client:04}{:04}", number % 40));
                 let reference = Some(json!(format!("{client}.{number}")));
                 let answer = connection.post(&with(body, "/extra_info/ref", reference)).await;
@@ -97,7 +97,7 @@ async fn every_request_of_64_clients_is_in_the_ledger_once() {
 }
 
 #[tokio::test]
-async fn entries_are_read_on_from_any_place() {
+async fn entries_are_read_from_any_sequence_on() {
     let running = start(Config::default()).await;
     let mut client = Client::connect(running.addr()).await;
     for _ in 0..25 {
@@ -113,12 +113,12 @@ async fn entries_are_read_on_from_any_place() {
 }
 
 #[tokio::test]
-async fn an_arrival_is_when_it_came_and_not_when_it_was_read() {
+async fn the_arrival_time_is_when_the_kernel_received_the_request_and_not_when_it_was_read() {
     let running = start(Config::default()).await;
     let mut client = Client::connect(running.addr()).await;
     client.post(&message("+254700000001")).await;
     client.write("POST", PATH, &[JSON, KEY], message("+254700000002").to_string().as_bytes()).await.unwrap();
-    // Nothing else runs on this thread, so what has come by now is read only after this.
+    // Nothing else runs on this thread, so requests that arrived by now are read only after this.
     let written = Instant::now();
     while written.elapsed() < Duration::from_millis(50) {}
     client.read().await.unwrap();

@@ -1,4 +1,4 @@
-//! The providers beside Kaleyra: what they accept, what they refuse and how, and that all of it can be provoked.
+//! The providers other than Kaleyra: accepted requests, refusals and their bodies, and provoking every refusal.
 
 use serde_json::{Value, json};
 use simulator::{Config, Effect, Fault, Provider, Running, Scope};
@@ -8,7 +8,7 @@ use crate::client::{Answer, Client, JSON, msisdn, start, with};
 const TO: &str = "254700000001";
 const TOKEN: &str = "018f3c1e-7b7e-7cc0-9d0e-0d2a4b5c6d7e";
 
-/// A provider as its client knows it.
+/// A provider and how a client uses it.
 struct Stand {
     running: Running,
     client: Client,
@@ -54,7 +54,7 @@ impl Stand {
         self.post(self.flow, body).await
     }
 
-    /// Why the last request was refused.
+    /// The reason of the last refusal.
     fn wrong(&self) -> String {
         let last = self.running.ledger().summary().requests - 1;
         self.running.ledger().entries(last, 1).remove(0).wrong.unwrap_or_default()
@@ -163,7 +163,7 @@ async fn a_flow_and_a_template_are_accepted_in_the_providers_own_words() {
 }
 
 #[tokio::test]
-async fn what_is_required_must_be_there_and_of_its_type() {
+async fn required_members_must_be_present_and_have_the_documented_type() {
     let parameters = "/interactive/action/parameters";
     for (provider, members) in [
         (
@@ -218,7 +218,7 @@ async fn what_is_required_must_be_there_and_of_its_type() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_refused_as_documented() {
+async fn invalid_requests_are_refused_as_documented() {
     for (provider, member, value, status, outcome) in [
         (Provider::LipaChat, "/text", json!("x".repeat(1025)), 400, "request_failed"),
         (Provider::LipaChat, "/flowCta", json!("x".repeat(31)), 400, "request_failed"),
@@ -309,7 +309,7 @@ async fn every_refusal_can_be_provoked_for_one_recipient_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_used_up_balance_and_a_rate_limit_are_told_in_the_providers_words() {
+async fn a_used_up_balance_and_the_rate_limit_are_answered_in_the_providers_words() {
     for (provider, balance, limited) in [
         (Provider::LipaChat, "Request failed.", "Too many requests"),
         (Provider::OneMsg, "subscription", "Too many requests"),
@@ -327,7 +327,7 @@ async fn a_used_up_balance_and_a_rate_limit_are_told_in_the_providers_words() {
 }
 
 #[tokio::test]
-async fn members_nobody_knows_are_accepted_and_reported() {
+async fn unknown_members_of_every_provider_are_accepted_and_reported() {
     for provider in OTHERS {
         let mut stand = Stand::new(provider, Config::default()).await;
         let body = with(stand.flow_body(), "/token", Some(json!("x")));

@@ -1,4 +1,4 @@
-//! Every answer of the vendor's page, letter by letter: provoked, and for its own reason.
+//! Every answer of Kaleyra's documentation page, word for word: provoked by a fault, and by an invalid request.
 
 use serde_json::{Value, json};
 use simulator::{Config, Effect, Fault, Scope};
@@ -120,7 +120,7 @@ async fn a_wrong_sid_key_or_sender_is_refused_before_the_payload_is_looked_at() 
 }
 
 #[tokio::test]
-async fn wrong_paths_and_methods_are_told_apart() {
+async fn a_wrong_path_is_404_and_a_wrong_method_405() {
     let running = start(Config::default()).await;
     let mut client = Client::connect(running.addr()).await;
     let table = [
@@ -156,7 +156,7 @@ async fn a_throttle_answer_can_name_the_time_to_wait() {
 }
 
 #[tokio::test]
-async fn a_refused_message_may_have_been_accepted_all_the_same() {
+async fn a_fault_can_refuse_a_message_that_was_accepted() {
     let running = start(Config { balance: Some(5), ..Config::default() }).await;
     let mut client = Client::connect(running.addr()).await;
     let effect = Effect::Refuse { outcome: "WA500".into(), retry_after_s: None, accepted: true };

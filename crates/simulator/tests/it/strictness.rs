@@ -49,7 +49,7 @@ fn replaced(base: &Value, pointer: &str, values: &[Value]) -> Vec<(String, Value
 }
 
 #[tokio::test]
-async fn what_is_required_must_be_there() {
+async fn required_members_must_be_present() {
     let required = [
         OBJECT.to_owned(),
         format!("{OBJECT}/messaging_product"),
@@ -70,7 +70,7 @@ async fn what_is_required_must_be_there() {
 }
 
 #[tokio::test]
-async fn what_is_optional_may_be_left_out() {
+async fn optional_members_may_be_absent() {
     let optional = [
         format!("{OBJECT}/recipient_type"),
         format!("{FLOW}/header"),
@@ -233,7 +233,7 @@ async fn unknown_members_are_accepted_and_reported() {
 }
 
 #[tokio::test]
-async fn the_body_must_be_json_and_say_so() {
+async fn the_body_and_its_content_type_must_be_json() {
     let running = start(Config::default()).await;
     let mut client = Client::connect(running.addr()).await;
     let good = message(TO).to_string();

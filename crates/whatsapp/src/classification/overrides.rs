@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_gets_the_class_of_the_operator_at_its_provider_alone() {
+    fn an_override_applies_to_its_provider_only() {
         let overrides = read(
             "[kaleyra.errors]\nE999 = \"stop sender: low_balance\"\nWA400 = \"retry\"\n[meta.errors]\n131049 = \"unknown\"",
         );

@@ -62,7 +62,7 @@ mod tests {
     use crate::providers::failure_rules;
 
     #[test]
-    fn a_failure_has_the_follow_up_that_the_map_says() {
+    fn a_failure_has_the_follow_up_of_its_rule() {
         let cases = [
             (Provider::Meta, json!(131_049), "", "131049", FollowUp::Wait),
             (Provider::Meta, json!("131050"), "", "131050", FollowUp::Suppress),

@@ -1,4 +1,4 @@
-//! Kaleyra: every answer on the vendor's page, and what is not on it, against its verdict.
+//! Kaleyra: the verdict on every documented answer, and on undocumented ones.
 
 use std::time::Duration;
 
@@ -125,10 +125,10 @@ fn the_code_decides_and_not_the_status() {
         (403, RBC001, "stop sender bad_credentials RBC001"),
         (500, WA400, "rejected WA400"),
         (400, WA500, "retry WA500"),
-        // An acceptance that is none by its status may have been one.
+        // An accepting body with another status: the message may have been accepted.
         (400, ACCEPTED, "unknown WA202"),
         (500, ACCEPTED, "unknown WA202"),
-        // A refusal that is none by its status may have been none.
+        // A refusing body with an accepting status: the message may have been accepted.
         (200, E110, "unknown no_message_id"),
         (200, WA500, "unknown no_message_id"),
     ] {
@@ -152,7 +152,7 @@ fn wa500_carries_the_providers_schedule() {
 }
 
 #[test]
-fn a_throttle_hands_on_the_pause_it_names() {
+fn a_throttle_passes_on_its_retry_after() {
     for status in [429, 503] {
         let heard = HttpAnswer { status, retry_after: Some(Duration::from_secs(7)), body: b"" };
         let verdict = classify_answer(Provider::Kaleyra, &heard);
@@ -164,7 +164,7 @@ fn a_throttle_hands_on_the_pause_it_names() {
 }
 
 #[test]
-fn what_no_page_knows_fails_safe() {
+fn an_undocumented_answer_fails_safe() {
     for (status, body, expected) in [
         (400, json!({ "code": "E999" }), "rejected E999"),
         (404, json!({ "code": "+254712000001" }), "rejected http_404"),
@@ -226,7 +226,7 @@ fn garbage_is_never_an_acceptance() {
     assert_eq!(line(&judge(202, endless)), "unknown no_message_id");
 }
 
-/// A JSON value that is about as long as an answer and often has its keys.
+/// A JSON value of the size of an answer, often with its keys.
 fn answer_like() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -281,7 +281,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_acceptance_is_no_acceptance(length in 0..ACCEPTED.len()) {
+    fn a_truncated_acceptance_is_not_an_acceptance(length in 0..ACCEPTED.len()) {
         prop_assert_eq!(line(&judge(202, &ACCEPTED.as_bytes()[..length])), "unknown no_message_id");
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for every provider, over all of them.
+//! Rules that hold for every provider.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::verdicts::{acceptance, id_place, judge, line, refusal, text};
 use crate::{account_of, patient, reference, send_message, shown, survey, template};
 
 #[test]
-fn the_documented_acceptance_is_one_and_every_part_of_it_is_needed() {
+fn the_documented_acceptance_is_accepted_and_every_part_of_it_is_required() {
     for provider in Provider::ALL {
         let (status, body) = acceptance(provider);
         assert_eq!(line(&judge(provider, status, body.to_string())), "accepted A7", "{provider}");
@@ -53,7 +53,7 @@ fn garbage_is_never_an_acceptance_nor_a_panic() {
 }
 
 #[test]
-fn what_no_table_knows_fails_safe() {
+fn an_undocumented_answer_of_any_provider_fails_safe() {
     for provider in Provider::ALL {
         for (status, expected) in [
             (404, "rejected http_404"),
@@ -70,7 +70,7 @@ fn what_no_table_knows_fails_safe() {
 }
 
 #[test]
-fn a_throttle_hands_on_the_pause_it_names() {
+fn a_throttle_passes_on_its_retry_after() {
     for provider in Provider::ALL {
         let heard = HttpAnswer { status: 429, retry_after: Some(Duration::from_secs(7)), body: b"" };
         let found = classify_answer(provider, &heard);
@@ -81,7 +81,7 @@ fn a_throttle_hands_on_the_pause_it_names() {
     }
 }
 
-/// An answer that this row is about.
+/// An answer that this rule matches.
 fn answer_for(provider: Provider, rule: &Rule) -> (u16, Value) {
     let numbered = |code: &str| code.parse::<u64>().map_or_else(|_| json!(code), Value::from);
     let status = rule.http_status.unwrap_or(400);
@@ -97,7 +97,7 @@ fn answer_for(provider: Provider, rule: &Rule) -> (u16, Value) {
 }
 
 #[test]
-fn every_row_of_every_table_is_met_by_its_answer_and_says_what_to_do() {
+fn every_rule_of_every_table_matches_its_answer_and_says_what_to_do() {
     for provider in Provider::ALL {
         for rule in error_map(provider).iter().filter(|rule| rule.class != Class::Accepted) {
             assert!(!rule.text.is_empty() && rule.text.is_ascii(), "{rule:?}");
@@ -119,7 +119,7 @@ fn every_row_of_every_table_is_met_by_its_answer_and_says_what_to_do() {
 }
 
 #[test]
-fn money_stops_the_sender_wherever_a_page_knows_of_it() {
+fn a_low_balance_stops_the_sender_of_every_provider_that_documents_it() {
     let is_for_money =
         |rule: &&Rule| matches!(rule.class, Class::StopSender(StopReason::LowBalance | StopReason::Payment));
     let rows = Provider::ALL.map(|provider| error_map(provider).iter().filter(is_for_money).count());
@@ -164,7 +164,7 @@ fn no_request_shows_its_key_and_each_carries_the_reference() {
 }
 
 #[tokio::test]
-async fn a_key_travels_in_one_place_and_debug_shows_neither_it_nor_a_number() {
+async fn the_key_is_in_one_place_of_the_request_and_debug_shows_neither_key_nor_number() {
     for provider in Provider::ALL {
         let listener = Listener::new([Act::answer("404 Not Found", "", "{}")]).await;
         let account = account_of(provider, &listener.url());
@@ -180,7 +180,7 @@ async fn a_key_travels_in_one_place_and_debug_shows_neither_it_nor_a_number() {
 }
 
 #[tokio::test]
-async fn the_same_recipient_has_the_same_request_at_every_attempt_but_for_its_count() {
+async fn every_attempt_to_a_recipient_has_the_same_request_except_for_the_attempt_number() {
     for provider in [Provider::LipaChat, Provider::OneMsg, Provider::Meta] {
         let listener =
             Listener::new([Act::answer("404 Not Found", "", "{}"), Act::answer("404 Not Found", "", "{}")])
@@ -195,7 +195,7 @@ async fn the_same_recipient_has_the_same_request_at_every_attempt_but_for_its_co
     }
 }
 
-/// A JSON value that is about as long as an answer and often has its keys.
+/// A JSON value of the size of an answer, often with its keys.
 fn answer_like() -> impl Strategy<Value = Value> {
     let words = vec!["WA202", "E110", "A7", "success", "error", "SENT", "true", "accepted", "rate limit"];
     let keys = vec![

@@ -1,6 +1,6 @@
-//! What the environment of the process does and does not do: proxy variables, root certificates.
+//! The effect of environment variables: proxies, root certificates.
 //!
-//! A test that needs an environment starts itself again in one.
+//! A test that needs environment variables starts itself again in a new process with them.
 
 use std::path::Path;
 use std::process::Command;
@@ -58,11 +58,11 @@ async fn the_configured_proxy_is_used() {
 }
 
 #[tokio::test]
-async fn the_proxy_variables_of_the_environment_are_not_obeyed() {
+async fn proxy_variables_of_the_environment_are_ignored() {
     if std::env::var_os(AGAIN).is_none() {
         let nobody = "http://127.0.0.1:9";
         let variables = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].map(|name| (name, nobody));
-        return run_again("environment::the_proxy_variables_of_the_environment_are_not_obeyed", &variables);
+        return run_again("environment::proxy_variables_of_the_environment_are_ignored", &variables);
     }
     let listener = Listener::new([Act::accept()]).await;
     is_accepted(&send(&channel(&listener.url(), &patient()), 1).await);
@@ -75,7 +75,7 @@ async fn a_provider_with_a_trusted_certificate_is_sent_to_over_one_tls_connectio
             "environment::a_provider_with_a_trusted_certificate_is_sent_to_over_one_tls_connection",
         );
     };
-    // It would rather speak HTTP/2, which is not agreed upon by default.
+    // The server prefers HTTP/2, which the client does not negotiate by default.
     let acceptor = tls::acceptor(Path::new(&folder), &["h2", "http/1.1"]);
     let listener = Listener::with([Act::accept(), Act::accept()], tls::wrap(acceptor)).await;
     let channel = channel(&format!("https://localhost:{}", listener.port()), &patient());

@@ -1,4 +1,4 @@
-//! Every way a request can end without a whole answer, over real sockets, with what the other side got counted.
+//! Every way a request can end without a complete answer, over real sockets; the listener counts the requests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use whatsapp::{Answer, Config};
 use crate::listener::{Act, Listener, until};
 use crate::{channel, config, patient, send, tls};
 
-/// Sends one message to a listener that does this with it, and sees that it got one request at most.
+/// Sends one message to a listener that reacts with this act, and checks that the listener got at most one request.
 async fn send_to(act: Act, config: &Config) -> Answer {
     let listener = Listener::new([act]).await;
     let answer = send(&channel(&listener.url(), config), 1).await;
@@ -35,7 +35,7 @@ fn is_retry(answer: &Answer, expected: &str) {
     assert_eq!(answer.http_status, None);
 }
 
-/// A port where nobody listens.
+/// A port without a listener.
 async fn closed_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
@@ -55,17 +55,17 @@ async fn a_refused_connection_is_retried() {
 }
 
 #[tokio::test]
-async fn a_name_nobody_has_is_retried() {
+async fn a_host_name_that_does_not_exist_is_retried() {
     is_retry(&send(&channel("https://no-such-host.invalid", &patient()), 1).await, "dns_failed");
 }
 
 #[tokio::test]
-async fn a_connection_not_taken_in_time_is_retried() {
+async fn a_connection_that_is_not_accepted_in_time_is_retried() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    // Nobody accepts: once the queue is full, the next connection waits for ever.
+    // Connections are not accepted: after the queue is full, the next connection waits forever.
     let mut waiting = Vec::new();
     while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await
     {
@@ -95,7 +95,7 @@ async fn tls_to_a_plain_port_is_retried() {
 }
 
 #[tokio::test]
-async fn a_certificate_nobody_vouches_for_stops_the_sender() {
+async fn an_untrusted_certificate_stops_the_sender() {
     let folder = tempfile::tempdir().unwrap();
     tls::write_certificate(folder.path());
     let acceptor = tls::acceptor(folder.path(), &[]);
@@ -130,14 +130,14 @@ async fn a_connection_closed_or_reset_without_an_answer_is_unknown() {
 }
 
 #[tokio::test]
-async fn half_a_head_is_unknown() {
+async fn an_answer_with_incomplete_headers_is_unknown() {
     const HALF: &str = "HTTP/1.1 202 Accepted\r\ncontent-";
     is_unknown(&send_to(Act::keep(HALF).then_close(), &patient()).await, "connection_lost");
     is_unknown(&send_to(Act::keep(HALF).then_hang(), &config()).await, "timeout");
 }
 
 #[tokio::test]
-async fn half_a_body_is_unknown_whatever_it_begins_with() {
+async fn an_incomplete_body_is_unknown_whatever_it_begins_with() {
     for status in ["202 Accepted", "400 Bad Request", "500 Oops"] {
         let half = format!("HTTP/1.1 {status}\r\ncontent-length: 500\r\n\r\n{{\"code\":\"WA400\"");
         let answer = send_to(Act::keep(half.clone()).then_close(), &patient()).await;
@@ -150,7 +150,7 @@ async fn half_a_body_is_unknown_whatever_it_begins_with() {
 }
 
 #[tokio::test]
-async fn half_a_throttle_is_a_throttle() {
+async fn an_incomplete_throttle_answer_is_a_throttle() {
     let half = "HTTP/1.1 429 Slow Down\r\nretry-after: 7\r\ncontent-length: 500\r\n\r\n{";
     let answer = send_to(Act::keep(half).then_close(), &patient()).await;
     assert!(
@@ -160,7 +160,7 @@ async fn half_a_throttle_is_a_throttle() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_unknown() {
+async fn an_answer_that_is_not_http_is_unknown() {
     is_unknown(
         &send_to(Act::keep("SSH-2.0-OpenSSH_9.2\r\n").then_close(), &patient()).await,
         "connection_lost",
@@ -197,7 +197,7 @@ async fn a_redirect_is_not_followed_and_stops_the_sender() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_asks_for_another_try_is_not_tried_again_here() {
+async fn a_refusal_that_allows_a_retry_is_not_repeated_by_the_client() {
     for status in
         ["408 Timeout", "425 Too Early", "429 Slow Down", "500 Oops", "502 Oops", "503 Busy", "504 Late"]
     {
@@ -208,10 +208,10 @@ async fn a_refusal_that_asks_for_another_try_is_not_tried_again_here() {
     }
 }
 
-/// The next message on a connection that the provider closes as it comes: it may be lost, it may go over a new
-/// connection, and it is never there twice.
+/// Sends a message on a connection that the provider closes at the same time. The message may be lost or sent on a new connection, but never
+/// twice.
 #[tokio::test]
-async fn a_kept_connection_closed_by_the_provider_never_doubles_a_message() {
+async fn a_kept_connection_closed_by_the_provider_never_duplicates_a_message() {
     for _ in 0..50 {
         let listener = Listener::new([Act::accept().then_close(), Act::accept()]).await;
         let channel = channel(&listener.url(), &patient());
@@ -232,13 +232,13 @@ async fn a_kept_connection_closed_by_the_provider_never_doubles_a_message() {
 }
 
 #[tokio::test]
-async fn a_message_read_on_a_kept_connection_that_then_dies_is_not_sent_again() {
+async fn a_message_on_a_kept_connection_that_breaks_is_not_sent_again() {
     for dies in [Act::then_close, Act::then_reset] {
         let listener = Listener::new([Act::accept(), dies(Act::keep("")), Act::accept()]).await;
         let channel = channel(&listener.url(), &patient());
         send(&channel, 1).await;
         is_unknown(&send(&channel, 2).await, "connection_lost");
-        // A third message shows that the listener would have taken a repeated one.
+        // A third message shows that the listener would have received a repeated one.
         send(&channel, 3).await;
         let reference = crate::reference(2).to_string();
         until(|| listener.requests().len() == 3).await;

@@ -17,7 +17,7 @@ pub(crate) struct Refusing {
 }
 
 impl Refusing {
-    /// Refuses the stream of this place, counted from 1.
+    /// The number of the stream to refuse, counted from 1.
     pub(crate) async fn new(acceptor: TlsAcceptor, refused: usize) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = socket.local_addr().unwrap().port();

@@ -27,7 +27,7 @@ fn a_flow_message_is_the_request_of_the_page_with_our_reference_as_id_and_in_the
 }
 
 #[tokio::test]
-async fn the_reference_in_the_data_is_ours_alone() {
+async fn a_reference_in_the_data_of_the_campaign_is_replaced_by_ours() {
     let listener = Listener::new([Act::answer("404 Not Found", "", "{}")]).await;
     let account = account_of(Provider::LipaChat, &listener.url());
     let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();
@@ -57,7 +57,7 @@ fn a_template_is_posted_with_its_placeholders_in_order() {
 }
 
 #[tokio::test]
-async fn what_it_cannot_send_is_not_sent_and_stops_the_campaign_alone() {
+async fn an_unsupported_message_is_not_sent_and_stops_only_the_campaign() {
     let listener = Listener::new([]).await;
     let account = account_of(Provider::LipaChat, &listener.url());
     let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();
@@ -85,7 +85,7 @@ fn without_data(status: &str, message: &str) -> Value {
 }
 
 #[test]
-fn every_answer_of_the_page_has_its_verdict_and_the_401_that_says_success_is_none() {
+fn every_answer_of_the_page_has_its_verdict_and_the_401_with_success_is_a_refusal() {
     assert_verdicts(
         Provider::LipaChat,
         &[
@@ -101,7 +101,7 @@ fn every_answer_of_the_page_has_its_verdict_and_the_401_that_says_success_is_non
 }
 
 #[test]
-fn only_all_three_signs_of_success_are_an_acceptance() {
+fn an_acceptance_needs_all_three_indications_of_success() {
     let with = |place: &str, value: Value| {
         let (_, mut body) = acceptance(Provider::LipaChat);
         *body.pointer_mut(place).unwrap() = value;
@@ -123,7 +123,7 @@ fn only_all_three_signs_of_success_are_an_acceptance() {
 }
 
 #[test]
-fn the_body_decides_where_the_status_says_something_else() {
+fn the_body_decides_if_the_status_contradicts_it() {
     assert_verdicts(
         Provider::LipaChat,
         &[

@@ -1,4 +1,4 @@
-//! A listener that answers, breaks off or hangs as it is told, and counts what it got.
+//! A listener that answers, closes, resets or hangs as configured, and counts the requests.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// What is done with one request, once it is read whole.
+/// The reaction to one complete request.
 #[derive(Clone)]
 pub(crate) struct Act {
     bytes: Vec<u8>,
@@ -25,7 +25,7 @@ enum Then {
 }
 
 impl Act {
-    /// A whole answer; the connection stays.
+    /// A complete answer; the connection stays open.
     pub(crate) fn answer(status: &str, headers: &str, body: &str) -> Self {
         let length = body.len();
         Self::keep(format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}"))
@@ -57,7 +57,7 @@ impl Act {
     }
 }
 
-/// Plays its acts, one a request, over all its connections; when they are used up, the connection hangs.
+/// Reacts to each request with the next of its acts, over all connections. After the last one, the connection hangs.
 pub(crate) struct Listener {
     address: SocketAddr,
     got: Arc<Mutex<Got>>,
@@ -76,7 +76,7 @@ impl Listener {
         Self::with(acts, |stream| std::future::ready(Some(stream))).await
     }
 
-    /// Every connection goes through `wrap` first, as for TLS; `None` drops it.
+    /// `wrap` is applied to every connection, for example for TLS; `None` closes it.
     pub(crate) async fn with<S, F>(
         acts: impl IntoIterator<Item = Act>,
         wrap: impl Fn(TcpStream) -> F + Send + 'static,
@@ -110,7 +110,7 @@ impl Listener {
         self.address.port()
     }
 
-    /// Every request read whole so far.
+    /// The complete requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.got.lock().unwrap().requests.clone()
     }
@@ -137,7 +137,7 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
         .expect("the condition holds within ten seconds");
 }
 
-/// A stream that can be broken off with a TCP reset.
+/// A stream that can be closed with a TCP reset.
 pub(crate) trait Resettable {
     fn reset(self);
 }
@@ -163,7 +163,7 @@ where
         let Some(Act { bytes, then }) = acts.lock().unwrap().pop_front() else {
             return std::future::pending().await;
         };
-        // A client that stopped reading is what some tests are about.
+        // Some tests use a client that stopped reading.
         stream.write_all(&bytes).await.ok();
         stream.flush().await.ok();
         match then {

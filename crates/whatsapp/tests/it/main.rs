@@ -1,4 +1,4 @@
-//! The adapters against the vendors' pages and against real sockets. Needs no service; the listeners are its own.
+//! The adapters against the providers' documentation and over real sockets. Needs no services; the tests start their own listeners.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail like tests")]
 
@@ -28,7 +28,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use whatsapp::{Account, Answer, Channel, Client, Config, Outgoing};
 
-/// Limits short enough for a test that waits for them, long enough for a busy machine.
+/// Time limits that a test can wait for, and that a busy machine does not exceed.
 fn config() -> Config {
     Config {
         connect_timeout: Duration::from_millis(500),
@@ -88,7 +88,7 @@ async fn send(channel: &Channel, seq: i32) -> Answer {
     send_message(channel, &Message::Flow(message()), seq).await
 }
 
-/// A flow message with everything that every provider can send.
+/// A flow message with all parts that every provider supports.
 fn survey() -> FlowMessage {
     FlowMessage {
         action: FlowAction::Navigate {
@@ -99,7 +99,7 @@ fn survey() -> FlowMessage {
     }
 }
 
-/// A template with everything a template has.
+/// A template with all parts.
 fn template() -> TemplateMessage {
     TemplateMessage {
         name: "course_signup".into(),
@@ -111,7 +111,7 @@ fn template() -> TemplateMessage {
     }
 }
 
-/// Address, headers and body of a request of recipient 1, as `dry_run` shows them.
+/// URL, headers and body of the request for recipient 1, as `dry_run` shows them.
 fn shown(provider: Provider, message: &Message) -> (String, Value) {
     let base_url = "https://api.example";
     let channel = Channel::new(Client::new(&config()).unwrap(), &account_of(provider, base_url)).unwrap();

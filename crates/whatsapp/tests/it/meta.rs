@@ -1,4 +1,4 @@
-//! Meta: bodies as its `OpenAPI` document (version 23.0) wants them, and the answers of its page of error codes.
+//! Meta: bodies as in its `OpenAPI` document (version 23.0), and the answers of its page of error codes.
 
 use campaign::{
     FlowAction, FlowButton, FlowMessage, FlowMode, FlowName, Message, Provider, TemplateMessage, Verdict,
@@ -55,7 +55,7 @@ fn a_flow_message_has_the_members_and_types_of_the_document() {
 }
 
 #[test]
-fn exactly_one_of_flow_id_and_flow_name_is_there_and_no_payload_with_data_exchange() {
+fn exactly_one_of_flow_id_and_flow_name_is_present_and_data_exchange_has_no_payload() {
     let message = FlowMessage {
         flow: FlowName::Name("survey_2".into()),
         action: FlowAction::DataExchange,
@@ -72,7 +72,7 @@ fn exactly_one_of_flow_id_and_flow_name_is_there_and_no_payload_with_data_exchan
 }
 
 #[test]
-fn data_of_the_first_screen_is_filled_or_not_there() {
+fn data_of_the_first_screen_is_not_empty_or_absent() {
     let action = FlowAction::Navigate { screen: "WELCOME".into(), data: None };
     let body = body(&Message::Flow(FlowMessage { action, ..message() }));
     let parameters = &body["interactive"]["action"]["parameters"];
@@ -110,7 +110,7 @@ fn a_template_has_the_members_and_types_of_the_documents_flow_example() {
 }
 
 #[test]
-fn what_a_template_has_no_variables_for_is_left_out() {
+fn components_without_variables_are_left_out() {
     let bare = TemplateMessage { header: None, body: vec![], button: None, ..template() };
     let found = body(&Message::Template(bare.clone()));
     assert_eq!(found["template"], json!({"name": "course_signup", "language": {"code": "en_US"}}));
@@ -176,7 +176,7 @@ fn the_pauses_of_the_pair_limit_and_of_maintenance_are_metas() {
 }
 
 #[test]
-fn answers_beside_the_table_have_their_verdict() {
+fn answers_outside_of_the_table_have_their_verdict() {
     let held = |status: &str| json!({"messages": [{"id": "A7", "message_status": status}]});
     let mut both = error(131_047);
     both["messages"] = json!([{"id": "A7"}]);

@@ -1,4 +1,4 @@
-//! 1msg: bodies as its page and its clients want them, and the answers they were seen to give.
+//! 1msg: bodies as in its documentation and its clients, and the observed answers.
 
 use campaign::{FlowAction, FlowMessage, FlowName, Message, Provider, StopReason, TemplateMessage, Verdict};
 use serde_json::json;
@@ -64,7 +64,7 @@ fn a_template_is_posted_to_send_template_with_the_button_of_the_page() {
 }
 
 #[tokio::test]
-async fn a_flow_by_name_is_not_sent_and_stops_the_campaign_alone() {
+async fn a_flow_by_name_is_not_sent_and_stops_only_the_campaign() {
     let listener = Listener::new([]).await;
     let account = account_of(Provider::OneMsg, &listener.url());
     let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();
@@ -80,7 +80,7 @@ async fn a_flow_by_name_is_not_sent_and_stops_the_campaign_alone() {
 }
 
 #[test]
-fn every_answer_seen_of_it_has_its_verdict() {
+fn every_observed_answer_has_its_verdict() {
     let meta = |code: i64| json!({"error": {"message": "from Meta", "code": code, "error_user_msg": "x"}});
     let not_sent = |words: &str| json!({"sent": false, "message": words});
     assert_verdicts(

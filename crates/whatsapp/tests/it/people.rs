@@ -1,4 +1,4 @@
-//! Who a post is about: the number, WhatsApp's id of the person, and what a button stands for.
+//! The person of a webhook event: phone number and WhatsApp's user id; and the payload of a button.
 
 use campaign::{Consent, Msisdn, Provider};
 use serde_json::{Value, json};
@@ -21,13 +21,13 @@ fn inbound(provider: Provider, body: &Value) -> InboundMessage {
         .expect("a message")
 }
 
-/// Number and id of the one who wrote, as texts.
+/// Number and user id of the person who wrote, as strings.
 fn written(inbound: &InboundMessage) -> (Option<String>, Option<&str>) {
     (inbound.from.map(|number| number.to_string()), inbound.user.as_ref().map(campaign::UserId::as_str))
 }
 
 #[test]
-fn number_and_user_id_of_a_message_are_read_wherever_they_stand() {
+fn number_and_user_id_of_a_message_are_read_in_every_documented_place() {
     let number = || Some("254712000001".to_owned());
     let contact = json!({"profile": {"name": "x"}, "wa_id": "254712000001", "user_id": ID});
     let other = json!({"wa_id": "254712000002", "user_id": "KE.2"});
@@ -38,7 +38,7 @@ fn number_and_user_id_of_a_message_are_read_wherever_they_stand() {
         (json!([other, contact]), json!({"from_user_id": ID}), (number(), Some(ID))),
         (json!([contact]), json!({}), (number(), Some(ID))),
         (json!([other, contact]), json!({}), (None, None)),
-        // Somebody else's contact says nothing of whoever wrote.
+        // The contact of another person does not complete the one who wrote.
         (json!([other]), json!({"from": "254712000001"}), (number(), None)),
         (json!([other]), json!({"from_user_id": ID}), (None, Some(ID))),
         (json!([{"user_id": ID}]), json!({"from_user_id": ID}), (None, Some(ID))),
@@ -57,7 +57,7 @@ fn number_and_user_id_of_a_message_are_read_wherever_they_stand() {
 }
 
 #[test]
-fn the_digits_of_a_chat_that_is_none_of_a_number_are_nobodys_number() {
+fn the_digits_of_a_chat_with_another_domain_are_not_a_phone_number() {
     for (author, expected) in [
         ("254712000001@c.us", (Some("254712000001".to_owned()), None)),
         ("254712000001@lid", (None, Some("254712000001@lid"))),
@@ -105,7 +105,7 @@ fn a_preference_is_read_with_a_number_an_id_or_both_and_counted_without() {
 }
 
 #[test]
-fn what_a_button_stands_for_is_read_beside_its_text() {
+fn the_payload_of_a_button_is_read_besides_its_text() {
     let button = json!({"text": "Werbung abbestellen", "payload": "Stop promotions"});
     let reply = json!({"title": "Acha", "id": "stop"});
     let of_meta = |message: Value| change("messages", &json!({"messages": [message]}));

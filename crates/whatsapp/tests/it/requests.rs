@@ -1,4 +1,4 @@
-//! What is on the wire, and what a person is shown of it.
+//! Requests on the wire, and their output by `dry_run`.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn a_dry_run_shows_the_request_but_not_the_key() {
 }
 
 #[test]
-fn plain_http_to_another_machine_needs_a_word_in_the_configuration() {
+fn plain_http_to_another_machine_must_be_allowed_in_the_configuration() {
     let new = |allow_plain_http| {
         let config = Config { allow_plain_http, ..Config::default() };
         Channel::new(Client::new(&config).unwrap(), &account("http://simulator:8080"))
@@ -95,7 +95,7 @@ fn plain_http_to_another_machine_needs_a_word_in_the_configuration() {
 }
 
 #[tokio::test]
-async fn what_the_operator_says_of_a_code_is_done() {
+async fn an_override_of_the_operator_changes_the_class_of_a_code() {
     let refusal = r#"{"code":"E999","message":"new"}"#;
     let listener = Listener::new(std::iter::repeat_n(Act::answer("400 Bad Request", "", refusal), 2)).await;
     let overrides = toml::from_str("[kaleyra.errors]\nE999 = \"stop sender: payment\"").unwrap();

@@ -1,4 +1,4 @@
-//! The whole way to the simulator, which reads the vendor's page on its own and finds fault with every field.
+//! Requests to the simulator, which is implemented independently from the provider's documentation and checks every field.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn stopped_for(verdict: &Verdict) -> Option<StopReason> {
 }
 
 #[tokio::test]
-async fn every_kind_of_message_is_taken_as_the_page_wants_it() {
+async fn every_kind_of_message_is_accepted_by_the_simulator() {
     let running = simulator(None).await;
     let channel = crate::channel(&running.base_url(), &patient());
     let navigate = |data: serde_json::Value| FlowAction::Navigate {
@@ -67,7 +67,7 @@ async fn every_kind_of_message_is_taken_as_the_page_wants_it() {
 }
 
 #[tokio::test]
-async fn a_spent_balance_and_a_wrong_account_stop_the_sender() {
+async fn a_used_up_balance_and_a_wrong_account_stop_the_sender() {
     let running = simulator(Some(1)).await;
     let known = account(&running.base_url());
     let client = Client::new(&patient()).unwrap();
@@ -83,7 +83,7 @@ async fn a_spent_balance_and_a_wrong_account_stop_the_sender() {
 }
 
 #[tokio::test]
-async fn an_answer_that_fails_after_the_message_was_taken_is_unknown_and_nobody_gets_two() {
+async fn a_request_that_fails_after_the_message_was_accepted_is_unknown_and_sent_once() {
     let running = simulator(None).await;
     let channel = crate::channel(&running.base_url(), &config());
     let effects = [
@@ -117,7 +117,7 @@ async fn open(provider: Provider, balance: Option<u64>) -> (Running, Channel) {
 }
 
 #[tokio::test]
-async fn every_provider_takes_its_messages_as_its_page_wants_them() {
+async fn every_simulated_provider_accepts_the_messages_of_its_adapter() {
     for provider in Provider::ALL {
         let (running, channel) = open(provider, None).await;
         let mut messages = vec![Message::Flow(survey()), plain_template()];
@@ -143,7 +143,7 @@ async fn every_provider_takes_its_messages_as_its_page_wants_them() {
 }
 
 #[tokio::test]
-async fn every_refusal_a_simulator_knows_is_known_to_its_adapter() {
+async fn every_refusal_of_a_simulated_provider_is_in_the_table_of_its_adapter() {
     let known_unknown =
         ["not_found", "method_not_allowed", "overloaded", "internal_error", "rate_limited", "queued"];
     for provider in Provider::ALL {
@@ -171,7 +171,7 @@ async fn every_refusal_a_simulator_knows_is_known_to_its_adapter() {
 }
 
 #[tokio::test]
-async fn a_spent_balance_stops_the_sender_where_the_provider_has_words_for_it() {
+async fn a_used_up_balance_stops_the_sender_if_the_provider_documents_it() {
     for (provider, expected) in [
         (Provider::Kaleyra, "stop sender low_balance E110"),
         (Provider::LipaChat, "rejected http_400"),
@@ -186,7 +186,7 @@ async fn a_spent_balance_stops_the_sender_where_the_provider_has_words_for_it() 
 }
 
 #[tokio::test]
-async fn as_many_connections_are_kept_as_requests_were_under_way_at_once() {
+async fn the_client_keeps_as_many_connections_as_there_were_concurrent_requests() {
     const AT_ONCE: u64 = 300;
     let known = account_of(Provider::Kaleyra, "http://127.0.0.1");
     let latency = Latency::fixed(Duration::from_millis(500));

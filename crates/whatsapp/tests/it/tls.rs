@@ -1,4 +1,4 @@
-//! A certificate of the test's own, and a listener that shows it.
+//! A certificate for tests, and a listener that uses it.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) fn write_certificate(folder: &Path) {
     fs::write(folder.join("key.der"), made.signing_key.serialize_der()).unwrap();
 }
 
-/// Shows the certificate of this folder and agrees on these protocols.
+/// Accepts TLS with the certificate in this folder and these protocols.
 pub(crate) fn acceptor(folder: &Path, protocols: &[&str]) -> TlsAcceptor {
     let certificate = CertificateDer::from(fs::read(folder.join("certificate.der")).unwrap());
     let key = PrivateKeyDer::Pkcs8(fs::read(folder.join("key.der")).unwrap().into());

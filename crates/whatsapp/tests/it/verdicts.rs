@@ -1,4 +1,4 @@
-//! Verdicts in a form that a table of answers can be written in.
+//! Verdicts as text, for tables of answers.
 
 use campaign::{Provider, Verdict};
 use serde_json::{Value, json};
@@ -8,11 +8,11 @@ pub(crate) fn judge(provider: Provider, status: u16, body: impl AsRef<[u8]>) -> 
     classify_answer(provider, &HttpAnswer { status, retry_after: None, body: body.as_ref() })
 }
 
-/// Sees that each answer has the verdict that stands beside it.
+/// Checks that each answer has the verdict next to it.
 #[track_caller]
 pub(crate) fn assert_verdicts(provider: Provider, table: &[(u16, Value, &str)]) {
     for (status, body, expected) in table {
-        // A text is a body that is no JSON.
+        // A string stands for a body that is not JSON.
         let bytes = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
         assert_eq!(line(&judge(provider, *status, bytes)), *expected, "{provider} {status} {body}");
     }
@@ -31,7 +31,7 @@ pub(crate) fn line(verdict: &Verdict) -> String {
     }
 }
 
-/// What a person is told.
+/// The text for the user.
 pub(crate) fn text(verdict: &Verdict) -> &str {
     match verdict {
         Verdict::Accepted { .. } => "",
@@ -73,7 +73,7 @@ pub(crate) fn acceptance(provider: Provider) -> (u16, Value) {
     }
 }
 
-/// Where in an acceptance the message id stands.
+/// The JSON pointer of the message id in an acceptance.
 pub(crate) fn id_place(provider: Provider) -> &'static str {
     match provider {
         Provider::Kaleyra => "/data/message_id",
@@ -83,7 +83,7 @@ pub(crate) fn id_place(provider: Provider) -> &'static str {
     }
 }
 
-/// A refusal in the provider's form, with this code where it has codes, and these words.
+/// A refusal in the provider's format with this text, and with this code if the provider has codes.
 pub(crate) fn refusal(provider: Provider, code: &Value, words: &str) -> Value {
     match provider {
         Provider::Kaleyra => json!({"code": code, "message": words, "data": {}, "error": {"payload": words}}),

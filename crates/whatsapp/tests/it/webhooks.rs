@@ -1,4 +1,4 @@
-//! What the providers' pages show of their posts, read; and what no page shows.
+//! Parsing webhook bodies: the documented ones of every provider, and undocumented ones.
 
 use campaign::{CampaignId, Consent, FollowUp, Provider, Reference, ReferenceKey, Seq};
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ fn reading(provider: Provider, body: &Value) -> ParsedWebhook {
     read_webhook(provider, body.to_string().as_bytes(), &Overrides::default()).unwrap()
 }
 
-/// An event in a line: what is compared in these tables.
+/// An event as one line, for the tables of these tests.
 fn line(event: &Event) -> String {
     let leads = |reference: Option<Reference>| match reference.and_then(|reference| key().open(reference)) {
         Some((campaign, seq)) => format!("{campaign}/{seq}"),
@@ -60,7 +60,7 @@ fn of_meta(field: &str, value: &Value) -> Value {
 }
 
 #[test]
-fn what_a_status_says_of_billing_is_read_and_nothing_is_guessed() {
+fn the_billing_of_a_status_is_read_and_not_guessed() {
     for (pricing, expected) in [
         (json!({"billable": true, "pricing_model": "PMP", "category": "marketing"}), Some(true)),
         (json!({"billable": false, "type": "regular"}), Some(false)),
@@ -139,7 +139,7 @@ fn a_completed_flow_is_read_with_its_reference_and_without_our_members() {
 }
 
 #[test]
-fn words_buttons_preferences_and_notices_are_read() {
+fn texts_buttons_preferences_and_notices_are_read() {
     let message = |part: Value| {
         let mut message = json!({"from": "254700000001", "id": "wamid.in", "timestamp": 1_702_502_473});
         message.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
@@ -189,7 +189,7 @@ fn words_buttons_preferences_and_notices_are_read() {
 }
 
 #[test]
-fn kaleyras_wrapped_and_flat_forms_are_known_by_our_reference() {
+fn kaleyras_wrapped_and_flat_statuses_are_identified_by_our_reference() {
     let extra =
         json!({"trace_id": "8f14e45f", "message_id": "wamid.x", "ref": reference(), "ref1": "campaign-17"});
     let change = |value: Value| json!({"field": "messages", "value": value});
@@ -216,7 +216,7 @@ fn kaleyras_wrapped_and_flat_forms_are_known_by_our_reference() {
 }
 
 #[test]
-fn lipachats_states_carry_our_id_and_come_alone_or_in_a_list() {
+fn lipachats_statuses_have_our_id_and_arrive_alone_or_in_an_array() {
     let status = |word: &str| {
         json!({"event": "MESSAGE_STATUS", "messageStatus": {"messageId": reference(), "waId": "wamid.l",
             "status": word, "statusDesc": "outside the session window"}})
@@ -255,7 +255,7 @@ fn one_msgs_acks_and_raw_hooks_are_read_and_echoes_are_not() {
 }
 
 #[test]
-fn a_body_of_the_wrong_kind_is_refused_whole() {
+fn a_body_with_a_wrong_type_is_refused_as_a_whole() {
     let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
     for provider in Provider::ALL {
         let refused = |body: &[u8]| read_webhook(provider, body, &Overrides::default()).err();
@@ -289,7 +289,7 @@ fn a_body_of_the_wrong_kind_is_refused_whole() {
 }
 
 #[test]
-fn what_people_wrote_is_in_no_debug() {
+fn debug_shows_nothing_that_people_wrote() {
     let body = of_meta(
         "messages",
         &json!({"messages": [{"from": "254700000001", "id": "wamid.in", "type": "text",
@@ -302,7 +302,7 @@ fn what_people_wrote_is_in_no_debug() {
     assert!(matches!(&events[..], [Event::Preference(said)] if said.consent == Consent::OptedIn));
 }
 
-/// Any JSON, with the members that the readers know at random places.
+/// Arbitrary JSON, with members that the parsers know in random places.
 fn any_json() -> impl Strategy<Value = Value> {
     let name = prop::sample::select(vec![
         "entry",
