@@ -4,4 +4,4 @@
 use campaign::Provider;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| fuzz::judge(Provider::Kaleyra, data, "/data/message_id"));
+fuzz_target!(|data: &[u8]| fuzz::classify(Provider::Kaleyra, data, "/data/message_id"));

@@ -4,4 +4,4 @@
 use campaign::Provider;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| fuzz::judge(Provider::LipaChat, data, "/data/waId"));
+fuzz_target!(|data: &[u8]| fuzz::classify(Provider::LipaChat, data, "/data/waId"));

@@ -4,4 +4,4 @@
 use campaign::Provider;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| fuzz::judge(Provider::Meta, data, "/messages/0/id"));
+fuzz_target!(|data: &[u8]| fuzz::classify(Provider::Meta, data, "/messages/0/id"));

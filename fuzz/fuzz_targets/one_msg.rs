@@ -4,4 +4,4 @@
 use campaign::Provider;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| fuzz::judge(Provider::OneMsg, data, "/id"));
+fuzz_target!(|data: &[u8]| fuzz::classify(Provider::OneMsg, data, "/id"));

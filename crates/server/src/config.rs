@@ -27,8 +27,9 @@ pub struct Config {
     pub commit_timeout: Duration,
     /// The maximum number of connections. Default 2048.
     pub connections: usize,
-    /// The maximum number of connections from one address (IPv6: /64) without an authenticated request in progress, that is, one with a
-    /// right signature, password or key. Above the limit, the oldest of them is closed. Trusted proxies have no such limit. Default 256.
+    /// The maximum number of connections from one address (IPv6: /64) without an authenticated request in progress, that is, one
+    /// with a right signature, password or key. Above the limit, the oldest of them is closed. Trusted proxies have no such
+    /// limit. Default 256.
     pub connections_per_address: usize,
     /// The maximum number of webhook requests that wait for their commit. Default 4096.
     pub queue: usize,
@@ -36,8 +37,8 @@ pub struct Config {
     pub queue_bytes: usize,
     /// The number of concurrent commits. Default 1: with more, batches are smaller and cost the database more.
     pub committers: usize,
-    /// The number of bad requests per minute, to one sender from one network, that are answered with their reason. Further ones are
-    /// answered 429. A request with a right signature, password or key is never refused because of bad requests. Default 30.
+    /// The number of bad requests per minute, to one sender from one network, that are answered with their reason. Further ones
+    /// are answered 429. A request with a right signature, password or key is never refused because of bad requests. Default 30.
     pub bad_requests: u32,
     /// How long raw bodies are kept, in whole days; 0 keeps none. Default a week.
     #[serde(with = "humantime_serde")]

@@ -1,9 +1,9 @@
 //! A strict simulator of WhatsApp providers over real HTTP.
 //!
 //! The simulator answers as the provider's documentation says, validates every field of a request, and keeps a ledger of every
-//! request. A rehearsal or a test reads from the ledger which recipient was sent what, when and how often. Balance, rate limit and
-//! faults can be changed while the simulator runs. Delivery receipts, completed flows and opt-outs are posted to a [`Webhook`], in
-//! order or out of order.
+//! request. A rehearsal or a test reads from the ledger which recipient was sent what, when and how often. Balance, rate limit
+//! and faults can be changed while the simulator runs. Delivery receipts, completed flows and opt-outs are posted to a
+//! [`Webhook`], in order or out of order.
 //!
 //! Invariants:
 //! - The simulator is implemented from the provider's documentation and shares no code with the `whatsapp` crate, which it tests.
@@ -13,8 +13,8 @@
 //! # Structure
 //!
 //! Each module uses only modules above it: `settings` (plain data), `providers` (one file per provider), `ledger` and `webhooks`,
-//! `decision` (the decision about one request), `controls` and `ledger_reader` (the public handles), `http` (the admin API and the
-//! provider's API), `server` (start and stop). `providers` says how to add a provider.
+//! `decision` (the decision about one request), `controls` and `ledger_reader` (the public handles), `http` (the admin API and
+//! the provider's API), `server` (start and stop). `providers` says how to add a provider.
 //!
 //! ```no_run
 //! # async fn rehearse() -> Result<(), simulator::Error> {

@@ -13,21 +13,22 @@ use crate::error::Error;
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The time limit for name resolution, TCP connection and TLS handshake together. Default 3 s. If it expires, nothing was sent.
+    /// The time limit for name resolution, TCP connection and TLS handshake together. Default 3 s. If it expires, nothing was
+    /// sent.
     #[serde(with = "humantime_serde")]
     pub connect_timeout: Duration,
-    /// The time limit for a whole request, including connection and answer. Default 20 s. If it expires, the outcome is unknown, so the
-    /// limit should be longer than the slowest answer of the provider.
+    /// The time limit for a whole request, including connection and answer. Default 20 s. If it expires, the outcome is unknown,
+    /// so the limit should be longer than the slowest answer of the provider.
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
-    /// The time after which an idle connection is closed. Default 4 s; it must be shorter than the provider's own limit. The number of
-    /// connections is the largest number of concurrent requests within that time: rate times latency.
+    /// The time after which an idle connection is closed. Default 4 s; it must be shorter than the provider's own limit. The
+    /// number of connections is the largest number of concurrent requests within that time: rate times latency.
     #[serde(with = "humantime_serde")]
     pub pool_idle_timeout: Duration,
     /// Whether HTTP/2 may be negotiated. Default no: all requests would share one TCP connection.
     pub http2: bool,
-    /// A proxy for all requests (`http://host:port`), without user and password. Default none; proxy variables of the environment are
-    /// ignored.
+    /// A proxy for all requests (`http://host:port`), without user and password. Default none; proxy variables of the environment
+    /// are ignored.
     pub proxy: Option<Url>,
     /// The maximum length of an answer, in bytes. Default 65,536. Real answers have a few hundred bytes.
     pub max_answer_bytes: usize,

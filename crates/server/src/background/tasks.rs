@@ -1,5 +1,5 @@
-//! The periodic tasks: reload the senders, match statuses that arrived before their message, store the counts of refused requests.
-//! `webhook_tables.rs` creates and drops the tables for webhook requests.
+//! The periodic tasks: reload the senders, match statuses that arrived before their message, store the counts of refused
+//! requests. `webhook_tables.rs` creates and drops the tables for webhook requests.
 
 use std::sync::Arc;
 use std::time::Duration;

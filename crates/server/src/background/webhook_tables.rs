@@ -1,5 +1,5 @@
-//! The daily tables for webhook requests: created a week ahead, and dropped when they are old. Creating and dropping do not wait for each
-//! other, and requests wait for neither.
+//! The daily tables for webhook requests: created a week ahead, and dropped when they are old. Creating and dropping do not wait
+//! for each other, and requests wait for neither.
 
 use std::time::Duration;
 

@@ -1,10 +1,11 @@
 //! The limit of bad requests from one network: above the limit per minute, they are answered 429 and not logged.
 //!
 //! **Invariants.**
-//! - Only requests that are refused in any case are counted and answered 429. A request with a right signature or password is never refused
-//!   here, whatever else came from its network, because all senders may receive requests from the same provider or proxy.
-//! - Counts are kept by sender and network (`client_address::network`). The table has a fixed size and is never emptied: two networks that
-//!   share a slot reach the limit sooner.
+//! - Only requests that are refused in any case are counted and answered 429. A request with a right signature or password is
+//!   never refused here, whatever else came from its network, because all senders may receive requests from the same provider or
+//!   proxy.
+//! - Counts are kept by sender and network (`client_address::network`). The table has a fixed size and is never emptied: two
+//!   networks that share a slot reach the limit sooner.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;

@@ -2,9 +2,9 @@
 //!
 //! **Invariants.**
 //! - Memory is reserved as bytes arrive. An announced length reserves none.
-//! - If the memory is used up, a body that is not authenticated yet is evicted: the one with the largest product of the bytes of its share
-//!   and its age. A share is what one network (`client_address::network`) sends to one sender. Slow bodies are therefore evicted before fast
-//!   ones, and networks that send much before networks that send little.
+//! - If the memory is used up, a body that is not authenticated yet is evicted: the one with the largest product of the bytes of
+//!   its share and its age. A share is what one network (`client_address::network`) sends to one sender. Slow bodies are
+//!   therefore evicted before fast ones, and networks that send much before networks that send little.
 //! - A body that was authenticated and waits for its commit is never evicted.
 
 use std::collections::HashMap;
@@ -108,7 +108,8 @@ impl ArrivingBody {
 }
 
 impl AuthenticatedBody {
-    /// Reserves memory for `bytes` more, as a body grows while it is decoded. If necessary, bodies that are not authenticated are evicted.
+    /// Reserves memory for `bytes` more, as a body grows while it is decoded. If necessary, bodies that are not authenticated are
+    /// evicted.
     pub(crate) fn reserve(&mut self, bytes: usize, now: Instant) -> Result<(), OutOfMemory> {
         let mut state = self.memory.lock();
         state.make_space(bytes, self.memory.max_bytes, None, now)?;

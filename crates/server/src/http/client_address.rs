@@ -7,9 +7,9 @@ use ipnet::IpNet;
 
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The address of the client. `X-Forwarded-For` is trusted from our own proxies only, and is read from its end up to the first address that
-/// is not one of our proxies, because clients can forge the entries before it. If one of our proxies does not name an address (`unknown`),
-/// the client's address is that of the proxy.
+/// The address of the client. `X-Forwarded-For` is trusted from our own proxies only, and is read from its end up to the first
+/// address that is not one of our proxies, because clients can forge the entries before it. If one of our proxies does not name
+/// an address (`unknown`), the client's address is that of the proxy.
 pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer.to_canonical();
     let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());

@@ -2,13 +2,14 @@
 //!
 //! **Invariants.**
 //! - Accepting never waits.
-//! - A connection is authenticated while a request with a right signature, password, token or key is in progress. An authenticated
-//!   connection is never closed for another one.
-//! - Above `connections`, an unauthenticated connection is closed for the new one: the connection that has been unauthenticated longest, of
-//!   the network with the most unauthenticated connections. A provider's request is authenticated within milliseconds, so slow connections
-//!   of others do not close those of a provider. If all connections are authenticated, the new one is answered 503.
-//! - One network (`client_address::network`) has at most `connections_per_address` unauthenticated connections. Above this limit its oldest
-//!   one is closed. Trusted proxies have no such limit.
+//! - A connection is authenticated while a request with a right signature, password, token or key is in progress. An
+//!   authenticated connection is never closed for another one.
+//! - Above `connections`, an unauthenticated connection is closed for the new one: the connection that has been unauthenticated
+//!   longest, of the network with the most unauthenticated connections. A provider's request is authenticated within
+//!   milliseconds, so slow connections of others do not close those of a provider. If all connections are authenticated, the new
+//!   one is answered 503.
+//! - One network (`client_address::network`) has at most `connections_per_address` unauthenticated connections. Above this limit
+//!   its oldest one is closed. Trusted proxies have no such limit.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};

@@ -2,8 +2,8 @@
 //!
 //! No provider encodes its webhook requests today, but a proxy in between may.
 //!
-//! **Invariants.** Only an authenticated body is decoded. At most [`MAX_CONCURRENT`] bodies are decoded at the same time. Memory is reserved as a
-//! body grows, and decoding ends at the maximum length of a body, whatever the encoded body announces.
+//! **Invariants.** Only an authenticated body is decoded. At most [`MAX_CONCURRENT`] bodies are decoded at the same time. Memory
+//! is reserved as a body grows, and decoding ends at the maximum length of a body, whatever the encoded body announces.
 
 use std::io::{self, Read};
 use std::time::Duration;

@@ -30,12 +30,13 @@ use crate::http::connections::{Connection, Connections};
 
 /// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// The read buffer of a connection in bytes, which limits the headers of a request. A single read may exceed it, so hyper keeps at most
-/// twice as many bytes.
+/// The read buffer of a connection in bytes, which limits the headers of a request. A single read may exceed it, so hyper keeps
+/// at most twice as many bytes.
 const READ_BUFFER: usize = 32 * 1024;
 /// The number of open files that are reserved for other purposes than connections: PostgreSQL, lists, the program itself.
 const RESERVED_FILES: u64 = 200;
-/// The maximum number of concurrent connections that are answered 503 because all others are authenticated, and the time limit of each.
+/// The maximum number of concurrent connections that are answered 503 because all others are authenticated, and the time limit of
+/// each.
 const MAX_REFUSING: usize = 64;
 const REFUSING_TIMEOUT: Duration = Duration::from_secs(1);
 const REFUSED_ANSWER: &[u8] =

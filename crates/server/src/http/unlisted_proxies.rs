@@ -25,8 +25,8 @@ impl UnlistedProxies {
         Self { trusted, known: Mutex::default() }
     }
 
-    /// Logs one warning for each unlisted proxy. Call this only for requests to a known path or with the right key, so that others cannot
-    /// fill the log.
+    /// Logs one warning for each unlisted proxy. Call this only for requests to a known path or with the right key, so that
+    /// others cannot fill the log.
     pub(crate) fn warn_if_unlisted(&self, peer: IpAddr, headers: &HeaderMap) {
         if self.is_new(peer.to_canonical(), headers) {
             tracing::warn!(

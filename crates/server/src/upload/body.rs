@@ -119,8 +119,8 @@ async fn spool_form_file(
     }
 }
 
-/// The chunks of a body. The stream fails if more than [`MAX_BETWEEN`] bytes arrive before `between` is reset to 0, because the parser keeps
-/// the header of a part in memory, whatever its length.
+/// The chunks of a body. The stream fails if more than [`MAX_BETWEEN`] bytes arrive before `between` is reset to 0, because the
+/// parser keeps the header of a part in memory, whatever its length.
 fn bounded(
     body: Body,
     between: Arc<AtomicUsize>,

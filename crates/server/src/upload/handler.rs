@@ -1,8 +1,8 @@
-//! The handler of uploads: check the key, store the list in a file, import it like the command does, and answer with a report or with the
-//! annotated list.
+//! The handler of uploads: check the key, store the list in a file, import it like the command does, and answer with a report or
+//! with the annotated list.
 //!
-//! **Invariants.** The import is one transaction: if the client disconnects before the end, nothing is imported. The files of an upload have
-//! no names (`producer::Spool`), so none of them remains after the server ends.
+//! **Invariants.** The import is one transaction: if the client disconnects before the end, nothing is imported. The files of an
+//! upload have no names (`producer::Spool`), so none of them remains after the server ends.
 
 use std::fs::File;
 use std::io::Seek;
@@ -53,7 +53,8 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    /// If the temporary folder is not usable, an error is logged, and the server starts nevertheless, because webhooks do not need the folder.
+    /// If the temporary folder is not usable, an error is logged, and the server starts nevertheless, because webhooks do not
+    /// need the folder.
     pub(crate) fn new(
         store: Store,
         config: Config,

@@ -175,8 +175,8 @@ impl WebhookState {
         }
     }
 
-    /// Refuses a request that is not from the provider: counts it and logs one line. Above `bad_requests` per minute, the answer is 429, and
-    /// nothing is logged.
+    /// Refuses a request that is not from the provider: counts it and logs one line. Above `bad_requests` per minute, the answer
+    /// is 429, and nothing is logged.
     fn refuse(
         &self,
         sender: &Sender,

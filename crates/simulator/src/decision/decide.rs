@@ -1,6 +1,7 @@
 //! The decision about one request: rate limit, faults, balance, outcome and ledger record, in this order and under one lock.
 //!
-//! Invariant: the sequence is the order of the decisions. The balance decreases by one with each accepted message and never otherwise.
+//! Invariant: the sequence is the order of the decisions. The balance decreases by one with each accepted message and never
+//! otherwise.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! The active faults, and which of them apply to a request.
 //!
-//! Invariant: with the same seed and the same requests in the same order, the same faults apply. A fault counts only the requests it
-//! was applied to.
+//! Invariant: with the same seed and the same requests in the same order, the same faults apply. A fault counts only the requests
+//! it was applied to.
 
 use std::time::Duration;
 

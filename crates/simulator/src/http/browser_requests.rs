@@ -1,7 +1,7 @@
 //! Detects requests from web pages in a browser. The admin API has no password, so it refuses them.
 //!
-//! A request from another site has an `Origin` (RFC 6454) or `Sec-Fetch-Site` (W3C Fetch Metadata) header. After DNS rebinding, the
-//! page has the same origin as the simulator, but its `Host` is a public name, which contains a dot.
+//! A request from another site has an `Origin` (RFC 6454) or `Sec-Fetch-Site` (W3C Fetch Metadata) header. After DNS rebinding,
+//! the page has the same origin as the simulator, but its `Host` is a public name, which contains a dot.
 
 use std::net::IpAddr;
 

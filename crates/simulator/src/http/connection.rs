@@ -1,4 +1,5 @@
-//! One connection of a client. It ends when the client closes it, when it is idle for too long, by a fault, or when the simulator stops.
+//! One connection of a client. It ends when the client closes it, when it is idle for too long, by a fault, or when the simulator
+//! stops.
 
 use std::io;
 use std::pin::{Pin, pin};

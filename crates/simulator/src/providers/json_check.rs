@@ -131,7 +131,8 @@ impl<'v, 'p> Object<'v, 'p> {
     }
 }
 
-/// The path from the root to a member. Paths are linked on the stack; the text is built only for a violation or an unknown member.
+/// The path from the root to a member. Paths are linked on the stack; the text is built only for a violation or an unknown
+/// member.
 #[derive(Clone, Copy)]
 struct Path<'p> {
     parent: Option<&'p Path<'p>>,

@@ -1,7 +1,7 @@
 //! Meta's Cloud API, `POST /{Version}/{Phone-Number-ID}/messages`, implemented from its `OpenAPI` document and its error codes.
 //!
-//! A missing member is 131008, an invalid member 131009, an unknown phone number id 33, a wrong token 190. `docs/SIMULATOR.md` lists
-//! our choices where the document does not define an answer.
+//! A missing member is 131008, an invalid member 131009, an unknown phone number id 33, a wrong token 190. `docs/SIMULATOR.md`
+//! lists our choices where the document does not define an answer.
 
 use std::fmt::Write;
 

@@ -1,7 +1,7 @@
 //! The table of a provider's answers, built once at the start.
 //!
-//! Invariant: the first three outcomes of every table are [`ACCEPTED`], [`LOW_BALANCE`] and [`RATE_LIMITED`]. The last two are the
-//! simulator's own; no provider documents them.
+//! Invariant: the first three outcomes of every table are [`ACCEPTED`], [`LOW_BALANCE`] and [`RATE_LIMITED`]. The last two are
+//! the simulator's own; no provider documents them.
 
 use bytes::Bytes;
 use hyper::StatusCode;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::{Fault, Latency, Msisdn, Provider, RateLimit, Webhook};
 
-/// The configuration of a simulator. `Default` is a provider with an endless balance, no latency and no faults, on a free loopback
-/// port.
+/// The configuration of a simulator. `Default` is a provider with an endless balance, no latency and no faults, on a free
+/// loopback port.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

@@ -1,7 +1,7 @@
 //! Faults: what goes wrong, for which requests and how often.
 //!
-//! Faults apply to valid requests only. The first fault that applies, in the order of addition, decides the answer; latencies add up.
-//! A fault that accepts the message applies only while the balance lasts, and is not used up otherwise.
+//! Faults apply to valid requests only. The first fault that applies, in the order of addition, decides the answer; latencies add
+//! up. A fault that accepts the message applies only while the balance lasts, and is not used up otherwise.
 //!
 //! Invariant: the effect alone determines whether the message is accepted.
 

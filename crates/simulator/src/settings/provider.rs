@@ -42,8 +42,10 @@ impl FromStr for Provider {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unknown =
-            || Error::invalid("no such provider can be simulated: use kaleyra, lipachat, 1msg or meta");
+        let unknown = || {
+            let known = Self::ALL.map(Self::word).join(", ");
+            Error::invalid(format!("cannot simulate the provider {text:?}; use one of {known}"))
+        };
         Self::ALL.into_iter().find(|provider| provider.word() == text).ok_or_else(unknown)
     }
 }

@@ -1,7 +1,7 @@
 //! Posts the events of accepted messages to the webhook.
 //!
-//! Invariant: an event is posted until the webhook answers 2xx. After any other answer, or none, it is posted again after a pause,
-//! as the providers do.
+//! Invariant: an event is posted until the webhook answers 2xx. After any other answer, or none, it is posted again after a
+//! pause, as the providers do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

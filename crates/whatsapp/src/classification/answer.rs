@@ -70,8 +70,8 @@ pub(crate) fn clean_code(code: Option<&Value>) -> Option<Cow<'static, str>> {
     is_clean.then_some(Cow::Owned(code))
 }
 
-/// The pause of `Retry-After`, limited to between 1 second and 15 minutes. A date is compared with the `Date` header of the same answer,
-/// so that our clock does not matter.
+/// The pause of `Retry-After`, limited to between 1 second and 15 minutes. A date is compared with the `Date` header of the same
+/// answer, so that our clock does not matter.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |header: &HeaderValue| header.to_str().ok().map(|text| text.trim().to_owned());
     let value = headers.get(RETRY_AFTER).and_then(text)?;

@@ -1,7 +1,7 @@
 //! The verdict on an answer, by the rules of its provider and by the HTTP status.
 //!
-//! An undocumented answer fails safe: if the provider may have accepted the message, the outcome is unknown, and the message is not sent
-//! again automatically.
+//! An undocumented answer fails safe: if the provider may have accepted the message, the outcome is unknown, and the message is
+//! not sent again automatically.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! The operator's classes for providers' codes, which take precedence over the tables.
 //!
-//! An override changes the handling of a refusal, never of an accepting answer, which needs the provider's message id. It does not
-//! apply to a request without an answer either, because such a request has no provider's code.
+//! An override changes the handling of a refusal, never of an accepting answer, which needs the provider's message id. It does
+//! not apply to a request without an answer either, because such a request has no provider's code.
 
 use std::collections::BTreeMap;
 

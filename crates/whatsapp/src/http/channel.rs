@@ -28,8 +28,8 @@ pub struct Answer {
     pub http_status: Option<u16>,
     /// The time from the start of the request to the end of the answer.
     pub latency: Duration,
-    /// The recipient's number at WhatsApp, if the provider returned it and the known spelling rules do not derive it from the dialed
-    /// number.
+    /// The recipient's number at WhatsApp, if the provider returned it and the known spelling rules do not derive it from the
+    /// dialed number.
     pub wa_id: Option<Msisdn>,
 }
 

@@ -1,7 +1,7 @@
 //! The classification of a request without a complete answer.
 //!
-//! Before a connection is established, nothing of the message was sent. After that, the outcome is unknown, even if the connection breaks
-//! before the first byte of the request. Error texts of the HTTP client are not kept.
+//! Before a connection is established, nothing of the message was sent. After that, the outcome is unknown, even if the
+//! connection breaks before the first byte of the request. Error texts of the HTTP client are not kept.
 
 use std::error::Error as StdError;
 use std::io;

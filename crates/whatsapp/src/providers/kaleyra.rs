@@ -1,7 +1,7 @@
 //! Kaleyra (Tata Communications), WhatsApp API version 2: requests and answers.
 //!
-//! The number in the path is our business number; the recipient is `messaging_object.to`. The answer `202` only says that the message was
-//! queued. WhatsApp's refusals arrive later as receipts and are matched by `extra_info.ref`.
+//! The number in the path is our business number; the recipient is `messaging_object.to`. The answer `202` only says that the
+//! message was queued. WhatsApp's refusals arrive later as receipts and are matched by `extra_info.ref`.
 
 use std::fmt;
 

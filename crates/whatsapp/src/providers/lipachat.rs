@@ -1,8 +1,8 @@
 //! LipaChat: requests and answers.
 //!
-//! Sources: "Send a flow", and `docs.lipachat.com/api/editor-4/sending-message-templates` for templates. `messageId` is the reference, so
-//! a resend to a recipient has the same id; the provider says that it uses the id for deduplication. There is no flow token. Instead, the
-//! reference is also a member of the first screen's data, [`LIPACHAT_REFERENCE`].
+//! Sources: "Send a flow", and `docs.lipachat.com/api/editor-4/sending-message-templates` for templates. `messageId` is the
+//! reference, so a resend to a recipient has the same id; the provider says that it uses the id for deduplication. There is no
+//! flow token. Instead, the reference is also a member of the first screen's data, [`LIPACHAT_REFERENCE`].
 
 mod errors;
 mod webhook;

@@ -1,8 +1,8 @@
 //! Meta's Cloud API: requests and answers.
 //!
-//! Sources: `POST /{Version}/{Phone-Number-ID}/messages` of the `OpenAPI` document (version 23.0), and the page of error codes, which says
-//! to decide by `error.code`. The sender's account is the phone number id. `biz_opaque_callback_data` is not in that document, but every
-//! receipt repeats it.
+//! Sources: `POST /{Version}/{Phone-Number-ID}/messages` of the `OpenAPI` document (version 23.0), and the page of error codes,
+//! which says to decide by `error.code`. The sender's account is the phone number id. `biz_opaque_callback_data` is not in that
+//! document, but every receipt repeats it.
 
 pub(super) mod errors;
 mod webhook;
@@ -44,8 +44,8 @@ impl Adapter for Meta {
         json(&MessageObject::new(outgoing, "", Some(outgoing.reference)))
     }
 
-    /// An answer accepts the message if it has `messages[0].id`, whatever its `message_status`: Meta sends a message that it holds for a
-    /// check later.
+    /// An answer accepts the message if it has `messages[0].id`, whatever its `message_status`: Meta sends a message that it
+    /// holds for a check later.
     fn classify(&self, answer: &HttpAnswer<'_>) -> Verdict {
         let body: Value = serde_json::from_slice(answer.body).unwrap_or(Value::Null);
         let code = answer::clean_code(body.pointer("/error/code"));

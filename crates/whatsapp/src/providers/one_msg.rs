@@ -1,9 +1,9 @@
 //! 1msg.io: requests and answers.
 //!
-//! Sources: "Sending WhatsApp Flow" for the flow button of a template; the provider's own clients, which `one_msg/errors.rs` names, for
-//! the fields of `sendFlow` and `sendTemplate` and the forms of refusals. The sender's account is the instance id. The token is only in
-//! the query of the URL, because a second token elsewhere would override it. The provider's 401 repeats the token in its text, which is
-//! not kept.
+//! Sources: "Sending WhatsApp Flow" for the flow button of a template; the provider's own clients, which `one_msg/errors.rs`
+//! names, for the fields of `sendFlow` and `sendTemplate` and the forms of refusals. The sender's account is the instance id. The
+//! token is only in the query of the URL, because a second token elsewhere would override it. The provider's 401 repeats the
+//! token in its text, which is not kept.
 
 mod errors;
 mod webhook;

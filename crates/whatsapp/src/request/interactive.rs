@@ -1,7 +1,8 @@
 //! Meta's `interactive` object of a flow message, which other providers pass on.
 //!
-//! Source: `https://developers.facebook.com/docs/whatsapp/flows/guides/sendingaflow`. The object borrows from the message and is serialized
-//! directly into the request. `flow_token` is always present; `data` is left out if there is none; `data_exchange` has no payload.
+//! Source: `https://developers.facebook.com/docs/whatsapp/flows/guides/sendingaflow`. The object borrows from the message and is
+//! serialized directly into the request. `flow_token` is always present; `data` is left out if there is none; `data_exchange` has
+//! no payload.
 
 use campaign::{FlowAction, FlowMessage, FlowName, Reference};
 use serde::{Serialize, Serializer};

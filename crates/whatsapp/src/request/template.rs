@@ -1,8 +1,8 @@
 //! Meta's components of a template message, which other providers pass on.
 //!
-//! Sources: `https://developers.facebook.com/docs/whatsapp/flows/guides/flows-templates`, and the example "Send Flow Template Message" of
-//! the `OpenAPI` document. The flow button always has our flow token, and its data without a nested payload. Components without variables are
-//! left out.
+//! Sources: `https://developers.facebook.com/docs/whatsapp/flows/guides/flows-templates`, and the example "Send Flow Template
+//! Message" of the `OpenAPI` document. The flow button always has our flow token, and its data without a nested payload.
+//! Components without variables are left out.
 
 use campaign::{FlowButton, Reference, TemplateMessage};
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! The classification of failed deliveries, by the tables of errors that also classify answers.
 //!
-//! A receipt never causes a new attempt: the provider accepted the message, and the later failure is reported. A failure that is not a
-//! stop therefore counts as not delivered. Two codes have another follow-up (Meta's page of error codes: 131049, 131050), and so has an
-//! opt-out on Kaleyra's page about the not-sent callback.
+//! A receipt never causes a new attempt: the provider accepted the message, and the later failure is reported. A failure that is
+//! not a stop therefore counts as not delivered. Two codes have another follow-up (Meta's page of error codes: 131049, 131050),
+//! and so has an opt-out on Kaleyra's page about the not-sent callback.
 
 use campaign::{FollowUp, Refusal, Stop, StopReason, StopScope};
 use serde_json::Value;

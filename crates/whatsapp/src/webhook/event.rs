@@ -1,8 +1,8 @@
 //! The events of a webhook request, in the same form for every provider.
 //!
-//! A body that is not JSON, or in which a documented member has the wrong type, is refused as a whole ([`InvalidBody`]). Anything else
-//! that is not understood is counted ([`ParsedWebhook::unknown`]) and does not affect the other events. No text that a person wrote is
-//! in a `Debug` output.
+//! A body that is not JSON, or in which a documented member has the wrong type, is refused as a whole ([`InvalidBody`]). Anything
+//! else that is not understood is counted ([`ParsedWebhook::unknown`]) and does not affect the other events. No text that a
+//! person wrote is in a `Debug` output.
 
 use std::collections::BTreeMap;
 use std::fmt;

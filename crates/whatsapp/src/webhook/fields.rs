@@ -13,7 +13,8 @@ const MAX_SECONDS: i64 = 100_000_000_000;
 /// 2010, in seconds since 1970. WhatsApp Business did not exist before, so an earlier time is invalid.
 const MIN_SECONDS: i64 = 1_262_304_000;
 
-/// Parses JSON. A text that a person wrote may contain an unpaired surrogate (`\ud83d` alone), which is not valid; it becomes U+FFFD.
+/// Parses JSON. A text that a person wrote may contain an unpaired surrogate (`\ud83d` alone), which is not valid; it becomes
+/// U+FFFD.
 pub(crate) fn json(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(bytes)
         .ok()
@@ -85,8 +86,8 @@ pub(crate) fn time(value: Option<&Value>) -> Option<Timestamp> {
 /// The domains of a chat address whose digits are a phone number.
 const NUMBER_DOMAINS: [&str; 2] = ["c.us", "s.whatsapp.net"];
 
-/// A phone number: digits, with or without a leading `+` and a trailing `@c.us`. Digits with another domain, such as `@lid` or `@g.us`,
-/// are not a phone number.
+/// A phone number: digits, with or without a leading `+` and a trailing `@c.us`. Digits with another domain, such as `@lid` or
+/// `@g.us`, are not a phone number.
 pub(crate) fn number(value: &Value, name: &str) -> Option<Msisdn> {
     let written = match value.get(name)? {
         Value::String(text) => text.clone(),
@@ -142,8 +143,8 @@ pub(crate) fn word(text: &str) -> String {
     text.trim().to_lowercase().replace(['-', '_'], " ")
 }
 
-/// The content of a completed flow, and the reference in it. `written` is JSON or a string that contains JSON; a string that is not JSON is
-/// kept. Our own members are removed.
+/// The content of a completed flow, and the reference in it. `written` is JSON or a string that contains JSON; a string that is
+/// not JSON is kept. Our own members are removed.
 pub(crate) fn form(written: &Value) -> (Value, Option<Reference>) {
     let form = match written {
         Value::String(text) => json(text.as_bytes()).unwrap_or_else(|| written.clone()),

@@ -1,8 +1,8 @@
 //! Meta's signature: `X-Hub-Signature-256: sha256=<hex>`, HMAC-SHA-256 of the body under the app secret
 //! (`developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/create-webhook-endpoint`).
 //!
-//! The signature covers the received bytes, is verified before the body is parsed, and is compared in constant time. It does not cover a
-//! time, so a signed body can be replayed at any time. Duplicates have no effect, because events are stored idempotently.
+//! The signature covers the received bytes, is verified before the body is parsed, and is compared in constant time. It does not
+//! cover a time, so a signed body can be replayed at any time. Duplicates have no effect, because events are stored idempotently.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};

@@ -208,8 +208,8 @@ async fn a_refusal_that_allows_a_retry_is_not_repeated_by_the_client() {
     }
 }
 
-/// Sends a message on a connection that the provider closes at the same time. The message may be lost or sent on a new connection, but never
-/// twice.
+/// Sends a message on a connection that the provider closes at the same time. The message may be lost or sent on a new
+/// connection, but never twice.
 #[tokio::test]
 async fn a_kept_connection_closed_by_the_provider_never_duplicates_a_message() {
     for _ in 0..50 {

@@ -1,4 +1,5 @@
-//! The adapters against the providers' documentation and over real sockets. Needs no services; the tests start their own listeners.
+//! The adapters against the providers' documentation and over real sockets. Needs no services; the tests start their own
+//! listeners.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail like tests")]
 

@@ -1,8 +1,8 @@
 //! Kaleyra's answers and their meanings.
 //!
-//! Sources: the page "Send Flow Messages", the error code page (the schedule of WA500, WA200, WAV2101) and the page about capacity (429
-//! and 503). The first matching rule applies, so the rules by status are last. For E110, WA400 and WA401, "Retry: yes" on the error code
-//! page means a retry after a person corrected the cause.
+//! Sources: the page "Send Flow Messages", the error code page (the schedule of WA500, WA200, WAV2101) and the page about
+//! capacity (429 and 503). The first matching rule applies, so the rules by status are last. For E110, WA400 and WA401, "Retry:
+//! yes" on the error code page means a retry after a person corrected the cause.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Kaleyra's webhook, API version 2: Meta's change object in an envelope, and a flat form for messages that were not sent.
 //!
-//! Sources: "WA status update webhooks payload v2" (`sent`, `daily limit reached`) and "incoming message webhook payloads". A body contains
-//! three ids, and none is documented as the id of the answer, so a message is identified by `extra_info.ref`, our reference.
+//! Sources: "WA status update webhooks payload v2" (`sent`, `daily limit reached`) and "incoming message webhook payloads". A
+//! body contains three ids, and none is documented as the id of the answer, so a message is identified by `extra_info.ref`, our
+//! reference.
 
 use campaign::ReceiptStatus;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! LipaChat's answers and their meanings.
 //!
 //! Sources: the page "Send a flow", which documents 200, 400 and 401, and for the text of a closed window a public client of the
-//! sandbox. A low balance, a rate limit and server errors are not documented. As for every provider, 429 and 503 lower the rate, and after
-//! other server errors the outcome is unknown. The page says that `messageId` is used for deduplication, but not how a repeated id is
-//! answered. Messages with an unknown outcome are therefore not sent again automatically.
+//! sandbox. A low balance, a rate limit and server errors are not documented. As for every provider, 429 and 503 lower the rate,
+//! and after other server errors the outcome is unknown. The page says that `messageId` is used for deduplication, but not how a
+//! repeated id is answered. Messages with an unknown outcome are therefore not sent again automatically.
 
 use campaign::StopReason;
 

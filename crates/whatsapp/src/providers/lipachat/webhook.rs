@@ -1,8 +1,8 @@
 //! LipaChat's webhook (`docs.lipachat.com/api/webhooks`): statuses of messages and templates, and messages from people.
 //!
-//! A body is one object or an array of objects. A message status contains our message id, which is the reference, and no time. A completed
-//! flow is not documented. It is expected where Meta has it, and identified by the reference in the first screen's data, if the flow
-//! passes the reference on.
+//! A body is one object or an array of objects. A message status contains our message id, which is the reference, and no time. A
+//! completed flow is not documented. It is expected where Meta has it, and identified by the reference in the first screen's
+//! data, if the flow passes the reference on.
 
 use campaign::ReceiptStatus;
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! Meta's answers and their meanings.
 //!
-//! Sources: the page of error codes (`developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes`), the overview
-//! of limits for the pauses of 131056, and the page about the health of flows for the throttle of 132069. The code decides. The HTTP
-//! status is informative, and left out where the sources differ. A request is retried if Meta says that it may be. If Meta calls an error
-//! unknown, the outcome is unknown, because Meta may have accepted the message.
+//! Sources: the page of error codes (`developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes`),
+//! the overview of limits for the pauses of 131056, and the page about the health of flows for the throttle of 132069. The code
+//! decides. The HTTP status is informative, and left out where the sources differ. A request is retried if Meta says that it may
+//! be. If Meta calls an error unknown, the outcome is unknown, because Meta may have accepted the message.
 
 use std::time::Duration;
 

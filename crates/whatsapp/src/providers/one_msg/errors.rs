@@ -1,8 +1,9 @@
 //! 1msg's answers and their meanings.
 //!
-//! The provider's page documents no errors. Sources: the SDK for the statuses (`1msg-sdk`, `rust/AGENTS.md`), the n8n node for the texts
-//! (`1msg-n8n-nodes`, `utils/errors.ts`), and the API description for the text of 401. A refusal often has HTTP 200 and `sent: false`, so
-//! the rules by text are first. Meta's whole table comes next, because 1msg passes Meta's codes on; the rules by status are last.
+//! The provider's page documents no errors. Sources: the SDK for the statuses (`1msg-sdk`, `rust/AGENTS.md`), the n8n node for
+//! the texts (`1msg-n8n-nodes`, `utils/errors.ts`), and the API description for the text of 401. A refusal often has HTTP 200 and
+//! `sent: false`, so the rules by text are first. Meta's whole table comes next, because 1msg passes Meta's codes on; the rules
+//! by status are last.
 
 use campaign::StopReason;
 

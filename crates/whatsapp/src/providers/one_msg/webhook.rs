@@ -1,8 +1,8 @@
 //! 1msg's webhook: Meta's own bodies if `rawHooks` is on, which we recommend, otherwise normalized bodies.
 //!
-//! Source: the methods `webhook` and `settings` of the API contract. One normalized body may contain messages and acks. An ack has no
-//! time and no error, and identifies a message by the provider's id only. The position of a completed flow in a normalized message is not
-//! documented; it is expected where Meta has it.
+//! Source: the methods `webhook` and `settings` of the API contract. One normalized body may contain messages and acks. An ack
+//! has no time and no error, and identifies a message by the provider's id only. The position of a completed flow in a normalized
+//! message is not documented; it is expected where Meta has it.
 
 use campaign::ReceiptStatus;
 use serde_json::Value;
