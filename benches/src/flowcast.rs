@@ -118,12 +118,12 @@ impl Flowcast {
             }
         };
         let time = began.elapsed();
-        let said = child.wait_with_output().await?.stderr;
+        let stderr = child.wait_with_output().await?.stderr;
         anyhow::ensure!(
             status.success(),
             "flowcast {} ended with {status}: {}",
             arguments.join(" "),
-            String::from_utf8_lossy(&said).trim()
+            String::from_utf8_lossy(&stderr).trim()
         );
         Ok(Ran { time, cpu: own()?.saturating_sub(before), memory })
     }

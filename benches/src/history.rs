@@ -2,9 +2,9 @@
 //! campaigns.
 //!
 //! PostgreSQL runs with its default settings. Past campaigns are generated in the database with recipients, attempts,
-//! receipts and answers: on average 2,000 recipients a campaign, the largest ones 1,000,000, in volumes that are
-//! rotated twelve times. One campaign is sent at [`BACKGROUND`] during the measurements. The producer, the consumer and
-//! all commands are separate processes.
+//! receipts and answers. They have 2,000 recipients on average, the largest ones 1,000,000. Their volumes are rotated
+//! twelve times. One campaign is sent at [`BACKGROUND`] during the measurements. The producer, the consumer and all
+//! commands are separate processes.
 
 use std::time::Duration;
 

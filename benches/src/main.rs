@@ -171,7 +171,7 @@ async fn measure(args: Args) -> anyhow::Result<()> {
         line(format!("\nmemory over {} recipients", thousands(args.memory_recipients)));
         let size = (args.most_consumers(), args.memory_recipients);
         let flat = memory::run(&services, &flowcast, size, &mut figures).await?;
-        verdict = Some(verdict.map_or(flat.clone(), |said: String| format!("{said}\n\n{flat}")));
+        verdict = Some(verdict.map_or(flat.clone(), |earlier: String| format!("{earlier}\n\n{flat}")));
     }
     line(format!("\n{machine}"));
     if args.asks(Question::Pipeline) || args.asks(Question::Ceilings) {

@@ -1,9 +1,9 @@
 //! The fair job, done by Flowcast, by the batch prototype, and by the usual alternatives.
 //!
 //! Each contestant gets N rows in PostgreSQL and N persistent messages with their ids in one durable quorum queue. For
-//! each job it claims (committed), posts some 600 bytes of JSON with a bearer token to the simulator on a kept
-//! connection, records the provider's id (committed), and acknowledges. The order changes with every run. The ledger
-//! checks each pass. In the first run each contestant has a second pass with one `kill -9` half-way.
+//! each job it claims and commits. It posts some 600 bytes of JSON with a bearer token to the simulator on a kept
+//! connection. Then it records the provider's id, commits, and acknowledges. The order changes with every run. The
+//! ledger checks each pass. In the first run each contestant has a second pass with one `kill -9` half-way.
 
 use std::time::Duration;
 

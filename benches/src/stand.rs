@@ -195,7 +195,7 @@ impl Stand {
     /// The statement that records the last outcome of a claim deletes the claim. So when the ledger has all recipients
     /// and no claim is open, the last outcome is committed.
     pub(crate) async fn wait_until_sent(&mut self, id: CampaignId, all: u32) -> anyhow::Result<Instant> {
-        let (mut moved, mut told) = ((Instant::now(), 0), Instant::now());
+        let (mut moved, mut printed) = ((Instant::now(), 0), Instant::now());
         loop {
             let accepted = self.ledger.summary().await?.accepted;
             if accepted >= all {
@@ -207,8 +207,8 @@ impl Stand {
             self.are_alive()?;
             let words = || self.consumers.iter().map(Role::last_words).collect::<Vec<_>>().join("\n");
             anyhow::ensure!(moved.0.elapsed() < STUCK_AFTER, "stuck at {accepted} of {all}:\n{}", words());
-            if told.elapsed() >= PRINT_EVERY {
-                told = Instant::now();
+            if printed.elapsed() >= PRINT_EVERY {
+                printed = Instant::now();
                 line(format!("  {} of {} sent", thousands(accepted), thousands(all)));
             }
             sleep(LOOK_EVERY).await;
@@ -316,8 +316,8 @@ async fn start_simulator(
     let arguments = ["simulator", "--listen", "127.0.0.1:0", "--provider", provider.word()];
     let mut role = flowcast.start("simulator", &arguments, surroundings)?;
     let output = role.output().context("the simulator has no output")?;
-    let said = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
-    let address = said.split_once("http://").and_then(|(_, rest)| rest.split([';', ' ', '/']).next());
+    let first_line = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
+    let address = first_line.split_once("http://").and_then(|(_, rest)| rest.split([';', ' ', '/']).next());
     let address = address.with_context(|| format!("the simulator did not start:\n{}", role.last_words()))?;
     Ok((role, address.to_owned()))
 }

@@ -3,7 +3,7 @@
 //! Invariants:
 //! - lapin's own recovery is off: a link that fails is dropped and a new one is made.
 //! - No step is awaited without a limit ([`Link::within`]); lapin has none.
-//! - A dropped link leaves nothing behind: shutting down the socket ends lapin's thread even if RabbitMQ or the network
+//! - A dropped link leaves nothing behind. Shutting down the socket ends lapin's thread even if RabbitMQ or the network
 //!   is silent, and RabbitMQ notices it at once.
 
 use std::net::{Shutdown, TcpStream};
@@ -129,7 +129,7 @@ impl Link {
                 return;
             }
             let reason = next_reason(&mut events, &mut looks).await;
-            self.tell(state, &reason);
+            self.report_state(state, &reason);
         }
     }
 
@@ -149,7 +149,7 @@ impl Link {
         }
     }
 
-    fn tell(&self, state: &watch::Sender<State>, reason: &str) {
+    fn report_state(&self, state: &watch::Sender<State>, reason: &str) {
         let now = if self.is_blocked() { State::Blocked } else { State::Up };
         let before = state.send_replace(now);
         match (before, now) {

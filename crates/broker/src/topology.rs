@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Invariants: declaring is idempotent. RabbitMQ 3.10 and 4.x treat the arguments alike. The arguments never change,
-//! because a queue cannot change its arguments; settings that an operator may want to change, such as a length limit,
-//! belong into a policy.
+//! because a queue cannot change them. Settings that an operator may want to change, such as a length limit, belong
+//! into a policy.
 
 use std::fmt;
 use std::sync::Arc;

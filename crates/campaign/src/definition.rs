@@ -167,7 +167,7 @@ deadline = "24h"
 
     #[test]
     fn an_invalid_file_is_refused_with_key_and_reason() {
-        for (from, to, says) in [
+        for (from, to, expected) in [
             ("cta = ", "ctaa = ", "unknown field `ctaa`"),
             ("assume_window = \"open\"", "", "policy.assume_window: is missing"),
             ("retry_base = \"5s\"", "retry_base = \"5 parsecs\"", "expected a duration"),
@@ -209,7 +209,7 @@ deadline = "24h"
             ),
         ] {
             let error = Definition::parse(&FILE.replace(from, to)).unwrap_err().to_string();
-            assert!(error.contains(says), "{error}");
+            assert!(error.contains(expected), "{error}");
         }
     }
 
@@ -249,7 +249,7 @@ deadline = "24h"
         let by_name = with("flow_id = ", "flow_name = ");
         let exchange = with("screen = \"WELCOME\"", "action = \"data_exchange\"")
             .replace("[flow.data]\nfirst_name = \"{{ first_name }}\"", "");
-        for (file, provider, says) in [
+        for (file, provider, expected) in [
             (&plain, Provider::LipaChat, None),
             (&with("cta", "header = \"h\"\ncta"), Provider::LipaChat, Some("[flow] header cannot")),
             (&with("cta", "footer = \"f\"\ncta"), Provider::LipaChat, Some("[flow] footer cannot")),
@@ -276,11 +276,11 @@ deadline = "24h"
         ] {
             let checked =
                 Definition::parse(file).unwrap().check_for(provider).map_err(|error| error.to_string());
-            match says {
+            match expected {
                 None => assert_eq!(checked, Ok(()), "{provider} {file}"),
-                Some(says) => {
+                Some(expected) => {
                     let error = checked.unwrap_err();
-                    assert!(error.starts_with(&format!("{provider}: {says}")), "{error}");
+                    assert!(error.starts_with(&format!("{provider}: {expected}")), "{error}");
                 }
             }
         }

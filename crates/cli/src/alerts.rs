@@ -175,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(check(url), Ok(()), "{url}");
         }
-        for (url, says) in [
+        for (url, expected) in [
             ("file:///etc/passwd", "scheme file"),
             ("ftp://a/", "scheme ftp"),
             ("unix:/run/x", "scheme unix"),
@@ -187,7 +187,7 @@ mod tests {
             ("http://100.100.100.200/", "metadata service"),
             ("http://2852039166/", "metadata service"),
         ] {
-            assert!(check(url).unwrap_err().contains(says), "{url}");
+            assert!(check(url).unwrap_err().contains(expected), "{url}");
         }
     }
 

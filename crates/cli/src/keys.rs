@@ -19,7 +19,7 @@ const SHORTEST_UPLOAD_KEY: usize = 12;
 
 /// Reads the key that uploads of lists must have, and refuses a key that could be guessed.
 pub(crate) fn resolve_upload_key(reference: &str) -> Result<SecretString, String> {
-    let of_setting = |says: String| format!("[server] upload_key: {says}");
+    let of_setting = |problem: String| format!("[server] upload_key: {problem}");
     let key = find("upload key", reference).map_err(of_setting)?;
     match key.expose_secret().chars().count() {
         length if length < SHORTEST_UPLOAD_KEY => Err(of_setting(format!(

@@ -73,8 +73,8 @@ impl Settings {
         let config: server::Config = self.section("server", None)?;
         config.check().map_err(|error| Refused(format!("[server] {error}")))?;
         if config.upload_key.is_some() && self.lists()?.max_temporary_bytes < config.max_upload_bytes {
-            let says = "[lists] max_temporary_bytes is below [server] max_upload_bytes, so a long list could never be imported";
-            return Err(Refused(says.into()));
+            let problem = "[lists] max_temporary_bytes is below [server] max_upload_bytes, so a long list could never be imported";
+            return Err(Refused(problem.into()));
         }
         Ok(config)
     }
@@ -94,8 +94,8 @@ impl Settings {
     /// Parses one section. `without_url` is the error for a missing address.
     fn section<T: DeserializeOwned>(&self, name: &str, without_url: Option<&str>) -> Result<T, Refused> {
         let section = self.table.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
-        if let Some(says) = without_url.filter(|_| !section.contains_key("url")) {
-            return Err(Refused(says.to_owned()));
+        if let Some(problem) = without_url.filter(|_| !section.contains_key("url")) {
+            return Err(Refused(problem.to_owned()));
         }
         section.try_into().map_err(|error: toml::de::Error| {
             Refused(format!("[{name}] {}", error.message().replace('\n', " ")))

@@ -1,7 +1,7 @@
 //! A private instance of an installed service: how its processes start and end.
 //!
-//! Invariant: the watchdog knows a process at once after its start, and every process number that the watchdog knows is
-//! a process of ours: it is removed before the system can reuse the number.
+//! Invariant: the watchdog knows every process from its start. Every process number that the watchdog knows is a
+//! process of ours: it is removed before the system can reuse the number.
 
 use std::fs;
 use std::path::PathBuf;
@@ -112,7 +112,7 @@ impl Daemon {
 
     fn spawn(&self, program: &Program, running: &mut Running) -> Result<Child, Error> {
         let child = program.spawn(&self.log()).map_err(Error::system("start the service"))?;
-        running.tell(|watchdog| watchdog.note_group(child.id()))?;
+        running.notify_watchdog(|watchdog| watchdog.note_group(child.id()))?;
         Ok(child)
     }
 
@@ -123,7 +123,7 @@ impl Daemon {
     /// Kills the remaining processes and forgets them.
     async fn clear(&self, running: &mut Running) -> Result<(), Error> {
         self.act(Act::Kill, running).await?;
-        running.tell(Watchdog::forget_groups)?;
+        running.notify_watchdog(Watchdog::forget_groups)?;
         running.reap();
         Ok(())
     }
@@ -153,7 +153,10 @@ impl Running {
         self.ended
     }
 
-    fn tell(&mut self, word: impl FnOnce(&mut Watchdog) -> std::io::Result<()>) -> Result<(), Error> {
+    fn notify_watchdog(
+        &mut self,
+        word: impl FnOnce(&mut Watchdog) -> std::io::Result<()>,
+    ) -> Result<(), Error> {
         self.watchdog.as_mut().map_or(Ok(()), word).map_err(Error::system("speak to the watchdog"))
     }
 

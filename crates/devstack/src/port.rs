@@ -1,8 +1,8 @@
 //! Free ports on loopback.
 //!
 //! They are below the range that kernels use for outgoing connections (32768 and up on Linux, 49152 elsewhere). Within
-//! that range, a client that keeps trying the port of a stopped service can get that port as its own, connect to
-//! itself, and prevent the restart of the service.
+//! that range, a client that keeps trying the port of a stopped service can get that port as its own. It would connect
+//! to itself and prevent the restart of the service.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};

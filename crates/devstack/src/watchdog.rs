@@ -60,12 +60,12 @@ impl Watchdog {
 
     /// Adds a process group that must be killed at the end.
     pub(crate) fn note_group(&mut self, group: u32) -> io::Result<()> {
-        self.tell(&format!("group {group}\n"))
+        self.send(&format!("group {group}\n"))
     }
 
     /// Removes all groups, because their processes are gone and the numbers may be reused.
     pub(crate) fn forget_groups(&mut self) -> io::Result<()> {
-        self.tell("forget\n")
+        self.send("forget\n")
     }
 
     fn spawn(command: &mut Command) -> io::Result<Self> {
@@ -80,7 +80,7 @@ impl Watchdog {
         Ok(Self { shell, pipe })
     }
 
-    fn tell(&mut self, line: &str) -> io::Result<()> {
+    fn send(&mut self, line: &str) -> io::Result<()> {
         match &mut self.pipe {
             Some(pipe) => pipe.write_all(line.as_bytes()),
             None => Ok(()),

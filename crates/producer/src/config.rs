@@ -21,8 +21,8 @@ pub struct Config {
     /// messages count as lost. Doubled each time that publishing them again changes nothing. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub stalled_after: Duration,
-    /// When a sender that stopped for low balance or a daily limit is probed with one message: the pause before the
-    /// first probe, before the second, and so on; the last one repeats. Default 1, 5 and 15 minutes.
+    /// Pauses before the probes of a sender that stopped for low balance or a daily limit. A probe is one message. The
+    /// last pause repeats. Default 1, 5 and 15 minutes.
     pub probe_pauses: Vec<humantime_serde::Serde<Duration>>,
     /// The same pauses for a sender whose provider does not answer. Default 5, 10, 20, 40 and 60 seconds.
     pub outage_pauses: Vec<humantime_serde::Serde<Duration>>,

@@ -61,8 +61,8 @@ impl<W: Write + Send> Exported<W> {
             }
             Form::Xlsx { workbook, text, row, .. } => {
                 if *row == SHEET_ROWS {
-                    let says = "a sheet holds at most 1,048,575 recipients; export them as csv";
-                    return Err(Error::other(says));
+                    let problem = "a sheet holds at most 1,048,575 recipients; export them as csv";
+                    return Err(Error::other(problem));
                 }
                 let sheet = workbook.worksheet_from_index(0).map_err(failed)?;
                 sheet.write_string_with_format(*row, 0, number, text).map_err(failed)?;

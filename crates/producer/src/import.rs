@@ -204,7 +204,7 @@ fn read(
 
 /// Refuses a list without rows, which is always a mistake.
 fn refuse_empty_list(has_header: bool, progress: &Progress, hidden: i32) -> Result<(), Error> {
-    let says = match (has_header, progress.rows.load(Ordering::Relaxed)) {
+    let problem = match (has_header, progress.rows.load(Ordering::Relaxed)) {
         (false, _) => "the list is empty; its first row must name the columns",
         (true, 0) => "the list has a header row, but no rows below it",
         (true, _) => return Ok(()),
@@ -213,7 +213,7 @@ fn refuse_empty_list(has_header: bool, progress: &Progress, hidden: i32) -> Resu
         0 => String::new(),
         n => format!(" ({n} rows of the sheet are hidden; --include-hidden reads them)"),
     };
-    Err(Error::BadList(format!("{says}{hidden}")))
+    Err(Error::BadList(format!("{problem}{hidden}")))
 }
 
 impl KnownNumbers {

@@ -201,7 +201,7 @@ fn text_form(mut bytes: impl Read, start: &[u8], options: &ListOptions) -> Resul
     let mut start_text = Vec::new();
     let start = text.read(start).map_err(Error::unreadable)?;
     Lines::new(start).read_to_end(&mut start_text).map_err(Error::unreadable)?;
-    let wrong = |says: &str| Err(Error::BadList(says.into()));
+    let wrong = |problem: &str| Err(Error::BadList(problem.into()));
     let header = start_text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if header.contains(&0) {
         return wrong("this is not a text file; save the list as .xlsx or 'CSV UTF-8' and import that");
@@ -242,9 +242,10 @@ fn refuse_other_formats(start: &[u8]) -> Result<(), Error> {
         (b"Rar!", "this is packed with RAR; unpack it, or pack it with gzip"),
     ];
     let is_archive = start.get(257..262) == Some(b"ustar");
-    let says = strangers.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, says)| *says);
-    match says.or(is_archive.then_some("this is an archive of files; unpack it and name the list itself")) {
-        Some(says) => Err(Error::BadList(says.into())),
+    let problem = strangers.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, problem)| *problem);
+    match problem.or(is_archive.then_some("this is an archive of files; unpack it and name the list itself"))
+    {
+        Some(problem) => Err(Error::BadList(problem.into())),
         None => Ok(()),
     }
 }

@@ -64,15 +64,15 @@ impl Reason {
 
     /// The word in tables and reports.
     pub fn word(self) -> &'static str {
-        self.said().0
+        self.word_and_sentence().0
     }
 
     /// The fault, and what to do.
     pub fn sentence(self) -> &'static str {
-        self.said().1
+        self.word_and_sentence().1
     }
 
-    fn said(self) -> (&'static str, &'static str) {
+    fn word_and_sentence(self) -> (&'static str, &'static str) {
         match self {
             Self::Number(error) => (error.word(), error.sentence()),
             Self::TooManyCells => (

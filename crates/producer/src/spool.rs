@@ -231,20 +231,20 @@ mod tests {
     fn a_failure_names_the_folder_the_reason_and_what_to_do() {
         let spool =
             Spool::new(&ListsConfig { temporary_folder: "/no/such".into(), ..ListsConfig::default() });
-        let said = spool.check().unwrap_err().to_string();
+        let shown = spool.check().unwrap_err().to_string();
         let expected = "cannot write to the temporary folder /no/such: No such file or directory";
-        assert!(said.starts_with(expected) && said.contains("create the folder"), "{said}");
-        assert!(!said.contains(".tmp"), "{said}");
+        assert!(shown.starts_with(expected) && shown.contains("create the folder"), "{shown}");
+        assert!(!shown.contains(".tmp"), "{shown}");
         for (errno, reason, what_to_do) in [
             (nix::errno::Errno::ENOSPC, "No space left on device", "; free space there, or name"),
             (nix::errno::Errno::EDQUOT, "quota exceeded", "; free space there, or name"),
             (nix::errno::Errno::EROFS, "Read-only file system", "; in a container, mount a volume"),
             (nix::errno::Errno::EACCES, "Permission denied", "; let the user of this process write there"),
         ] {
-            let said = spool.unwritable(errno.into()).to_string();
-            assert!(said.contains(reason) && said.contains(what_to_do), "{said}");
-            assert!(said.contains("temporary folder /no/such"), "{said}");
-            assert!(said.contains("FLOWCAST_LISTS_TEMPORARY_FOLDER"), "{said}");
+            let shown = spool.unwritable(errno.into()).to_string();
+            assert!(shown.contains(reason) && shown.contains(what_to_do), "{shown}");
+            assert!(shown.contains("temporary folder /no/such"), "{shown}");
+            assert!(shown.contains("FLOWCAST_LISTS_TEMPORARY_FOLDER"), "{shown}");
         }
     }
 }

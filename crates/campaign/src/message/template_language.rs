@@ -4,10 +4,10 @@
 //! large values:
 //!
 //! - a text executes at most [`FUEL`] instructions and gives at most [`LONGEST_OUTPUT`] bytes;
-//! - values get names only from the list and from `{% for %}`, so that no text can double a value again and again; the
-//!   only statements are `if` and `for`, without `set`, `macro`, `filter` and others;
-//! - values grow by `~` and `+`, at most eight of them in a text, and by `replace` and `join`, which give at most
-//!   [`LONGEST_VALUE`] bytes; there is no `*`;
+//! - values get names only from the list and from `{% for %}`, so that no text can double a value again and again;
+//! - the only statements are `if` and `for`; there is no `set`, `macro`, `filter` or other statement;
+//! - values grow by `~` and `+`, at most eight of them in a text; there is no `*`;
+//! - values also grow by `replace` and `join`, which give at most [`LONGEST_VALUE`] bytes;
 //! - filters that split and join texts process at most [`MOST_WORK`] bytes in a text;
 //! - only the filters, tests and functions named here exist.
 //!

@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn forbidden_code_is_refused_with_the_reason() {
-        for (source, says) in [
+        for (source, expected) in [
             ("{% set x = name ~ name %}{{ x }}", "cannot use {% set %}"),
             ("{%- macro f(x) %}{{ x }}{% endmacro %}", "cannot use {% macro %}"),
             ("{% filter upper %}x{% endfilter %}", "cannot use {% filter %}"),
@@ -232,7 +232,7 @@ mod tests {
             (&"x{{ name }}".repeat(1000), "has 11000 bytes"),
         ] {
             let error = check(source).unwrap_err();
-            assert!(error.starts_with(says), "{source}: {error}");
+            assert!(error.starts_with(expected), "{source}: {error}");
         }
     }
 }

@@ -60,7 +60,7 @@ pub enum Outcome {
         /// The reason.
         reason: Reason,
     },
-    /// The recipient is not sent to again.
+    /// The recipient becomes `failed`.
     Failed {
         /// The reason.
         reason: Reason,

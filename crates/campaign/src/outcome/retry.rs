@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Exponential backoff with jitter over the upper half: after attempt 1 the pause is between half of `base` and `base`,
-/// after attempt 2 up to twice that, and so on up to `cap`. `random` is in `0.0..1.0`.
+/// Exponential backoff with jitter over the upper half. After attempt 1 the pause is between half of `base` and `base`.
+/// After attempt 2 it is up to twice that, and so on up to `cap`. `random` is in `0.0..1.0`.
 pub fn backoff(base: Duration, cap: Duration, attempt: u16, random: f64) -> Duration {
     let doublings = u32::from(attempt.saturating_sub(1)).min(20);
     let longest = base.saturating_mul(1 << doublings).min(cap);

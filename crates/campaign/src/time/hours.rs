@@ -22,7 +22,7 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 /// The days that are searched for hours: yesterday, whose hours may end today, and the coming week.
 const LOOK_AHEAD: i64 = 8;
-/// The most hours that are compared between the zones of one country.
+/// After this many spans without an overlap, the zones of a country have no common hours.
 const TRIES: usize = 64;
 
 /// Days of the week with a time span, written `mon-fri 09:00-18:00`. A span whose end is not after its beginning ends

@@ -35,8 +35,8 @@ pub enum ScheduleClock {
     /// The clock of the campaign's zone.
     #[default]
     Campaign,
-    /// The recipient's clock, by the country of the number. In a country with several zones, the hours must have begun
-    /// in all of them. A number without a country has the campaign's zone.
+    /// The recipient's clock, by the country of the number. In a country with several zones, messages leave only when all
+    /// of them are within the hours. A number without a country has the campaign's zone.
     Recipient,
 }
 
@@ -76,7 +76,7 @@ impl Schedule {
         limits.or_else(|| self.start_at.map(|from| Opening { from, until: Timestamp::MAX }))
     }
 
-    /// How long to wait with this recipient, because the sending hours of their country have not begun.
+    /// How long to wait with this recipient, because it is outside the sending hours in their country.
     pub fn pause_for(&self, recipient: Msisdn, now: Timestamp) -> Option<Duration> {
         if self.clock == ScheduleClock::Campaign {
             return None;
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn contradictory_settings_are_refused() {
-        for (text, says) in [
+        for (text, expected) in [
             ("hours = [\"mon 09:00-18:00\"]", "schedule.zone: and schedule.hours belong together"),
             ("zone = \"UTC\"", "schedule.zone: and schedule.hours belong together"),
             ("when_over = \"expire\"", "schedule.hours: is missing"),
@@ -217,7 +217,7 @@ mod tests {
             ),
         ] {
             let error = toml::from_str::<Schedule>(text).unwrap().check().unwrap_err().to_string();
-            assert!(error.starts_with(says), "{error}");
+            assert!(error.starts_with(expected), "{error}");
         }
         let error = toml::from_str::<Schedule>("zone = \"Nairobi\"").unwrap_err().to_string();
         assert!(error.contains("'Nairobi' is not a time zone"), "{error}");

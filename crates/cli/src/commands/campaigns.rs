@@ -83,9 +83,9 @@ async fn retry(store: &Store, args: CampaignRetry) -> anyhow::Result<()> {
     };
     let again = i64::try_from(store.resend(id, class, code.as_deref(), &reason).await?)?;
     if again == 0 {
-        let says =
+        let problem =
             format!("campaign {id}: no recipient is of this class; see 'flowcast campaign report {id}'");
-        return Err(Refused(says).into());
+        return Err(Refused(problem).into());
     }
     line(format!("campaign {id}: {} recipients are due again", thousands(again)));
     Ok(())
@@ -139,10 +139,10 @@ pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
     campaign.definition.check_for(sender.provider)?;
     let message = campaign.definition.compile().map_err(|error| Refused(error.to_string()))?;
     if campaign.recipients == 0 {
-        let says = format!(
+        let problem = format!(
             "campaign {id} has no recipients; import a list with 'flowcast campaign import {id} LIST.csv'"
         );
-        return Err(Refused(says).into());
+        return Err(Refused(problem).into());
     }
     let needed: Vec<&str> = message.variables().iter().map(String::as_str).collect();
     let lacking = store.rows_lacking(id, &needed).await?;
@@ -158,12 +158,12 @@ pub(crate) async fn check(store: &Store, id: CampaignId) -> anyhow::Result<()> {
             format!("{} {verb} {variable} (the first: {})", thousands(n), first.join(", "))
         })
         .collect();
-    let says = format!(
+    let problem = format!(
         "campaign {id} cannot be started: {}; complete the list, or give the variable a default in the message, like \
          {{{{ name | default(\"friend\") }}}}",
         each.join("; ")
     );
-    Err(Refused(says).into())
+    Err(Refused(problem).into())
 }
 
 async fn start(store: &Store, id: CampaignId) -> anyhow::Result<()> {

@@ -53,8 +53,8 @@ async fn redrive(store: &Store, ids: &[i64]) -> anyhow::Result<()> {
     let only = (!ids.is_empty()).then_some(ids);
     let Redriven { tasks, waiting } = store.redrive(only).await?;
     if tasks == 0 {
-        let says = "none of these dead letters is a task that can be published again; see 'flowcast dead-letters list'";
-        return Err(Refused(says.into()).into());
+        let problem = "none of these dead letters is a task that can be published again; see 'flowcast dead-letters list'";
+        return Err(Refused(problem.into()).into());
     }
     let (waiting, rest) = (i64::try_from(waiting)?, i64::try_from(tasks)?);
     let (waiting, tasks) = (thousands(waiting), thousands(rest));

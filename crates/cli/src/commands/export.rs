@@ -23,9 +23,9 @@ pub(crate) async fn run(
     format: ExportFormat,
 ) -> anyhow::Result<()> {
     if format == ExportFormat::Xlsx && std::io::stdout().is_terminal() {
-        let says =
+        let problem =
             format!("a workbook is not text; write it to a file with '… --format xlsx > campaign-{id}.xlsx'");
-        return Err(Refused(says).into());
+        return Err(Refused(problem).into());
     }
     let (columns, header) = columns(&store.lists(id).await?, store.list_columns(id).await?);
     let spool = Spool::new(lists);

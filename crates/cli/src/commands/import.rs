@@ -91,8 +91,8 @@ fn refuse_itself(list: &Path, errors: &Path) -> anyhow::Result<()> {
         _ => false,
     };
     if same {
-        let says = format!("--errors {} is the list itself; name another file", errors.display());
-        return Err(Refused(says).into());
+        let problem = format!("--errors {} is the list itself; name another file", errors.display());
+        return Err(Refused(problem).into());
     }
     Ok(())
 }

@@ -38,10 +38,10 @@ async fn remove(store: &Store, args: &SuppressionNumber) -> anyhow::Result<()> {
     let (msisdn, sender) = (number(args)?, sender(store, args.sender.as_deref()).await?);
     let whom = args.sender.as_deref().unwrap_or(EVERY_SENDER);
     if !store.unsuppress(msisdn, sender).await? {
-        let says = format!(
+        let problem = format!(
             "the number is not on the suppression list for {whom}; 'flowcast suppression list' shows its senders"
         );
-        return Err(Refused(says).into());
+        return Err(Refused(problem).into());
     }
     line(format!("the number was removed from the suppression list, for {whom}"));
     Ok(())

@@ -1,7 +1,7 @@
 //! Output on standard output, line by line.
 //!
 //! **Invariants.** No text of a list, a provider or a file moves the cursor, colors the screen or changes the writing
-//! direction: control characters and direction marks are written as `\u001b`, which is also their form in JSON.
+//! direction. Control characters and direction marks are written as `\u001b`, which is also their form in JSON.
 //! [`warning`] and [`complain`] write to standard error.
 
 use std::borrow::Cow;

@@ -38,8 +38,8 @@ impl Checker {
         unclosed_quote::refuse_header(header)?;
         let names: Vec<&str> =
             header.cells().map(std::str::from_utf8).collect::<Result<_, _>>().map_err(|_| {
-                let says = "the first row is not in UTF-8; save the list as 'CSV UTF-8' and import again";
-                Error::BadList(says.into())
+                let problem = "the first row is not in UTF-8; save the list as 'CSV UTF-8' and import again";
+                Error::BadList(problem.into())
             })?;
         let wanted = Wanted {
             number: options.number_column.as_deref(),

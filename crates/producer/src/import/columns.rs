@@ -55,9 +55,9 @@ impl Columns {
             )));
         }
         if header.iter().any(|cell| is_number(cell)) {
-            let says = "the first row holds a phone number where the columns should be named; put a row of names above it, \
+            let problem = "the first row holds a phone number where the columns should be named; put a row of names above it, \
                         like phone, first_name";
-            return Err(Error::BadList(says.into()));
+            return Err(Error::BadList(problem.into()));
         }
         let names: Vec<String> = header.iter().map(|cell| variable_name(cell)).collect();
         let number = find_number(&names, wanted.number)?;

@@ -54,7 +54,7 @@ impl fmt::Display for Header {
         }
         match self.titles {
             0 => Ok(()),
-            _ => write!(f, "; the columns are named in line {}, above it stands a title", self.line),
+            _ => write!(f, "; the columns are named in line {}, below a title", self.line),
         }
     }
 }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(
             header.to_string(),
             "the numbers are those of column 'WhatsApp', not of 'Phone', 'Tel'; --number-column names another; the columns \
-             are named in line 3, above it stands a title"
+             are named in line 3, below a title"
         );
     }
 

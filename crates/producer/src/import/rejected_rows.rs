@@ -1,5 +1,5 @@
-//! The rejected rows of a list. They stay in a file of the temporary folder until the recipients are stored: a
-//! connection does one thing at a time, and memory must not grow with the number of faults.
+//! The rejected rows of a list. They stay in a file of the temporary folder until the recipients are stored, because a
+//! connection does one thing at a time. Memory must not grow with the number of faults.
 
 use std::collections::BTreeMap;
 use std::fs::File;

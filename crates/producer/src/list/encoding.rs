@@ -131,9 +131,9 @@ impl Finder {
         let name = match self.evidence.suspect() {
             None if encoding == WINDOWS_1252 => return Ok(Text { encoding, mark: 0 }),
             Some(Legacy::MsDos) if encoding == WINDOWS_1252 => {
-                let says = "the list is not in UTF-8 but perhaps in a code page of MS-DOS; save it as 'CSV UTF-8' (or write \
+                let problem = "the list is not in UTF-8 but perhaps in a code page of MS-DOS; save it as 'CSV UTF-8' (or write \
                             --encoding windows-1252 if that is its encoding)";
-                return Err(Error::BadList(says.into()));
+                return Err(Error::BadList(problem.into()));
             }
             Some(Legacy::MacRoman) if encoding == WINDOWS_1252 => MACINTOSH.name(),
             _ => encoding.name(),
@@ -241,10 +241,10 @@ mod tests {
     fn a_list_whose_encoding_is_guessed_is_refused_with_the_guess() {
         let (bytes, ..) =
             encoding_rs::WINDOWS_1251.encode("телефон;имя\n0712000001;Владимир Петров\n0712000002;Анна\n");
-        let says = found(&bytes).unwrap_err();
+        let problem = found(&bytes).unwrap_err();
         assert!(
-            says.contains("perhaps in windows-1251") && says.contains("--encoding windows-1251"),
-            "{says}"
+            problem.contains("perhaps in windows-1251") && problem.contains("--encoding windows-1251"),
+            "{problem}"
         );
         assert_eq!(Text::named("windows-1251", &bytes).unwrap().encoding.name(), "windows-1251");
         assert!(Text::named("klingon", &bytes).unwrap_err().to_string().contains("no encoding 'klingon'"));
@@ -252,10 +252,13 @@ mod tests {
 
     #[test]
     fn a_list_in_an_old_encoding_is_refused_with_the_guess() {
-        let says = found(b"phone;name\n1;Jos\x8e\n2;Zo\x91 M\x9fller\n").unwrap_err();
-        assert!(says.contains("perhaps in macintosh") && says.contains("--encoding macintosh"), "{says}");
-        let says = found(b"phone;name\n1;Jos\x82\n2;M\x81ller\n").unwrap_err();
-        assert!(says.contains("perhaps in a code page of MS-DOS"), "{says}");
+        let problem = found(b"phone;name\n1;Jos\x8e\n2;Zo\x91 M\x9fller\n").unwrap_err();
+        assert!(
+            problem.contains("perhaps in macintosh") && problem.contains("--encoding macintosh"),
+            "{problem}"
+        );
+        let problem = found(b"phone;name\n1;Jos\x82\n2;M\x81ller\n").unwrap_err();
+        assert!(problem.contains("perhaps in a code page of MS-DOS"), "{problem}");
     }
 
     #[test]

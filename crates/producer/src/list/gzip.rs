@@ -30,16 +30,16 @@ impl<R: Read> Read for Gunzip<R> {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
         let read = self.decoder.read(out).map_err(|error| match error.kind() {
             ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof => {
-                let says = "the gzip'ed list is damaged or was cut off on its way; pack or fetch it again";
-                Error::new(ErrorKind::InvalidData, says)
+                let problem = "the gzip'ed list is damaged or was cut off on its way; pack or fetch it again";
+                Error::new(ErrorKind::InvalidData, problem)
             }
             _ => error,
         })?;
         self.unpacked += u64::try_from(read).unwrap_or(0);
         if self.unpacked > self.harmless && self.unpacked / MOST_RATIO > self.packed {
-            let says = "the gzip'ed list is more than 200 times as large as its file, unlike any list of recipients; \
+            let problem = "the gzip'ed list is more than 200 times as large as its file, unlike any list of recipients; \
                         unpack it and check its content";
-            return Err(Error::new(ErrorKind::InvalidData, says));
+            return Err(Error::new(ErrorKind::InvalidData, problem));
         }
         Ok(read)
     }

@@ -1,5 +1,5 @@
-//! The source of a list: a file, or standard input, which is copied to a file of the temporary folder because a list is
-//! read more than once.
+//! The source of a list: a file or standard input. Standard input is copied to a file of the temporary folder, because
+//! a list is read more than once.
 
 use std::fs::File;
 use std::io::{Read, Seek, Write};

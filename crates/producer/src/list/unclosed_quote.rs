@@ -1,5 +1,5 @@
 //! Detects rows that are inside a quoted cell. If a quotation mark is missing or misplaced, a cell extends over the
-//! next lines to the next quotation mark, and one recipient would get the names and numbers of others.
+//! next lines to the next quotation mark. One recipient would then get the names and numbers of others.
 //!
 //! **Invariants.** A list is refused as a whole if lines of a cell have the shape of its rows, because the number of
 //! recipients is then unknown. The shape is the number of cells, with a number in the number column.
@@ -130,10 +130,12 @@ mod tests {
                     }
                     let text: String = rows.iter().map(|row| row.join(",") + "\n").collect();
                     let list = columns.join(",") + "\n" + &text;
-                    let said = refusal(&list, number);
+                    let problem = refusal(&list, number);
                     assert!(
-                        said.as_ref().is_some_and(|said| said.contains("in line 4 is closed in line")),
-                        "{said:?}\n{list}"
+                        problem
+                            .as_ref()
+                            .is_some_and(|problem| problem.contains("in line 4 is closed in line")),
+                        "{problem:?}\n{list}"
                     );
                     tried += 1;
                 }

@@ -1,5 +1,5 @@
-//! An Excel workbook as a list. A separate process reads it, which the system ends if it uses too much memory or time:
-//! any user can send a workbook, and none may harm the receiving process.
+//! An Excel workbook as a list. A separate process reads it, and the system ends that process if it uses too much
+//! memory or time. Any user can send a workbook, and none may harm the receiving process.
 //!
 //! **Invariants.** Memory does not grow with the workbook, whatever it contains. The process ends when its reader is
 //! dropped.
@@ -138,7 +138,7 @@ impl Process {
     /// The next frame. A refusal by the process is an error, and so is its death.
     fn next(&mut self, row: &mut Row) -> Result<Frame, Error> {
         match Frame::read(&mut self.out, row) {
-            Ok(Frame::Refusal(says)) => Err(Error::BadList(says)),
+            Ok(Frame::Refusal(problem)) => Err(Error::BadList(problem)),
             Ok(frame) => Ok(frame),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 Err(death(self.child.wait().map_err(Error::unreadable)?))

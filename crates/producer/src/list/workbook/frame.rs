@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn frames_are_read_as_they_were_written() {
-        let mut said = Vec::new();
+        let mut written = Vec::new();
         let mut row = Row::default();
         row.begin(1_048_576);
         for cell in ["+254712000001", "", "Zoë"] {
@@ -139,42 +139,42 @@ mod tests {
         }
         row.fault = Some(Reason::FormulaNotCalculated);
         let choice = Frame::Choice("{}".into());
-        choice.write(&mut said).unwrap();
-        write_row(&mut said, &row).unwrap();
+        choice.write(&mut written).unwrap();
+        write_row(&mut written, &row).unwrap();
         row.begin(7);
         row.push(&[b'x'; CELL_LIMIT + 1]);
-        write_row(&mut said, &row).unwrap();
+        write_row(&mut written, &row).unwrap();
         let others = [Frame::Read(1 << 40), Frame::Refusal("no".into()), Frame::End(3)];
         for frame in &others {
-            frame.write(&mut said).unwrap();
+            frame.write(&mut written).unwrap();
         }
-        let (mut from, mut heard) = (&said[..], Row::default());
-        assert_eq!(Frame::read(&mut from, &mut heard).unwrap(), choice);
-        assert_eq!(Frame::read(&mut from, &mut heard).unwrap(), Frame::Row);
-        assert_eq!((heard.line, heard.fault), (1_048_576, Some(Reason::FormulaNotCalculated)));
-        assert_eq!(heard.cells().collect::<Vec<_>>(), [&b"+254712000001"[..], b"", "Zoë".as_bytes()]);
-        assert_eq!(Frame::read(&mut from, &mut heard).unwrap(), Frame::Row);
+        let (mut from, mut row_read) = (&written[..], Row::default());
+        assert_eq!(Frame::read(&mut from, &mut row_read).unwrap(), choice);
+        assert_eq!(Frame::read(&mut from, &mut row_read).unwrap(), Frame::Row);
+        assert_eq!((row_read.line, row_read.fault), (1_048_576, Some(Reason::FormulaNotCalculated)));
+        assert_eq!(row_read.cells().collect::<Vec<_>>(), [&b"+254712000001"[..], b"", "Zoë".as_bytes()]);
+        assert_eq!(Frame::read(&mut from, &mut row_read).unwrap(), Frame::Row);
         assert_eq!(
-            (heard.line, heard.cell(0).len(), heard.fault),
+            (row_read.line, row_read.cell(0).len(), row_read.fault),
             (7, CELL_LIMIT, Some(Reason::CellTooLong))
         );
         for frame in others {
-            assert_eq!(Frame::read(&mut from, &mut heard).unwrap(), frame);
+            assert_eq!(Frame::read(&mut from, &mut row_read).unwrap(), frame);
         }
-        assert_eq!(Frame::read(&mut from, &mut heard).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(Frame::read(&mut from, &mut row_read).unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 
     #[test]
     fn invalid_frames_are_refused_before_memory_is_allocated_for_them() {
-        for said in [
+        for written in [
             &b"Z"[..],
             b"C\xff\xff\xff\xff",
             b"R\x01\0\0\0\0\xff\xff",
             b"R\x01\0\0\0\0\x01\0\xff\xff",
             b"X\x01\0\0\0\xff",
         ] {
-            let error = Frame::read(&mut &*said, &mut Row::default()).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidData, "{said:?}");
+            let error = Frame::read(&mut &*written, &mut Row::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData, "{written:?}");
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn read_workbook(request: &str) -> Result<()> {
     let mut out = BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
     match run(file, &request, &mut out) {
         Ok(()) => {}
-        Err(Error::BadList(says)) => Frame::Refusal(says).write(&mut out)?,
+        Err(Error::BadList(problem)) => Frame::Refusal(problem).write(&mut out)?,
         Err(error) => return Err(std::io::Error::other(error)),
     }
     out.flush()

@@ -109,7 +109,9 @@ fn not_a_workbook<R: Read + Seek>(package: &Package<R>) -> Error {
         ("Index/Document.iwa", "this is a file of Numbers or Pages"),
     ];
     match others.iter().find(|(part, _)| package.has(part)) {
-        Some((_, says)) => Error::BadList(format!("{says}; save the list as .xlsx or CSV and import that")),
+        Some((_, problem)) => {
+            Error::BadList(format!("{problem}; save the list as .xlsx or CSV and import that"))
+        }
         None => Error::BadList(
             "this zip file is not an Excel workbook; unpack it, or save the list as .xlsx or CSV".into(),
         ),

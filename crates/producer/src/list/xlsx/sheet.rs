@@ -259,8 +259,8 @@ fn begin_row(element: &BytesStart<'_>, line: &mut u32, row: &mut Row) -> Result<
 
 fn begin_line(next: u32, line: &mut u32, row: &mut Row) -> Result<(), Error> {
     if next <= *line {
-        let says = "the rows of the sheet are not in order; save it again in Excel";
-        return Err(Error::BadList(says.into()));
+        let problem = "the rows of the sheet are not in order; save it again in Excel";
+        return Err(Error::BadList(problem.into()));
     }
     *line = next;
     row.begin(u64::from(next));

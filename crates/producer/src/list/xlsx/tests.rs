@@ -290,11 +290,11 @@ fn values_outside_every_sheet_are_refused() {
         r#"<row r="1"><c t="str"><v>&unknown;</v></c></row>"#,
         r#"<row r="1"><c><v>1"#,
     ] {
-        assert!(read(&sheet(rows)).is_err_and(|says| says.contains("damaged")), "{rows}");
+        assert!(read(&sheet(rows)).is_err_and(|error| error.contains("damaged")), "{rows}");
     }
     let back = r#"<row r="2"><c><v>1</v></c></row><row r="1"><c><v>1</v></c></row>"#;
     assert!(read(&sheet(back)).unwrap_err().contains("not in order"));
-    for (parts, says) in [
+    for (parts, expected) in [
         ([("xl/workbook.xml", "")], "damaged"),
         ([("xl/workbook.xml", "<w/>")], "not an Excel workbook"),
         ([("xl/workbook.xml", "<workbook><sheets/></workbook>")], "damaged"),
@@ -309,16 +309,16 @@ fn values_outside_every_sheet_are_refused() {
             "not an Excel workbook",
         ),
     ] {
-        let said = read(&zipped(&parts)).unwrap_err();
-        assert!(said.contains(says), "{parts:?}: {said}");
+        let error = read(&zipped(&parts)).unwrap_err();
+        assert!(error.contains(expected), "{parts:?}: {error}");
     }
-    for (part, says) in [
+    for (part, expected) in [
         ("word/document.xml", "a Word document"),
         ("ppt/presentation.xml", "a presentation"),
         ("content.xml", "an OpenDocument file"),
     ] {
         let document = format!("<R><Relationship Type='officeDocument' Target='{part}'/></R>");
-        let said = read(&zipped(&[("_rels/.rels", &document), (part, "<document/>")])).unwrap_err();
-        assert!(said.contains(says), "{part}: {said}");
+        let error = read(&zipped(&[("_rels/.rels", &document), (part, "<document/>")])).unwrap_err();
+        assert!(error.contains(expected), "{part}: {error}");
     }
 }
