@@ -2,8 +2,8 @@
 
 use crate::states::reason_codes::own_code;
 
-const OVER_LIMIT: &str = "filling in this text takes too many steps or gives too long a text; write it with fewer or shorter loops";
-const FAULTY: &str = "this text uses something that the template language does not have";
+pub(crate) const OVER_LIMIT: &str = "filling in this text takes too many steps or gives too long a text; write it with fewer or shorter loops";
+pub(crate) const FAULTY: &str = "this text uses something that the template language does not have";
 pub(crate) const WHITESPACE: &str = "Meta takes no line break, no tab and no more than four spaces in a row in a variable of a \
     template; change the text, or write fold_spaces = true under [template] to make each of them one space";
 pub(crate) const EMOJI: &str = "WhatsApp allows no emoji on the button; write words only";

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::Environment;
 use serde_json::{Map, Value};
 
-use crate::message::error::{CompileError, EMOJI, RenderError, WHITESPACE};
+use crate::message::error::{CompileError, EMOJI, FAULTY, OVER_LIMIT, RenderError, WHITESPACE};
 use crate::message::node::{Node, Text};
 use crate::message::template_language::{self as language, Unfilled};
 use crate::message::variables::Variables;
@@ -49,12 +49,11 @@ impl Texts {
     ) -> Result<(), CompileError> {
         let all: Variables = self.named.iter().map(|name| (name.as_str(), "1")).collect();
         match render(&all) {
-            Err(RenderError::OverLimit { section, field } | RenderError::Faulty { section, field }) => {
-                let error = RenderError::OverLimit { section, field: field.clone() };
-                let reason = error.to_string();
-                let reason =
-                    reason.rsplit_once(": ").map_or(reason.as_str(), |(_, reason)| reason).to_owned();
-                Err(CompileError::Field { section, field, reason })
+            Err(RenderError::OverLimit { section, field }) => {
+                Err(CompileError::Field { section, field, reason: OVER_LIMIT.to_owned() })
+            }
+            Err(RenderError::Faulty { section, field }) => {
+                Err(CompileError::Field { section, field, reason: FAULTY.to_owned() })
             }
             Err(RenderError::Whitespace { section, field }) => {
                 Err(CompileError::Field { section, field, reason: WHITESPACE.to_owned() })
