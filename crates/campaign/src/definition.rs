@@ -181,6 +181,11 @@ deadline = "24h"
                 "[defaults]\nfrist_name = \"x\"\n[policy]",
                 "defaults.frist_name: the message needs no such",
             ),
+            (
+                "body = \"Hello {{ first_name }}\"",
+                "body = \"{{ first_name | unknown_filter }}\"",
+                "uses something that the template language does not have",
+            ),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
             (
                 "screen = \"WELCOME\"",
