@@ -64,7 +64,7 @@ for _ in $(seq "$runs"); do
     reader=$!
     read_meanwhile=$(send)
     kill "$reader"; wait "$reader" 2> /dev/null || true
-    ask -c "select fold_tallies()" > /dev/null
+    ask -c "select fold_counters()" > /dev/null
     echo "recipients a second in the database: alone $alone, while reports are read $read_meanwhile"
     if ((alone > best_alone)); then best_alone=$alone; fi
     if ((read_meanwhile > best_read)); then best_read=$read_meanwhile; fi

@@ -57,24 +57,24 @@ end $$;
 
 -- Counts a campaign whole, as the triggers would have.
 create function tally_all(id bigint) returns void language sql as $$
-    insert into tally_delta (campaign_id, kind, calling_code, n)
+    insert into counter_delta (campaign_id, kind, calling_code, n)
     select id, state, case when is_by_country(state) then calling_code end, count(*) from recipient where campaign_id = id
     group by 2, 3;
-    insert into tally_delta (campaign_id, kind, calling_code, n)
+    insert into counter_delta (campaign_id, kind, calling_code, n)
     select id, 'recipient', calling_code, count(*) from recipient where campaign_id = id group by 3;
-    insert into tally_delta (campaign_id, kind, minute, code, n, first_at, last_at, recorded_at)
+    insert into counter_delta (campaign_id, kind, minute, code, n, first_at, last_at, recorded_at)
     select id, 'attempt_' || outcome, minute_of(sent_at), reason_code, count(*), min(sent_at), max(sent_at), max(recorded_at)
     from attempt where campaign_id = id group by 2, 3, 4;
-    insert into tally_delta (campaign_id, kind, minute, code, n)
+    insert into counter_delta (campaign_id, kind, minute, code, n)
     select id, e.kind, e.minute, e.code, count(*)
     from receipt r, receipt_events(r.delivered_at, r.read_at, r.failed_at, r.code) e where r.campaign_id = id group by 2, 3, 4;
-    insert into tally_delta (campaign_id, kind, calling_code, n)
+    insert into counter_delta (campaign_id, kind, calling_code, n)
     select id, billing_kind(billable, delivered_at), calling_code, count(*) from receipt
     where campaign_id = id and billing_kind(billable, delivered_at) is not null group by 2, 3;
-    insert into tally_delta (campaign_id, kind, minute, n)
+    insert into counter_delta (campaign_id, kind, minute, n)
     select id, 'answer', minute_of(answered_at), count(*) from flow_answer where campaign_id = id group by 3;
-    insert into tally_delta (campaign_id, kind, n) select id, 'answered', count(*) from answered where campaign_id = id;
-    select fold_tallies();
+    insert into counter_delta (campaign_id, kind, n) select id, 'answered', count(*) from answered where campaign_id = id;
+    select fold_counters();
 $$;
 
 -- Claims and records so many recipients of a campaign in batches, each a transaction, as workers do in the database. Says how
@@ -121,7 +121,7 @@ begin
         volume_of(id), id);
     insert into import (campaign_id, source, uploaded, imported, duplicates, rejected)
     values (id, 'list.csv', recipients, recipients, 0, 0);
-    insert into tally_delta (campaign_id, kind, calling_code, n)
+    insert into counter_delta (campaign_id, kind, calling_code, n)
     values (id, 'pending', null, recipients), (id, 'recipient', 254, recipients);
     execute format('analyze recipient_v%s', volume_of(id));
     return id;

@@ -64,7 +64,7 @@ with plain as materialized (
     delete from due where campaign_id = 7::bigint and exists (select from due where campaign_id = 7::bigint)
         and seq = any(array(select seq from changed))
 ), counted as (
-    insert into tally_delta (campaign_id, kind, calling_code, n)
+    insert into counter_delta (campaign_id, kind, calling_code, n)
     select 7::bigint, 'sending', null::smallint, n from claimed where n > 0
     union all
     select 7::bigint, 'pending', null, -n - n_skipped from claimed, left_out where n + n_skipped > 0

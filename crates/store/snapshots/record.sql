@@ -14,15 +14,15 @@ with o as (
         and (r.state in ('sending', 'unknown') or (r.state = 'retry' and o.state = 'accepted'))
     returning r.seq, r.state, r.attempts
 ), unsure as (
-    insert into unsettled (campaign_id, seq) select 7::bigint, seq from recorded where state = 'unknown'
+    insert into unknown_recipient (campaign_id, seq) select 7::bigint, seq from recorded where state = 'unknown'
     on conflict (campaign_id, seq) do update set since = excluded.since
 ), sure as (
-    delete from unsettled
+    delete from unknown_recipient
     where campaign_id = 7::bigint and seq = any(array(select seq from recorded where state <> 'unknown')) returning seq
 ), not_again as (
     delete from due
     where campaign_id = 7::bigint and seq = any(array(select seq from recorded where state = 'accepted'))
-        and exists (select from settlement where campaign_id = 7::bigint)
+        and exists (select from resolution where campaign_id = 7::bigint)
     returning seq
 ), attempted as (
     insert into attempt (campaign_id, claim_id, sent_at, seq, latency_us, http_status, outcome, late, reason_code,

@@ -14,7 +14,7 @@ with o as (
         provider_message_id
     from recorded
 ), counted as (
-    insert into tally_delta (campaign_id, kind, calling_code, n, minute, code, first_at, last_at, recorded_at)
+    insert into counter_delta (campaign_id, kind, calling_code, n, minute, code, first_at, last_at, recorded_at)
     select 7::bigint, 'attempt_' || outcome, null::smallint, count(*), minute_of(sent_at), reason_code, min(sent_at),
         max(sent_at), now()
     from recorded group by outcome, minute_of(sent_at), reason_code

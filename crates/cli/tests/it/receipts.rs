@@ -49,8 +49,8 @@ async fn in_disorder(name: &str, provider: simulator::Provider) {
         world.until(select, 100).await;
         assert_eq!(world.count(select).await, 100, "{what}");
     }
-    world.until("select count(*) from receipt_to_settle", 0).await;
-    world.until("select count(*) from orphan", 0).await;
+    world.until("select count(*) from receipt_to_resolve", 0).await;
+    world.until("select count(*) from unmatched_status", 0).await;
     Audit::of(&world).await.holds(0);
     assert!(receiving.server.stop().await.success());
     world.close().await;
@@ -90,13 +90,13 @@ async fn whoever_was_taken_without_an_answer_is_settled_by_receipts_and_the_sile
     world.until("select count(*) from recipient where state = 'accepted'", 50).await;
     world.finished(&id).await;
     let settled = async |by: &str| {
-        world.count(&format!("select count(*) from report.settlement where settled_by = '{by}'")).await
+        world.count(&format!("select count(*) from report.resolution where resolved_by = '{by}'")).await
     };
     let (by_receipt, by_rule) = (settled("receipt").await, settled("rule").await);
     assert_eq!(by_receipt + by_rule, 20);
     assert!(by_receipt > 5 && by_rule > 0, "{by_receipt} {by_rule}");
-    let told_of_first = "select count(*) from report.settlement s join receipt r using (campaign_id, seq)
-        where s.settled_by = 'rule' and r.sent_at < s.settled_at - interval '3 seconds'";
+    let told_of_first = "select count(*) from report.resolution s join receipt r using (campaign_id, seq)
+        where s.resolved_by = 'rule' and r.sent_at < s.resolved_at - interval '3 seconds'";
     assert_eq!(world.count(told_of_first).await, 0, "nobody of whom a receipt came is sent to again");
     let requests = i64::try_from(world.ledger().summary().requests).unwrap();
     assert_eq!(requests, 50 + by_rule);

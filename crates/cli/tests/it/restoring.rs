@@ -25,7 +25,7 @@ async fn recipients_sent_to_between_backup_and_loss_become_unknown_and_are_not_s
     let resend = format!(
         "update campaign set state = 'finished', unknown_rule = 'resend' where id = {resending};
          update recipient set state = 'unknown' where campaign_id = {resending};
-         insert into unsettled (campaign_id, seq) values ({resending}, 1)"
+         insert into unknown_recipient (campaign_id, seq) values ({resending}, 1)"
     );
     world.look.batch_execute(&resend).await.unwrap();
     let processes = [world.start("producer"), world.start("consumer"), world.start("consumer")];

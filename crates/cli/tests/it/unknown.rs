@@ -24,7 +24,7 @@ async fn the_unknown_are_sent_to_again_when_the_campaign_says_so() {
     world.ok(&["campaign", "start", &id]).await;
     world.until("select count(*) from recipient where state = 'accepted'", 50).await;
     world.finished(&id).await;
-    let by_rule = "select count(*) from report.settlement where settled_by = 'rule' and to_state = 'retry'";
+    let by_rule = "select count(*) from report.resolution where resolved_by = 'rule' and to_state = 'retry'";
     assert_eq!(world.count(by_rule).await, 3);
     assert_eq!(world.count("select count(*) from attempt where outcome = 'unknown'").await, 3);
     assert_eq!(world.ledger().summary().requests, 53);
@@ -50,7 +50,7 @@ async fn an_operator_settles_the_unknown_of_a_finished_campaign() {
     world.finished(&id).await;
     assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 49);
     let why =
-        "select count(*) from report.settlement where settled_by = 'operator' and reason = 'called them'";
+        "select count(*) from report.resolution where resolved_by = 'operator' and reason = 'called them'";
     assert_eq!(world.count(why).await, 3);
     let (code, said) = world.fails(&["campaign", "resolve", &id, "--unknown", "resend"]).await;
     assert_eq!(

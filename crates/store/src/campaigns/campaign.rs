@@ -190,8 +190,7 @@ impl Store {
         }
         self.end_rest(id, RecipientState::Cancelled, CANCELLED).await?;
         // The counter also has recipients that a producer cancelled at the same time.
-        let count =
-            "select coalesce(sum(n), 0)::bigint from tally_now where campaign_id = $1 and kind = 'cancelled'";
+        let count = "select coalesce(sum(n), 0)::bigint from counter_now where campaign_id = $1 and kind = 'cancelled'";
         let cancelled: i64 = self.client().await?.query_one(count, &[&id.0]).await?.get(0);
         Ok(u64::try_from(cancelled).unwrap_or(0))
     }

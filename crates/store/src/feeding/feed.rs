@@ -283,7 +283,7 @@ impl Store {
                 where r.campaign_id = $2 and r.seq = held.seq and r.claim_id = $1 and r.state = 'sending'
                 returning r.seq
             )
-            insert into unsettled (campaign_id, seq) select $2, seq from expired
+            insert into unknown_recipient (campaign_id, seq) select $2, seq from expired
             on conflict (campaign_id, seq) do update set since = excluded.since";
         let client = self.client().await?;
         let mut expired = 0;
@@ -306,7 +306,7 @@ impl Store {
     /// every snapshot: deltas that are not folded yet are added (docs/adr/0011).
     pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
         let waiting = "
-            select coalesce(sum(n), 0) > 0 from tally_now where campaign_id = $1 and kind in ('pending', 'sending', 'retry')";
+            select coalesce(sum(n), 0) > 0 from counter_now where campaign_id = $1 and kind in ('pending', 'sending', 'retry')";
         let lock = "select from campaign where id = $1 for update";
         // Checks again under the lock of the campaign. A transaction that lists a recipient of a possibly finished campaign as
         // due takes that lock too.

@@ -20,18 +20,18 @@ impl Store {
     pub async fn match_again(&self) -> Result<u64, Error> {
         let select = "
             select o.sender_id, o.digest, o.provider_message_id, o.event, o.received_at, m.campaign_id, m.seq
-            from orphan o left join sent_message m
+            from unmatched_status o left join sent_message m
                 on m.sender_id = o.sender_id and m.message_hash = message_hash(o.provider_message_id)
                     and m.provider_message_id = o.provider_message_id
             where o.next_at <= clock_timestamp() order by o.next_at limit $1 for update of o skip locked";
         let later = "
-            update orphan o
+            update unmatched_status o
             set tries = least(tries + 1, 30),
                 next_at = clock_timestamp() + least(interval '1 second' * 2 ^ (tries + 1), interval '1 hour')
             from unnest($1::bigint[], $2::uuid[]) as l (sender_id, digest)
             where o.sender_id = l.sender_id and o.digest = l.digest";
         let matched = "
-            delete from orphan o using unnest($1::bigint[], $2::uuid[]) as d (sender_id, digest)
+            delete from unmatched_status o using unnest($1::bigint[], $2::uuid[]) as d (sender_id, digest)
             where o.sender_id = d.sender_id and o.digest = d.digest";
         let mut batch = Ingest::default();
         let (mut known, mut unknown) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
@@ -56,7 +56,7 @@ impl Store {
         }
         tx.execute(&tx.prepare_cached(later).await?, &[&unknown.0, &unknown.1]).await?;
         tx.execute(&tx.prepare_cached(matched).await?, &[&known.0, &known.1]).await?;
-        let savepoint = tx.savepoint("orphans").await?;
+        let savepoint = tx.savepoint("unmatched").await?;
         match store_rows(&savepoint, &batch).await {
             Ok(_) => savepoint.commit().await?,
             Err(error) if error.is_of_a_row() => {

@@ -2,7 +2,7 @@
 with people as materialized (
     select p.seq, p.state, p.msisdn < 0 as is_erased from recipient p
     where p.campaign_id = {{campaign}} and p.seq = any($2 || $9::int[])
-), told as (
+), reported as (
     select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
     from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
         $8::bool[]) as t (sender_id, seq, status, at, code, follow_up, message_id, billable)
@@ -15,7 +15,7 @@ with people as materialized (
         (array_agg(follow_up order by at, code) filter (where status = 'failed'))[1] as follow_up,
         min(message_id) filter (where not seq = any(array(select p.seq from people p where p.is_erased))) as message_id,
         min(sender_id) as sender_id, bool_or(billable) as billable
-    from told group by seq
+    from reported group by seq
 -- The provider's id leads to the recipient, once for each recipient.
 ), noted as (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
@@ -54,7 +54,7 @@ with people as materialized (
 ), early as (
     select seq, state from people where state in ('pending', 'sending', 'unknown', 'retry')
 ), to_resolve as (
-    insert into receipt_to_settle (campaign_id, seq) select {{campaign}}, seq from early order by seq
+    insert into receipt_to_resolve (campaign_id, seq) select {{campaign}}, seq from early order by seq
     on conflict (campaign_id, seq) do update set look_at = excluded.look_at
 )
 select exists (select from early where state in ('unknown', 'retry'))

@@ -61,7 +61,7 @@ pub(crate) async fn keep<'a>(
     lost: impl Iterator<Item = (&'a MessageKey, Event)>,
 ) -> Result<u64, Error> {
     let insert = "
-        insert into orphan (sender_id, digest, provider_message_id, event)
+        insert into unmatched_status (sender_id, digest, provider_message_id, event)
         select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::jsonb[]) order by 1, 2
         on conflict do nothing";
     let (mut senders, mut digests, mut ids, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -303,7 +303,7 @@ impl Import {
     /// COPY into the table of a volume does not fire the triggers that count.
     async fn count(&self) -> Result<(), Error> {
         let insert = "
-            insert into tally_delta (campaign_id, kind, calling_code, n)
+            insert into counter_delta (campaign_id, kind, calling_code, n)
             select $1::bigint, 'pending', null::smallint, $2::bigint
             union all select $1::bigint, 'recipient', * from unnest($3::smallint[], $4::bigint[])";
         let (countries, n): (Vec<i16>, Vec<i64>) =

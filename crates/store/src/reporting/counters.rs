@@ -29,7 +29,7 @@ impl Store {
     /// Folds the existing deltas; to be called about once a second.
     pub async fn fold_counters(&self) -> Result<(), Error> {
         let client = self.client().await?;
-        let fold = client.prepare_cached("select fold_tallies()").await?;
+        let fold = client.prepare_cached("select fold_counters()").await?;
         while client.query_one(&fold, &[]).await?.get::<_, i64>(0) == MOST {}
         Ok(())
     }

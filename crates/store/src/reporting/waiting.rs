@@ -67,7 +67,7 @@ async fn cannot_write(client: &Client) -> Option<Error> {
         begin;
         update sender_gate set is_open = is_open where false;
         delete from claim where false;
-        insert into tally_delta (campaign_id, kind, n) select 0, 'pending', 0 where false";
+        insert into counter_delta (campaign_id, kind, n) select 0, 'pending', 0 where false";
     let written = client.batch_execute(writes).await;
     let ended = client.batch_execute("rollback").await;
     written.and(ended).err().map(Error::from)

@@ -18,12 +18,12 @@ use crate::lists::numbers::stored;
 
 /// Erases recipients `$2` of campaign `$1`, one statement per table.
 const RECIPIENTS: [&str; 8] = [
-    "delete from orphan o using sent_message m where m.campaign_id = $1 and m.seq = any($2)
+    "delete from unmatched_status o using sent_message m where m.campaign_id = $1 and m.seq = any($2)
         and o.sender_id = m.sender_id and o.provider_message_id = m.provider_message_id",
     "delete from sent_message where campaign_id = $1 and seq = any($2)",
     "update attempt set provider_message_id = null, reason_text = null where campaign_id = $1 and seq = any($2)",
     "update receipt set provider_message_id = null where campaign_id = $1 and seq = any($2)",
-    "update settlement set provider_message_id = null where campaign_id = $1 and seq = any($2)",
+    "update resolution set provider_message_id = null where campaign_id = $1 and seq = any($2)",
     "update flow_answer f set answer = '{}', inbound_id = 'erased-' || n.n
         from (select seq, inbound_id, row_number() over (partition by seq) as n from flow_answer
             where campaign_id = $1 and seq = any($2)) n
@@ -36,7 +36,7 @@ const RECIPIENTS: [&str; 8] = [
 /// Ends erased recipients that wait: a recipient without a number cannot be sent to.
 const END: [&str; 3] = [
     "delete from due where campaign_id = $1 and seq = any($2)",
-    "delete from unsettled where campaign_id = $1 and seq = any($2)",
+    "delete from unknown_recipient where campaign_id = $1 and seq = any($2)",
     "update recipient set state = case state when 'unknown' then 'failed' else 'skipped' end, reason_code = 'erased',
         changed_at = clock_timestamp()
         where campaign_id = $1 and seq = any($2) and state in ('pending', 'retry', 'unknown')",
@@ -135,7 +135,7 @@ impl Store {
             client.execute(of_number, &[&numbers]).await?;
         }
         for by_text in [
-            "delete from orphan where position($1 in event::text || provider_message_id) > 0",
+            "delete from unmatched_status where position($1 in event::text || provider_message_id) > 0",
             "update import_rejection set cell = 'erased' where position($1 in regexp_replace(cell, '\\D', '', 'g')) > 0",
         ] {
             for name in &names {

@@ -36,11 +36,11 @@ impl Store {
     /// Deletes old webhook data. To be called about once an hour. Waits for readers of an old table; no other statement waits
     /// for it.
     pub async fn forget_webhooks(&self, bodies: Duration) -> Result<(), Error> {
-        let orphans = "delete from orphan where received_at < clock_timestamp() - interval '7 days'";
+        let events = "delete from unmatched_status where received_at < clock_timestamp() - interval '7 days'";
         let messages = "delete from sent_message where noted_at < clock_timestamp() - interval '30 days'";
         // Deleting may exceed the time limit of connections of the pool.
         let client = self.own_client().await?;
-        client.execute(orphans, &[]).await?;
+        client.execute(events, &[]).await?;
         client.execute(messages, &[]).await?;
         let days = i32::try_from(bodies.as_secs().div_ceil(24 * 60 * 60)).unwrap_or(MOST_DAYS).min(MOST_DAYS);
         drop_days(&client, days).await

@@ -67,7 +67,7 @@ with plain as materialized (
         and seq = any(array(select seq from changed))
 -- The triggers that count are on the parent table, so this statement counts.
 ), counted as (
-    insert into tally_delta (campaign_id, kind, calling_code, n)
+    insert into counter_delta (campaign_id, kind, calling_code, n)
     select {{campaign}}, 'sending', null::smallint, n from claimed where n > 0
     union all
     select {{campaign}}, 'pending', null, -n - n_skipped from claimed, left_out where n + n_skipped > 0

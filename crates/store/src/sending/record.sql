@@ -18,15 +18,15 @@ with o as (
     returning r.seq, r.state, r.attempts
 -- `unknown` recipients are listed until they are resolved.
 ), unsure as (
-    insert into unsettled (campaign_id, seq) select {{campaign}}, seq from recorded where state = 'unknown'
+    insert into unknown_recipient (campaign_id, seq) select {{campaign}}, seq from recorded where state = 'unknown'
     on conflict (campaign_id, seq) do update set since = excluded.since
 ), sure as (
-    delete from unsettled
+    delete from unknown_recipient
     where campaign_id = {{campaign}} and seq = any(array(select seq from recorded where state <> 'unknown')) returning seq
 ), not_again as (
     delete from due
     where campaign_id = {{campaign}} and seq = any(array(select seq from recorded where state = 'accepted'))
-        and exists (select from settlement where campaign_id = {{campaign}})
+        and exists (select from resolution where campaign_id = {{campaign}})
     returning seq
 -- Every request is kept; it is `late` if its outcome was not recorded.
 ), attempted as (

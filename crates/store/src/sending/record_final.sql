@@ -17,7 +17,7 @@ with o as (
     from recorded
 -- The triggers that count are on the parent table, so this statement counts.
 ), counted as (
-    insert into tally_delta (campaign_id, kind, calling_code, n, minute, code, first_at, last_at, recorded_at)
+    insert into counter_delta (campaign_id, kind, calling_code, n, minute, code, first_at, last_at, recorded_at)
     select {{campaign}}, 'attempt_' || outcome, null::smallint, count(*), minute_of(sent_at), reason_code, min(sent_at),
         max(sent_at), now()
     from recorded group by outcome, minute_of(sent_at), reason_code

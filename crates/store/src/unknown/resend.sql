@@ -11,7 +11,7 @@ with open as (
     update recipient r set state = 'retry', reason_code = 'resent', changed_at = clock_timestamp()
     from open where r.campaign_id = $1 and r.seq = open.seq
 ), on_record as (
-    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason)
+    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
     select $1, seq, claim_id, state, 'retry', 'operator', $5 from open
 ), due_now as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)

@@ -1,7 +1,7 @@
 //! Resolves `unknown` recipients by the rule of the campaign or by an operator. Receipts have precedence
 //! (`resolve_by_receipt.rs`).
 //!
-//! Every resolution is stored with its cause and reason. Recipients are found in the side table `unsettled`, never by reading a
+//! Every resolution is stored with its cause and reason. Recipients are found in the side table `unknown_recipient`, never by reading a
 //! list. The row of the campaign is locked first: a finished campaign is resumed if one of its recipients is resent to.
 
 use std::sync::LazyLock;
@@ -42,7 +42,7 @@ struct Decision<'a> {
 }
 
 /// Resolves the next unknown recipients. Recipients that their worker records at this moment are skipped, and so are rows of
-/// `unsettled` that are listed again at this moment.
+/// `unknown_recipient` that are listed again at this moment.
 ///
 /// Rows are looked up by key, in arrays and scalar subqueries. Statistics may not contain the campaign, and then the planner
 /// would join by reading all rows of the campaign once per row.
@@ -56,7 +56,7 @@ impl Store {
             select c.id from campaign c
             where (c.unknown_rule = 'give-up' or (c.unknown_rule = 'resend' and c.state <> 'cancelled'))
                 and exists (
-                    select from unsettled u
+                    select from unknown_recipient u
                     where u.campaign_id = c.id and u.since <= clock_timestamp() - c.unknown_after)";
         let client = self.client().await?;
         let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;

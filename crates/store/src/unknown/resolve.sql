@@ -1,7 +1,7 @@
 -- Resolves the next recipients of campaign $1 that are `unknown` for $2 seconds or more, or only $3: resend ($4) or give up.
 -- $5: most attempts; $6: the code of a recipient that is given up; $7 and $8: who resolves and why.
 with wanted as (
-    select seq, since from unsettled
+    select seq, since from unknown_recipient
     where campaign_id = $1 and since <= clock_timestamp() - $2 * interval '1 second'
         and ($3::int[] is null or seq = any($3))
     order by since limit 5000 for update skip locked
@@ -11,13 +11,13 @@ with wanted as (
     from recipient r
     where r.campaign_id = $1 and r.seq = any(array(select seq from wanted)) and r.state = 'unknown'
     order by r.seq for update skip locked
-), settled as (
+), resolved as (
     update recipient r
     set state = open.state, changed_at = clock_timestamp(),
         reason_code = case when open.state = 'retry' then 'resent' when $4 then 'attempts_used_up' else $6 end
     from open where r.campaign_id = $1 and r.seq = open.seq
 ), on_record as (
-    insert into settlement (campaign_id, seq, claim_id, from_state, to_state, settled_by, reason)
+    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
     select $1, seq, claim_id, 'unknown', state, $7, $8 from open
 ), due_now as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
@@ -26,7 +26,7 @@ with wanted as (
     on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
 -- Listed recipients that are not `unknown` any more leave the list too.
 ), no_longer as (
-    delete from unsettled
+    delete from unknown_recipient
     where campaign_id = $1 and seq = any(array(select seq from open) || array(
         select w.seq from wanted w
         where (select r.state from recipient r where r.campaign_id = $1 and r.seq = w.seq) is distinct from 'unknown'))

@@ -1,7 +1,7 @@
 //! Resolves recipients by receipts: recipients that are `unknown`, or wait for a retry, while the provider reports that it has
 //! the message.
 //!
-//! `receipt_to_settle` lists recipients with a receipt or an answer that are not recorded as `accepted`. So an early receipt
+//! `receipt_to_resolve` lists recipients with a receipt or an answer that are not recorded as `accepted`. So an early receipt
 //! resolves a recipient that becomes `unknown` later, and no statement reads a long list.
 //!
 //! **Invariants.**
@@ -50,7 +50,7 @@ async fn step(tx: &Transaction<'_>, campaign: CampaignId, after: Seq) -> Result<
 impl Store {
     /// Campaigns with listed recipients whose pause is over.
     pub async fn campaigns_to_resolve_by_receipt(&self) -> Result<Vec<CampaignId>, Error> {
-        let select = "select distinct campaign_id from receipt_to_settle where look_at <= clock_timestamp()";
+        let select = "select distinct campaign_id from receipt_to_resolve where look_at <= clock_timestamp()";
         let client = self.client().await?;
         let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())

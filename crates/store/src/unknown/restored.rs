@@ -73,7 +73,7 @@ from (select volume_of(max(id)) + 2 as volume from campaign) next";
 
 const LEAVE_UNKNOWN: &str = "
 update campaign c set unknown_rule = 'leave'
-where unknown_rule = 'resend' and exists (select from unsettled where campaign_id = c.id)";
+where unknown_rule = 'resend' and exists (select from unknown_recipient where campaign_id = c.id)";
 
 const MARK: &str = "
 with marked as (
@@ -84,7 +84,7 @@ with marked as (
 ), not_due as (
     delete from due where campaign_id = $1 and seq = any(array(select seq from marked))
 )
-insert into unsettled (campaign_id, seq) select $1, seq from marked
+insert into unknown_recipient (campaign_id, seq) select $1, seq from marked
 on conflict (campaign_id, seq) do update set since = excluded.since";
 
 impl Store {

@@ -49,7 +49,7 @@ async fn each_country_is_counted_and_still_is_when_numbers_are_erased() {
     assert!(world.miscounts().await.is_empty());
     // The check sees a country that is counted wrongly, though the sum is right.
     let wrong =
-        "update tally_by_country set calling_code = 256 where calling_code = 49 and kind = 'accepted'";
+        "update counter_by_country set calling_code = 256 where calling_code = 49 and kind = 'accepted'";
     world.look.execute(wrong, &[]).await.unwrap();
     let kinds: Vec<String> = world.miscounts().await.into_iter().map(|miscount| miscount.kind).collect();
     assert_eq!(kinds, ["accepted of +256", "accepted of +49"]);

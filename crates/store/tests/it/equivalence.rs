@@ -23,11 +23,11 @@ select jsonb_build_object(
         order by seq, claim_id) from attempt where campaign_id = $1),
     'due', (select jsonb_agg(jsonb_build_array(seq, due_at > clock_timestamp() + interval '1 minute') order by seq)
         from due where campaign_id = $1),
-    'unknown', (select jsonb_agg(seq order by seq) from unsettled where campaign_id = $1),
+    'unknown', (select jsonb_agg(seq order by seq) from unknown_recipient where campaign_id = $1),
     'being sent', (select jsonb_agg(r.seq order by r.seq) from recipient r join claim c on c.id = r.claim_id
         where r.campaign_id = $1 and r.state = 'sending' and r.seq = any(c.seqs)),
-    'counters', (select jsonb_object_agg(kind, n) from tally_now where campaign_id = $1 and n <> 0),
-    'by country', (select jsonb_object_agg(kind || calling_code, n) from tally_by_country_now
+    'counters', (select jsonb_object_agg(kind, n) from counter_now where campaign_id = $1 and n <> 0),
+    'by country', (select jsonb_object_agg(kind || calling_code, n) from counter_by_country_now
         where campaign_id = $1 and n <> 0)
 )::text";
 

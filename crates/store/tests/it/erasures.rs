@@ -260,7 +260,9 @@ async fn what_comes_late_of_an_erased_campaign_changes_no_count_and_leaves_nothi
     assert_eq!(world.store.erase_campaigns(Duration::ZERO).await.unwrap(), [old]);
     world
         .look
-        .batch_execute("truncate webhook_body, orphan, conversation, known_user, number_alias, suppression")
+        .batch_execute(
+            "truncate webhook_body, unmatched_status, conversation, known_user, number_alias, suppression",
+        )
         .await
         .unwrap();
     let before = world.store.report(old).await.unwrap();

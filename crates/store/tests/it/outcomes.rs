@@ -122,13 +122,13 @@ async fn final_outcomes_of_a_claim_that_is_unknown_in_part_are_all_recorded_once
     let claim = world.granted(campaign, 1..=3).await;
     let unknown = "
         with unknown as (update recipient set state = 'unknown' where seq = 2 returning campaign_id, seq)
-        insert into unsettled (campaign_id, seq) select * from unknown";
+        insert into unknown_recipient (campaign_id, seq) select * from unknown";
     world.look.execute(unknown, &[]).await.unwrap();
     assert_eq!(world.record(campaign, &claim, &accepted()).await, 3);
     assert_eq!(world.count("select count(*) from recipient where state = 'accepted'").await, 3);
     assert_eq!(world.count("select count(*) from attempt where not late").await, 3);
     assert_eq!(world.count("select count(*) from attempt").await, 3);
-    assert_eq!(world.count("select count(*) from unsettled").await, 0);
+    assert_eq!(world.count("select count(*) from unknown_recipient").await, 0);
     world.close().await;
 }
 

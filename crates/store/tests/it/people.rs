@@ -175,11 +175,11 @@ async fn an_opt_out_that_comes_before_its_message_is_on_record_is_carried_out_wh
     for seq in 1..=2 {
         told_of(&world, first, seq, None).await;
     }
-    world.look.execute("update orphan set next_at = now()", &[]).await.unwrap();
+    world.look.execute("update unmatched_status set next_at = now()", &[]).await.unwrap();
     assert_eq!(world.store.match_again().await.unwrap(), 3, "two consents and one window");
     let second = campaign(&world, [LISTED, SPELLED[0].0, SPELLED[0].1]).await;
     assert_eq!(claimed(&world, second, 3).await, Vec::<i32>::new());
-    assert_eq!(world.count("select count(*) from orphan").await, 0);
+    assert_eq!(world.count("select count(*) from unmatched_status").await, 0);
     assert_eq!(unmatched(&world).await, (1, 0));
     let window =
         "select count(*) from conversation where msisdn = 525512345678 and last_inbound_at is not null";

@@ -92,7 +92,7 @@ async fn shuffled_doubled_early_and_late_receipts_leave_the_tables_of_tidy_ones(
         }
         world.store.resolve_by_receipts(campaign).await.unwrap();
         assert_eq!(tidy, table(&world, campaign).await, "seed {seed}");
-        assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0, "seed {seed}");
+        assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 0, "seed {seed}");
     }
     world.close().await;
 }
@@ -135,7 +135,7 @@ async fn an_answer_has_its_time_whenever_the_worker_records_its_request() {
                 select min(t.sent_at) from attempt t where t.campaign_id = {campaign} and t.seq = a.seq)"
         );
         assert_eq!(world.count(&told).await, 2, "seed {seed}");
-        assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0, "seed {seed}");
+        assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 0, "seed {seed}");
     }
     world.close().await;
 }
@@ -168,13 +168,13 @@ async fn an_early_receipt_settles_whoever_becomes_unknown_after_it() {
     world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
     assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
     assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 1);
+    assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 1);
     world.record(campaign, &claim, &Outcome::Unknown { reason: reason("timeout") }).await;
     assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 1);
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
     assert_eq!(world.row(campaign, 2).await.0, "unknown");
     assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), []);
-    assert_eq!(world.count("select count(*) from unsettled").await, 1);
+    assert_eq!(world.count("select count(*) from unknown_recipient").await, 1);
     world.close().await;
 }
 
@@ -201,11 +201,11 @@ async fn a_receipt_with_the_providers_id_only_is_matched_when_the_message_is_on_
     assert_eq!(world.store.ingest(&post()).await.unwrap().unmatched_events, 0, "each lies there once");
     assert_eq!(world.store.match_again().await.unwrap(), 0, "not before its time");
     world.record(campaign, &claim, &accepted()).await;
-    world.look.execute("update orphan set next_at = now()", &[]).await.unwrap();
+    world.look.execute("update unmatched_status set next_at = now()", &[]).await.unwrap();
     assert_eq!(world.store.match_again().await.unwrap(), 2);
     assert_eq!(table(&world, campaign).await.len(), 1);
     assert_eq!(world.count("select count(*) from flow_answer where asked_at is not null").await, 1);
-    assert_eq!(world.count("select count(*) from orphan where tries = 1").await, 1);
+    assert_eq!(world.count("select count(*) from unmatched_status where tries = 1").await, 1);
     world.close().await;
 }
 

@@ -38,7 +38,7 @@ impl Old {
             ("attempt", "campaign_id, seq, claim_id"),
             ("receipt", "campaign_id, seq"),
             ("flow_answer", "campaign_id, seq, inbound_id"),
-            ("tally_now", "campaign_id, kind"),
+            (self.counters().await, "campaign_id, kind"),
             ("of_analyst", "campaign_id"),
             ("of_analyst_on_that", "n"),
         ] {
@@ -48,13 +48,21 @@ impl Old {
         let comments = "
             select string_agg(format('%s.%s %s', c.oid::regclass, d.objsubid, d.description), e'\\n'
                 order by c.oid::regclass::text, d.objsubid)
-            from pg_class c join pg_description d on d.objoid = c.oid and d.classoid = 'pg_class'::regclass where relkind = 'v'";
+            from pg_class c join pg_description d on d.objoid = c.oid and d.classoid = 'pg_class'::regclass 
+            where relkind = 'v' and c.relname not in ('settlement', 'resolution') and d.description !~ 'settled|was resolved'";
         contents.push(self.text(comments).await);
         let readers = "
-            select string_agg(format('%s %s', table_name, grantee), ',' order by table_name, grantee)
+            select string_agg(format('%s %s', replace(table_name, 'settlement', 'resolution'), grantee), ','
+                order by replace(table_name, 'settlement', 'resolution'), grantee)
             from information_schema.table_privileges where table_schema = 'report' and privilege_type = 'SELECT'";
         contents.push(self.text(readers).await);
         contents
+    }
+
+    /// The view of counters, which V26 renames.
+    async fn counters(&self) -> &'static str {
+        let is_new = self.text("select (to_regclass('counter_now') is not null)::text").await == "true";
+        if is_new { "counter_now" } else { "tally_now" }
     }
 
     async fn text(&self, select: &str) -> String {
@@ -102,7 +110,7 @@ async fn moving_goes_on_where_it_broke_off_and_nobody_works_before_it_is_done() 
             Err(error) => assert_eq!(error.to_string(), "broken off"),
         }
         let refused = old.store.check_schema().await.unwrap_err().to_string();
-        assert!(refused.contains("run 'flowcast migrate', which continues where it broke off"), "{refused}");
+        assert!(refused.contains("run 'flowcast migrate', which continues an interrupted run"), "{refused}");
     }
     assert!(runs > 5, "{runs}");
     old.store.check_schema().await.unwrap();

@@ -88,7 +88,7 @@ async fn sent(world: &World) -> CampaignId {
     world.store.ingest(&ingest).await.unwrap();
     world.store.resolve_by_receipts(campaign).await.unwrap();
     assert_eq!(
-        world.count("select count(*) from settlement where provider_message_id like 'wamid.%'").await,
+        world.count("select count(*) from resolution where provider_message_id like 'wamid.%'").await,
         1
     );
     world.store.hold_sender(world.sender, "test").await.unwrap();
@@ -163,7 +163,7 @@ async fn no_column_of_any_view_shows_a_number_to_readers_who_may_not_see_it() {
         "flow_answer.inbound_id",
         "recipient.number",
         "recipient.provider_message_id",
-        "settlement.provider_message_id",
+        "resolution.provider_message_id",
     ];
     assert_eq!(found_by(&reads, &world).await, expected);
     drop(reads);
@@ -183,7 +183,7 @@ async fn hashed_ids_join_the_views_and_differ_between_databases() {
         sent(world).await;
         let reads = reader(world, "flowcast_report", "joins").await;
         ids.push(reads.query_one(select, &[]).await.unwrap().get::<_, String>(0));
-        let settled = "select count(*) from report.settlement s join report.recipient r using (campaign_id, seq, provider_message_id)";
+        let settled = "select count(*) from report.resolution s join report.recipient r using (campaign_id, seq, provider_message_id)";
         assert_eq!(reads.query_one(settled, &[]).await.unwrap().get::<_, i64>(0), 1);
     }
     assert_ne!(ids[0], ids[1]);
@@ -222,7 +222,7 @@ async fn one_campaign_of_a_view_with_ids_is_read_by_index() {
         .batch_execute("set jit = off; set enable_seqscan = off; set role flowcast_report")
         .await
         .unwrap();
-    for view in ["recipient", "attempt", "flow_answer", "settlement"] {
+    for view in ["recipient", "attempt", "flow_answer", "resolution"] {
         let explain =
             format!("explain select * from report.{view} where campaign_id = {campaign} and seq = 2");
         let plan = world.look.query(&explain, &[]).await.unwrap();

@@ -166,7 +166,7 @@ async fn two_folds_at_once_lose_and_double_nothing() {
         assert!(world.miscounts().await.is_empty());
     }
     world.store.fold_counters().await.unwrap();
-    assert_eq!(world.count("select count(*) from tally_delta").await, 0);
+    assert_eq!(world.count("select count(*) from counter_delta").await, 0);
     assert_eq!(world.store.report(campaign).await.unwrap().accepted, 600);
     world.close().await;
 }
@@ -242,7 +242,7 @@ async fn a_reader_sees_the_views_and_nothing_else_and_changes_nothing() {
     for attempt in [
         "create table mine (id int)",
         "create table report.mine (id int)",
-        "select fold_tallies()",
+        "select fold_counters()",
         "select make_webhook_days(8)",
         "select create_volume(9)",
         "select rotate_volume(1, '1 day')",

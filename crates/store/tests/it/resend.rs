@@ -42,7 +42,7 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert_eq!((seqs, again.rows[0].attempt), (vec![1, 2, 4], 2));
     world.record(campaign, &again, &accepted()).await;
     assert_eq!(world.count("select count(*) from attempt where seq = 1").await, 2);
-    assert_eq!(world.count("select count(*) from settlement where settled_by = 'operator'").await, 3);
+    assert_eq!(world.count("select count(*) from resolution where resolved_by = 'operator'").await, 3);
     assert!(world.miscounts().await.is_empty());
     world.store.cancel_campaign(campaign, "test").await.unwrap();
     let error = world.store.resend(campaign, ResendClass::Failed, None, "test").await.unwrap_err();

@@ -29,7 +29,7 @@ async fn finished(world: &World, policy: &str, n_unknown: i32, n: i32) -> (Campa
 async fn wait(world: &World, time: &str) {
     world
         .look
-        .execute(&format!("update unsettled set since = since - interval '{time}'"), &[])
+        .execute(&format!("update unknown_recipient set since = since - interval '{time}'"), &[])
         .await
         .unwrap();
 }
@@ -67,8 +67,8 @@ async fn the_rule_resends_after_its_time_and_a_finished_campaign_runs_again() {
         format!("select count(*) from attempt where seq = 1 and claim_id in ({}, {})", old.id, again.id);
     assert_eq!(world.count(&attempts).await, 2);
     let on_record =
-        "select count(*) from report.settlement where from_state = 'unknown' and to_state = 'retry'
-        and settled_by = 'rule' and reason = 'resend'";
+        "select count(*) from report.resolution where from_state = 'unknown' and to_state = 'retry'
+        and resolved_by = 'rule' and reason = 'resend'";
     assert_eq!(world.count(on_record).await, 3);
     world.close().await;
 }
@@ -128,7 +128,8 @@ async fn an_operator_settles_at_once_those_chosen_and_then_all() {
         Resolved { resent: 2, failed: 0 }
     );
     assert_eq!(by_hand(&world, campaign, Resolution::Resend).await.unwrap(), Resolved::default());
-    let on_record = "select count(*) from settlement where settled_by = 'operator' and reason = 'asked them'";
+    let on_record =
+        "select count(*) from resolution where resolved_by = 'operator' and reason = 'asked them'";
     assert_eq!(world.count(on_record).await, 2);
     world.close().await;
 }
@@ -169,7 +170,7 @@ async fn receipts_settle_whoever_is_unknown_before_any_rule_does() {
     assert_eq!(world.row(campaign, 1).await, ("accepted".into(), 1, None));
     assert_eq!(world.row(campaign, 2).await, ("failed".into(), 1, Some("131026".into())));
     assert_eq!(world.row(campaign, 5).await.0, "accepted");
-    let told = "select count(*) from report.settlement where settled_by = 'receipt' and provider_message_id = 'wamid.1'";
+    let told = "select count(*) from report.resolution where resolved_by = 'receipt' and provider_message_id = 'wamid.1'";
     assert_eq!(world.count(told).await, 1);
 
     // Somebody is to be sent to again, and the receipt comes just in time. A failure says nothing of another attempt.
@@ -208,7 +209,7 @@ async fn the_late_answer_of_a_worker_spares_those_not_sent_to_again_yet() {
     let slow = world.granted(campaign, 1..=2).await;
     world.look.execute("update claim set lease_until = now() - interval '1 hour'", &[]).await.unwrap();
     assert_eq!(world.store.expire_claims(world.sender).await.unwrap(), 2);
-    assert_eq!(world.count("select count(*) from unsettled").await, 2);
+    assert_eq!(world.count("select count(*) from unknown_recipient").await, 2);
     by_hand(&world, campaign, Resolution::Resend).await.unwrap();
     assert_eq!(world.record(campaign, &slow, &accepted()).await, 2);
     assert_eq!(world.count("select count(*) from due").await, 0);
@@ -221,12 +222,12 @@ async fn whoever_is_settled_is_listed_as_unknown_no_longer() {
     let world = World::new("settle_listed", None).await;
     let (campaign, claim) = finished(&world, "unknown = \"give-up\"", 3, 3).await;
     assert_eq!(world.record(campaign, &claim, &accepted()).await, 3);
-    assert_eq!(world.count("select count(*) from unsettled").await, 0);
+    assert_eq!(world.count("select count(*) from unknown_recipient").await, 0);
     // One that was listed in the instant of its settling is found by the rule, which leaves the recipient alone.
-    let stale = "insert into unsettled values ($1, 1, now() - interval '2 days')";
+    let stale = "insert into unknown_recipient values ($1, 1, now() - interval '2 days')";
     world.look.execute(stale, &[&campaign.0]).await.unwrap();
     assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
-    assert_eq!(world.count("select count(*) from unsettled").await, 0);
+    assert_eq!(world.count("select count(*) from unknown_recipient").await, 0);
     assert_eq!(world.row(campaign, 1).await.0, "accepted");
     world.close().await;
 }
@@ -249,13 +250,13 @@ async fn one_call_settles_and_clears_everybody_that_is_ready() {
     let claim = world.granted(campaign, 1..=5_000).await;
     listed(&world, campaign, 1..=5_000, ReceiptStatus::Sent).await;
     world.record(campaign, &claim, &accepted()).await;
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 5_000);
+    assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 5_000);
     assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 0);
     let (unsure, _) = finished(&world, "", 5_000, 5_000).await;
     listed(&world, unsure, 1..=5_000, ReceiptStatus::Sent).await;
     assert_eq!(world.store.resolve_by_receipts(unsure).await.unwrap(), 5_000);
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 0);
     world.close().await;
 }
 
@@ -269,7 +270,7 @@ async fn a_recipient_that_no_receipt_can_settle_leaves_the_list_and_a_new_receip
     assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
     assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);
     assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), []);
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 0);
     assert_eq!(world.row(campaign, 1).await.0, "unknown");
     listed(&world, campaign, 1..=1, ReceiptStatus::Delivered).await;
     assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
@@ -285,10 +286,10 @@ async fn a_recipient_that_waits_is_looked_at_after_growing_pauses() {
     let claim = world.granted(campaign, 1..=1).await;
     listed(&world, campaign, 1..=1, ReceiptStatus::Sent).await;
     let pause =
-        "select round(extract(epoch from look_at - clock_timestamp()))::bigint from receipt_to_settle";
+        "select round(extract(epoch from look_at - clock_timestamp()))::bigint from receipt_to_resolve";
     for (listed_for, paused) in [("0 seconds", 1), ("20 seconds", 20), ("2 hours", 60)] {
         let waited = format!(
-            "update receipt_to_settle set listed_at = clock_timestamp() - interval '{listed_for}', look_at = clock_timestamp()"
+            "update receipt_to_resolve set listed_at = clock_timestamp() - interval '{listed_for}', look_at = clock_timestamp()"
         );
         world.look.execute(&waited, &[]).await.unwrap();
         assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
@@ -302,7 +303,7 @@ async fn a_recipient_that_waits_is_looked_at_after_growing_pauses() {
     assert_eq!(world.store.campaigns_to_resolve_by_receipt().await.unwrap(), [campaign]);
     world.record(campaign, &claim, &accepted()).await;
     world.store.resolve_by_receipts(campaign).await.unwrap();
-    assert_eq!(world.count("select count(*) from receipt_to_settle").await, 0);
+    assert_eq!(world.count("select count(*) from receipt_to_resolve").await, 0);
     world.close().await;
 }
 
@@ -316,7 +317,7 @@ async fn a_receipt_that_is_committed_while_its_recipient_is_looked_at_is_not_mis
     let server = world.look.transaction().await.unwrap();
     let store = format!(
         "update receipt set sent_at = now() where campaign_id = {campaign};
-        update receipt_to_settle set look_at = clock_timestamp() where campaign_id = {campaign}"
+        update receipt_to_resolve set look_at = clock_timestamp() where campaign_id = {campaign}"
     );
     server.batch_execute(&store).await.unwrap();
     assert_eq!(world.store.resolve_by_receipts(campaign).await.unwrap(), 0);

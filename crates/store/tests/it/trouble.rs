@@ -86,7 +86,7 @@ async fn connections_made_while_postgres_was_read_only_are_replaced_when_it_is_n
 async fn a_prepared_statement_that_a_migration_made_obsolete_is_prepared_again() {
     let world = World::new("cached_plan", None).await;
     world.store.match_again().await.unwrap();
-    let change = "alter table orphan alter column provider_message_id type varchar";
+    let change = "alter table unmatched_status alter column provider_message_id type varchar";
     world.look.batch_execute(change).await.unwrap();
     let failures = until_ok(async || world.store.match_again().await).await;
     assert!(!failures.is_empty(), "the statement had to fail once");
