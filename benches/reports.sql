@@ -51,12 +51,12 @@ begin
             jsonb_build_object('rating', seq %% 5 + 1, 'comment', 'fine')
         from receipt_v%1$s where campaign_id = %2$s and seq %% 25 in (9, 17)$f$, volume_of(id), id);
     execute format('insert into answered select campaign_id, seq from flow_answer_v%1$s where campaign_id = %2$s', volume_of(id), id);
-    perform tally_all(id);
+    perform count_all(id);
     return id;
 end $$;
 
 -- Counts a campaign whole, as the triggers would have.
-create function tally_all(id bigint) returns void language sql as $$
+create function count_all(id bigint) returns void language sql as $$
     insert into counter_delta (campaign_id, kind, calling_code, n)
     select id, state, case when is_by_country(state) then calling_code end, count(*) from recipient where campaign_id = id
     group by 2, 3;

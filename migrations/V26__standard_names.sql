@@ -247,7 +247,7 @@ as $function$
         and not exists (select from campaign a where a.id = campaign and a.archived_at is not null)
 $function$;
 
--- Texts of reasons, the same as in campaign/src/own_codes.rs.
+-- Texts of reasons, the same as in crates/campaign/src/states/reason_codes.rs.
 create or replace function reason_words(code text) returns text language sql immutable parallel safe
     return case code
         when 'worker_died' then 'the worker died between sending and recording; the provider may have accepted the message'

@@ -50,7 +50,7 @@ const VIEWS: [&str; 14] = [
     "attempt limit 100",
     "flow_answer limit 100",
     "import",
-    "settlement",
+    "resolution",
     "hold",
     "waiting",
 ];

@@ -21,8 +21,8 @@ const FRAME_MAX: u32 = 8192;
 pub struct Config {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`, which should be used for anything but loopback.
     ///
-    /// Without a path, or with the path `/`, the virtual host is `/`. (In RabbitMQ's specification the path `/` is a
-    /// virtual host with an empty name. Hardly anyone has such a host, and many write this path.) White space around
+    /// Without a path, or with the path `/`, the virtual host is `/`. (In RabbitMQ's specification, the path `/` is a
+    /// virtual host with an empty name, which is hardly ever meant.) White space around
     /// the address is ignored.
     pub url: SecretString,
     /// Prefix of the names of all queues and exchanges. Default `flowcast`.

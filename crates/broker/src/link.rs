@@ -42,7 +42,7 @@ pub enum State {
 /// One connection to RabbitMQ.
 pub(crate) struct Link {
     connection: Connection,
-    /// Dropped after the connection, whose closing it interrupts.
+    /// Dropped after the connection: cutting the socket interrupts the farewell of a connection that is dropped.
     _line: Line,
     limit: Duration,
 }

@@ -37,8 +37,8 @@ impl Capacity {
         Self { in_flight, requests, most_in_flight, most_requests }
     }
 
-    /// How many recipients the next batch takes, at most `at_most`: all available permits, but at least a quarter of the
-    /// limit. A batch that waited for more permits would leave those available unused meanwhile.
+    /// How many recipients the next batch takes, at most `at_most`: as many as permits are available, but at least a quarter of
+    /// the limit, for which it may have to wait. A batch that waited for all permits would leave the available ones unused.
     pub(crate) fn next_batch_size(&self, at_most: usize) -> usize {
         let quarter = usize::from(self.most_in_flight / 4).max(1);
         at_most.min(self.in_flight.available_permits().max(quarter))

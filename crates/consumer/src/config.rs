@@ -58,7 +58,10 @@ impl Config {
         let longest = request_timeout + RECORDING;
         if self.lease < longest * 2 {
             return Err(format!(
-                "consumer.lease is shorter than twice http.timeout and its recording; write at least {longest:?} twice"
+                "consumer.lease is {:?}, too short for http.timeout; write at least {:?} (twice http.timeout and {RECORDING:?} for \
+                 recording)",
+                self.lease,
+                longest * 2
             ));
         }
         Ok(())

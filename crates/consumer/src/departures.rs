@@ -2,8 +2,8 @@
 //!
 //! The slots of a lease keep workers apart. A request that wakes up later than its slot allows does not leave in it. It takes
 //! the next slot of its claim; if none is left, it leases a new one from PostgreSQL. So requests that a stall woke up together do
-//! not leave together. If all slots of that lease have passed as well, the next lease begins as much later as its answer took: on a
-//! slow network or a busy machine, slots that begin at once would all be lost.
+//! not leave together. On a slow network or a busy machine, all slots of a new lease may have passed when its answer arrives. Then the
+//! worker asks for slots that begin later, by the time that the last answer was late, a quarter of it and [`MARGIN`].
 //!
 //! Slots that were leased before the sender's rate was lowered, or before its provider asked for a pause, are given up for
 //! new ones. The same holds for recipients that were claimed while the sender had no rate.
@@ -26,8 +26,8 @@ use crate::sender_worker::SenderWorker;
 /// Meta's pair rate limit: one message to the same recipient in six seconds. It applies to a sender of any provider.
 const PAIR_PAUSE: Duration = Duration::from_secs(6);
 
-/// Longest duration of the shortest wait, because timers have millisecond resolution. Slots that come up meanwhile may be used at
-/// once.
+/// How long a sleep of one millisecond may take, because timers have millisecond resolution. Slots of that time may be used
+/// together.
 const SHORTEST_WAIT: Duration = Duration::from_millis(2);
 
 /// Paces the departures of one sender in this process.
@@ -115,7 +115,8 @@ impl Limits {
     }
 }
 
-/// The rate, with a burst of what two leases that meet within their lateness may hold.
+/// The rate. Its burst is the slots within one lateness and the burst of the sender: requests of two leases may leave together when one
+/// lease is late and the next one is on time.
 fn at_most(rate: Rate) -> Option<Quota> {
     let together = NonZeroU32::new(rate.permits_in(rate.lateness()).saturating_add(rate.burst()))?;
     // The clocks of database and process drift; at exactly the same rate the slower one would fall behind for ever.
@@ -147,7 +148,7 @@ struct Queue {
     is_unused: bool,
 }
 
-/// How much further ahead than the last answer was late the lease after a lost one begins.
+/// Added to the start of a lease that follows a lease whose slots had all passed.
 const MARGIN: Duration = Duration::from_millis(10);
 
 /// Whether a request may leave.
@@ -155,7 +156,7 @@ const MARGIN: Duration = Duration::from_millis(10);
 pub(crate) enum Departure {
     /// Now.
     Now,
-    /// Not any more: the sender was stopped or the worker told to stop before there was a slot.
+    /// Not any more: there was no slot before the sender was stopped or the worker was told to stop.
     Missed,
 }
 

@@ -1,8 +1,8 @@
 //! The stops of one sender and its campaigns, as this worker knows them, and closing the gate for all workers.
 //!
 //! The gate itself is a row in PostgreSQL that every claim reads. This file holds back requests that were claimed before a stop
-//! and have not left yet. It knows the stops that this worker met at once, and all other stops through the gate mirror. A stop
-//! belongs to one opening (epoch), so it ends when the gate reopens.
+//! and have not left yet. A stop that this worker met applies at once; a stop of another worker or of an operator arrives through
+//! the gate mirror. A stop belongs to one opening (epoch), so it ends when the gate reopens.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -78,8 +78,8 @@ impl Gate {
         covers(None, claim.gate_epoch).or_else(|| covers(Some(campaign), claim.campaign_epoch))
     }
 
-    /// Applies an outcome to the gate: a stop closes it for all workers, a throttle answer slows all workers down, and any
-    /// answer to a probe except a stop opens it.
+    /// Applies an outcome to the gate: a stop closes it for all workers, a throttle answer slows all workers down, and a probe
+    /// that the provider answered with an acceptance or a permanent refusal opens it.
     pub(crate) async fn observe(
         &self,
         outcome: &Outcome,
@@ -90,7 +90,8 @@ impl Gate {
         match outcome {
             Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
             Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
-            Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe => {
+            // Without an answer a recipient also fails: its deadline is too near for another attempt.
+            Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe && answered => {
                 self.open(claim.gate_epoch).await;
             }
             Outcome::Accepted { .. }
@@ -110,7 +111,7 @@ impl Gate {
         let stop = troubles.note(epoch, outcome, answered)?;
         let last = outcome.reason()?;
         let text = format!(
-            "the provider answered none of the last requests; the last one ended with: {}",
+            "the provider gave no clear answer to the last requests; the last one ended with: {}",
             last.text
         );
         Some((stop, Reason { code: last.code.clone(), text: text.into() }))
@@ -134,18 +135,18 @@ impl Gate {
     async fn open(&self, epoch: i64) {
         match self.store.open_after_probe(self.sender, epoch, &self.worker).await {
             Ok(Opened::Open) => {
-                tracing::info!(sender.id = %self.sender, "the probe was accepted; the sender sends again");
+                tracing::info!(sender.id = %self.sender, "the provider answered the probe; the sender sends again");
             }
             Ok(Opened::Capped { until, .. }) => {
                 tracing::info!(
                     sender.id = %self.sender,
-                    "the probe was accepted; the sender stays stopped until {until:.0} because its daily cap is used up"
+                    "the provider answered the probe; the sender stays stopped until {until:.0} because its daily cap is used up"
                 );
             }
             Ok(Opened::Unchanged) => {
                 tracing::info!(
                     sender.id = %self.sender,
-                    "the probe was accepted; the sender was resumed or held meanwhile and stays as it is"
+                    "the provider answered the probe; the sender was resumed or held meanwhile and stays as it is"
                 );
             }
             Err(error) => {

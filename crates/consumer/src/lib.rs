@@ -2,8 +2,8 @@
 //!
 //! Start reading at `pipeline::handle`: it is the story of one batch, from top to bottom.
 //!
-//! **Invariants.** A queue message is acknowledged only after the outcome of its recipient is committed. A recipient in a
-//! claim gets at most one HTTP request. No phone number, variable or key is logged.
+//! **Invariants.** A queue message is acknowledged only after the outcome of its recipient is committed, or if its recipient was
+//! not claimed. A recipient in a claim gets at most one HTTP request. No phone number, variable or key is logged.
 
 mod batch;
 mod campaigns;

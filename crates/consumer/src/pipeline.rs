@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// Handles one batch: resolves its campaign, claims its recipients, sends, classifies, and passes the outcomes to the recorder,
 /// which acknowledges the messages after its commit. The pipeline never acknowledges a message that it sent for.
 ///
-/// The first claim has its turn already if the batch was gathered before it; later claims wait for theirs.
+/// `turn` is the claim turn of the first claim, if the caller has it; further claims wait for theirs.
 pub(crate) async fn handle(
     worker: &SenderWorker,
     mut batch: Batch,

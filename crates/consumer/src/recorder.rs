@@ -195,7 +195,7 @@ impl Open {
         self.kept.entry(key).or_insert_with(|| Kept::new(key)).finished.push(finished);
     }
 
-    /// Keeps an outcome that is refused even alone apart from the others.
+    /// Separates an outcome that PostgreSQL refuses on its own from the other outcomes of its campaign.
     fn refuse(&mut self, finished: Finished, error: &store::Error) {
         let RecordedOutcome { claim, seq, .. } = finished.outcome;
         let campaign = finished.campaign;

@@ -158,8 +158,8 @@ impl Worker {
     }
 }
 
-/// The prefetch: two seconds of the rate, at least 50 messages, at most 1,000 or twice `in_flight`. While one half is being sent,
-/// the other half waits to be claimed in whole batches.
+/// The prefetch: two seconds of the rate, at least 50 messages, and at most twice `in_flight` (1,000 if that is less). While half of
+/// the messages are being sent, the other half waits in the worker.
 fn prefetch(rate: Option<Rate>, in_flight: u16) -> u16 {
     let most = f64::from(in_flight.saturating_mul(2).max(1_000));
     let wanted = rate.map_or(most, |rate| (rate.per_second() * 2.0).clamp(50.0, most));

@@ -48,10 +48,12 @@ pub(crate) struct SenderWorker {
     campaigns: Campaigns,
     acknowledger: Acknowledger,
     finished: mpsc::Sender<Finished>,
-    /// The claim lock: one request for permits at a time, so that the next one waits here and not in PostgreSQL. It guards the
-    /// last claim that was granted. Later claims of this worker in PostgreSQL are claims whose answers did not arrive.
+    /// Held during each request for departure slots, so that the next request waits here and not in PostgreSQL. It guards the id
+    /// of the last claim that was granted. Claims of this worker in PostgreSQL with a greater id are claims whose answers did not
+    /// arrive.
     last_claim: Mutex<ClaimId>,
-    /// At most one batch waits for the claim lock, so that requests that lost their slots come before all further claims.
+    /// Held by the batch that claims next. So at most one batch waits for `last_claim`, and a request that lost its slot waits for
+    /// one claim at most.
     claim_turn: Arc<Mutex<()>>,
     /// See [`SenderWorker::claim_size`].
     claim_size: AtomicUsize,
@@ -143,8 +145,8 @@ impl SenderWorker {
         Arc::clone(&self.claim_turn).lock_owned().await
     }
 
-    /// Claims the first recipients of the batch, as many as the rates allow at once. It waits for the claim lock and for
-    /// permits; nothing is claimed while it waits. Recipients that were asked for and not granted are not due, and leave the
+    /// Claims the first recipients of the batch, as many as the rates allow at once. It waits for its turn and for
+    /// departure slots; nothing is claimed while it waits. Recipients that were asked for and not granted are not due, and leave the
     /// batch.
     pub(crate) async fn claim(
         &self,
@@ -233,7 +235,7 @@ impl SenderWorker {
     /// New departure slots for claimed recipients that lost theirs, as many as wanted or fewer. `None` if the sender is stopped or the
     /// worker is shutting down.
     ///
-    /// It comes before all waiting claims but one; otherwise claims would take each permit that becomes free.
+    /// At most one claim is served before it (`claim_turn`). Otherwise waiting claims would take all slots.
     pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: LeaseRequest) -> Option<TimedLease> {
         let _claim_lock = self.last_claim.lock().await;
         let mut retry = RetryPause::new(&self.shutdown, "asking for departure slots");

@@ -1,8 +1,8 @@
 //! A private RabbitMQ of the installed package: with its own node name, cookie, port mapper (`epmd`), ports and folder,
 //! no plugins.
 //!
-//! `epmd` is started here and in the foreground. An `epmd` that Erlang starts leaves its process group and its folder,
-//! and would never end.
+//! This file prepares files and environment; `daemon.rs` starts the processes. `epmd` runs in the foreground, because an `epmd` that Erlang
+//! starts leaves its process group and never ends.
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 //! the third time it is passed.
 //!
 //! **Invariants.** A release has none of it: [`pass`] is empty there, and [`check`] refuses to start when the variable is
-//! set, so that nobody believes in a fault that does not come.
+//! set, because the fault would not happen.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ pub enum Place {
     AfterAnswer,
     /// The outcome is committed, and its message is not acknowledged.
     AfterRecord,
-    /// The feed read who is next, and has published nobody of them.
+    /// The feed has read the next recipients, and none of them is published.
     BeforePublish,
     /// The broker confirmed, and the cursor is not moved.
     AfterPublish,

@@ -1,8 +1,8 @@
 //! The feed of one sender: which recipients to publish next, and how far each campaign has been published.
 //!
-//! A message is lost if it is neither in a queue nor with a worker, and its recipient is still `pending`. The queue is
-//! first in, first out. So the queue holds no message of a campaign once as many later messages were published as the
-//! queue holds now ([`Memory::may_hold_messages_of`]).
+//! A message is lost if it is neither in a queue nor with a worker, and its recipient is still `pending`. The queue is first in,
+//! first out. If the queue holds 50 messages, and at least 50 messages were published after the last one of a campaign, the queue
+//! holds no message of that campaign ([`Memory::may_hold_messages_of`]).
 
 pub(crate) mod share;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::states::reason_codes::text_of;
 use crate::states::stop::StopReason;
 
-/// The meaning of the end of one request. Each adapter follows the documentation of its vendor; the HTTP status alone
-/// never decides.
+/// The meaning of the end of one request. Each adapter follows the documentation of its vendor. The code in the body
+/// decides; the HTTP status decides only if the body has no code (429, 503).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The provider accepted the message and gave it this id.

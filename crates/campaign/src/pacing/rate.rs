@@ -67,9 +67,8 @@ impl Rate {
     }
 
     /// How long after its slot a request may still leave: half a slot, and three quarters of a slot for each further
-    /// request of the burst. Less than a whole slot never adds a request to a window whose slots are rounded up. The
-    /// other half, and the last quarter of the burst, are a reserve for the time between reading the clock and the
-    /// network.
+    /// request of the burst. While the lateness is shorter than a slot, a window holds no more requests than slots. The
+    /// rest of the slot and of the burst is a reserve for the time between reading the clock and the network.
     pub fn lateness(self) -> Duration {
         (self.time_of(self.burst - 1).mul_f64(0.75) + self.time_of(1).mul_f64(0.5)).max(LATENESS)
     }

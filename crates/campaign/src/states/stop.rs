@@ -56,8 +56,8 @@ pub enum Probing {
 }
 
 impl StopReason {
-    /// How a probe tests whether the gate can open; `None` if only a person can end the cause. Wrong credentials are
-    /// never probed.
+    /// How a probe tests whether the gate can open; `None` if a probe cannot tell: an operator ends the stop, or
+    /// the end of the day (`DailyCap`).
     pub fn probing(self) -> Option<Probing> {
         match self {
             Self::LowBalance | Self::Payment | Self::DailyLimit => Some(Probing::Patient),

@@ -1,4 +1,4 @@
-//! Sending hours of campaigns: the next hours begin when the current hours are over.
+//! Sending hours of campaigns: when the hours of a campaign have ended, the producer stores the next ones in its row.
 
 use campaign::{CampaignId, Opening, Schedule};
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ impl Store {
     }
 }
 
-/// The columns of sending hours; hours without an end have no end there.
+/// The values of the columns `opens_at` and `closes_at`; null for hours without an end.
 pub(crate) fn columns(opening: Option<Opening>) -> (Option<Timestamp>, Option<Timestamp>) {
     let closes_at = opening.map(|opening| opening.until).filter(|until| *until < Timestamp::MAX);
     (opening.map(|opening| opening.from), closes_at)

@@ -1,4 +1,4 @@
-//! Aliases: different numbers of the same person, apart from spellings of one number (`campaign/src/spelling.rs`). Aliases are
+//! Aliases: different numbers of the same person, apart from spellings of one number (`campaign/src/number/spelling.rs`). Aliases are
 //! learned from answers to requests, and from replies to our messages.
 //!
 //! **Invariants.** `number_alias` contains numbers in the form of [`Msisdn::person`]. Data about a person is stored under all

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use campaign::Rate;
 
-/// How far in advance departure slots are granted. A worker that dies loses at most this time of the rate, and a worker that
-/// cannot ask in time for this long leaves slots empty.
+/// How far in advance departure slots are granted. A worker that dies loses at most the slots of this time. If
+/// PostgreSQL does not answer for longer than this, slots pass unused.
 pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
 
 /// The longest time of the rate that one lease contains.

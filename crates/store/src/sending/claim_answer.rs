@@ -58,14 +58,14 @@ pub struct Claim {
     /// Whether due recipients may have been left out: by a daily cap, by a probe, or because the statement of `claim_pending.rs`
     /// claims only `pending` recipients.
     pub may_be_cut: bool,
-    /// The recipients, in the order of their places.
+    /// The recipients, ordered by `seq`.
     pub rows: Vec<ClaimedRow>,
 }
 
 /// One claimed recipient.
 #[derive(Debug)]
 pub struct ClaimedRow {
-    /// Its place.
+    /// The position in the list.
     pub seq: Seq,
     /// The phone number.
     pub msisdn: Msisdn,
@@ -84,7 +84,7 @@ pub(crate) fn read_refusal(row: &Row) -> ClaimRefusal {
     if !row.get::<_, bool>("open") {
         return ClaimRefusal::Held;
     }
-    // All rows that were read may have been skipped while others were left out.
+    // The statement skipped (suppressed) all rows that it read, and a cap or a probe kept it from reading the others.
     let may_have_more = row.get("has_skipped") && row.get("may_be_cut");
     match read_wait(row) {
         LeaseAnswer::TooMany(at_most) => ClaimRefusal::TooMany(at_most),

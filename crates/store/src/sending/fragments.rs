@@ -16,7 +16,7 @@ pub(crate) const FRAGMENTS: &[(&str, &str)] = &[
     ("window", WINDOW),
 ];
 
-/// What a claim takes permits with: from now on, through a gate that is open or that it probes first.
+/// The parts of `permit_steps` in a claim: slots begin now, and the gate is open or has an armed probe.
 pub(crate) const OF_CLAIM: &[(&str, &str)] = &[
     ("earliest", "clock_timestamp()"),
     ("or_probing_gate", ""),
@@ -24,7 +24,8 @@ pub(crate) const OF_CLAIM: &[(&str, &str)] = &[
     ("probe_stays_armed", "false"),
 ];
 
-/// What recipients that are claimed already take permits with: from $3 microseconds on, and through the closed gate of epoch $4.
+/// The parts of `permit_steps` in a lease for claimed recipients: slots begin $3 microseconds from now, and a probe passes the closed gate
+/// of epoch $4.
 pub(crate) const OF_LEASE: &[(&str, &str)] = &[
     ("earliest", "clock_timestamp() + $3::bigint * interval '1 microsecond'"),
     ("or_probing_gate", " or coalesce(g.epoch = $4, false)"),

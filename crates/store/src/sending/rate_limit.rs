@@ -2,8 +2,8 @@
 //! none are taken.
 //!
 //! The rows of the limits are locked first, the row of the campaign before the row of its sender, and read under the lock. So a
-//! permit is never counted by one limit and refused by another. The slots of the sender are the departure times. Their start
-//! satisfies the rate of the campaign too, which is taken in bursts of one lease.
+//! permit is never counted by one limit and refused by another. The slots of the sender are the departure times. The first slot
+//! also satisfies the rate of the campaign; the other slots of the lease follow at the rate of the sender.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::db::volume::written_for;
 use crate::senders::rate::rate_of;
 use crate::sending::fragments::{FRAGMENTS, OF_LEASE};
 
-/// The time of the rate that a worker leases at once: a slow rate is not hoarded.
+/// The time for which a worker leases slots at once. With a longer time one worker would hold the slots of the others.
 const LEASED: Duration = Duration::from_millis(100);
 
 /// The answer to a request for slots of recipients that are already claimed.

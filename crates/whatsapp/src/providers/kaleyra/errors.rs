@@ -31,7 +31,7 @@ pub(crate) const ERRORS: &[Rule] = &[
         pattern: Pattern::Code("E110"),
         http_status: Some(400),
         class: Class::StopSender(StopReason::LowBalance),
-        text: "the account's balance is too low; top it up at the provider, then resume the sender",
+        text: "the account's balance is too low; top it up at the provider; the sender resumes after a successful probe, or with 'flowcast sender resume'",
     },
     Rule {
         pattern: Pattern::Code("RBC001"),
