@@ -1,4 +1,4 @@
-//! Checks that commands named in documents, configuration files and messages exist.
+//! Checks that commands, files and tests named in documents, configuration files and messages exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,68 @@ fn every_command_that_is_named_exists() {
             if !exists {
                 missing.push(format!("{}: {}", file.display(), &names[0]));
             }
+        }
+    }
+    assert!(found > 100, "{found}");
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn every_file_that_is_named_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let crates = "broker|campaign|cli|consumer|devstack|failpoint|producer|server|simulator|store|whatsapp";
+    let pattern = format!(
+        r"\b((?:crates/)?(?:{crates})/(?:src|tests)/[\w./-]+\.(?:rs|sql)|(?:scripts|docs|examples|deploy|benches)/[\w./-]+\.\w+)"
+    );
+    let named = Regex::new(&pattern).unwrap();
+    let (mut found, mut missing) = (0, Vec::new());
+    for file in files() {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in named.captures_iter(&text).map(|names| names[1].to_owned()) {
+            // `NAME` stands for the name of a provider.
+            if name.contains("NAME") {
+                continue;
+            }
+            found += 1;
+            let beside = file.parent().unwrap().join(&name);
+            if ![root.join(&name), root.join("crates").join(&name), beside].iter().any(|path| path.exists()) {
+                missing.push(format!("{}: {name}", file.display()));
+            }
+        }
+    }
+    assert!(found > 100, "{found}");
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// The functions of the tests and unit tests by the name of their file.
+fn functions() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (mut sources, mut functions) = (Vec::new(), Vec::new());
+    find(&root.join("crates"), "rs", true, &mut sources);
+    let name = Regex::new(r"\bfn ([a-z0-9_]+)").unwrap();
+    for file in sources {
+        let text = fs::read_to_string(&file).unwrap();
+        let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+        functions.extend(name.captures_iter(&text).map(|names| (stem.clone(), names[1].to_owned())));
+    }
+    functions
+}
+
+/// docs/FAULTS.md names tests as `crate module::the_beginning_of_the_name…`, or with parts left out in between.
+#[test]
+fn every_test_that_the_faults_page_names_exists() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/FAULTS.md");
+    let text = fs::read_to_string(path).unwrap();
+    let named = Regex::new(r"`(?:[a-z]+ )?(?:[a-z_]+::)*([a-z_]+)::([a-z0-9_…]*)`").unwrap();
+    let (functions, mut found, mut missing) = (functions(), 0, Vec::new());
+    for names in named.captures_iter(&text) {
+        found += 1;
+        let parts: Vec<&str> = names[2].split('…').collect();
+        let is_meant = |(file, name): &&(String, String)| {
+            *file == names[1] && parts.iter().all(|part| name.contains(part))
+        };
+        if !functions.iter().any(|function| is_meant(&function)) {
+            missing.push(names[0].to_owned());
         }
     }
     assert!(found > 100, "{found}");
