@@ -42,7 +42,7 @@ pub use db::error::Error;
 pub use db::relocation::RelocationProgress;
 pub use db::schema::Migrated;
 pub use db::volume::VolumeLimits;
-pub use feeding::feed::{FeedState, FeedTrouble, Pending, SenderFeed};
+pub use feeding::feed::{FeedState, FeedTrouble, PendingRange, SenderFeed};
 pub use inbound::batch::{Ingest, Ingested};
 pub use inbound::receipts::ReceiptCounts;
 pub use inbound::rows::{

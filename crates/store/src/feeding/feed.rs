@@ -54,7 +54,7 @@ pub enum FeedTrouble {
 
 /// Pending recipients in a range of places.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
+pub struct PendingRange {
     /// Their places, in order.
     pub seqs: Vec<Seq>,
     /// The last place that was read: no other recipient up to this place is pending.
@@ -193,7 +193,7 @@ impl Store {
         campaign: CampaignId,
         (after, until): (i32, i32),
         limit: usize,
-    ) -> Result<Pending, Error> {
+    ) -> Result<PendingRange, Error> {
         let select = "
             select seq from recipient where campaign_id = $1 and seq > $2 and seq <= $3 and state = 'pending'
             order by seq limit $4";
@@ -205,7 +205,7 @@ impl Store {
             .await?;
         let seqs: Vec<Seq> = rows.iter().map(|row| Seq(row.get(0))).collect();
         let looked_to = seqs.last().filter(|_| seqs.len() == limit).map_or(until, |last| last.0);
-        Ok(Pending { seqs, looked_to })
+        Ok(PendingRange { seqs, looked_to })
     }
 
     /// Moves the cursor to `to`: all recipients up to there are published. Does nothing if the cursor is not at `from` any more,

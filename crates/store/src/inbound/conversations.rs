@@ -11,7 +11,7 @@ use crate::db::pool::Transaction;
 
 /// An inbound message, under one of the numbers of the person.
 #[derive(Clone, Copy)]
-pub(crate) struct Heard {
+pub(crate) struct InboundMessage {
     pub(crate) sender: SenderId,
     pub(crate) number: Msisdn,
     pub(crate) at: Option<Timestamp>,
@@ -19,7 +19,7 @@ pub(crate) struct Heard {
 
 /// An opt-out or opt-in, under one of the numbers of the person.
 #[derive(Clone, Copy)]
-pub(crate) struct Said {
+pub(crate) struct ConsentChange {
     pub(crate) sender: SenderId,
     pub(crate) number: Msisdn,
     pub(crate) at: Option<Timestamp>,
@@ -72,16 +72,16 @@ where c.quiet_until is distinct from greatest(c.quiet_until, excluded.quiet_unti
 /// Stores inbound messages, opt-outs and opt-ins, and people that had too many messages.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
-    inbounds: &[Heard],
-    consents: &[Said],
-    quiet: &[Heard],
+    inbounds: &[InboundMessage],
+    consents: &[ConsentChange],
+    quiet: &[InboundMessage],
 ) -> Result<(), Error> {
     if !inbounds.is_empty() {
         let (senders, numbers, times) = columns(inbounds.iter().copied())?;
         tx.execute(&tx.prepare_cached(HEARD).await?, &[&senders, &numbers, &times]).await?;
     }
     if !consents.is_empty() {
-        let (senders, numbers, times) = columns(consents.iter().map(|said| Heard {
+        let (senders, numbers, times) = columns(consents.iter().map(|said| InboundMessage {
             sender: said.sender,
             number: said.number,
             at: said.at,
@@ -104,9 +104,9 @@ fn reason(is_by_provider: bool) -> &'static str {
 
 type Columns = (Vec<i64>, Vec<i64>, Vec<Option<Timestamp>>);
 
-fn columns(heard: impl Iterator<Item = Heard>) -> Result<Columns, Error> {
+fn columns(heard: impl Iterator<Item = InboundMessage>) -> Result<Columns, Error> {
     let (mut senders, mut numbers, mut times) = Columns::default();
-    for Heard { sender, number, at } in heard {
+    for InboundMessage { sender, number, at } in heard {
         senders.push(sender.0);
         numbers.push(i64::try_from(number.digits()).map_err(Error::unreadable)?);
         times.push(at);

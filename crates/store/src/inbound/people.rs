@@ -12,7 +12,7 @@ use campaign::{CampaignId, Consent, Msisdn, SenderId, Seq, UserId};
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::inbound::batch::Ingest;
-use crate::inbound::conversations::{self, Heard, Said};
+use crate::inbound::conversations::{self, ConsentChange, InboundMessage};
 use crate::inbound::matching::Found;
 use crate::inbound::rows::{ConsentRow, InboundRow, Person};
 use crate::inbound::unmatched::{self, Event};
@@ -57,22 +57,22 @@ pub(crate) async fn store(
     let all = |who: &Person| -> BTreeSet<Msisdn> {
         people.numbers(who).into_iter().flat_map(|number| linked.numbers(number)).collect()
     };
-    let heard = |rows: &[InboundRow]| -> Vec<Heard> {
+    let heard = |rows: &[InboundRow]| -> Vec<InboundMessage> {
         let each = |row: &InboundRow| {
             let (sender, at) = (row.who.about.sender, row.at);
-            all(&row.who).into_iter().map(move |number| Heard { sender, number, at })
+            all(&row.who).into_iter().map(move |number| InboundMessage { sender, number, at })
         };
         rows.iter().flat_map(each).collect()
     };
     let said = batch.consents.iter().flat_map(|row| {
         let ConsentRow { inbound: InboundRow { who, at }, consent, is_by_provider } = row;
         let (sender, at, consent, is_by_provider) = (who.about.sender, *at, *consent, *is_by_provider);
-        all(who).into_iter().map(move |number| Said { sender, number, at, consent, is_by_provider })
+        all(who).into_iter().map(move |number| ConsentChange { sender, number, at, consent, is_by_provider })
     });
-    let earlier = said_earlier
-        .iter()
-        .flat_map(|said| linked.numbers(said.number).into_iter().map(|number| Said { number, ..*said }));
-    let said: Vec<Said> = said.chain(earlier).collect();
+    let earlier = said_earlier.iter().flat_map(|said| {
+        linked.numbers(said.number).into_iter().map(|number| ConsentChange { number, ..*said })
+    });
+    let said: Vec<ConsentChange> = said.chain(earlier).collect();
     conversations::store(tx, &heard(&batch.inbounds), &said, &heard(quiet)).await?;
     people.keep_unmatched(tx, batch).await?;
     for row in batch.consents.iter().filter(|row| row.consent == Consent::OptedOut) {
@@ -125,7 +125,11 @@ impl<'a> People<'a> {
 
     /// Stores the numbers of user ids, keeps consents of people without a number, and returns earlier consents of people whose
     /// number is known now.
-    async fn learn_users(&mut self, tx: &Transaction<'_>, batch: &Ingest) -> Result<Vec<Said>, Error> {
+    async fn learn_users(
+        &mut self,
+        tx: &Transaction<'_>,
+        batch: &Ingest,
+    ) -> Result<Vec<ConsentChange>, Error> {
         let mut learned: BTreeMap<(SenderId, &UserId), Msisdn> = BTreeMap::new();
         let of_people = batch.people().filter_map(|who| {
             let number = self.answered(who).or(self.of_user(who)).or(who.from)?;

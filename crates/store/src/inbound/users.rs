@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
-use crate::inbound::conversations::Said;
+use crate::inbound::conversations::ConsentChange;
 use crate::lists::numbers::{read, stored};
 
 /// An id is stored again if it was not seen for this many days.
@@ -136,7 +136,10 @@ pub(crate) async fn wait(tx: &Transaction<'_>, words: &[UnmatchedConsent<'_>]) -
 }
 
 /// Earlier consents of people among these ids whose number is known now.
-pub(crate) async fn known_now(tx: &Transaction<'_>, ids: &BTreeSet<&UserId>) -> Result<Vec<Said>, Error> {
+pub(crate) async fn known_now(
+    tx: &Transaction<'_>,
+    ids: &BTreeSet<&UserId>,
+) -> Result<Vec<ConsentChange>, Error> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -146,7 +149,7 @@ pub(crate) async fn known_now(tx: &Transaction<'_>, ids: &BTreeSet<&UserId>) -> 
         .iter()
         .filter_map(|row| {
             let consent = if row.get(3) { Consent::OptedOut } else { Consent::OptedIn };
-            Some(Said {
+            Some(ConsentChange {
                 sender: SenderId(row.get(0)),
                 number: read(row.get(1))?,
                 at: row.get(2),

@@ -25,8 +25,8 @@ impl Store {
         let made: i32 = client.query_one("select make_webhook_days($1)", &[&DAYS_AHEAD]).await?.get(0);
         if made < 1 {
             return Err(Error::Conflict(format!(
-                "the tables for the posts of {} cannot be made: another session holds a lock on webhook_body; look into \
-                 pg_stat_activity for it",
+                "cannot create the tables for posts of {}: another session holds a lock on webhook_body; see \
+                 pg_stat_activity",
                 if made < 0 { "today" } else { "tomorrow" }
             )));
         }

@@ -26,7 +26,7 @@ use crate::db::error::Error;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, read_refusal};
-use crate::sending::claim_request::{CLAIM_LOCK, Wish};
+use crate::sending::claim_request::{CLAIM_LOCK, ClaimRequest};
 use crate::sending::fragments::{FRAGMENTS, OF_CLAIM};
 
 pub(crate) static STATEMENT: LazyLock<String> =
@@ -43,10 +43,10 @@ impl Store {
     ) -> Result<ClaimAnswer, Error> {
         let seqs: Vec<i32> = seqs.iter().map(|seq| seq.0).collect();
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
-        let wish = Wish { sender, campaign, seqs, worker, lease_ms };
-        match self.claim_pending(&wish).await? {
+        let request = ClaimRequest { sender, campaign, seqs, worker, lease_ms };
+        match self.claim_pending(&request).await? {
             Some(claimed) => Ok(claimed),
-            None => self.claim_any(&wish).await,
+            None => self.claim_any(&request).await,
         }
     }
 
@@ -72,11 +72,11 @@ impl Store {
         Ok(rows.iter().map(read).collect())
     }
 
-    /// Claims recipients in any state and at any gate.
-    async fn claim_any(&self, wish: &Wish) -> Result<ClaimAnswer, Error> {
+    /// Claims pending recipients and retries that are due, at any gate.
+    async fn claim_any(&self, request: &ClaimRequest) -> Result<ClaimAnswer, Error> {
         let client = self.client().await?;
-        let prepared = client.prepare_cached(&written_for(wish.campaign, &STATEMENT)).await?;
-        let (asked, answer) = wish.ask(&client, &prepared).await?;
+        let prepared = client.prepare_cached(&written_for(request.campaign, &STATEMENT)).await?;
+        let (asked, answer) = request.ask(&client, &prepared).await?;
         let Some(answer) = answer else {
             // The campaign or the sender was deleted: the message is outdated.
             return Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue));

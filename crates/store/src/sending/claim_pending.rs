@@ -20,7 +20,7 @@ use crate::db::error::{Error, is_without_table};
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal};
-use crate::sending::claim_request::Wish;
+use crate::sending::claim_request::ClaimRequest;
 use crate::sending::fragments::FRAGMENTS;
 use crate::sending::rate_limit::wait_for;
 
@@ -33,11 +33,11 @@ pub(crate) static STATEMENT: LazyLock<String> =
 impl Store {
     /// Claims the `pending` recipients of a request, or refuses because the rate is used up. `None`: `claim.rs` has to look,
     /// because no recipient is `pending` or the gate has other limits.
-    pub(crate) async fn claim_pending(&self, wish: &Wish) -> Result<Option<ClaimAnswer>, Error> {
+    pub(crate) async fn claim_pending(&self, request: &ClaimRequest) -> Result<Option<ClaimAnswer>, Error> {
         let client = self.client().await?;
         let answer = async {
-            let prepared = client.prepare_cached(&written_for(wish.campaign, &STATEMENT)).await?;
-            wish.ask(&client, &prepared).await
+            let prepared = client.prepare_cached(&written_for(request.campaign, &STATEMENT)).await?;
+            request.ask(&client, &prepared).await
         };
         let (asked, answer) = match answer.await {
             Ok((asked, Some(answer))) => (asked, answer),
@@ -51,17 +51,22 @@ impl Store {
             Some(false) => {
                 Ok(Some(ClaimAnswer::Refused(ClaimRefusal::Wait(wait_for(answer.get("wait_us"))))))
             }
-            Some(true) => self.read_pending(wish, &answer, asked),
+            Some(true) => self.read_pending(request, &answer, asked),
         }
     }
 
-    fn read_pending(&self, wish: &Wish, answer: &Row, asked: Instant) -> Result<Option<ClaimAnswer>, Error> {
+    fn read_pending(
+        &self,
+        request: &ClaimRequest,
+        answer: &Row,
+        asked: Instant,
+    ) -> Result<Option<ClaimAnswer>, Error> {
         if answer.get::<_, i64>("n") == 0 {
             return Ok(None);
         }
         let claim = self.read_claim(answer, asked)?;
         let n_skipped = usize::try_from(answer.get::<_, i64>("n_skipped")).unwrap_or(0);
-        let may_be_cut = claim.rows.len() + n_skipped < wish.seqs.len();
+        let may_be_cut = claim.rows.len() + n_skipped < request.seqs.len();
         Ok(Some(ClaimAnswer::Granted(Claim { may_be_cut, ..claim })))
     }
 }

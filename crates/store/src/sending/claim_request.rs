@@ -14,7 +14,7 @@ use crate::db::pool::Pooled;
 pub(crate) const CLAIM_LOCK: &str = "select from claim_lock where sender_id = $1 for update";
 
 /// The recipients that a worker wants to claim.
-pub(crate) struct Wish {
+pub(crate) struct ClaimRequest {
     pub(crate) sender: SenderId,
     pub(crate) campaign: CampaignId,
     pub(crate) seqs: Vec<i32>,
@@ -22,7 +22,7 @@ pub(crate) struct Wish {
     pub(crate) lease_ms: f64,
 }
 
-impl Wish {
+impl ClaimRequest {
     /// Takes the claim lock of the sender and executes this statement, in one transaction. All four statements are sent at once
     /// and answered in order, so the transaction is one round trip. Returns when the request was sent, and the row.
     pub(crate) async fn ask(

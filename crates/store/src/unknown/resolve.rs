@@ -70,24 +70,24 @@ impl Store {
         self.resolve_by_receipts(campaign).await?;
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
-        let standing = Standing::lock(&tx, campaign).await?;
-        let resolution = match standing.rule.as_str() {
-            "resend" if standing.state == CampaignState::Cancelled => return Ok(Resolved::default()),
-            "resend" if !standing.is_over => Resolution::Resend,
+        let locked = LockedCampaign::lock(&tx, campaign).await?;
+        let resolution = match locked.rule.as_str() {
+            "resend" if locked.state == CampaignState::Cancelled => return Ok(Resolved::default()),
+            "resend" if !locked.is_over => Resolution::Resend,
             "resend" | "give-up" => Resolution::GiveUp,
             _ => return Ok(Resolved::default()),
         };
-        let is_late = standing.rule == "resend" && standing.is_over;
+        let is_late = locked.rule == "resend" && locked.is_over;
         let decision = Decision {
             resolution,
             by: "rule",
-            reason: if is_late { "resend, but the deadline has passed" } else { &standing.rule },
+            reason: if is_late { "resend, but the deadline has passed" } else { &locked.rule },
             code: if is_late { DEADLINE } else { GIVEN_UP },
-            after: standing.after,
+            after: locked.after,
             seqs: None,
         };
         resolve_by_receipt::resolve_listed(&tx, campaign).await?;
-        let resolved = step(&tx, campaign, &standing, &decision).await?;
+        let resolved = step(&tx, campaign, &locked, &decision).await?;
         tx.commit().await?;
         Ok(resolved)
     }
@@ -113,10 +113,10 @@ impl Store {
         let mut client = self.client().await?;
         loop {
             let tx = client.transaction().await?;
-            let standing = Standing::lock(&tx, campaign).await?;
-            standing.check(campaign, resolution)?;
+            let locked = LockedCampaign::lock(&tx, campaign).await?;
+            locked.check(campaign, resolution)?;
             resolve_by_receipt::resolve_listed(&tx, campaign).await?;
-            let resolved = step(&tx, campaign, &standing, &decision).await?;
+            let resolved = step(&tx, campaign, &locked, &decision).await?;
             tx.commit().await?;
             if resolved == Resolved::default() {
                 return Ok(total);
@@ -128,7 +128,7 @@ impl Store {
 }
 
 /// The fields of a campaign that decide about a resolution, read under its lock.
-struct Standing {
+struct LockedCampaign {
     state: CampaignState,
     is_over: bool,
     max_attempts: i32,
@@ -136,7 +136,7 @@ struct Standing {
     after: Duration,
 }
 
-impl Standing {
+impl LockedCampaign {
     async fn lock(tx: &Transaction<'_>, campaign: CampaignId) -> Result<Self, Error> {
         let select = "
             select state, coalesce(deadline_at <= clock_timestamp(), false) or erased_at is not null as is_over, unknown_rule,
@@ -170,7 +170,7 @@ impl Standing {
 async fn step(
     tx: &Transaction<'_>,
     campaign: CampaignId,
-    standing: &Standing,
+    locked: &LockedCampaign,
     decision: &Decision<'_>,
 ) -> Result<Resolved, Error> {
     let resend = decision.resolution == Resolution::Resend;
@@ -183,7 +183,7 @@ async fn step(
                 &decision.after.as_secs_f64(),
                 &decision.seqs,
                 &resend,
-                &standing.max_attempts,
+                &locked.max_attempts,
                 &decision.code,
                 &decision.by,
                 &decision.reason,

@@ -24,7 +24,7 @@ async fn claimed(world: &World, campaign: CampaignId, seqs: std::ops::RangeInclu
 }
 
 #[tokio::test]
-async fn whoever_is_suppressed_is_skipped_by_the_next_claim_and_the_books_balance() {
+async fn suppressed_recipients_are_skipped_by_the_next_claim_and_the_counts_add_up() {
     let world = World::new("consent_claim", Some("1000/s")).await;
     let campaign = world.campaign(6).await;
     said(&world, 1, Consent::OptedOut, noon()).await;
@@ -86,7 +86,7 @@ async fn a_window_known_to_be_closed_is_skipped_only_where_there_is_no_template(
 }
 
 #[tokio::test]
-async fn whoever_had_enough_is_claimed_with_the_time_that_is_left() {
+async fn a_recipient_with_too_many_messages_is_claimed_with_the_time_that_is_left() {
     let world = World::new("consent_quiet", None).await;
     let told = world.campaign(2).await;
     let now = world.now().await;
@@ -122,7 +122,7 @@ async fn a_claim_that_may_take_one_is_asked_again_when_that_one_was_skipped() {
 }
 
 #[tokio::test]
-async fn whoever_opts_out_before_a_retry_is_not_tried_again() {
+async fn a_recipient_that_opts_out_before_a_retry_is_not_sent_to_again() {
     let world = World::new("consent_retry", None).await;
     let campaign = world.campaign(1).await;
     let claim = world.granted(campaign, 1..=1).await;

@@ -116,7 +116,7 @@ async fn an_old_table_whose_dropping_broke_off_is_dropped_the_next_time() {
 }
 
 #[tokio::test]
-async fn tables_that_cannot_be_made_now_are_made_later_and_told_when_it_is_urgent() {
+async fn tables_that_cannot_be_created_now_are_created_later_and_reported_when_it_is_urgent() {
     let world = World::new("days_locked", None).await;
     drop_last_day(&world).await;
     let holder = connect(&world).await;
@@ -139,7 +139,7 @@ async fn tables_that_cannot_be_made_now_are_made_later_and_told_when_it_is_urgen
         .unwrap();
     holder.batch_execute("begin; lock table webhook_body in share update exclusive mode").await.unwrap();
     let error = world.store.make_webhook_days().await.unwrap_err();
-    assert!(error.to_string().contains("the posts of today cannot be made"), "{error}");
+    assert!(error.to_string().contains("cannot create the tables for posts of today"), "{error}");
     holder.batch_execute("commit").await.unwrap();
     let (one, two) = tokio::join!(world.store.make_webhook_days(), world.store.make_webhook_days());
     one.and(two).unwrap();

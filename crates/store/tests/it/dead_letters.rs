@@ -52,7 +52,7 @@ async fn a_letter_that_dies_again_is_one_row_and_one_delivered_twice_is_counted_
 }
 
 #[tokio::test]
-async fn redriving_publishes_those_who_still_wait_and_nobody_else() {
+async fn redriving_publishes_only_recipients_that_are_still_waiting() {
     let world = World::new("dead_redrive", None).await;
     let campaign = world.campaign(3).await;
     let done = world.granted(campaign, 1..=1).await;

@@ -122,7 +122,7 @@ async fn an_erased_number_is_in_no_table_but_among_those_who_must_not_be_written
 }
 
 #[tokio::test]
-async fn somebody_erased_while_waiting_is_skipped_and_nobody_is_erased_while_being_sent_to() {
+async fn an_erased_recipient_that_waits_is_skipped_and_a_recipient_that_is_sending_is_not_erased() {
     let world = World::new("erase_waiting", None).await;
     let campaign = world.campaign(2).await;
     let claim = world.granted(campaign, 1..=1).await;
@@ -162,7 +162,7 @@ async fn recipients_can_be_claimed_while_an_erasure_reads_what_providers_posted(
 }
 
 #[tokio::test]
-async fn retention_erases_whoever_was_in_a_campaign_that_ended_long_ago_and_keeps_its_counts() {
+async fn retention_erases_recipients_of_campaigns_that_ended_long_ago_and_keeps_the_counts() {
     let world = World::new("erase_campaigns", None).await;
     let old = everything(&world).await;
     assert!(world.store.finish_if_done(old).await.unwrap());

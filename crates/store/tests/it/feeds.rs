@@ -60,7 +60,7 @@ async fn the_feed_goes_back_to_the_low_water_mark_after_a_pause() {
 }
 
 #[tokio::test]
-async fn a_campaign_is_finished_when_nobody_waits_in_any_way() {
+async fn a_campaign_is_finished_when_no_recipient_waits() {
     let world = World::new("feed_finish", None).await;
     let campaign = world.campaign(2).await;
     assert!(!world.store.finish_if_done(campaign).await.unwrap());

@@ -33,7 +33,7 @@ async fn nobody_is_left(world: &World, campaign: CampaignId) {
 }
 
 #[tokio::test]
-async fn an_outcome_recorded_in_the_instant_of_the_cancellation_keeps_nobody_waiting() {
+async fn an_outcome_recorded_during_the_cancellation_leaves_no_recipient_waiting() {
     let world = World::new("ending_race", None).await;
     let campaign = world.campaign(5).await;
     let claim = world.granted(campaign, 1..=3).await;

@@ -52,7 +52,7 @@ async fn what_is_recorded_again_because_its_answer_was_lost_is_not_late() {
         let again = world.store.record(world.sender, campaign, &outcomes, &[]).await.unwrap();
         assert_eq!(again, RecordResult::default());
     }
-    // These were settled by somebody else meanwhile: of two there was a request.
+    // These recipients were resolved meanwhile; for two of them a request was made.
     world.look.execute("update recipient set state = 'cancelled' where seq > 3", &[]).await.unwrap();
     let late = world.store.record(world.sender, campaign, &all(3, &other), &[]).await.unwrap();
     assert_eq!(late, RecordResult { changed: 0, late: 2 });
@@ -133,7 +133,7 @@ async fn final_outcomes_of_a_claim_that_is_unknown_in_part_are_all_recorded_once
 }
 
 #[tokio::test]
-async fn a_cancelled_campaign_keeps_nobody_waiting() {
+async fn a_cancelled_campaign_leaves_no_recipient_waiting() {
     let world = World::new("record_cancel", None).await;
     let campaign = world.campaign(20).await;
     let claim = world.granted(campaign, 1..=5).await;

@@ -160,7 +160,7 @@ async fn a_batch_in_one_piece_gives_the_same_as_one_by_one() {
 }
 
 #[tokio::test]
-async fn an_early_receipt_settles_whoever_becomes_unknown_after_it() {
+async fn an_early_receipt_resolves_a_recipient_that_becomes_unknown_after_it() {
     let world = World::new("receipts_early", None).await;
     let campaign = world.campaign(2).await;
     let claim = world.granted(campaign, 1..=2).await;
@@ -180,7 +180,7 @@ async fn an_early_receipt_settles_whoever_becomes_unknown_after_it() {
 
 #[tokio::test]
 async fn a_receipt_with_the_providers_id_only_is_matched_when_the_message_is_on_record() {
-    let world = World::new("receipts_orphans", None).await;
+    let world = World::new("receipts_unmatched", None).await;
     world.look.execute("update sender set provider = '1msg'", &[]).await.unwrap();
     let campaign = world.campaign(1).await;
     let claim = world.granted(campaign, 1..=1).await;

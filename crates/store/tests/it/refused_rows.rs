@@ -90,7 +90,7 @@ async fn a_row_that_the_database_refuses_is_counted_and_every_other_row_of_its_p
 
 #[tokio::test]
 async fn an_event_that_the_database_refuses_when_it_is_matched_later_keeps_no_other_from_it() {
-    let world = World::new("refused_orphans", None).await;
+    let world = World::new("refused_unmatched", None).await;
     let campaign = world.campaign(14).await;
     let mut early = Ingest::default();
     for seq in [12, 13, 14] {
@@ -112,7 +112,7 @@ async fn an_event_that_the_database_refuses_when_it_is_matched_later_keeps_no_ot
 }
 
 #[tokio::test]
-async fn a_missing_table_for_the_posts_of_today_is_told_as_a_fault_of_the_moment() {
+async fn a_missing_table_for_posts_of_today_is_a_temporary_error() {
     let world = World::new("refused_no_day", None).await;
     let campaign = world.campaign(1).await;
     let claim = world.granted(campaign, 1..=1).await;

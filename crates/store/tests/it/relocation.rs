@@ -93,7 +93,7 @@ async fn the_rows_of_all_campaigns_are_moved_and_every_view_stays() {
 }
 
 #[tokio::test]
-async fn moving_goes_on_where_it_broke_off_and_nobody_works_before_it_is_done() {
+async fn moving_continues_after_an_interruption_and_the_schema_check_fails_until_it_is_done() {
     let old = Old::new("relocation_stop").await;
     let before = old.contents().await;
     let mut runs = 0;

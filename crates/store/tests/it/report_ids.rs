@@ -183,8 +183,8 @@ async fn hashed_ids_join_the_views_and_differ_between_databases() {
         sent(world).await;
         let reads = reader(world, "flowcast_report", "joins").await;
         ids.push(reads.query_one(select, &[]).await.unwrap().get::<_, String>(0));
-        let settled = "select count(*) from report.resolution s join report.recipient r using (campaign_id, seq, provider_message_id)";
-        assert_eq!(reads.query_one(settled, &[]).await.unwrap().get::<_, i64>(0), 1);
+        let resolved = "select count(*) from report.resolution s join report.recipient r using (campaign_id, seq, provider_message_id)";
+        assert_eq!(reads.query_one(resolved, &[]).await.unwrap().get::<_, i64>(0), 1);
     }
     assert_ne!(ids[0], ids[1]);
     world.close().await;

@@ -11,7 +11,7 @@ use crate::world::{NOON, World, abroad, accepted, reason};
 
 const RECIPIENTS: i32 = 200;
 
-/// Random claims, outcomes, receipts, answers, deaths, settlements and cancellations, folded now and then; after each step
+/// Random claims, outcomes, receipts, answers, deaths, resolutions and cancellations, folded now and then; after each step
 /// nobody may be missing from the books, and every kept count is what a full count gives.
 #[tokio::test]
 async fn after_every_step_of_a_random_run_the_views_agree_with_the_tables() {

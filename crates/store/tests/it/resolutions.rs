@@ -40,15 +40,15 @@ async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) ->
 
 #[tokio::test]
 async fn the_rule_resends_after_its_time_and_a_finished_campaign_runs_again() {
-    let world = World::new("settle_resend", None).await;
+    let world = World::new("resolve_resend", None).await;
     let (campaign, old) = finished(&world, "unknown = \"resend\"\nunknown_after = \"2h\"", 3, 5).await;
     wait(&world, "1 hour").await;
     assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), []);
     assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
     wait(&world, "1 hour").await;
     assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), [campaign]);
-    let settled = world.store.resolve_by_rule(campaign).await.unwrap();
-    assert_eq!(settled, Resolved { resent: 3, failed: 0 });
+    let resolved = world.store.resolve_by_rule(campaign).await.unwrap();
+    assert_eq!(resolved, Resolved { resent: 3, failed: 0 });
     assert_eq!(world.row(campaign, 1).await, ("retry".into(), 1, Some("resent".into())));
     assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), []);
 
@@ -74,12 +74,12 @@ async fn the_rule_resends_after_its_time_and_a_finished_campaign_runs_again() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_attempt_left_is_not_resent_but_fails() {
-    let world = World::new("settle_used_up", None).await;
+async fn a_recipient_without_an_attempt_left_fails_instead_of_being_resent_to() {
+    let world = World::new("resolve_used_up", None).await;
     let (campaign, _) = finished(&world, "unknown = \"resend\"\nmax_attempts = 1", 2, 2).await;
     wait(&world, "25 hours").await;
-    let settled = world.store.resolve_by_rule(campaign).await.unwrap();
-    assert_eq!(settled, Resolved { resent: 0, failed: 2 });
+    let resolved = world.store.resolve_by_rule(campaign).await.unwrap();
+    assert_eq!(resolved, Resolved { resent: 0, failed: 2 });
     assert_eq!(world.row(campaign, 1).await, ("failed".into(), 1, Some("attempts_used_up".into())));
     assert_eq!(world.store.campaign(campaign).await.unwrap().state.word(), "finished");
     world.close().await;
@@ -87,42 +87,42 @@ async fn whoever_has_no_attempt_left_is_not_resent_but_fails() {
 
 #[tokio::test]
 async fn the_rule_gives_up_and_the_default_leaves_it_to_people() {
-    let world = World::new("settle_give_up", None).await;
+    let world = World::new("resolve_give_up", None).await;
     let (given_up, _) = finished(&world, "unknown = \"give-up\"", 2, 2).await;
     let (left, _) = finished(&world, "", 2, 2).await;
     wait(&world, "25 hours").await;
     assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), [given_up]);
     assert_eq!(world.store.resolve_by_rule(left).await.unwrap(), Resolved::default());
-    let settled = world.store.resolve_by_rule(given_up).await.unwrap();
-    assert_eq!(settled, Resolved { resent: 0, failed: 2 });
+    let resolved = world.store.resolve_by_rule(given_up).await.unwrap();
+    assert_eq!(resolved, Resolved { resent: 0, failed: 2 });
     assert_eq!(world.row(given_up, 2).await, ("failed".into(), 1, Some("unknown_given_up".into())));
     assert_eq!(world.row(left, 2).await.0, "unknown");
     world.close().await;
 }
 
 #[tokio::test]
-async fn after_the_deadline_the_rule_sends_to_nobody_again() {
-    let world = World::new("settle_deadline", None).await;
+async fn after_the_deadline_the_rule_resends_to_no_recipient() {
+    let world = World::new("resolve_deadline", None).await;
     let (campaign, _) = finished(&world, "unknown = \"resend\"\ndeadline = \"48h\"", 1, 1).await;
     world.look.execute("update campaign set deadline_at = now()", &[]).await.unwrap();
     wait(&world, "25 hours").await;
-    let settled = world.store.resolve_by_rule(campaign).await.unwrap();
-    assert_eq!(settled, Resolved { resent: 0, failed: 1 });
+    let resolved = world.store.resolve_by_rule(campaign).await.unwrap();
+    assert_eq!(resolved, Resolved { resent: 0, failed: 1 });
     assert_eq!(world.row(campaign, 1).await.2, Some("deadline".into()));
     world.close().await;
 }
 
 #[tokio::test]
-async fn an_operator_settles_at_once_those_chosen_and_then_all() {
-    let world = World::new("settle_by_hand", None).await;
+async fn an_operator_resolves_chosen_recipients_and_then_all() {
+    let world = World::new("resolve_by_hand", None).await;
     let (campaign, _) = finished(&world, "", 4, 4).await;
     let chosen = [Seq(2), Seq(3), Seq(99)];
-    let settled = world
+    let resolved = world
         .store
         .resolve_by_operator(campaign, Resolution::GiveUp, "asked them", Some(&chosen))
         .await
         .unwrap();
-    assert_eq!(settled, Resolved { resent: 0, failed: 2 });
+    assert_eq!(resolved, Resolved { resent: 0, failed: 2 });
     assert_eq!(
         by_hand(&world, campaign, Resolution::Resend).await.unwrap(),
         Resolved { resent: 2, failed: 0 }
@@ -135,8 +135,8 @@ async fn an_operator_settles_at_once_those_chosen_and_then_all() {
 }
 
 #[tokio::test]
-async fn a_cancelled_campaign_sends_to_nobody_again() {
-    let world = World::new("settle_cancelled", None).await;
+async fn a_cancelled_campaign_resends_to_no_recipient() {
+    let world = World::new("resolve_cancelled", None).await;
     let campaign = world.campaign_with("unknown = \"resend\"", 2).await;
     let claim = world.granted(campaign, 1..=2).await;
     world.record(campaign, &claim, &unknown()).await;
@@ -155,8 +155,8 @@ async fn a_cancelled_campaign_sends_to_nobody_again() {
 }
 
 #[tokio::test]
-async fn receipts_settle_whoever_is_unknown_before_any_rule_does() {
-    let world = World::new("settle_receipt", None).await;
+async fn receipts_resolve_unknown_recipients_before_the_rule_does() {
+    let world = World::new("resolve_receipt", None).await;
     let (campaign, _) = finished(&world, "unknown = \"resend\"", 4, 5).await;
     let receipts = vec![
         world.receipt(campaign, 1, ReceiptStatus::Delivered),
@@ -190,7 +190,7 @@ async fn receipts_settle_whoever_is_unknown_before_any_rule_does() {
 
 #[tokio::test]
 async fn the_late_answer_of_a_worker_is_not_recorded_over_the_attempt_that_followed() {
-    let world = World::new("settle_fence", None).await;
+    let world = World::new("resolve_fence", None).await;
     let (campaign, old) = finished(&world, "", 2, 2).await;
     by_hand(&world, campaign, Resolution::Resend).await.unwrap();
     let new = world.granted(campaign, 1..=2).await;
@@ -204,7 +204,7 @@ async fn the_late_answer_of_a_worker_is_not_recorded_over_the_attempt_that_follo
 
 #[tokio::test]
 async fn the_late_answer_of_a_worker_spares_those_not_sent_to_again_yet() {
-    let world = World::new("settle_spared", None).await;
+    let world = World::new("resolve_spared", None).await;
     let campaign = world.campaign(2).await;
     let slow = world.granted(campaign, 1..=2).await;
     world.look.execute("update claim set lease_until = now() - interval '1 hour'", &[]).await.unwrap();
@@ -218,12 +218,12 @@ async fn the_late_answer_of_a_worker_spares_those_not_sent_to_again_yet() {
 }
 
 #[tokio::test]
-async fn whoever_is_settled_is_listed_as_unknown_no_longer() {
-    let world = World::new("settle_listed", None).await;
+async fn a_resolved_recipient_is_not_listed_as_unknown() {
+    let world = World::new("resolve_listed", None).await;
     let (campaign, claim) = finished(&world, "unknown = \"give-up\"", 3, 3).await;
     assert_eq!(world.record(campaign, &claim, &accepted()).await, 3);
     assert_eq!(world.count("select count(*) from unknown_recipient").await, 0);
-    // One that was listed in the instant of its settling is found by the rule, which leaves the recipient alone.
+    // One that was listed in the instant of its resolution is found by the rule, which leaves the recipient alone.
     let stale = "insert into unknown_recipient values ($1, 1, now() - interval '2 days')";
     world.look.execute(stale, &[&campaign.0]).await.unwrap();
     assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());
@@ -232,7 +232,7 @@ async fn whoever_is_settled_is_listed_as_unknown_no_longer() {
     world.close().await;
 }
 
-/// Lists these recipients of a campaign for settling, with receipts of this status.
+/// Lists these recipients of a campaign to be resolved, with receipts of this status.
 async fn listed(
     world: &World,
     campaign: CampaignId,
@@ -244,8 +244,8 @@ async fn listed(
 }
 
 #[tokio::test]
-async fn one_call_settles_and_clears_everybody_that_is_ready() {
-    let world = World::new("settle_all", None).await;
+async fn one_call_resolves_all_listed_recipients() {
+    let world = World::new("resolve_all", None).await;
     let campaign = world.campaign(5_000).await;
     let claim = world.granted(campaign, 1..=5_000).await;
     listed(&world, campaign, 1..=5_000, ReceiptStatus::Sent).await;
@@ -261,8 +261,8 @@ async fn one_call_settles_and_clears_everybody_that_is_ready() {
 }
 
 #[tokio::test]
-async fn a_recipient_that_no_receipt_can_settle_leaves_the_list_and_a_new_receipt_settles_it() {
-    let world = World::new("settle_stays", None).await;
+async fn a_recipient_that_no_receipt_can_resolve_leaves_the_list_and_a_new_receipt_resolves_it() {
+    let world = World::new("resolve_stays", None).await;
     let (campaign, _) = finished(&world, "", 2, 2).await;
     world.look.execute("update recipient set attempts = 2", &[]).await.unwrap();
     // About which of the two attempts the failure is, nobody knows; the rule is to leave it so.
@@ -281,7 +281,7 @@ async fn a_recipient_that_no_receipt_can_settle_leaves_the_list_and_a_new_receip
 
 #[tokio::test]
 async fn a_recipient_that_waits_is_looked_at_after_growing_pauses() {
-    let world = World::new("settle_pauses", None).await;
+    let world = World::new("resolve_pauses", None).await;
     let campaign = world.campaign(1).await;
     let claim = world.granted(campaign, 1..=1).await;
     listed(&world, campaign, 1..=1, ReceiptStatus::Sent).await;
@@ -309,7 +309,7 @@ async fn a_recipient_that_waits_is_looked_at_after_growing_pauses() {
 
 #[tokio::test]
 async fn a_receipt_that_is_committed_while_its_recipient_is_looked_at_is_not_missed() {
-    let mut world = World::new("settle_race", None).await;
+    let mut world = World::new("resolve_race", None).await;
     let (campaign, _) = finished(&world, "", 1, 1).await;
     world.look.execute("update recipient set attempts = 2", &[]).await.unwrap();
     listed(&world, campaign, 1..=1, ReceiptStatus::Failed).await;

@@ -21,7 +21,7 @@ async fn two_migrations_at_once_do_not_disturb_each_other() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_told_without_its_password() {
+async fn the_error_of_an_unreachable_database_does_not_contain_its_password() {
     let config = Config::new(SecretString::from("postgres://me:hunter2@127.0.0.1:1/db"));
     let error = Store::connect(&config).await.err().unwrap();
     assert!(error.is_transient(), "{error}");

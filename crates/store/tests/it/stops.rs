@@ -216,7 +216,7 @@ async fn a_persons_pause_takes_over_the_pause_of_a_campaign_that_was_found() {
 }
 
 #[tokio::test]
-async fn a_stop_that_was_taken_over_is_not_told_as_an_opening() {
+async fn the_end_of_a_replaced_stop_is_not_sent_as_an_opening() {
     let world = World::new("stop_alert", None).await;
     let told = async || {
         let mut events = Vec::new();

@@ -65,7 +65,7 @@ async fn the_certificate_of_postgres_is_verified_as_the_address_asks() {
 }
 
 #[tokio::test]
-async fn a_postgres_without_tls_is_told_where_the_address_asks_for_it() {
+async fn a_postgresql_without_tls_is_reported_if_the_address_requires_tls() {
     let stack = Stack::private_installed().await.unwrap();
     let url = format!("{}?sslmode=verify-full", stack.database_url());
     let error = Store::connect(&Config::new(SecretString::from(url))).await.err().unwrap();
