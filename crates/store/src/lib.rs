@@ -49,7 +49,8 @@ pub use inbound::rows::{
     AnswerRow, ConsentRow, InboundRow, MessageKey, NoticeRow, Person, RawBody, ReceiptRow,
 };
 pub use lists::exports::RecipientFilter;
-pub use lists::imports::{Import, ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
+pub use lists::import_rows::{ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
+pub use lists::imports::Import;
 pub use lists::suppressions::{Suppressed, SuppressionReason};
 pub use reporting::counters::Miscount;
 pub use reporting::dead_letters::{DeadLetter, DeadLetterRow, Redriven};

@@ -1,4 +1,4 @@
-//! Ends campaigns that are cancelled or whose deadline has passed.
+//! Ends campaigns: finished, cancelled, or with a deadline that has passed.
 //!
 //! Recipients are ended in batches, so that no lock is held for long. Rows are locked in the order of their places in the table,
 //! as claims lock them. Recipients that are `sending` are left to their worker. If the worker gives them back, they are listed
@@ -146,5 +146,32 @@ impl Store {
         };
         tx.commit().await?;
         Ok(ended)
+    }
+
+    /// Marks a running campaign as finished if no recipient is `pending`, `sending` or `retry`. Returns whether it did.
+    ///
+    /// The counters decide, so that the call takes as long for ten million recipients as for ten. The counters are exact in
+    /// every snapshot: deltas that are not folded yet are added (docs/adr/0011).
+    pub async fn finish_if_done(&self, campaign: CampaignId) -> Result<bool, Error> {
+        let waiting = "
+            select coalesce(sum(n), 0) > 0 from counter_now where campaign_id = $1 and kind in ('pending', 'sending', 'retry')";
+        let lock = "select from campaign where id = $1 for update";
+        // Checks again under the lock of the campaign. A transaction that lists a recipient of a possibly finished campaign as
+        // due takes that lock too.
+        let update = "
+            update campaign c set state = 'finished', finished_at = now()
+            where c.id = $1 and c.state = 'running'
+                and not exists (select from claim where campaign_id = $1)
+                and not exists (select from due where campaign_id = $1)";
+        let mut client = self.client().await?;
+        let waiting = client.prepare_cached(waiting).await?;
+        if client.query_one(&waiting, &[&campaign.0]).await?.get(0) {
+            return Ok(false);
+        }
+        let tx = client.transaction().await?;
+        tx.execute(lock, &[&campaign.0]).await?;
+        let finished = tx.execute(update, &[&campaign.0]).await? > 0;
+        tx.commit().await?;
+        Ok(finished)
     }
 }
