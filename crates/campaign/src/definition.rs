@@ -184,7 +184,7 @@ deadline = "24h"
             (
                 "body = \"Hello {{ first_name }}\"",
                 "body = \"{{ first_name | unknown_filter }}\"",
-                "uses something that the template language does not have",
+                "there is no filter unknown_filter",
             ),
             ("screen = \"WELCOME\"", "", "[flow] screen: is missing"),
             (

@@ -209,7 +209,7 @@ mod tests {
         let error = load("", &[]).unwrap().postgres().unwrap_err().to_string();
         assert!(error.starts_with("DATABASE_URL is not set"), "{error}");
         let error = load("[consumer]\nlease = \"10s\"", &[]).unwrap().consumer().unwrap_err().to_string();
-        assert!(error.starts_with("consumer.lease is shorter"), "{error}");
+        assert!(error.starts_with("consumer.lease is 10s, too short"), "{error}");
         let few = "[lists]\nmax_temporary_bytes = 1000\n[server]\nupload_key = \"env:KEY\"";
         let error = load(few, &[]).unwrap().server().unwrap_err().to_string();
         assert!(

@@ -128,6 +128,6 @@ async fn the_report_has_what_was_estimated_and_what_the_provider_says_is_billed(
     for told in ["           0.3  KES estimated\n", "          0.15  KES billed, according to receipts\n"] {
         assert!(said.contains(told), "{told} is not in\n{said}");
     }
-    assert!(world.ok(&["check-counts"]).await.starts_with("every count"));
+    assert!(world.ok(&["check-counts"]).await.starts_with("all counters"));
     world.close().await;
 }

@@ -45,7 +45,7 @@ async fn a_list_that_was_exported_can_be_imported_again_and_holds_no_formula() {
     }
     let csv = world.ok(&["campaign", "report", &id, "--format", "csv"]).await;
     assert!(csv.lines().next().unwrap().ends_with("unpriced,difference"), "{csv}");
-    assert!(world.ok(&["check-counts"]).await.starts_with("every count"));
+    assert!(world.ok(&["check-counts"]).await.starts_with("all counters"));
     world.close().await;
 }
 

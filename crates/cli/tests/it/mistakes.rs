@@ -116,7 +116,7 @@ async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
     };
     let (code, text) =
         said("DATABASE_URL", "postgres://me:hunter2@127.0.0.1:1/db", &["campaign", "list"]).await;
-    assert!(text.contains("whether DATABASE_URL is right") && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("check DATABASE_URL") && !text.contains("hunter2"), "{text}");
     assert_eq!(code, 5);
     let (code, text) = said("FLOWCAST_CONSUMER_INFLIGHT", "3", &["consumer"]).await;
     assert!(text.contains("[consumer] unknown field `inflight`"), "{text}");
