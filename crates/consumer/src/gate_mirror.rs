@@ -318,7 +318,7 @@ mod tests {
         known.note(ms(100), ms(101), Vec::new());
         assert!(known.is_fresh(ms(800), ms(850)));
         assert!(!known.is_fresh(ms(800), ms(851)));
-        // An answer that took two seconds is as fresh as can be for whoever was ready before it was asked for.
+        // A reading that took two seconds is fresh for a request that was ready before the reading began.
         known.note(ms(900), ms(2_900), Vec::new());
         assert!(known.is_fresh(ms(850), ms(2_900)));
         assert!(!known.is_fresh(ms(901), ms(2_900)));

@@ -27,7 +27,7 @@ pub enum Place {
     AfterPublish,
     /// A batch of a list was read, and the list is not at its end.
     WhileImporting,
-    /// A list is committed, and nobody was told.
+    /// A list is committed, and the command has not reported it.
     AfterImport,
 }
 
@@ -65,7 +65,7 @@ struct Armed {
     left: AtomicU64,
 }
 
-/// Says what is wrong with the variable: a place nobody knows, or any at all in a release. To be called once, early.
+/// Checks the variable: the place must exist, and a release accepts none. Call it once, early.
 pub fn check() -> Result<(), String> {
     match std::env::var(VARIABLE) {
         Err(_) => Ok(()),

@@ -6,7 +6,7 @@
 //! The statement locks the rows that are due, takes permits for exactly that many, and then marks the rows as `sending`. If it
 //! is refused, nothing is claimed. The permits are the last step that can be refused, so the row lock of the gate is held only
 //! for the update and the commit. The answer is one row with the recipients in arrays, so that common values are computed and
-//! sent once. Rows are locked in the order of their places in the table, and only waiting rows are locked. So a claim may block
+//! sent once. Rows are locked in their physical order (`ctid`), and only waiting rows are locked. So a claim may block
 //! another claim or a cancellation for a moment, but cannot deadlock with a record.
 //!
 //! Before permits are taken, recipients that must not be written to become `skipped`: suppressed recipients, and recipients

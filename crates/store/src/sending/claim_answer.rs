@@ -119,7 +119,7 @@ impl Store {
     }
 }
 
-/// The recipients of an answer, in the order of their places. The answer has the window only of recipients with a conversation.
+/// The recipients of an answer, ordered by `seq`. The answer has the window only of recipients with a conversation.
 fn read_rows(answer: &Row) -> Result<Vec<ClaimedRow>, Error> {
     let seqs: Vec<i32> = read(answer, "seqs")?;
     let msisdns: Vec<i64> = read(answer, "msisdns")?;
