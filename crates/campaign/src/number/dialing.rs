@@ -12,7 +12,14 @@ pub(crate) fn international(digits: &str) -> Result<Msisdn, MsisdnError> {
 /// plus. If both are valid numbers, the one that can be a mobile phone is used. If both can be mobile phones, the
 /// digits are refused, so that no message goes to a stranger.
 pub(crate) fn unmarked(digits: &str, country: Country) -> Result<Msisdn, MsisdnError> {
-    let home = national(digits, country).or_else(|error| whole(digits, country).ok_or(error));
+    let home = match national(digits, country) {
+        // 390 4286208 is an Italian mobile phone, and 39 04286208 an Italian landline.
+        Ok(found) if begins_with_code_of(digits, country) && !is_mobile(found) => {
+            Ok(whole(digits, country).unwrap_or(found))
+        }
+        Ok(found) => Ok(found),
+        Err(error) => whole(digits, country).ok_or(error),
+    };
     if digits.starts_with('0') {
         return home.or_else(|error| current_national_number(digits, country).ok_or(error));
     }
@@ -35,6 +42,10 @@ pub(crate) fn unmarked(digits: &str, country: Country) -> Result<Msisdn, MsisdnE
             current_number(digits).or_else(|| current_national_number(digits, country)).ok_or(error)
         }
     }
+}
+
+fn begins_with_code_of(digits: &str, country: Country) -> bool {
+    digits.starts_with(&country.code.to_string())
 }
 
 fn is_mobile(number: Msisdn) -> bool {
@@ -183,6 +194,14 @@ mod tests {
             }
         }
         found
+    }
+
+    #[test]
+    fn a_mobile_number_that_begins_with_the_code_of_its_country_is_no_landline() {
+        let read = |digits, id| unmarked(digits, country(id)).map(|number| number.to_string());
+        assert_eq!(read("3904286208", "IT"), Ok("393904286208".into()));
+        assert_eq!(read("0428620812", "IT"), Ok("390428620812".into()));
+        assert_eq!(read("390428620812", "IT"), Ok("390428620812".into()));
     }
 
     #[test]
