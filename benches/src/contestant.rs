@@ -70,7 +70,7 @@ impl Contestant {
         }
     }
 
-    /// What becomes of a claim whose worker died, according to the contestant's code.
+    /// How the contestant handles the open job of a worker that died, according to its code.
     pub(crate) const fn promise(self) -> &'static str {
         match self {
             own if own.is_own() => "never sent again: unknown",

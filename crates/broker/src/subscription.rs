@@ -198,7 +198,7 @@ impl Subscription {
         self.acknowledge(unread, Instant::now());
         let cancel = self.channel.basic_cancel(self.consumer_tag.clone(), BasicCancelOptions::default());
         self.link.within("end the consumer", cancel).await?;
-        // Deliveries that were under way. The answer to the cancellation ends the stream.
+        // RabbitMQ may have sent more deliveries before it received the cancellation. Its answer ends the stream.
         loop {
             let arrivals = &mut self.arrivals;
             let arrived = self.link.within("end the deliveries", async { Ok(arrivals.next().await) }).await?;

@@ -86,7 +86,7 @@ impl fmt::Display for QueueName {
 pub(crate) async fn ensure(link: &Link, queue: &QueueName) -> Result<u32, Error> {
     let channel = link.channel().await?;
     let declared = declare(link, &channel, queue).await?;
-    // A dead-letter queue without its exchange would stay empty for ever.
+    // Without the exchange no dead-lettered message reaches the queue.
     declare_dead(link, &channel, queue.dead.as_ref().unwrap_or(&queue.name)).await?;
     link.within("close a channel", channel.close(200, "declared".into())).await?;
     Ok(declared.message_count())

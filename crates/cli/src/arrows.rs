@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 4] = [
     &["cli", "benches"],
 ];
 /// Exceptions: a crate, and the crate of its own layer that it uses.
-const SAME_LAYER: [(&str, &str); 2] = [("server", "producer"), ("benches", "cli")];
+const SAME_LAYER: [(&str, &str); 1] = [("server", "producer")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -30,7 +30,7 @@ pub struct Config {
     /// Lease of a claim; longer than the slowest request and its recording. Default 60 s.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// How long open requests may take to end when the worker is told to stop. Default 30 s.
+    /// Time for open requests to end after the signal to stop. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
 }

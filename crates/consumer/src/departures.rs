@@ -119,7 +119,7 @@ impl Limits {
 /// lease is late and the next one is on time.
 fn at_most(rate: Rate) -> Option<Quota> {
     let together = NonZeroU32::new(rate.permits_in(rate.lateness()).saturating_add(rate.burst()))?;
-    // The clocks of database and process drift; at exactly the same rate the slower one would fall behind for ever.
+    // The clocks of database and process drift. At exactly the same rate, the limiter of a slow clock would delay requests more and more.
     Some(Quota::with_period(slot(rate).mul_f64(0.98))?.allow_burst(together))
 }
 

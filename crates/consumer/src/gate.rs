@@ -9,11 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, Reason, SenderId, Stop, StopScope, Troubles};
-use store::{Claim, Opened, StopCause, Store};
+use store::{Backoff, Claim, Opened, StopCause, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::gate_mirror::{GateMirror, Opening};
-use crate::retry_pause::RetryPause;
 
 /// The stops of one sender and its campaigns.
 pub(crate) struct Gate {
@@ -90,7 +89,7 @@ impl Gate {
         match outcome {
             Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
             Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
-            // Without an answer a recipient also fails: its deadline is too near for another attempt.
+            // A recipient without an attempt left, or too near its deadline, also fails without an answer of the provider.
             Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe && answered => {
                 self.open(claim.gate_epoch).await;
             }
@@ -158,7 +157,7 @@ impl Gate {
         }
     }
 
-    /// Closes the gate, once per opening. It returns when the gate is closed in PostgreSQL or the worker is told to stop.
+    /// Closes the gate once per epoch. Returns when PostgreSQL has committed it, or when the worker shuts down.
     pub(crate) async fn close(&self, (stop, reason): (Stop, &Reason), campaign: CampaignId, claim: &Claim) {
         let _one_at_a_time = self.closing.lock().await;
         if self.met(campaign, claim).is_some() {
@@ -171,14 +170,14 @@ impl Gate {
         self.remember(key, epoch, stop, reason);
         let by = &self.worker;
         let cause = StopCause { reason: stop.reason, refusal: Some(reason), by };
-        let mut retry = RetryPause::new(&self.shutdown, "closing a gate");
+        let mut retry = Backoff::new("closing a gate");
         let closed = loop {
             let closed = match stop.scope {
                 StopScope::Sender => self.store.stop_sender(self.sender, Some(epoch), &cause).await,
                 StopScope::Campaign => self.store.pause_campaign(campaign, Some(epoch), &cause).await,
             };
             if let Err(error) = &closed
-                && retry.again(error).await
+                && retry.again(error, &self.shutdown).await
             {
                 continue;
             }

@@ -14,7 +14,6 @@ mod gate;
 mod gate_mirror;
 mod pipeline;
 mod recorder;
-mod retry_pause;
 mod run;
 mod sender_loop;
 mod sender_worker;

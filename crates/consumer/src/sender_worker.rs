@@ -11,7 +11,7 @@ use std::time::Duration;
 use broker::{Acknowledgement, Acknowledger, DeliveryTag};
 use campaign::{CampaignId, ClaimId, Outcome, Rate, ReferenceKey, Refusal, SenderId, Seq};
 use store::{
-    Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, LeaseRequest, RecordedOutcome, SenderRow, Store,
+    Backoff, Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, LeaseRequest, RecordedOutcome, SenderRow, Store,
     TimedLease, permits_per_lease,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
@@ -28,7 +28,6 @@ use crate::departures::Pacer;
 use crate::gate::Gate;
 use crate::gate_mirror::GateMirror;
 use crate::recorder::Finished;
-use crate::retry_pause::RetryPause;
 
 const UNANSWERED: Refusal = Refusal::own("claim_unanswered");
 
@@ -123,7 +122,7 @@ impl SenderWorker {
 
     /// The compiled campaign; reads it until PostgreSQL answers.
     pub(crate) async fn campaign(&self, id: CampaignId) -> Result<Arc<Campaign>, Unclaimed> {
-        let mut retry = RetryPause::new(&self.shutdown, "reading a campaign");
+        let mut retry = Backoff::new("reading a campaign");
         loop {
             match self.campaigns.get(&self.store, id).await {
                 Ok(campaign) => return campaign.ok_or(Unclaimed::Stale),
@@ -132,7 +131,9 @@ impl SenderWorker {
                     tracing::error!(error = &error as &dyn std::error::Error, campaign.id = %id, "campaign {id} cannot be sent: {error}");
                     return Err(Unclaimed::Stale);
                 }
-                Err(error) => retry.pause_after(&error).await,
+                Err(error) => {
+                    retry.pause(&error, &self.shutdown).await;
+                }
             }
             if self.shutdown.is_cancelled() {
                 return Err(Unclaimed::Stopping);
@@ -158,13 +159,13 @@ impl SenderWorker {
         let ours = (self.worker_id, self.config.lease);
         permits.acquire_requests(self.first_requests(campaign)).await;
         let mut last = self.last_claim.lock().await;
-        let mut retry = RetryPause::new(&self.shutdown, "claiming");
+        let mut retry = Backoff::new("claiming");
         // Whether PostgreSQL may hold a claim whose answer did not arrive.
         let mut is_in_doubt = false;
         let mut at_most = usize::MAX;
         while !self.shutdown.is_cancelled() {
             if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
-                retry.pause_after(&error).await;
+                retry.pause(&error, &self.shutdown).await;
                 continue;
             }
             is_in_doubt = false;
@@ -195,7 +196,7 @@ impl SenderWorker {
                 }
                 Err(error) => {
                     is_in_doubt = true;
-                    retry.pause_after(&error).await;
+                    retry.pause(&error, &self.shutdown).await;
                 }
             }
         }
@@ -238,7 +239,7 @@ impl SenderWorker {
     /// At most one claim is served before it (`claim_turn`). Otherwise waiting claims would take all slots.
     pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: LeaseRequest) -> Option<TimedLease> {
         let _claim_lock = self.last_claim.lock().await;
-        let mut retry = RetryPause::new(&self.shutdown, "asking for departure slots");
+        let mut retry = Backoff::new("asking for departure slots");
         while !self.shutdown.is_cancelled() {
             let asked = Instant::now();
             match self.store.lease(self.sender, campaign, wanted).await {
@@ -247,7 +248,7 @@ impl SenderWorker {
                 Ok(LeaseAnswer::TooMany(at_most)) => {
                     wanted.n = at_most.min(wanted.n.saturating_sub(1)).max(1);
                 }
-                Err(error) if retry.again(&error).await => {}
+                Err(error) if retry.again(&error, &self.shutdown).await => {}
                 Ok(LeaseAnswer::Held) | Err(_) => return None,
             }
         }

@@ -47,10 +47,8 @@ async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &Cance
             );
             return true;
         };
-        let pause = backoff.pause_after(&error);
-        tokio::select! {
-            () = shutdown.cancelled() => return false,
-            () = tokio::time::sleep(pause) => {}
+        if !backoff.pause(&error, shutdown).await {
+            return false;
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Schedule {
     pub zone: Option<Zone>,
     /// Which clock the hours refer to.
     pub clock: ScheduleClock,
-    /// What becomes of waiting recipients when the hours end.
+    /// Whether waiting recipients wait for the next hours or expire.
     pub when_over: WhenOver,
 }
 
@@ -40,7 +40,7 @@ pub enum ScheduleClock {
     Recipient,
 }
 
-/// What becomes of waiting recipients when the sending hours end.
+/// How waiting recipients are handled when the sending hours end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenOver {

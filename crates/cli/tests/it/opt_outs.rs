@@ -72,7 +72,7 @@ async fn whoever_opts_out_under_other_digits_than_the_lists_is_written_to_no_mor
     }
 }
 
-/// A post of Meta with one message of somebody, and with one preference.
+/// A webhook request of Meta with one inbound message and one marketing preference.
 fn of_person(message: &serde_json::Value, preference: &serde_json::Value) -> Vec<u8> {
     json!({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [
         {"field": "messages", "value": {"messages": [message]}},

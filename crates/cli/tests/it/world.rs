@@ -320,7 +320,7 @@ impl World {
         self.try_depth().await.unwrap()
     }
 
-    /// The same where the queue may be one that the broker gives to nobody.
+    /// The number of messages in the queue of sender 1, or the error if RabbitMQ refuses the queue.
     async fn try_depth(&self) -> Result<u64, broker::Error> {
         let closing = CancellationToken::new();
         let (publisher, publishing) = Publisher::start(self.broker(), closing.clone());

@@ -54,8 +54,14 @@ impl Backoff {
         if !error.is_transient() || shutdown.is_cancelled() {
             return false;
         }
+        self.pause(error, shutdown).await
+    }
+
+    /// Pauses after any failure, permanent or not. Returns false if the process is to stop.
+    pub async fn pause(&mut self, error: &Error, shutdown: &CancellationToken) -> bool {
         let pause = self.pause_after(error);
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => false,
             () = tokio::time::sleep(pause) => true,
         }
