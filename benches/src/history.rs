@@ -259,6 +259,7 @@ async fn end_background(
     anyhow::ensure!(sent.accepted < BACKGROUND.0, "the background campaign ended before the measurements");
     anyhow::ensure!(sent.accepted == sent.distinct_recipients, "the background campaign sent twice");
     stand.store.cancel_campaign(id, "benchmark").await?;
+    stand.store.end_cancelled(id).await?;
     while stand.store.open_claims(id).await? > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -163,7 +163,7 @@ impl Stand {
         let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;
         definition.policy.rate = rate;
         SENDER.clone_into(&mut definition.sender);
-        Ok(self.store.create_campaign(&definition).await?)
+        Ok(self.store.create_campaign(&definition, None).await?)
     }
 
     /// A list of these rows.

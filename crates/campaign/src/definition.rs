@@ -81,7 +81,8 @@ impl Definition {
         warnings
     }
 
-    fn check(&self) -> Result<(), DefinitionError> {
+    /// Checks everything that can be checked without a list and a sender.
+    pub fn check(&self) -> Result<(), DefinitionError> {
         let wrong = |field, reason| Err(DefinitionError::Value { field, reason });
         if self.name.trim().is_empty() {
             return wrong("name", "is empty; give the campaign a name");

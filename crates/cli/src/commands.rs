@@ -4,7 +4,6 @@
 pub(crate) mod campaign_check;
 pub(crate) mod campaigns;
 pub(crate) mod check_config;
-pub(crate) mod cost_forecast;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod erasure;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use control::Problem;
+
 use crate::terminal::output::complain;
 
 /// A refusal by the command itself; the text says what is wrong and what to do.
@@ -32,6 +34,11 @@ fn code(error: &anyhow::Error) -> u8 {
     error
         .chain()
         .find_map(|cause| {
+            match cause.downcast_ref::<control::Error>() {
+                Some(control::Error::Store(error)) => return Some(store_code(error)),
+                Some(error) => return Some(problem_code(error.problem())),
+                None => {}
+            }
             if let Some(error) = cause.downcast_ref::<store::Error>() {
                 return Some(store_code(error));
             }
@@ -42,6 +49,29 @@ fn code(error: &anyhow::Error) -> u8 {
             refused.then_some(REFUSED)
         })
         .unwrap_or(FAILED)
+}
+
+fn problem_code(problem: Problem) -> u8 {
+    match problem {
+        Problem::NotFound => NOT_FOUND,
+        Problem::Unavailable => UNAVAILABLE,
+        Problem::Internal => FAILED,
+        Problem::Unauthorized
+        | Problem::Forbidden
+        | Problem::InvalidBody
+        | Problem::InvalidDefinition
+        | Problem::ProviderCannot
+        | Problem::ConflictState
+        | Problem::VersionConflict
+        | Problem::KnownList
+        | Problem::BadList
+        | Problem::TooLarge
+        | Problem::TooManyRequests
+        | Problem::IdempotencyReused
+        | Problem::IdempotencyRunning
+        | Problem::IdempotencyMissing
+        | Problem::CheckOutdated => REFUSED,
+    }
 }
 
 fn store_code(error: &store::Error) -> u8 {

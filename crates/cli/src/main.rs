@@ -1,5 +1,6 @@
 //! The `flowcast` command: parses arguments, loads the configuration, connects the parts, and runs.
 
+mod actor;
 mod alerts;
 mod args;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod documented;
 mod exit;
 mod keys;
 mod logging;
+mod plane;
 mod settings;
 mod shutdown;
 mod terminal;
@@ -87,7 +89,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Sender { command } => senders::run(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
         Command::Suppression { command } => suppressions::run(&settings, command).await,
-        Command::Campaign { command } => campaigns::run(&settings, command).await,
+        Command::Campaign { command } => Box::pin(campaigns::run(&settings, command)).await,
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
         Command::Waiting { json } => waiting::run(&settings, json).await,
         Command::CheckCounts => report::check_counts(&connect(&settings).await?).await,

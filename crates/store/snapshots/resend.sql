@@ -10,8 +10,8 @@ with open as (
     update recipient r set state = 'retry', reason_code = 'resent', changed_at = clock_timestamp()
     from open where r.campaign_id = $1 and r.seq = open.seq
 ), on_record as (
-    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
-    select $1, seq, claim_id, state, 'retry', 'operator', $5 from open
+    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason, actor)
+    select $1, seq, claim_id, state, 'retry', 'operator', $5, $6 from open
 ), due_now as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
     select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp() from open join campaign c on c.id = $1

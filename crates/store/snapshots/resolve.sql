@@ -14,8 +14,8 @@ with wanted as (
         reason_code = case when open.state = 'retry' then 'resent' when $4 then 'attempts_used_up' else $6 end
     from open where r.campaign_id = $1 and r.seq = open.seq
 ), on_record as (
-    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
-    select $1, seq, claim_id, 'unknown', state, $7, $8 from open
+    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason, actor)
+    select $1, seq, claim_id, 'unknown', state, $7, $8, $9 from open
 ), due_now as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
     select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp()

@@ -1,7 +1,8 @@
-//! Campaigns: definition, start, sending hours, finish and cancel.
+//! Campaigns: definition, drafts, start, sending hours, finish and cancel.
 //!
 //! Uses `db`, `senders`.
 
 pub(crate) mod campaign;
+pub(crate) mod draft;
 pub(crate) mod finish_and_cancel;
 pub(crate) mod sending_hours;

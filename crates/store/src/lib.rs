@@ -3,6 +3,7 @@
 //! One folder per subject. A folder uses only folders that stand before it in this list (`tests/it/folders.rs` checks it):
 //!
 //! - `db`: the connection to PostgreSQL
+//! - `changes`: transactions of people and programs, their audit, and requests that are repeated
 //! - `senders`: senders and the holds on their gates
 //! - `campaigns`: campaigns from draft to end
 //! - `lists`: lists of recipients, suppression, phone numbers
@@ -21,6 +22,7 @@
 //!   the row again.
 
 mod campaigns;
+mod changes;
 mod db;
 mod feeding;
 mod inbound;
@@ -35,6 +37,10 @@ mod unknown;
 mod statements;
 
 pub use campaigns::campaign::CampaignRow;
+pub use campaigns::draft::Edited;
+pub use changes::audit::{AuditEntry, AuditFilter, AuditRow};
+pub use changes::change::Change;
+pub use changes::idempotency::{Admission, IdempotentRequest};
 pub use db::backoff::Backoff;
 pub use db::config::Config;
 pub use db::connection::Store;

@@ -11,6 +11,30 @@ use crate::args::lists::CampaignImport;
 pub(crate) enum CampaignCommand {
     /// Create a campaign from its file and print its id
     Create { file: PathBuf },
+    /// Replace the definition of a draft by a campaign file
+    Edit {
+        id: CampaignId,
+        file: PathBuf,
+        /// Version that was edited, to notice edits of others; default: the current version
+        #[arg(long, value_name = "N")]
+        version: Option<i32>,
+    },
+    /// Create a draft with the definition of another campaign, without its lists, and print its id
+    Clone {
+        id: CampaignId,
+        /// Name of the new campaign; default: the old name with "(copy)"
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Delete a draft with its lists
+    Delete { id: CampaignId },
+    /// Print the definition of a campaign as a campaign file
+    Show {
+        id: CampaignId,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// List campaigns, newest first
     List {
         /// Campaigns per page

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use campaign::{CampaignId, Definition, Provider};
+use control::ListImport;
 use devstack::{Scope, Stack};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use producer::{ImportOptions, ListsConfig};
+use producer::ListsConfig;
 use secrecy::SecretString;
 use simulator::{Running, Simulator};
 use store::{NewSender, Store};
@@ -18,7 +19,8 @@ use tokio::process::{Child, Command};
 
 use crate::args;
 use crate::args::lists::ListFile;
-use crate::commands::{campaigns, import, report};
+use crate::commands::{import, report};
+use crate::plane::Plane;
 use crate::shutdown;
 use crate::terminal::output::{line, thousands};
 use crate::terminal::progress;
@@ -37,20 +39,20 @@ pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
     let scope = stack.scope("demo").await?;
     let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
     store.migrate().await?;
+    let plane = Plane::new(store.clone(), ListsConfig::default(), whatsapp::Config::default());
     let simulator = start_simulator(&args).await?;
     line(format!("   a simulated Kaleyra answers at {} after {:?}", simulator.base_url(), args.latency));
 
     line("2. A list and a campaign");
     let folder = tempfile::tempdir()?;
-    let id = prepare(&store, &simulator, &args, folder.path()).await?;
+    let id = prepare(&plane, &store, &simulator, &args, folder.path()).await?;
 
     line(format!("3. One producer and {} consumers, each in its own process", args.consumers));
     let mut processes = start_processes(&scope, &args, &folder)?;
-    campaigns::check(&store, id).await?;
-    store.start_campaign(id, "demo").await?;
+    plane.control.start_campaign(&plane.caller, id, None).await?;
     let shutdown_signal = shutdown::on_signal()?;
     let watched = tokio::select! {
-        watched = progress::watch(&store, id) => watched,
+        watched = progress::watch(&plane.control, &plane.caller, id) => watched,
         died = first_death(&mut processes, folder.path()) => Err(died),
         () = shutdown_signal.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
     };
@@ -71,6 +73,7 @@ async fn start_simulator(args: &args::Demo) -> anyhow::Result<Running> {
 }
 
 async fn prepare(
+    plane: &Plane,
     store: &Store,
     simulator: &Running,
     args: &args::Demo,
@@ -90,12 +93,12 @@ async fn prepare(
     store.add_sender(&sender).await?;
     let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;
     definition.sender = sender.name;
-    let needed = definition.compile()?.variables().clone();
-    let id = store.create_campaign(&definition).await?;
+    let id = plane.control.create_campaign(&plane.caller, &definition).await?.result.campaign_id;
+    let id = CampaignId(id);
     let list = folder.join("recipients.csv");
     std::fs::write(&list, write_list(args.recipients))?;
     let default_country = "KE".parse().ok();
-    let options = ImportOptions { default_country, needed, ..ImportOptions::default() };
+    let options = ListImport { default_country, ..ListImport::default() };
     let file = ListFile {
         list,
         default_country,
@@ -104,7 +107,7 @@ async fn prepare(
         include_hidden: false,
         encoding: None,
     };
-    import::print(&import::import(store, &ListsConfig::default(), id, &file, options).await?, id);
+    import::print(&import::import(plane, &ListsConfig::default(), id, &file, options).await?, id);
     Ok(id)
 }
 

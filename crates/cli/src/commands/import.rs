@@ -5,38 +5,38 @@ use std::path::Path;
 use std::sync::Arc;
 
 use campaign::CampaignId;
-use producer::{AnnotatedList, ImportOptions, ImportReport, List, ListsConfig, Progress, Reason, Rejected};
-use store::Store;
+use control::ListImport;
+use producer::{AnnotatedList, ImportReport, List, ListsConfig, Reason, Rejected};
 
 use crate::args::lists::{CampaignImport, ListFile};
 use crate::exit::Refused;
+use crate::plane::Plane;
 use crate::terminal::import_progress::View;
 use crate::terminal::output::{complain, line, table, thousands};
 
-pub(crate) async fn run(store: &Store, lists: &ListsConfig, args: CampaignImport) -> anyhow::Result<()> {
+pub(crate) async fn run(plane: &Plane, lists: &ListsConfig, args: CampaignImport) -> anyhow::Result<()> {
     let CampaignImport { id, file, exclude, errors, again } = args;
-    let definition = store.campaign(id).await?.definition;
-    let message = definition.compile().map_err(|error| Refused(error.to_string()))?;
     if let Some(errors) = &errors {
         refuse_itself(&file.list, errors)?;
     }
-    let mut options = ImportOptions {
+    let mut options = ListImport {
         default_country: file.default_country,
         number_column: file.number_column.clone(),
-        needed: message.variables().clone(),
-        defaults: definition.defaults,
-        message: Some(Arc::new(message)),
         exclude,
         again,
         errors: errors.clone().map(AnnotatedList::Path),
+        progress: Arc::default(),
     };
-    let report = match import(store, lists, id, &file, options.clone()).await {
+    // Before the list is read, which may be long.
+    plane.control.campaign(&plane.caller, id).await?;
+    let report = match import(plane, lists, id, &file, options.clone()).await {
         Err(error) if is_known(&error) => {
             if !agreed(&error)? {
                 return Err(error.context("nothing was imported"));
             }
             options.again = true;
-            import(store, lists, id, &file, options).await?
+            options.progress = Arc::default();
+            import(plane, lists, id, &file, options).await?
         }
         report => report?,
     };
@@ -56,19 +56,18 @@ pub(crate) async fn open(file: &ListFile, lists: &ListsConfig) -> anyhow::Result
 
 /// Imports a list, and shows the progress.
 pub(crate) async fn import(
-    store: &Store,
+    plane: &Plane,
     lists: &ListsConfig,
     id: CampaignId,
     file: &ListFile,
-    options: ImportOptions,
+    options: ListImport,
 ) -> anyhow::Result<ImportReport> {
     let list = open(file, lists).await?;
     line(format!("{}: {list}", list.name()));
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::clone(&options.progress);
     let view = View::new(list.bytes());
-    let importing = producer::import(store, id, list, options, Arc::clone(&progress));
-    let report = view.show_until(&progress, importing).await;
-    report.map_err(|error| refused(&file.list, error))
+    let importing = plane.control.import_list(&plane.caller, id, list, options);
+    Ok(view.show_until(&progress, importing).await?)
 }
 
 /// An error of a list becomes a refusal with the name of the list.
@@ -98,7 +97,9 @@ fn refuse_itself(list: &Path, errors: &Path) -> anyhow::Result<()> {
 }
 
 fn is_known(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref::<store::Error>(), Some(store::Error::Known(_))))
+    error
+        .downcast_ref::<control::Error>()
+        .is_some_and(|error| matches!(error, control::Error::Store(store::Error::Known(_))))
 }
 
 /// Asks whether to import a list again. Without a terminal the import is refused.

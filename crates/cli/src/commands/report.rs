@@ -5,12 +5,13 @@ use store::{CampaignReport, Store};
 
 use crate::args::campaigns::Format;
 use crate::commands::waiting;
+use crate::plane::Plane;
 use crate::terminal::output::{line, table, thousands};
 use crate::terminal::progress;
 
 /// Prints the progress of a campaign, in a line or as JSON, and why recipients wait.
-pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow::Result<()> {
-    let report = store.report(id).await?;
+pub(crate) async fn status(plane: &Plane, id: CampaignId, json: bool) -> anyhow::Result<()> {
+    let report = plane.report(id).await?;
     if json {
         line(serde_json::to_string_pretty(&report)?);
         return Ok(());
@@ -19,21 +20,21 @@ pub(crate) async fn status(store: &Store, id: CampaignId, json: bool) -> anyhow:
     for (state, n) in counts(&report).into_iter().filter(|(_, n)| *n > 0) {
         line(format!("  {:>12}  {state}", thousands(n)));
     }
-    for wait in store.waiting(Some(id)).await? {
+    for wait in plane.control.waiting_of(&plane.caller, id).await? {
         line(format!("waits: {}", waiting::sentence(&wait)));
     }
     Ok(())
 }
 
 /// Prints the report of a campaign.
-pub(crate) async fn report(store: &Store, id: CampaignId, format: Format) -> anyhow::Result<()> {
-    let report = store.report(id).await?;
+pub(crate) async fn report(plane: &Plane, id: CampaignId, format: Format) -> anyhow::Result<()> {
+    let report = plane.report(id).await?;
     match format {
         Format::Json => line(serde_json::to_string_pretty(&report)?),
         Format::Csv => csv(&report)?,
         Format::Table => {
             print(&report);
-            errors(store, id).await?;
+            errors(plane, id).await?;
         }
     }
     Ok(())
@@ -114,8 +115,8 @@ pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
     anyhow::bail!("{} counts differ from the tables; report this as a defect", rows.len())
 }
 
-async fn errors(store: &Store, id: CampaignId) -> anyhow::Result<()> {
-    let errors = store.errors(id).await?;
+async fn errors(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
+    let errors = plane.control.errors(&plane.caller, id).await?;
     if errors.is_empty() {
         return Ok(());
     }

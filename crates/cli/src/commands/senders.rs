@@ -8,6 +8,7 @@ use crate::commands::prices;
 use crate::commands::sender_test;
 use crate::commands::waiting::time;
 use crate::exit::Refused;
+use crate::plane::Plane;
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
@@ -57,7 +58,7 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
             });
             Ok(())
         }
-        SenderCommand::Test(test) => sender_test::run(&store, settings, test).await,
+        SenderCommand::Test(test) => sender_test::run(&Plane::open(settings).await?, test).await,
         SenderCommand::Resume { name } => {
             let sender = store.sender(&name).await?;
             resumed(&name, store.open_sender(sender.id, OPERATOR).await?)

@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use campaign::CampaignId;
+use control::{Caller, Control};
 use indicatif::{ProgressBar, ProgressStyle};
-use store::{CampaignReport, Store};
+use store::CampaignReport;
 use tokio::time::Instant;
 
 use crate::terminal::output::{line, thousands};
@@ -25,10 +26,10 @@ pub(crate) fn of_steps(steps: usize, of_what: &'static str) -> ProgressBar {
 }
 
 /// Shows a campaign until it is finished or cancelled, also while it is paused.
-pub(crate) async fn watch(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+pub(crate) async fn watch(control: &Control, caller: &Caller, id: CampaignId) -> anyhow::Result<()> {
     let mut view = View::new(std::io::stderr().is_terminal());
     loop {
-        let report = store.report(id).await?;
+        let report = control.report(caller, id).await?;
         view.show(&report);
         if matches!(report.state.as_str(), "finished" | "cancelled") {
             view.end();

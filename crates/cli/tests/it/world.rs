@@ -121,6 +121,7 @@ impl World {
             .env("DATABASE_URL", self.scope.database_url())
             .env("AMQP_URL", self.scope.amqp_url())
             .env("FLOWCAST_BROKER_PREFIX", self.scope.queue_prefix())
+            .env("FLOWCAST_ACTOR", "operator")
             .env("TEST_PROVIDER_KEY", KEY)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())

@@ -55,7 +55,7 @@ impl World {
     }
 
     pub(crate) async fn draft(&self) -> CampaignId {
-        self.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap()).await.unwrap()
+        self.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap(), None).await.unwrap()
     }
 
     /// Imports these bytes for the campaign file above, with Kenyan numbers.

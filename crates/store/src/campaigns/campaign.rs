@@ -3,7 +3,8 @@
 use std::pin::pin;
 
 use campaign::{
-    CampaignId, CampaignState, Deadline, Definition, Opening, RecipientState, SenderId, Variables, WhenOver,
+    CampaignId, CampaignState, Deadline, Definition, Opening, Rate, RecipientState, SenderId, Variables,
+    WhenOver,
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use crate::campaigns::finish_and_cancel::CANCELLED;
 use crate::campaigns::sending_hours::columns;
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::pool::Transaction;
 
 /// A campaign with its current state.
 #[derive(Clone, Debug)]
@@ -33,28 +35,48 @@ pub struct CampaignRow {
     pub recipients: i32,
     /// Time of the first start.
     pub started_at: Option<Timestamp>,
+    /// Counts the edits of the draft, from 1.
+    pub version: i32,
+}
+
+/// Sets or removes the rate that a campaign has besides the rate of its sender.
+pub(crate) async fn set_campaign_rate(
+    tx: &Transaction<'_>,
+    id: CampaignId,
+    rate: Option<Rate>,
+) -> Result<(), Error> {
+    let set = "
+        insert into campaign_gate (campaign_id, permits, per_us) values ($1, $2, $3)
+        on conflict (campaign_id) do update set permits = excluded.permits, per_us = excluded.per_us";
+    let Some(rate) = rate else {
+        tx.execute("delete from campaign_gate where campaign_id = $1", &[&id.0]).await?;
+        return Ok(());
+    };
+    let permits = i32::try_from(rate.permits()).unwrap_or(i32::MAX);
+    let per_us = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
+    tx.execute(set, &[&id.0, &permits, &per_us]).await?;
+    Ok(())
 }
 
 impl Store {
-    /// Stores a campaign as a draft.
-    pub async fn create_campaign(&self, definition: &Definition) -> Result<CampaignId, Error> {
+    /// Stores a campaign as a draft. `created_by` is the name of the actor, if there is one.
+    pub async fn create_campaign(
+        &self,
+        definition: &Definition,
+        created_by: Option<&str>,
+    ) -> Result<CampaignId, Error> {
         let sender = self.sender(&definition.sender).await?.id;
         let mut client = self.client().await?;
         let tx = client.transaction().await?;
         let insert = "
-            insert into campaign (name, sender_id, definition, unknown_rule, unknown_after)
-            values ($1, $2, $3, $4, $5 * interval '1 second') returning id";
+            insert into campaign (name, sender_id, definition, unknown_rule, unknown_after, created_by)
+            values ($1, $2, $3, $4, $5 * interval '1 second', $6) returning id";
         let (rule, after) = (definition.policy.unknown.word(), definition.policy.unknown_after.as_secs_f64());
-        let row =
-            tx.query_one(insert, &[&definition.name, &sender.0, &Json(definition), &rule, &after]).await?;
-        let id: i64 = row.get(0);
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&definition.name, &sender.0, &Json(definition), &rule, &after, &created_by];
+        let id: i64 = tx.query_one(insert, &parameters).await?.get(0);
         tx.execute("insert into campaign_feed (campaign_id) values ($1)", &[&id]).await?;
-        if let Some(rate) = definition.policy.rate {
-            let gate = "insert into campaign_gate (campaign_id, permits, per_us) values ($1, $2, $3)";
-            let permits = i32::try_from(rate.permits()).unwrap_or(i32::MAX);
-            let per_us = i64::try_from(rate.per().as_micros()).unwrap_or(i64::MAX);
-            tx.execute(gate, &[&id, &permits, &per_us]).await?;
-        }
+        set_campaign_rate(&tx, CampaignId(id), definition.policy.rate).await?;
         // The volume exists already, unless all ids of the previous volume were used within an hour.
         tx.execute(
             "select create_volume(volume_of($1)) where to_regclass('flow_answer_v' || volume_of($1)) is null",
@@ -68,7 +90,7 @@ impl Store {
     /// The campaign of this id.
     pub async fn campaign(&self, id: CampaignId) -> Result<CampaignRow, Error> {
         let select = "
-            select sender_id, name, definition, state, epoch, recipients, started_at from campaign where id = $1";
+            select sender_id, name, definition, state, epoch, recipients, started_at, version from campaign where id = $1";
         let row =
             self.client().await?.query_opt(select, &[&id.0]).await?.ok_or_else(|| Error::no_campaign(id))?;
         Ok(CampaignRow {
@@ -80,6 +102,7 @@ impl Store {
             epoch: row.get(4),
             recipients: row.get(5),
             started_at: row.get(6),
+            version: row.get(7),
         })
     }
 
@@ -170,10 +193,8 @@ impl Store {
         }))
     }
 
-    /// Cancels a campaign: from the commit on no recipient of it is claimed. Recipients that are `pending` or `retry` become
-    /// `cancelled`. Recipients that are `sending` keep the outcome that their worker records; if the worker gives them back they
-    /// are cancelled later ([`Store::end_stragglers`]). Returns the number of recipients that are `cancelled` now.
-    pub async fn cancel_campaign(&self, id: CampaignId, cancelled_by: &str) -> Result<u64, Error> {
+    /// Cancels a campaign: from the commit on no recipient of it is claimed. [`Store::end_cancelled`] ends its recipients.
+    pub async fn cancel_campaign(&self, id: CampaignId, cancelled_by: &str) -> Result<(), Error> {
         let statement = "
             with cancelled as (
                 update campaign set state = 'cancelled', finished_at = now()
@@ -188,10 +209,20 @@ impl Store {
             let state = self.campaign(id).await?.state;
             return Err(Error::Conflict(format!("campaign {id} is {state}; there is nothing to cancel")));
         }
+        Ok(())
+    }
+
+    /// Makes recipients of a cancelled campaign `cancelled` that are `pending` or `retry`. Recipients that are `sending` keep the
+    /// outcome that their worker records; if the worker gives them back they are cancelled later ([`Store::end_stragglers`]).
+    /// Returns the number of recipients that are `cancelled` now. A second call finishes an interrupted call.
+    pub async fn end_cancelled(&self, id: CampaignId) -> Result<i64, Error> {
+        let state = self.campaign(id).await?.state;
+        if state != CampaignState::Cancelled {
+            return Err(Error::Conflict(format!("campaign {id} is {state}, not cancelled")));
+        }
         self.end_rest(id, RecipientState::Cancelled, CANCELLED).await?;
         // The counter also has recipients that a producer cancelled at the same time.
         let count = "select coalesce(sum(n), 0)::bigint from counter_now where campaign_id = $1 and kind = 'cancelled'";
-        let cancelled: i64 = self.client().await?.query_one(count, &[&id.0]).await?.get(0);
-        Ok(u64::try_from(cancelled).unwrap_or(0))
+        Ok(self.client().await?.query_one(count, &[&id.0]).await?.get(0))
     }
 }

@@ -7,6 +7,7 @@ use deadpool::Runtime;
 use deadpool::managed::{Pool, Timeouts};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
@@ -15,7 +16,7 @@ use crate::db::clock::DatabaseClock;
 use crate::db::config::Config;
 use crate::db::connector::{Connector, OwnConnection};
 use crate::db::error::Error;
-use crate::db::pool::{Manager, Pooled};
+use crate::db::pool::{Bound, Client as PoolClient, Manager};
 use crate::db::tls::tls;
 
 /// A connection with more prepared statements than this drops all of them when it is taken from the pool. Each costs PostgreSQL
@@ -34,6 +35,8 @@ pub struct Store {
     pooler: Option<PoolMode>,
     wait: Duration,
     clock: Arc<Mutex<DatabaseClock>>,
+    /// The connection of a change ([`Store::bind`]); the pool is not used then.
+    bound: Option<Arc<tokio::sync::Mutex<Bound>>>,
 }
 
 impl Store {
@@ -60,15 +63,45 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
-        Ok(Self { pool, own, pooler: address.pooler, wait: config.wait, clock: Arc::default() })
+        Ok(Self { pool, own, pooler: address.pooler, wait: config.wait, clock: Arc::default(), bound: None })
     }
 
     /// A connection from the pool. It is never inside a transaction: this crate begins transactions with `transaction()`, or
     /// writes `commit` together with `begin`.
-    pub(crate) async fn client(&self) -> Result<Pooled, Error> {
+    pub(crate) async fn client(&self) -> Result<PoolClient, Error> {
+        if let Some(bound) = &self.bound {
+            return Ok(PoolClient::Bound(OwnedMutexGuard::map(
+                Arc::clone(bound).lock_owned().await,
+                |bound| &mut *bound.0,
+            )));
+        }
         let client = self.pool.get().await?;
         client.keep_prepared(MOST_PREPARED);
-        Ok(client)
+        Ok(PoolClient::Pooled(client))
+    }
+
+    /// A store that executes all statements in one transaction, of one connection of the pool.
+    pub(crate) async fn bind(&self) -> Result<Self, Error> {
+        let mut client = self.pool.get().await?;
+        client.keep_prepared(MOST_PREPARED);
+        client.bind().await?;
+        Ok(Self { bound: Some(Arc::new(tokio::sync::Mutex::new(Bound(client)))), ..self.clone() })
+    }
+
+    /// Commits the transaction of a bound store.
+    pub(crate) async fn commit_bound(&self) -> Result<(), Error> {
+        let Some(bound) = &self.bound else { return Ok(()) };
+        Ok(bound.lock().await.0.commit_bound().await?)
+    }
+
+    /// Refuses a connection outside the transaction of a bound store: it would wait for the locks of the transaction.
+    fn refuse_bound(&self) -> Result<(), Error> {
+        match self.bound {
+            None => Ok(()),
+            Some(_) => Err(Error::Invalid(
+                "this call needs a connection of its own, and cannot be part of a change".into(),
+            )),
+        }
     }
 
     /// The statement that an operator has to run once behind a pooler in transaction mode, where connections cannot make the
@@ -106,6 +139,7 @@ impl Store {
     /// A connection outside the pool for statements that read much: without a time limit, and with the default settings of the
     /// planner.
     pub(crate) async fn own_client(&self) -> Result<Client, Error> {
+        self.refuse_bound()?;
         let connected = tokio::time::timeout(self.wait, self.own.connect()).await;
         let (client, _driven_by) = connected
             .map_err(|elapsed| {
@@ -117,6 +151,7 @@ impl Store {
 
     /// A connection outside the pool that the caller has to poll, to receive notifications.
     pub(crate) async fn own_connection(&self) -> Result<(Client, OwnConnection), Error> {
+        self.refuse_bound()?;
         let connecting = self.own.connect_undriven();
         let made = tokio::time::timeout(self.wait, connecting).await.map_err(|elapsed| {
             Error::unavailable("PostgreSQL did not answer in time when a connection was made", elapsed)

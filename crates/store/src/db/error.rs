@@ -118,8 +118,13 @@ impl Error {
     }
 
     /// There is no campaign with this id.
-    pub(crate) fn no_campaign(id: CampaignId) -> Self {
+    pub fn no_campaign(id: CampaignId) -> Self {
         Self::NotFound(format!("campaign {id}; see 'flowcast campaign list'"))
+    }
+
+    /// There is no sender with this name.
+    pub fn no_sender(name: &str) -> Self {
+        Self::NotFound(format!("sender '{name}'; see 'flowcast sender list'"))
     }
 
     pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {

@@ -3,11 +3,14 @@
 //! **Invariant.** After an error of a session ([`is_of_session`]), every connection that was made before the error is replaced
 //! when it is taken next. So a read-only server gets no second statement, and no lost prepared statement is used again.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
+use futures::FutureExt;
+use tokio::sync::OwnedMappedMutexGuard;
 use tokio::time::Instant;
 use tokio_postgres::error::Error;
 use tokio_postgres::types::ToSql;
@@ -21,6 +24,44 @@ const YOUNG: Duration = Duration::from_secs(1);
 
 /// A connection taken from the pool.
 pub(crate) type Pooled = managed::Object<Manager>;
+
+/// A connection to execute statements with.
+#[expect(clippy::large_enum_variant, reason = "a box would be allocated for each statement of a worker")]
+pub(crate) enum Client {
+    /// Taken from the pool, and returned to it when it is dropped.
+    Pooled(Pooled),
+    /// The connection of a change, which other calls of the same change wait for.
+    Bound(OwnedMappedMutexGuard<Bound, Connection>),
+}
+
+impl Deref for Client {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match self {
+            Self::Pooled(client) => client,
+            Self::Bound(client) => client,
+        }
+    }
+}
+
+impl DerefMut for Client {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match self {
+            Self::Pooled(client) => client,
+            Self::Bound(client) => client,
+        }
+    }
+}
+
+/// The connection of a change, in its transaction.
+pub(crate) struct Bound(pub(crate) Pooled);
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        self.0.unbind();
+    }
+}
 
 /// The time of the last error of a session.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +103,8 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Connection, Error> {
         let (client, task) = self.connector.connect().await?;
         let client = ClientWrapper::new(client, task);
-        Ok(Connection { client, made_at: Instant::now(), trouble: self.trouble.clone() })
+        let trouble = self.trouble.clone();
+        Ok(Connection { client, made_at: Instant::now(), trouble, is_bound: false })
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
@@ -81,9 +123,38 @@ pub(crate) struct Connection {
     client: ClientWrapper,
     made_at: Instant,
     trouble: Trouble,
+    /// Whether a transaction is open that [`Connection::bind`] began.
+    is_bound: bool,
 }
 
 impl Connection {
+    /// Begins a transaction that lasts until [`Connection::commit_bound`] or [`Connection::unbind`]; meanwhile
+    /// [`Connection::transaction`] makes savepoints.
+    pub(crate) async fn bind(&mut self) -> Result<(), Error> {
+        self.is_bound = true;
+        self.batch_execute("begin").await
+    }
+
+    /// Commits the transaction of [`Connection::bind`].
+    pub(crate) async fn commit_bound(&mut self) -> Result<(), Error> {
+        let committed = self.batch_execute("commit").await;
+        self.is_bound = false;
+        committed
+    }
+
+    /// Rolls the transaction of [`Connection::bind`] back before the next statement of this connection.
+    pub(crate) fn unbind(&mut self) {
+        if std::mem::take(&mut self.is_bound) {
+            self.send("rollback");
+        }
+    }
+
+    /// Sends a statement without waiting for its result. A connection executes statements in the order in which they are sent,
+    /// and a statement is sent when its future is polled first.
+    fn send(&self, statement: &str) {
+        drop(self.client.batch_execute(statement).now_or_never());
+    }
+
     /// Drops all prepared statements if there are more than `most`.
     pub(crate) fn keep_prepared(&self, most: usize) {
         if self.client.statement_cache.size() > most {
@@ -132,65 +203,75 @@ impl Connection {
     }
 
     pub(crate) async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
-        let tx = self.trouble.look(self.client.transaction().await)?;
-        Ok(Transaction { tx, trouble: &self.trouble })
+        let end = if self.is_bound { End::Savepoint("change") } else { End::Whole };
+        Transaction::begin(self, end).await
     }
 }
 
-/// A transaction of a [`Connection`]; it is rolled back unless it is committed.
+/// A transaction of a [`Connection`], or a savepoint in it; it is rolled back unless it is committed.
 pub(crate) struct Transaction<'a> {
-    tx: deadpool_postgres::Transaction<'a>,
-    trouble: &'a Trouble,
+    connection: &'a Connection,
+    end: End<'a>,
+    is_open: bool,
 }
 
-impl Transaction<'_> {
-    pub(crate) async fn prepare_cached(&self, statement: &str) -> Result<Statement, Error> {
-        self.trouble.look(self.tx.prepare_cached(statement).await)
-    }
+/// How a transaction ends.
+#[derive(Clone, Copy)]
+enum End<'a> {
+    Whole,
+    Savepoint(&'a str),
+}
 
-    pub(crate) async fn execute<T: ?Sized + ToStatement>(
-        &self,
-        statement: &T,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<u64, Error> {
-        self.trouble.look(self.tx.execute(statement, parameters).await)
-    }
-
-    pub(crate) async fn query<T: ?Sized + ToStatement>(
-        &self,
-        statement: &T,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, Error> {
-        self.trouble.look(self.tx.query(statement, parameters).await)
-    }
-
-    pub(crate) async fn query_one<T: ?Sized + ToStatement>(
-        &self,
-        statement: &T,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Row, Error> {
-        self.trouble.look(self.tx.query_one(statement, parameters).await)
-    }
-
-    pub(crate) async fn query_opt<T: ?Sized + ToStatement>(
-        &self,
-        statement: &T,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<Option<Row>, Error> {
-        self.trouble.look(self.tx.query_opt(statement, parameters).await)
+impl<'a> Transaction<'a> {
+    async fn begin(connection: &'a Connection, end: End<'a>) -> Result<Self, Error> {
+        // Made before the statement is sent: a caller that gives up meanwhile rolls back.
+        let begun = Self { connection, end, is_open: true };
+        match end {
+            End::Whole => connection.batch_execute("begin").await?,
+            End::Savepoint(name) => connection.batch_execute(&format!("savepoint {name}")).await?,
+        }
+        Ok(begun)
     }
 
     /// A savepoint, which can be rolled back alone.
-    pub(crate) async fn savepoint(&mut self, name: &str) -> Result<Transaction<'_>, Error> {
-        let tx = self.trouble.look(self.tx.savepoint(name).await)?;
-        Ok(Transaction { tx, trouble: self.trouble })
+    pub(crate) async fn savepoint(&mut self, name: &'a str) -> Result<Transaction<'_>, Error> {
+        Transaction::begin(self.connection, End::Savepoint(name)).await
     }
 
-    pub(crate) async fn rollback(self) -> Result<(), Error> {
-        self.trouble.look(self.tx.rollback().await)
+    pub(crate) async fn rollback(mut self) -> Result<(), Error> {
+        self.is_open = false;
+        self.connection.batch_execute(&self.undo()).await
     }
 
-    pub(crate) async fn commit(self) -> Result<(), Error> {
-        self.trouble.look(self.tx.commit().await)
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        match self.end {
+            End::Whole => self.connection.batch_execute("commit").await?,
+            End::Savepoint(name) => self.connection.batch_execute(&format!("release {name}")).await?,
+        }
+        self.is_open = false;
+        Ok(())
+    }
+
+    fn undo(&self) -> String {
+        match self.end {
+            End::Whole => "rollback".to_owned(),
+            End::Savepoint(name) => format!("rollback to {name}; release {name}"),
+        }
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.connection.send(&self.undo());
+        }
     }
 }

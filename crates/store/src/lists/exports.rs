@@ -28,6 +28,32 @@ pub enum RecipientFilter {
 }
 
 impl RecipientFilter {
+    /// All filters.
+    pub const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::Failed,
+        Self::Unknown,
+        Self::Skipped,
+        Self::Expired,
+        Self::Cancelled,
+        Self::NotDelivered,
+        Self::NotAnswered,
+    ];
+
+    /// The word of the API and the audit.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::NotDelivered => "not_delivered",
+            Self::NotAnswered => "not_answered",
+        }
+    }
+
     fn condition(self) -> &'static str {
         match self {
             Self::Accepted => "r.state = 'accepted'",

@@ -20,7 +20,7 @@ pub struct ListOrigin {
 }
 
 /// An imported list of a campaign.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct ImportRow {
     /// File name, without the path.
     pub source: String,

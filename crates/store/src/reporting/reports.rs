@@ -3,7 +3,7 @@
 use campaign::CampaignId;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
@@ -11,7 +11,7 @@ use crate::reporting::view_row::view_row;
 
 view_row! {
     /// One row of `report.campaign`: the number of recipients in each state.
-    #[derive(Clone, Debug, Serialize)]
+    #[derive(Clone, Debug, Serialize, Deserialize)]
     #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
     pub struct CampaignReport {
         pub campaign_id: i64,
@@ -57,7 +57,7 @@ view_row! {
 
 view_row! {
     /// One row of `report.error`.
-    #[derive(Clone, Debug, Serialize)]
+    #[derive(Clone, Debug, Serialize, Deserialize)]
     pub struct ErrorReport {
         /// The stage: `request` or `receipt`.
         pub stage: String,
@@ -88,15 +88,23 @@ impl Store {
         reports.pop().ok_or_else(|| Error::no_campaign(campaign))
     }
 
-    /// A page of the reports of all campaigns, newest first: at most `limit`, only campaigns older than `before` if it is given.
+    /// A page of the reports of all campaigns, or of campaigns of these senders, newest first: at most `limit`, only campaigns
+    /// older than `before` if it is given.
     pub async fn report_page(
         &self,
         before: Option<CampaignId>,
+        senders: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<CampaignReport>, Error> {
         let before = before.map_or(i64::MAX, |campaign| campaign.0);
-        let which = "where r.campaign_id < $1 order by r.campaign_id desc limit $2";
-        self.reports(which, &[&before, &i64::from(limit)]).await
+        let (all, of_senders) = (
+            "where r.campaign_id < $1 order by r.campaign_id desc limit $2",
+            "where r.campaign_id < $1 and r.sender = any($3) order by r.campaign_id desc limit $2",
+        );
+        match senders {
+            None => self.reports(all, &[&before, &i64::from(limit)]).await,
+            Some(senders) => self.reports(of_senders, &[&before, &i64::from(limit), &senders]).await,
+        }
     }
 
     async fn reports(

@@ -2,7 +2,7 @@
 
 use campaign::CampaignId;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
 use crate::db::connection::Store;
@@ -11,7 +11,7 @@ use crate::reporting::view_row::view_row;
 
 view_row! {
     /// Waiting recipients of one campaign with the reason; or a stopped sender without recipients.
-    #[derive(Clone, Debug, Serialize)]
+    #[derive(Clone, Debug, Serialize, Deserialize)]
     #[expect(missing_docs, reason = "the fields are the columns of the view, documented there")]
     pub struct WaitingRow {
         pub sender: String,

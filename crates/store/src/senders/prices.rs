@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
-use crate::db::pool::Pooled;
+use crate::db::pool::Connection;
 
 impl Store {
     /// Adds a price list to a sender; campaigns that were started keep their list.
@@ -51,7 +51,7 @@ impl Store {
     }
 }
 
-async fn price_list(client: &Pooled, id: Option<i64>) -> Result<Option<PriceList>, Error> {
+async fn price_list(client: &Connection, id: Option<i64>) -> Result<Option<PriceList>, Error> {
     let Some(id) = id else { return Ok(None) };
     let select = "select currency, default_price from price_list where id = $1";
     let row = client.query_one(select, &[&id]).await?;

@@ -119,9 +119,7 @@ impl Store {
     /// The sender of this name.
     pub async fn sender(&self, name: &str) -> Result<SenderRow, Error> {
         let row = self.client().await?.query_opt(&format!("{SELECT} where s.name = $1"), &[&name]).await?;
-        let row =
-            row.ok_or_else(|| Error::NotFound(format!("sender '{name}'; see 'flowcast sender list'")))?;
-        read(&row)
+        read(&row.ok_or_else(|| Error::no_sender(name))?)
     }
 
     /// Sets the rate of a sender. Workers use the new rate from their next claim; departure slots that are faster than a lower

@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
-use crate::db::pool::Pooled;
+use crate::db::pool::Connection;
 
 /// The claim lock of a sender: claims of a sender wait for each other before they read. A claim that waited for the row of the
 /// gate would be evaluated a second time by PostgreSQL, with all its look-ups. The claim lock only saves time; the row lock of
@@ -27,7 +27,7 @@ impl ClaimRequest {
     /// and answered in order, so the transaction is one round trip. Returns when the request was sent, and the row.
     pub(crate) async fn ask(
         &self,
-        client: &Pooled,
+        client: &Connection,
         statement: &Statement,
     ) -> Result<(Instant, Option<Row>), tokio_postgres::Error> {
         let take_lock = client.prepare_cached(CLAIM_LOCK).await?;

@@ -20,6 +20,16 @@ pub enum ResendClass {
     Undelivered,
 }
 
+impl ResendClass {
+    /// The word of the command line, the API and the audit.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Undelivered => "undelivered",
+        }
+    }
+}
+
 pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("resend.sql"), &[]));
 
 impl Store {
@@ -29,7 +39,7 @@ impl Store {
         campaign: CampaignId,
         class: ResendClass,
         code: Option<&str>,
-        reason: &str,
+        (actor, reason): (&str, &str),
     ) -> Result<u64, Error> {
         let lock = "
             select state, coalesce(deadline_at <= clock_timestamp(), false),
@@ -47,7 +57,8 @@ impl Store {
                     "campaign {campaign} {why}, its recipients are not sent to again"
                 )));
             }
-            let row = tx.query_one(&**STEP, &[&campaign.0, &after, &undelivered, &code, &reason]).await?;
+            let row =
+                tx.query_one(&**STEP, &[&campaign.0, &after, &undelivered, &code, &reason, &actor]).await?;
             if row.get::<_, i64>(0) > 0 {
                 tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
             }

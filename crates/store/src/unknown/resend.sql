@@ -1,4 +1,5 @@
--- Resends to the next recipients of campaign $1 after place $2: failed, or undelivered ($3), with code $4 if it is given; $5: why.
+-- Resends to the next recipients of campaign $1 after place $2: failed, or undelivered ($3), with code $4 if it is given; $5: why;
+-- $6: the name of the actor.
 with open as (
     select r.seq, r.claim_id, r.state from recipient r
     left join lateral (select * from receipt where campaign_id = $1 and seq = r.seq limit 1) t on true
@@ -11,8 +12,8 @@ with open as (
     update recipient r set state = 'retry', reason_code = 'resent', changed_at = clock_timestamp()
     from open where r.campaign_id = $1 and r.seq = open.seq
 ), on_record as (
-    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
-    select $1, seq, claim_id, state, 'retry', 'operator', $5 from open
+    insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason, actor)
+    select $1, seq, claim_id, state, 'retry', 'operator', $5, $6 from open
 ), due_now as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
     select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp() from open join campaign c on c.id = $1

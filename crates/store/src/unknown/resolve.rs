@@ -33,6 +33,8 @@ pub struct Resolved {
 struct Decision<'a> {
     resolution: Resolution,
     by: &'static str,
+    /// The name of the person or program; `None` for a rule.
+    actor: Option<&'a str>,
     reason: &'a str,
     /// The reason code of recipients that are given up.
     code: &'static str,
@@ -81,6 +83,7 @@ impl Store {
         let decision = Decision {
             resolution,
             by: "rule",
+            actor: None,
             reason: if is_late { "resend, but the deadline has passed" } else { &locked.rule },
             code: if is_late { DEADLINE } else { GIVEN_UP },
             after: locked.after,
@@ -97,12 +100,13 @@ impl Store {
         &self,
         campaign: CampaignId,
         resolution: Resolution,
-        reason: &str,
+        (actor, reason): (&str, &str),
         seqs: Option<&[Seq]>,
     ) -> Result<Resolved, Error> {
         let decision = Decision {
             resolution,
             by: "operator",
+            actor: Some(actor),
             reason,
             code: GIVEN_UP,
             after: Duration::ZERO,
@@ -187,6 +191,7 @@ async fn step(
                 &decision.code,
                 &decision.by,
                 &decision.reason,
+                &decision.actor,
             ],
         )
         .await?;

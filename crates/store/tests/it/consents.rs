@@ -73,7 +73,7 @@ async fn a_window_known_to_be_closed_is_skipped_only_where_there_is_no_template(
     world.store.ingest(&Ingest { inbounds, ..Ingest::default() }).await.unwrap();
     let with_template = "name = \"t\"\nsender = \"main\"\n[template]\nname = \"t\"\nlanguage = \"en\"\n";
     let with_template =
-        world.store.create_campaign(&Definition::parse(with_template).unwrap()).await.unwrap();
+        world.store.create_campaign(&Definition::parse(with_template).unwrap(), None).await.unwrap();
     world.import(with_template, 0..3).await;
     world.store.start_campaign(with_template, "test").await.unwrap();
     let windows: Vec<Window> =

@@ -43,7 +43,7 @@ async fn an_outcome_recorded_during_the_cancellation_leaves_no_recipient_waiting
     gate.batch_execute("begin; select from recipient where seq = 1 for update").await.unwrap();
     let cancel = async {
         somebody_waits_for_a_lock(&world).await;
-        assert_eq!(world.store.cancel_campaign(campaign, "test").await.unwrap(), 2);
+        assert_eq!(world.cancel(campaign).await, 2);
         gate.batch_execute("commit").await.unwrap();
     };
     let outcome = later();

@@ -65,7 +65,7 @@ async fn a_change_is_notified_and_read_once_as_the_gate_stands_then() {
     let per_second = opened.limit.unwrap().per_second();
     assert!((19.0..21.0).contains(&per_second), "{per_second}");
 
-    world.store.cancel_campaign(campaign, "operator").await.unwrap();
+    world.cancel(campaign).await;
     let cancelled = watch.read().await.unwrap().pop().unwrap();
     assert_eq!(cancelled.closed, Some((StopReason::Operator, "campaign_cancelled".to_owned())));
     world.close().await;

@@ -50,7 +50,7 @@ async fn the_same_file_is_recognised_in_its_campaign_and_in_no_other() {
     let world = World::new("import_again", None).await;
     let first = world.draft(2).await;
     let definition = world.store.campaign(first).await.unwrap().definition;
-    let second = world.store.create_campaign(&definition).await.unwrap();
+    let second = world.store.create_campaign(&definition, None).await.unwrap();
     let mut other = origin();
     other.sha256 = [1; 32];
     for (campaign, origin, is_known) in

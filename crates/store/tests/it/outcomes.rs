@@ -137,7 +137,7 @@ async fn a_cancelled_campaign_leaves_no_recipient_waiting() {
     let world = World::new("record_cancel", None).await;
     let campaign = world.campaign(20).await;
     let claim = world.granted(campaign, 1..=5).await;
-    assert_eq!(world.store.cancel_campaign(campaign, "test").await.unwrap(), 15);
+    assert_eq!(world.cancel(campaign).await, 15);
     let later = Outcome::Retry { after: Duration::from_mins(5), counted: true, reason: reason("WA500") };
     world.record(campaign, &claim, &later).await;
     assert_eq!(world.row(campaign, 1).await.0, "cancelled");

@@ -81,11 +81,11 @@ fn cases(sender: i64, claim: i64) -> [Case; 10] {
                 array[17]"
             ),
         ),
-        case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'"),
+        case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'; 'anna'"),
         case(
             "resolve",
             "recipient",
-            "7::bigint; 0::float8; null::int[]; true; 5; 'unknown_given_up'; 'operator'; 'test'",
+            "7::bigint; 0::float8; null::int[]; true; 5; 'unknown_given_up'; 'operator'; 'test'; 'anna'",
         ),
         case("resolve_by_receipt", "recipient", "0"),
     ]

@@ -32,7 +32,7 @@ async fn after_every_step_of_a_random_run_the_views_agree_with_the_tables() {
             run.step(campaign).await;
             run.agrees(seed).await;
         }
-        run.world.store.cancel_campaign(campaign, "test").await.unwrap();
+        run.world.cancel(campaign).await;
         run.agrees(seed).await;
         run.open.clear();
     }
@@ -70,7 +70,11 @@ impl Run {
             }
             9 => {
                 let resolution = if self.random.bool() { Resolution::Resend } else { Resolution::GiveUp };
-                self.world.store.resolve_by_operator(campaign, resolution, "test", None).await.unwrap();
+                self.world
+                    .store
+                    .resolve_by_operator(campaign, resolution, ("anna", "test"), None)
+                    .await
+                    .unwrap();
             }
             10 => self.world.store.fold_counters().await.unwrap(),
             _ => {

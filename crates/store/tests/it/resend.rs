@@ -34,18 +34,29 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert_eq!(listed(RecipientFilter::NotAnswered).await, [4, 5, 6]);
     assert_eq!(world.store.list_columns(campaign).await.unwrap(), ["first_name", "town"]);
 
-    assert_eq!(world.store.resend(campaign, ResendClass::Failed, Some("E1"), "test").await.unwrap(), 2);
-    assert_eq!(world.store.resend(campaign, ResendClass::Undelivered, None, "test").await.unwrap(), 1);
+    assert_eq!(
+        world.store.resend(campaign, ResendClass::Failed, Some("E1"), ("anna", "test")).await.unwrap(),
+        2
+    );
+    assert_eq!(
+        world.store.resend(campaign, ResendClass::Undelivered, None, ("anna", "test")).await.unwrap(),
+        1
+    );
     assert_eq!(world.count("select count(*) from campaign where state = 'running'").await, 1);
     let again = world.granted(campaign, 1..=6).await;
     let seqs: Vec<i32> = again.rows.iter().map(|row| row.seq.0).collect();
     assert_eq!((seqs, again.rows[0].attempt), (vec![1, 2, 4], 2));
     world.record(campaign, &again, &accepted()).await;
     assert_eq!(world.count("select count(*) from attempt where seq = 1").await, 2);
-    assert_eq!(world.count("select count(*) from resolution where resolved_by = 'operator'").await, 3);
+    assert_eq!(
+        world
+            .count("select count(*) from resolution where resolved_by = 'operator' and actor = 'anna'")
+            .await,
+        3
+    );
     assert!(world.miscounts().await.is_empty());
-    world.store.cancel_campaign(campaign, "test").await.unwrap();
-    let error = world.store.resend(campaign, ResendClass::Failed, None, "test").await.unwrap_err();
+    world.cancel(campaign).await;
+    let error = world.store.resend(campaign, ResendClass::Failed, None, ("anna", "test")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("campaign {campaign} is cancelled, its recipients are not sent to again")

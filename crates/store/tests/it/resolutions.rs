@@ -35,7 +35,7 @@ async fn wait(world: &World, time: &str) {
 }
 
 async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) -> Result<Resolved, Error> {
-    world.store.resolve_by_operator(campaign, resolution, "the provider's page says so", None).await
+    world.store.resolve_by_operator(campaign, resolution, ("anna", "the provider's page says so"), None).await
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn an_operator_resolves_chosen_recipients_and_then_all() {
     let chosen = [Seq(2), Seq(3), Seq(99)];
     let resolved = world
         .store
-        .resolve_by_operator(campaign, Resolution::GiveUp, "asked them", Some(&chosen))
+        .resolve_by_operator(campaign, Resolution::GiveUp, ("anna", "asked them"), Some(&chosen))
         .await
         .unwrap();
     assert_eq!(resolved, Resolved { resent: 0, failed: 2 });
@@ -128,8 +128,7 @@ async fn an_operator_resolves_chosen_recipients_and_then_all() {
         Resolved { resent: 2, failed: 0 }
     );
     assert_eq!(by_hand(&world, campaign, Resolution::Resend).await.unwrap(), Resolved::default());
-    let on_record =
-        "select count(*) from resolution where resolved_by = 'operator' and reason = 'asked them'";
+    let on_record = "select count(*) from resolution where resolved_by = 'operator' and actor = 'anna' and reason = 'asked them'";
     assert_eq!(world.count(on_record).await, 2);
     world.close().await;
 }
@@ -140,7 +139,7 @@ async fn a_cancelled_campaign_resends_to_no_recipient() {
     let campaign = world.campaign_with("unknown = \"resend\"", 2).await;
     let claim = world.granted(campaign, 1..=2).await;
     world.record(campaign, &claim, &unknown()).await;
-    world.store.cancel_campaign(campaign, "test").await.unwrap();
+    world.cancel(campaign).await;
     wait(&world, "25 hours").await;
     assert_eq!(world.store.campaigns_to_resolve().await.unwrap(), []);
     assert_eq!(world.store.resolve_by_rule(campaign).await.unwrap(), Resolved::default());

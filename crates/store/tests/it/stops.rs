@@ -209,7 +209,7 @@ async fn a_persons_pause_takes_over_the_pause_of_a_campaign_that_was_found() {
     assert_eq!(reasons, [StopReason::Operator]);
     world.store.start_campaign(campaign, "operator").await.unwrap();
     assert_eq!(hold().await.unwrap(), HoldResult::Now);
-    world.store.cancel_campaign(campaign, "operator").await.unwrap();
+    world.cancel(campaign).await;
     let error = hold().await.unwrap_err();
     assert!(matches!(&error, Error::Conflict(says) if says.contains("is cancelled")), "{error}");
     world.close().await;

@@ -66,7 +66,7 @@ async fn volumes_are_created_and_rotated_beside_a_reader_that_holds_its_snapshot
         .unwrap();
     world.store.rotate_volume(FULL).await.unwrap();
     // As if all ids of the created volumes had been used up since the last rotation.
-    world.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap()).await.unwrap();
+    world.store.create_campaign(&Definition::parse(CAMPAIGN).unwrap(), None).await.unwrap();
     world
         .look
         .batch_execute("commit; select setval('campaign_id_seq', 39999); begin; select from report.recipient")

@@ -40,6 +40,12 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Cancels a campaign and ends its recipients; returns their number.
+    pub(crate) async fn cancel(&self, campaign: CampaignId) -> i64 {
+        self.store.cancel_campaign(campaign, "test").await.unwrap();
+        self.store.end_cancelled(campaign).await.unwrap()
+    }
+
     pub(crate) async fn new(name: &str, rate: Option<&str>) -> Self {
         let scope = Stack::shared().await.unwrap().scope(name).await.unwrap();
         let store = Store::connect(&Config::new(SecretString::from(scope.database_url()))).await.unwrap();
@@ -70,7 +76,7 @@ impl World {
     }
 
     async fn draft_of(&self, file: &str, recipients: u32) -> CampaignId {
-        let id = self.store.create_campaign(&Definition::parse(file).unwrap()).await.unwrap();
+        let id = self.store.create_campaign(&Definition::parse(file).unwrap(), None).await.unwrap();
         self.import(id, 0..recipients).await;
         id
     }

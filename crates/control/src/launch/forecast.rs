@@ -1,17 +1,11 @@
 //! Time and cost of a campaign, estimated before its start.
 
-use std::time::Duration;
-
 use campaign::{CampaignId, CostEstimate, CountryCost, Currency, Forecast};
-use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::{CampaignRow, SenderRow, Store};
 
-use crate::exit::Refused;
-use crate::terminal::output::{line, thousands};
-
-/// The number of countries that are printed; the JSON has all.
-const DEAREST: usize = 5;
+use crate::error::Error;
+use crate::text::{minute, thousands};
 
 /// Time and cost.
 pub(crate) struct CostForecast {
@@ -21,33 +15,36 @@ pub(crate) struct CostForecast {
 
 /// The cost of the messages to waiting recipients by the sender's price list. Amounts are texts, so that no decimal is
 /// lost.
-#[derive(Serialize)]
-pub(crate) struct Cost {
-    currency: &'static str,
-    /// The total; null if a price is missing.
-    total: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// The currency, ISO 4217.
+    pub currency: String,
+    /// The total; empty if a price is missing.
+    pub total: Option<String>,
     /// The cost of the recipients that have a price.
-    priced: String,
+    pub priced: String,
     /// The number of recipients without a price.
-    unpriced: i64,
-    countries: Vec<Country>,
+    pub unpriced: i64,
+    /// The cost by country, most expensive first.
+    pub countries: Vec<CostOfCountry>,
 }
 
-#[derive(Serialize)]
-struct Country {
-    calling_code: String,
-    recipients: i64,
-    price: Option<String>,
-    cost: Option<String>,
+/// The cost of the recipients of one country.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CostOfCountry {
+    /// The calling code, such as 254.
+    pub calling_code: String,
+    /// Waiting recipients.
+    pub recipients: i64,
+    /// The price of one message.
+    pub price: Option<String>,
+    /// The price of all messages.
+    pub cost: Option<String>,
 }
 
 impl CostForecast {
     /// The estimate for the recipients that wait now.
-    pub(crate) async fn of(
-        store: &Store,
-        campaign: &CampaignRow,
-        sender: &SenderRow,
-    ) -> anyhow::Result<Self> {
+    pub(crate) async fn of(store: &Store, campaign: &CampaignRow, sender: &SenderRow) -> Result<Self, Error> {
         let waiting = store.waiting_by_country(campaign.id).await?;
         let now = store.now().await?;
         let policy = &campaign.definition.policy;
@@ -62,15 +59,14 @@ impl CostForecast {
 }
 
 /// Refuses a campaign whose sending hours or start time come after its deadline, because nothing would be sent.
-pub(crate) fn refuse_too_late(id: CampaignId, forecast: &Forecast) -> anyhow::Result<()> {
+pub(crate) fn refuse_too_late(id: CampaignId, forecast: &Forecast) -> Result<(), Error> {
     match (forecast.begins_at, forecast.last_at) {
-        (Some(begins_at), Some(last_at)) if begins_at >= last_at => Err(Refused(format!(
+        (Some(begins_at), Some(last_at)) if begins_at >= last_at => Err(Error::conflict(format!(
             "campaign {id} cannot be started: its start time and sending hours let it send from {} on, and its deadline is \
              {}; no recipient would be sent to",
             minute(begins_at),
             minute(last_at)
-        ))
-        .into()),
+        ))),
         _ => Ok(()),
     }
 }
@@ -85,59 +81,20 @@ pub(crate) fn late(forecast: &Forecast) -> Option<String> {
     ))
 }
 
-/// Prints when sending begins and ends; `seconds` is the time of sending.
-pub(crate) fn print_time(begins_at: Option<Timestamp>, seconds: Option<u64>, ends_at: Option<Timestamp>) {
-    if let Some(begins_at) = begins_at.filter(|begins_at| *begins_at > Timestamp::now()) {
-        line(format!("sending begins at {}", minute(begins_at)));
-    }
-    let Some(seconds) = seconds else { return };
-    let time = humantime::format_duration(Duration::from_secs(seconds));
-    line(match ends_at {
-        Some(ends_at) => format!("at its rate sending takes {time}, until {}", minute(ends_at)),
-        None => format!("at its rate sending takes {time}, spread over years by its sending hours"),
-    });
-}
-
-fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
-}
-
 impl Cost {
     fn of(currency: Currency, estimate: &CostEstimate) -> Self {
         let priced = estimate.total.normalize().to_string();
         Self {
-            currency: currency.code(),
+            currency: currency.code().to_owned(),
             total: (estimate.unpriced == 0).then(|| priced.clone()),
             priced,
             unpriced: estimate.unpriced,
-            countries: estimate.countries.iter().map(Country::of).collect(),
-        }
-    }
-
-    /// Prints the total and the most expensive countries.
-    pub(crate) fn print(&self) {
-        let Self { currency, priced, .. } = self;
-        line(match self.unpriced {
-            0 => format!("the cost is about {priced} {currency}"),
-            n => {
-                format!("the cost is at least {priced} {currency}; {} recipients have no price", thousands(n))
-            }
-        });
-        for country in self.countries.iter().take(DEAREST) {
-            let Country { calling_code, recipients, .. } = country;
-            let what = match (&country.price, &country.cost) {
-                (Some(price), Some(cost)) => format!("at {price}: {cost} {currency}"),
-                _ => "have no price".to_owned(),
-            };
-            line(format!("  {:>12}  to +{calling_code} {what}", thousands(*recipients)));
-        }
-        if let Some(more) = self.countries.len().checked_sub(DEAREST).filter(|more| *more > 0) {
-            line(format!("  and {more} more countries"));
+            countries: estimate.countries.iter().map(CostOfCountry::of).collect(),
         }
     }
 }
 
-impl Country {
+impl CostOfCountry {
     fn of(country: &CountryCost) -> Self {
         Self {
             calling_code: country.calling_code.to_string(),
@@ -161,7 +118,7 @@ mod tests {
     #[test]
     fn a_campaign_that_begins_after_its_deadline_is_refused_and_one_that_ends_after_it_is_not() {
         let refused = refuse_too_late(CampaignId(7), &forecast("15:00", "15:00", 5)).unwrap_err();
-        assert!(refused.is::<Refused>());
+        assert_eq!(refused.problem(), crate::error::Problem::ConflictState);
         assert_eq!(
             refused.to_string(),
             "campaign 7 cannot be started: its start time and sending hours let it send from 2026-11-20 15:00 UTC on, and its \

@@ -1,0 +1,6 @@
+//! Who may do what.
+
+pub(crate) mod action;
+pub(crate) mod caller;
+pub(crate) mod right;
+pub(crate) mod role;

@@ -1,0 +1,238 @@
+//! Actions, the right that each needs, and the objects that they concern.
+
+use campaign::CampaignId;
+
+use crate::access::right::Right;
+
+/// Everything that a caller may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Create a draft.
+    CreateCampaign,
+    /// Replace the definition of a draft.
+    EditCampaign,
+    /// Create a draft with the definition of another campaign.
+    CloneCampaign,
+    /// Delete a draft.
+    DeleteCampaign,
+    /// Check whether a campaign can be started.
+    CheckCampaign,
+    /// Start a draft.
+    StartCampaign,
+    /// Pause a running campaign.
+    PauseCampaign,
+    /// Resume a paused campaign.
+    ResumeCampaign,
+    /// End a campaign.
+    EndCampaign,
+    /// Resend to failed or undelivered recipients.
+    RetryRecipients,
+    /// Resolve unconfirmed recipients.
+    ResolveRecipients,
+    /// Import a list of recipients.
+    ImportList,
+    /// Download recipients.
+    ExportRecipients,
+    /// Send a test message.
+    TestCampaign,
+    /// Delete the rows of an ended campaign.
+    ArchiveCampaign,
+    /// Read campaigns, reports and senders.
+    View,
+    /// Read recipients.
+    ViewRecipients,
+    /// Read flow answers.
+    ViewAnswers,
+    /// Add a sender.
+    AddSender,
+    /// Change the rate, the daily cap or the webhook of a sender.
+    ChangeSender,
+    /// Hold a sender.
+    HoldSender,
+    /// Resume a sender.
+    ResumeSender,
+    /// Send one message of a stopped sender now, to find out whether the cause is gone.
+    ProbeSender,
+    /// Replace the prices of a sender.
+    SetPrices,
+    /// Add a number to the suppression list.
+    Suppress,
+    /// Look up a number on the suppression list.
+    LookUpNumber,
+    /// Remove a number from the suppression list.
+    Unsuppress,
+    /// Import a list of numbers into the suppression list.
+    ImportSuppressions,
+    /// Read producers, workers, queues and dead letters.
+    ViewSystem,
+    /// Publish dead-lettered tasks again.
+    RedriveDeadLetters,
+    /// Compare the counters with a full count.
+    CheckCounts,
+    /// Erase personal data of old campaigns.
+    RunRetention,
+    /// Erase a number.
+    EraseNumber,
+    /// Read the audit of all accounts.
+    ViewAudit,
+}
+
+impl Action {
+    /// All actions.
+    pub const ALL: [Self; 34] = [
+        Self::CreateCampaign,
+        Self::EditCampaign,
+        Self::CloneCampaign,
+        Self::DeleteCampaign,
+        Self::CheckCampaign,
+        Self::StartCampaign,
+        Self::PauseCampaign,
+        Self::ResumeCampaign,
+        Self::EndCampaign,
+        Self::RetryRecipients,
+        Self::ResolveRecipients,
+        Self::ImportList,
+        Self::ExportRecipients,
+        Self::TestCampaign,
+        Self::ArchiveCampaign,
+        Self::View,
+        Self::ViewRecipients,
+        Self::ViewAnswers,
+        Self::AddSender,
+        Self::ChangeSender,
+        Self::HoldSender,
+        Self::ResumeSender,
+        Self::ProbeSender,
+        Self::SetPrices,
+        Self::Suppress,
+        Self::LookUpNumber,
+        Self::Unsuppress,
+        Self::ImportSuppressions,
+        Self::ViewSystem,
+        Self::RedriveDeadLetters,
+        Self::CheckCounts,
+        Self::RunRetention,
+        Self::EraseNumber,
+        Self::ViewAudit,
+    ];
+
+    /// The action in the audit.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CreateCampaign => "campaign.create",
+            Self::EditCampaign => "campaign.edit",
+            Self::CloneCampaign => "campaign.clone",
+            Self::DeleteCampaign => "campaign.delete",
+            Self::CheckCampaign => "campaign.check",
+            Self::StartCampaign => "campaign.start",
+            Self::PauseCampaign => "campaign.pause",
+            Self::ResumeCampaign => "campaign.resume",
+            Self::EndCampaign => "campaign.end",
+            Self::RetryRecipients => "campaign.retry",
+            Self::ResolveRecipients => "campaign.resolve",
+            Self::ImportList => "campaign.import",
+            Self::ExportRecipients => "campaign.export",
+            Self::TestCampaign => "campaign.test",
+            Self::ArchiveCampaign => "campaign.archive",
+            Self::View => "view",
+            Self::ViewRecipients => "view.recipients",
+            Self::ViewAnswers => "view.answers",
+            Self::AddSender => "sender.add",
+            Self::ChangeSender => "sender.change",
+            Self::HoldSender => "sender.hold",
+            Self::ResumeSender => "sender.resume",
+            Self::ProbeSender => "sender.probe",
+            Self::SetPrices => "sender.prices",
+            Self::Suppress => "suppression.add",
+            Self::LookUpNumber => "suppression.lookup",
+            Self::Unsuppress => "suppression.remove",
+            Self::ImportSuppressions => "suppression.import",
+            Self::ViewSystem => "view.system",
+            Self::RedriveDeadLetters => "dead_letter.redrive",
+            Self::CheckCounts => "counters.check",
+            Self::RunRetention => "retention.run",
+            Self::EraseNumber => "number.erase",
+            Self::ViewAudit => "view.audit",
+        }
+    }
+
+    /// The right that the action needs.
+    pub fn right(self) -> Right {
+        match self {
+            Self::CreateCampaign
+            | Self::EditCampaign
+            | Self::CloneCampaign
+            | Self::DeleteCampaign
+            | Self::CheckCampaign
+            | Self::ImportList => Right::Prepare,
+            Self::StartCampaign
+            | Self::PauseCampaign
+            | Self::ResumeCampaign
+            | Self::EndCampaign
+            | Self::RetryRecipients
+            | Self::ResolveRecipients => Right::Send,
+            Self::ExportRecipients => Right::Numbers,
+            Self::TestCampaign => Right::Test,
+            Self::ArchiveCampaign | Self::RunRetention | Self::EraseNumber => Right::Erase,
+            Self::View => Right::View,
+            Self::ViewRecipients => Right::ViewRecipients,
+            Self::ViewAnswers => Right::ViewAnswers,
+            Self::AddSender | Self::ChangeSender => Right::ManageSenders,
+            Self::HoldSender | Self::ResumeSender | Self::ProbeSender => Right::HoldSenders,
+            Self::SetPrices => Right::ManagePrices,
+            Self::Suppress | Self::LookUpNumber => Right::Suppress,
+            Self::Unsuppress | Self::ImportSuppressions => Right::Unsuppress,
+            Self::ViewSystem | Self::RedriveDeadLetters | Self::CheckCounts => Right::Operate,
+            Self::ViewAudit => Right::ViewAudit,
+        }
+    }
+
+    /// Whether the action is in the audit. Reading is not, except of phone numbers.
+    pub fn is_audited(self) -> bool {
+        !matches!(
+            self,
+            Self::View
+                | Self::ViewRecipients
+                | Self::ViewAnswers
+                | Self::ViewSystem
+                | Self::ViewAudit
+                | Self::CheckCampaign
+                | Self::CheckCounts
+        )
+    }
+}
+
+/// The object of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// The installation, or all objects of a kind.
+    Installation,
+    /// A campaign.
+    Campaign(CampaignId),
+    /// A sender, by name.
+    Sender(String),
+    /// The suppression list: of one sender, or of all.
+    Suppressions(Option<String>),
+}
+
+impl Object {
+    /// The kind of the object in the audit.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Installation => "installation",
+            Self::Campaign(_) => "campaign",
+            Self::Sender(_) => "sender",
+            Self::Suppressions(_) => "suppressions",
+        }
+    }
+
+    /// The id or name of the object in the audit.
+    pub fn id(&self) -> Option<String> {
+        match self {
+            Self::Installation => None,
+            Self::Campaign(id) => Some(id.to_string()),
+            Self::Sender(name) => Some(name.clone()),
+            Self::Suppressions(sender) => sender.clone(),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! How an action is performed: rights, transaction, audit, and the result for a repeated request.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use store::{Admission, AuditEntry, IdempotentRequest, Store};
+
+use crate::access::action::{Action, Object};
+use crate::access::caller::Caller;
+use crate::access::right::Right;
+use crate::error::{Error, Problem};
+
+/// What the control plane is built from.
+#[derive(Clone)]
+pub struct Setup {
+    /// The database.
+    pub store: Store,
+    /// The settings of the files that hold lists during imports and exports.
+    pub lists: producer::ListsConfig,
+    /// The settings of requests to providers, for test messages.
+    pub http: whatsapp::Config,
+    /// Reads the API key of a sender by its reference, for test messages.
+    pub keys: Arc<Keys>,
+}
+
+/// Reads a key by its reference; the error says why it cannot be read.
+pub type Keys = dyn Fn(&str) -> Result<SecretString, String> + Send + Sync;
+
+/// The control plane. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) store: Store,
+    pub(crate) lists: producer::ListsConfig,
+    pub(crate) http: Arc<whatsapp::Config>,
+    pub(crate) keys: Arc<Keys>,
+}
+
+/// The result of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// The result.
+    pub result: T,
+    /// Whether the request was executed before, and this is the result of that time.
+    pub is_replayed: bool,
+}
+
+/// An action that a caller asks for.
+pub(crate) struct Attempt<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) action: Action,
+    pub(crate) object: Object,
+    /// What the audit says besides the object; a JSON object without personal data.
+    pub(crate) details: Value,
+    object_id: Option<String>,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) fn new(caller: &'a Caller, action: Action, object: Object) -> Self {
+        Self { caller, action, object_id: object.id(), object, details: json!({}) }
+    }
+
+    /// Adds a detail for the audit.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details[name] = value.into();
+        self
+    }
+}
+
+impl Control {
+    /// The control plane of an installation.
+    pub fn new(setup: Setup) -> Self {
+        let Setup { store, lists, http, keys } = setup;
+        Self { store, lists, http: Arc::new(http), keys }
+    }
+
+    /// Executes an action in one transaction, with its row in the audit. `work` gets a store that is bound to the transaction, and
+    /// returns the result and further details for the audit.
+    pub(crate) async fn change<T, Work>(
+        &self,
+        attempt: Attempt<'_>,
+        work: impl FnOnce(Store) -> Work,
+    ) -> Result<Done<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        Work: Future<Output = Result<(T, Value), Error>>,
+    {
+        let done = self.try_change(&attempt, work).await;
+        self.audit_failure(&attempt, done.as_ref().err()).await;
+        done
+    }
+
+    async fn try_change<T, Work>(
+        &self,
+        attempt: &Attempt<'_>,
+        work: impl FnOnce(Store) -> Work,
+    ) -> Result<Done<T>, Error>
+    where
+        T: Serialize + DeserializeOwned,
+        Work: Future<Output = Result<(T, Value), Error>>,
+    {
+        self.allow(attempt.caller, attempt.action, &attempt.object).await?;
+        let mut change = self.store.begin_change().await?;
+        if let Some(request) = request(attempt.caller) {
+            match change.admit(request).await? {
+                Admission::New => {}
+                Admission::Executed(result) => return Ok(Done { result: read(result)?, is_replayed: true }),
+                Admission::OtherRequest => return Err(reused()),
+                Admission::Running => return Err(running()),
+            }
+        }
+        let (result, more) = work(change.store()).await?;
+        let details = merged(&attempt.details, more);
+        let value = serde_json::to_value(&result).map_err(|error| unwritable(&error))?;
+        change.commit(&entry(attempt, "done", &details), &value).await?;
+        Ok(Done { result, is_replayed: false })
+    }
+
+    /// Executes an action that is no transaction: it reads, or it takes many transactions. `work` returns the result and further
+    /// details for the audit.
+    pub(crate) async fn act<T, Work>(&self, attempt: Attempt<'_>, work: Work) -> Result<T, Error>
+    where
+        Work: Future<Output = Result<(T, Value), Error>>,
+    {
+        let done = self.try_act(&attempt, work).await;
+        self.audit_failure(&attempt, done.as_ref().err()).await;
+        done
+    }
+
+    async fn try_act<T, Work>(&self, attempt: &Attempt<'_>, work: Work) -> Result<T, Error>
+    where
+        Work: Future<Output = Result<(T, Value), Error>>,
+    {
+        self.allow(attempt.caller, attempt.action, &attempt.object).await?;
+        let (result, more) = work.await?;
+        if attempt.action.is_audited() {
+            let details = merged(&attempt.details, more);
+            self.store.append_audit(&entry(attempt, "done", &details)).await?;
+        }
+        Ok(result)
+    }
+
+    /// Refuses an action without its right, and objects of senders that the caller may not see.
+    pub(crate) async fn allow(&self, caller: &Caller, action: Action, object: &Object) -> Result<(), Error> {
+        let right = action.right();
+        if !caller.rights.has(right) {
+            return Err(forbidden(right));
+        }
+        match (&caller.senders, object) {
+            // To a caller who may not see it, a hidden object looks like an object that does not exist.
+            (Some(_), Object::Campaign(id)) => {
+                let sender = self.store.campaign(*id).await?.definition.sender;
+                if caller.may_use(&sender) { Ok(()) } else { Err(store::Error::no_campaign(*id).into()) }
+            }
+            (Some(_), Object::Sender(name) | Object::Suppressions(Some(name))) => {
+                if caller.may_use(name) {
+                    Ok(())
+                } else {
+                    Err(store::Error::no_sender(name).into())
+                }
+            }
+            (Some(_), Object::Suppressions(None)) => Err(Error::refused(
+                Problem::Forbidden,
+                "your account is limited to some senders, so it may not change the list of every sender; name a sender",
+            )),
+            (None, _) | (Some(_), Object::Installation) => Ok(()),
+        }
+    }
+
+    /// Adds a failed or refused action to the audit.
+    async fn audit_failure(&self, attempt: &Attempt<'_>, error: Option<&Error>) {
+        let Some(error) = error.filter(|_| attempt.action.is_audited()) else { return };
+        let details = merged(&attempt.details, json!({ "problem": error.problem().word() }));
+        if let Err(error) = self.store.append_audit(&entry(attempt, error.outcome(), &details)).await {
+            tracing::warn!(
+                action = attempt.action.word(),
+                "cannot add a refused action to the audit: {error}"
+            );
+        }
+    }
+}
+
+/// The caller lacks a right.
+pub(crate) fn forbidden(right: Right) -> Error {
+    let text = format!("you may not {}; ask an admin for the right", right.sentence());
+    Error::refused(Problem::Forbidden, text)
+}
+
+fn reused() -> Error {
+    let text = "this Idempotency-Key was used for another request in the last 24 hours; use a new key for each request";
+    Error::refused(Problem::IdempotencyReused, text)
+}
+
+fn running() -> Error {
+    let text = "a request with this Idempotency-Key is being executed; repeat it in a second";
+    Error::refused(Problem::IdempotencyRunning, text)
+}
+
+fn request(caller: &Caller) -> Option<IdempotentRequest> {
+    let key = caller.idempotency.as_ref()?;
+    let actor = format!("{}:{}", caller.actor.kind.word(), caller.actor.name);
+    Some(IdempotentRequest { actor, key: key.key.clone(), fingerprint: key.fingerprint })
+}
+
+fn read<T: DeserializeOwned>(result: Value) -> Result<T, Error> {
+    serde_json::from_value(result).map_err(|error| {
+        let text = format!("the stored result of this request cannot be read by this version: {error}");
+        Error::refused(Problem::Internal, text)
+    })
+}
+
+fn unwritable(error: &serde_json::Error) -> Error {
+    Error::refused(Problem::Internal, format!("cannot store the result of the request: {error}"))
+}
+
+/// The details with more members.
+fn merged(details: &Value, more: Value) -> Value {
+    let mut merged = details.clone();
+    if let (Some(members), Value::Object(more)) = (merged.as_object_mut(), more) {
+        members.extend(more);
+    }
+    merged
+}
+
+fn entry<'a>(attempt: &'a Attempt<'_>, outcome: &'a str, details: &'a Value) -> AuditEntry<'a> {
+    let Caller { actor, client, .. } = attempt.caller;
+    AuditEntry {
+        actor_kind: actor.kind.word(),
+        actor: &actor.name,
+        action: attempt.action.word(),
+        object_kind: attempt.object.kind(),
+        object: attempt.object_id.as_deref(),
+        outcome,
+        details,
+        address: client.address,
+        user_agent: client.user_agent.as_deref(),
+        request_id: client.request_id,
+    }
+}

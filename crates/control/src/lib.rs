@@ -1,0 +1,45 @@
+//! The control plane: every action that a person or program may ask for, once. The command line, the HTTP API and the console
+//! call it.
+//!
+//! ```text
+//! Caller ─▶ Control::ACTION ─▶ rights ─▶ transaction { change, audit, result for a repeated request } ─▶ result
+//! ```
+//!
+//! **Invariants.**
+//! - An action checks its right and the senders of the caller first. A refused action is in the audit as well.
+//! - A change, its row in the audit and its result for a repeated request are committed together.
+//! - This crate knows neither HTTP nor a terminal. Errors are sentences for people; their kind selects the status and the exit
+//!   code.
+//!
+//! # Structure
+//!
+//! `access` (callers, roles, rights, actions), `error`, `control` (how an action is performed), then one file per subject.
+
+mod access;
+mod control;
+mod drafts;
+mod error;
+mod launch;
+mod lists;
+mod reports;
+mod resend;
+mod running;
+mod test_message;
+mod text;
+
+pub use access::action::{Action, Object};
+pub use access::caller::{Actor, ActorKind, Caller, Client, Idempotency};
+pub use access::right::{Right, Rights};
+pub use access::role::Role;
+pub use control::{Control, Done, Keys, Setup};
+pub use drafts::{Deleted, Draft};
+pub use error::{Error, Problem};
+pub use launch::check::Check;
+pub use launch::forecast::{Cost, CostOfCountry};
+pub use launch::sample::Sample;
+pub use lists::{Export, ExportDone, ExportError, ListImport};
+pub use reports::Campaign;
+pub use resend::{Resent, Resolve, Retry};
+pub use running::{Ended, Paused, Started};
+pub use test_message::{TestMessage, TestResult};
+pub use text::thousands;

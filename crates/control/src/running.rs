@@ -1,0 +1,161 @@
+//! Campaigns are started, paused, resumed and ended.
+
+use campaign::{CampaignId, CampaignState, Opening};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::HoldResult;
+
+use crate::access::action::{Action, Object};
+use crate::access::caller::Caller;
+use crate::control::{Attempt, Control, Done};
+use crate::error::{Error, Problem};
+
+/// A campaign that was started or resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The id of the campaign.
+    pub campaign_id: i64,
+    /// Imported recipients.
+    pub recipients: i32,
+    /// The beginning of its current or next sending hours, if it has any.
+    pub opens_at: Option<Timestamp>,
+}
+
+/// A campaign that was paused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// The id of the campaign.
+    pub campaign_id: i64,
+    /// The reason for which it was paused before, if the pause replaces another one.
+    pub replaced: Option<String>,
+}
+
+/// A campaign that was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The id of the campaign.
+    pub campaign_id: i64,
+    /// Recipients that were not sent to.
+    pub cancelled: i64,
+}
+
+impl Control {
+    /// Starts a draft, after the same checks as [`Control::check_campaign`]. With a fingerprint of a check, the start is refused
+    /// if the campaign or its lists were changed since.
+    pub async fn start_campaign(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+        checked: Option<&str>,
+    ) -> Result<Done<Started>, Error> {
+        let attempt = Attempt::new(caller, Action::StartCampaign, Object::Campaign(id));
+        // The whole list is read before the transaction; the transaction compares the fingerprint.
+        let ready = match self.allow(caller, Action::StartCampaign, &Object::Campaign(id)).await {
+            Ok(()) => self.ready(caller, id, checked).await,
+            Err(error) => Err(error),
+        };
+        self.change(attempt, |store| async move {
+            let fingerprint = ready?;
+            // The row stays locked, so that no import or edit comes between the comparison and the start.
+            store.lock_campaign(id).await?;
+            let campaign = store.campaign(id).await?;
+            if campaign.state == CampaignState::Draft && fingerprint != fingerprint_of(&campaign) {
+                return Err(check_outdated(id));
+            }
+            let opening = store.start_campaign(id, caller.name()).await?;
+            let started = started(id, campaign.recipients, opening);
+            let details = json!({ "recipients": campaign.recipients, "version": campaign.version });
+            Ok((started, details))
+        })
+        .await
+    }
+
+    /// The fingerprint of a draft that can be started.
+    async fn ready(&self, caller: &Caller, id: CampaignId, checked: Option<&str>) -> Result<String, Error> {
+        let campaign = self.store.campaign(id).await?;
+        // A repeated request is answered by its stored result, whatever state the campaign has now.
+        if campaign.state != CampaignState::Draft && caller.idempotency.is_some() {
+            return Ok(String::new());
+        }
+        if campaign.state != CampaignState::Draft {
+            return Err(started_before(id, campaign.state));
+        }
+        let fingerprint = fingerprint_of(&campaign);
+        if checked.is_some_and(|checked| checked != fingerprint) {
+            return Err(check_outdated(id));
+        }
+        self.refuse_unready(id).await?;
+        Ok(fingerprint)
+    }
+
+    /// Pauses a running campaign until it is resumed, also if it is paused for another reason.
+    pub async fn pause_campaign(&self, caller: &Caller, id: CampaignId) -> Result<Done<Paused>, Error> {
+        let attempt = Attempt::new(caller, Action::PauseCampaign, Object::Campaign(id));
+        self.change(attempt, |store| async move {
+            let replaced = match store.hold_campaign(id, caller.name()).await? {
+                HoldResult::Now => None,
+                HoldResult::TakenOver(reason) => Some(reason.to_string()),
+                HoldResult::Already => {
+                    let text = format!("campaign {id} is paused; only a running one can be paused");
+                    return Err(Error::conflict(text));
+                }
+            };
+            let details = json!({ "replaced": replaced });
+            Ok((Paused { campaign_id: id.0, replaced }, details))
+        })
+        .await
+    }
+
+    /// Resumes a paused campaign.
+    pub async fn resume_campaign(&self, caller: &Caller, id: CampaignId) -> Result<Done<Started>, Error> {
+        let attempt = Attempt::new(caller, Action::ResumeCampaign, Object::Campaign(id));
+        self.change(attempt, |store| async move {
+            store.lock_campaign(id).await?;
+            let campaign = store.campaign(id).await?;
+            if campaign.state != CampaignState::Paused {
+                let text = format!("campaign {id} is {}; only a paused one can be resumed", campaign.state);
+                return Err(Error::conflict(text));
+            }
+            let opening = store.start_campaign(id, caller.name()).await?;
+            Ok((started(id, campaign.recipients, opening), json!({})))
+        })
+        .await
+    }
+
+    /// Ends a campaign for good: recipients that were not sent to are cancelled.
+    pub async fn end_campaign(&self, caller: &Caller, id: CampaignId) -> Result<Done<Ended>, Error> {
+        let attempt = Attempt::new(caller, Action::EndCampaign, Object::Campaign(id));
+        let done = self
+            .change(attempt, |store| async move {
+                store.cancel_campaign(id, caller.name()).await?;
+                Ok((Ended { campaign_id: id.0, cancelled: 0 }, json!({})))
+            })
+            .await?;
+        // From the commit on nothing is claimed. The recipients are ended in batches, so that no lock is held for long.
+        let cancelled = self.store.end_cancelled(id).await?;
+        Ok(Done { result: Ended { campaign_id: id.0, cancelled }, ..done })
+    }
+}
+
+fn started(id: CampaignId, recipients: i32, opening: Option<Opening>) -> Started {
+    Started { campaign_id: id.0, recipients, opens_at: opening.map(|opening| opening.from) }
+}
+
+fn started_before(id: CampaignId, state: CampaignState) -> Error {
+    let hint = match state {
+        CampaignState::Paused => "; continue it with 'flowcast campaign resume'",
+        _ => "",
+    };
+    Error::conflict(format!("campaign {id} is {state}, it was started before{hint}"))
+}
+
+fn check_outdated(id: CampaignId) -> Error {
+    let text = format!("campaign {id} was changed since its check; check it again before you start it");
+    Error::refused(Problem::CheckOutdated, text)
+}
+
+/// Identifies the definition and the lists of a draft: its version and its number of recipients.
+pub(crate) fn fingerprint_of(campaign: &store::CampaignRow) -> String {
+    format!("{}-{}", campaign.version, campaign.recipients)
+}

@@ -1,0 +1,165 @@
+//! A test message: one real message to one number, outside the counts of the campaign.
+//!
+//! Nothing of it is stored. Its reference has the usual form but identifies no recipient, so later receipts count for
+//! no recipient. The message takes a slot of the sender's rate like every other request. A stopped sender grants no
+//! slots; then the message leaves at once, because the operator wants to know whether the sender can be resumed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use campaign::{CampaignId, Msisdn, Variables, Verdict, Window};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{LeaseAnswer, LeaseRequest, SenderRow, TimedLease};
+use whatsapp::{Account, Channel, Client, Outgoing};
+
+use crate::access::action::{Action, Object};
+use crate::access::caller::Caller;
+use crate::control::{Attempt, Control};
+use crate::error::{Error, Problem};
+
+/// What a test message contains and where it goes.
+#[derive(Clone, Debug)]
+pub struct TestMessage {
+    /// The campaign whose message is sent.
+    pub campaign: CampaignId,
+    /// The name of the sender; `None`: the sender of the campaign.
+    pub sender: Option<String>,
+    /// The number.
+    pub to: Msisdn,
+    /// Values of variables; every other variable has its name as value.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// The answer of the provider to a test message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// The provider.
+    pub provider: String,
+    /// `accepted`, `throttled`, `retry`, `unknown`, `rejected`, `stops_campaign` or `stops_sender`.
+    pub verdict: String,
+    /// The id that the provider gave the message, if it accepted it.
+    pub provider_message_id: Option<String>,
+    /// The code of the refusal.
+    pub code: Option<String>,
+    /// The explanation of the refusal.
+    pub text: Option<String>,
+    /// The HTTP status of the answer.
+    pub http_status: Option<u16>,
+    /// The time to the answer, in milliseconds.
+    pub milliseconds: u64,
+}
+
+impl Control {
+    /// Sends a test message.
+    pub async fn send_test(&self, caller: &Caller, test: &TestMessage) -> Result<TestResult, Error> {
+        let attempt = Attempt::new(caller, Action::TestCampaign, Object::Campaign(test.campaign));
+        let send = async {
+            let (sender, outgoing) = self.test_sender(caller, test).await?;
+            let channel = self.channel(&sender, (self.keys)(&sender.api_key_ref))?;
+            self.wait_for_slot(&sender, test.campaign).await?;
+            let message = outgoing.message(test)?;
+            let answer = channel.send(&outgoing.with(test, &message)).await;
+            let result = TestResult::of(&sender, &answer);
+            // The number is not in the audit.
+            let details = json!({ "sender": sender.name, "verdict": result.verdict, "code": result.code });
+            Ok((result, details))
+        };
+        self.act(attempt, Box::pin(send)).await
+    }
+
+    /// The request of a test message with the API key masked; nothing is sent.
+    pub async fn show_test(&self, caller: &Caller, test: &TestMessage) -> Result<String, Error> {
+        self.allow(caller, Action::TestCampaign, &Object::Campaign(test.campaign)).await?;
+        let (sender, outgoing) = self.test_sender(caller, test).await?;
+        let channel = self.channel(&sender, Ok(SecretString::from("not-looked-at-here")))?;
+        let message = outgoing.message(test)?;
+        let shown = channel.dry_run(&outgoing.with(test, &message));
+        shown.map_err(|refusal| Error::conflict(refusal.text.into_owned()))
+    }
+
+    async fn test_sender(&self, caller: &Caller, test: &TestMessage) -> Result<(SenderRow, Prepared), Error> {
+        let definition = self.store.campaign(test.campaign).await?.definition;
+        let name = test.sender.as_ref().unwrap_or(&definition.sender);
+        if !caller.may_use(name) {
+            return Err(store::Error::no_sender(name).into());
+        }
+        let sender = self.store.sender(name).await?;
+        definition.check_for(sender.provider)?;
+        let compiled = definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
+        let reference = self.store.reference_key().await?.seal_test(test.campaign, fastrand::u32(..));
+        Ok((sender, Prepared { compiled, reference }))
+    }
+
+    fn channel(&self, sender: &SenderRow, key: Result<SecretString, String>) -> Result<Channel, Error> {
+        let account = Account {
+            provider: sender.provider,
+            base_url: sender.base_url.parse().map_err(|error| {
+                Error::conflict(format!("the address of sender {} is wrong: {error}", sender.name))
+            })?,
+            account: sender.account.clone(),
+            number: sender.number.clone(),
+            api_key: key.map_err(Error::conflict)?,
+            plus_in_path: true,
+        };
+        let client =
+            Client::new(&self.http).map_err(|error| Error::refused(Problem::Internal, error.to_string()))?;
+        Channel::new(client, &account).map_err(|error| Error::conflict(error.to_string()))
+    }
+
+    async fn wait_for_slot(&self, sender: &SenderRow, campaign: CampaignId) -> Result<(), Error> {
+        loop {
+            match self.store.lease(sender.id, campaign, LeaseRequest::of(1)).await? {
+                LeaseAnswer::Granted(TimedLease { mut lease, at }) => {
+                    tokio::time::sleep_until(at + lease.take_slot(Duration::ZERO).unwrap_or_default()).await;
+                    return Ok(());
+                }
+                LeaseAnswer::Wait(time) => tokio::time::sleep(time).await,
+                LeaseAnswer::TooMany(_) | LeaseAnswer::Held => return Ok(()),
+            }
+        }
+    }
+}
+
+/// A message that is ready to be rendered.
+struct Prepared {
+    compiled: campaign::CompiledMessage,
+    reference: campaign::Reference,
+}
+
+impl Prepared {
+    fn message(&self, test: &TestMessage) -> Result<campaign::Message, Error> {
+        let names = self.compiled.variables().iter().map(|name| (name.clone(), name.clone()));
+        let given = test.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let variables: Variables = names.chain(given).collect();
+        self.compiled.render(&variables, Window::Unheard).map_err(|error| Error::conflict(error.to_string()))
+    }
+
+    fn with<'a>(&self, test: &TestMessage, message: &'a campaign::Message) -> Outgoing<'a> {
+        Outgoing { to: test.to, message, reference: self.reference, campaign: test.campaign, attempt: 0 }
+    }
+}
+
+impl TestResult {
+    fn of(sender: &SenderRow, answer: &whatsapp::Answer) -> Self {
+        let (verdict, id, refusal) = match &answer.verdict {
+            Verdict::Accepted { provider_message_id } => ("accepted", Some(provider_message_id), None),
+            Verdict::Throttled { refusal, .. } => ("throttled", None, Some(refusal)),
+            Verdict::Retry { refusal, .. } => ("retry", None, Some(refusal)),
+            Verdict::Unknown { refusal } => ("unknown", None, Some(refusal)),
+            Verdict::Rejected { refusal } => ("rejected", None, Some(refusal)),
+            Verdict::StopCampaign { refusal, .. } => ("stops_campaign", None, Some(refusal)),
+            Verdict::StopSender { refusal, .. } => ("stops_sender", None, Some(refusal)),
+        };
+        Self {
+            provider: sender.provider.to_string(),
+            verdict: verdict.to_owned(),
+            provider_message_id: id.map(ToString::to_string),
+            code: refusal.map(|refusal| refusal.code.to_string()),
+            text: refusal.map(|refusal| refusal.text.to_string()),
+            http_status: answer.http_status,
+            milliseconds: u64::try_from(answer.latency.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}

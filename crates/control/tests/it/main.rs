@@ -1,0 +1,9 @@
+//! The control plane against a real PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
+
+mod audit;
+mod drafts;
+mod repeated;
+mod rights;
+mod starts;
+mod world;
