@@ -13,6 +13,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
+use crate::jobs::runner::Runner;
 
 /// What the control plane is built from.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ pub struct Control {
     pub(crate) lists: producer::ListsConfig,
     pub(crate) http: Arc<whatsapp::Config>,
     pub(crate) keys: Arc<Keys>,
+    pub(crate) jobs: Arc<Runner>,
 }
 
 /// The result of an action.
@@ -74,7 +76,7 @@ impl Control {
     /// The control plane of an installation.
     pub fn new(setup: Setup) -> Self {
         let Setup { store, lists, http, keys } = setup;
-        Self { store, lists, http: Arc::new(http), keys }
+        Self { store, lists, http: Arc::new(http), keys, jobs: Runner::new() }
     }
 
     /// Executes an action in one transaction, with its row in the audit. `work` gets a store that is bound to the transaction, and
@@ -115,7 +117,8 @@ impl Control {
         let (result, more) = work(change.store()).await?;
         let details = merged(&attempt.details, more);
         let value = serde_json::to_value(&result).map_err(|error| unwritable(&error))?;
-        change.commit(&entry(attempt, "done", &details), &value).await?;
+        let entry = attempt.action.is_audited().then(|| entry(attempt, "done", &details));
+        change.commit(entry.as_ref(), &value).await?;
         Ok(Done { result, is_replayed: false })
     }
 
@@ -141,6 +144,20 @@ impl Control {
             self.store.append_audit(&entry(attempt, "done", &details)).await?;
         }
         Ok(result)
+    }
+
+    /// Executes an action that adds its own row to the audit in its transaction; a failed one is added here.
+    pub(crate) async fn act_recorded<T>(
+        &self,
+        attempt: Attempt<'_>,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let done = match self.allow(attempt.caller, attempt.action, &attempt.object).await {
+            Ok(()) => work.await,
+            Err(error) => Err(error),
+        };
+        self.audit_failure(&attempt, done.as_ref().err()).await;
+        done
     }
 
     /// Refuses an action without its right, and objects of senders that the caller may not see.

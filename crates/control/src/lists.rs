@@ -10,7 +10,7 @@ use producer::{
     variable_name,
 };
 use serde_json::json;
-use store::{ImportRow, RecipientFilter};
+use store::{ImportRecord, ImportRow, RecipientFilter};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -65,33 +65,53 @@ impl Control {
         import: ListImport,
     ) -> Result<ImportReport, Error> {
         let attempt = Attempt::new(caller, Action::ImportList, Object::Campaign(id));
-        let import = async {
-            let definition = self.store.campaign(id).await?.definition;
-            let message = definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
-            for excluded in &import.exclude {
-                self.allow(caller, Action::View, &Object::Campaign(*excluded)).await?;
-            }
-            let options = ImportOptions {
-                default_country: import.default_country,
-                number_column: import.number_column,
-                needed: message.variables().clone(),
-                defaults: definition.defaults,
-                message: Some(Arc::new(message)),
-                exclude: import.exclude,
-                again: import.again,
-                errors: import.errors,
-            };
-            let name = list.name().to_owned();
-            let report = producer::import(&self.store, id, list, options, import.progress)
-                .await
-                .map_err(|source| Error::of_list(name, source))?;
-            let counts = report.counts;
-            let details = json!({
-                "uploaded": counts.uploaded, "imported": counts.imported, "rejected": counts.left_out.rejected,
-            });
-            Ok((report, details))
+        let record = ImportRecord::Audit {
+            actor_kind: caller.actor.kind.word(),
+            actor: caller.actor.name.clone(),
+            address: caller.client.address,
+            user_agent: caller.client.user_agent.clone(),
+            request_id: caller.client.request_id,
         };
-        self.act(attempt, Box::pin(import)).await
+        let import = async {
+            self.refuse_hidden(caller, &import.exclude).await?;
+            self.import_allowed(id, list, import, record).await
+        };
+        self.act_recorded(attempt, Box::pin(import)).await
+    }
+
+    /// Refuses campaigns that the caller may not see.
+    pub(crate) async fn refuse_hidden(&self, caller: &Caller, campaigns: &[CampaignId]) -> Result<(), Error> {
+        for campaign in campaigns {
+            self.allow(caller, Action::View, &Object::Campaign(*campaign)).await?;
+        }
+        Ok(())
+    }
+
+    /// Imports a list for a caller whose rights were checked.
+    pub(crate) async fn import_allowed(
+        &self,
+        id: CampaignId,
+        list: List,
+        import: ListImport,
+        record: ImportRecord,
+    ) -> Result<ImportReport, Error> {
+        let definition = self.store.campaign(id).await?.definition;
+        let message = definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
+        let options = ImportOptions {
+            default_country: import.default_country,
+            number_column: import.number_column,
+            needed: message.variables().clone(),
+            defaults: definition.defaults,
+            message: Some(Arc::new(message)),
+            exclude: import.exclude,
+            again: import.again,
+            errors: import.errors,
+            record: Some(record),
+        };
+        let name = list.name().to_owned();
+        producer::import(&self.store, id, list, options, import.progress)
+            .await
+            .map_err(|source| Error::of_list(name, source))
     }
 
     /// Writes recipients as a list that can be imported again, with the column names of the imported lists. Numbers are digits

@@ -115,6 +115,7 @@ pub async fn import(
         suppressed: set(&import, Numbers::Suppressed).await?,
         excluded: excluded(&import, &options.exclude).await?,
     };
+    let record = options.record.clone();
     let (batches, stored) = mpsc::channel(WAITING);
     let reading = tokio::task::spawn_blocking(move || read(&list, &options, known, &batches, &progress));
     import.copy(stored).await?;
@@ -128,7 +129,7 @@ pub async fn import(
     let (hidden, header) = (found.hidden, found.header);
     let (number_column, columns) = (header.number.clone(), header.columns.clone());
     let origin = ListOrigin { hidden, number_column: Some(number_column), columns, ..origin };
-    let counts = import.finish(&origin, left_out, batches).await?;
+    let counts = import.finish(&origin, left_out, batches, record.as_ref()).await?;
     failpoint::pass(Place::AfterImport);
     found.annotated.map_or(Ok(()), AnnotatedListWriter::finish)?;
     Ok(ImportReport { counts, rejected, hidden, header })

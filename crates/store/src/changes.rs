@@ -1,5 +1,6 @@
-//! Changes that people and programs ask for: their transaction, their audit, and requests that are repeated.
+//! Changes that people and programs ask for: their transaction, their audit, requests that are repeated, and long actions.
 
 pub(crate) mod audit;
 pub(crate) mod change;
 pub(crate) mod idempotency;
+pub(crate) mod jobs;

@@ -3,7 +3,7 @@
 //! One folder per subject. A folder uses only folders that stand before it in this list (`tests/it/folders.rs` checks it):
 //!
 //! - `db`: the connection to PostgreSQL
-//! - `changes`: transactions of people and programs, their audit, and requests that are repeated
+//! - `changes`: transactions of people and programs, their audit, requests that are repeated, and long actions
 //! - `senders`: senders and the holds on their gates
 //! - `campaigns`: campaigns from draft to end
 //! - `lists`: lists of recipients, suppression, phone numbers
@@ -41,6 +41,7 @@ pub use campaigns::draft::Edited;
 pub use changes::audit::{AuditEntry, AuditFilter, AuditRow};
 pub use changes::change::Change;
 pub use changes::idempotency::{Admission, IdempotentRequest};
+pub use changes::jobs::{JobEnd, JobRow, NewJob, STALE as STALE_JOB};
 pub use db::backoff::Backoff;
 pub use db::config::Config;
 pub use db::connection::Store;
@@ -55,6 +56,7 @@ pub use inbound::rows::{
     AnswerRow, ConsentRow, InboundRow, MessageKey, NoticeRow, Person, RawBody, ReceiptRow,
 };
 pub use lists::exports::RecipientFilter;
+pub use lists::import_record::ImportRecord;
 pub use lists::import_rows::{ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
 pub use lists::imports::Import;
 pub use lists::suppressions::{Suppressed, SuppressionReason};

@@ -4,6 +4,7 @@
 
 pub(crate) mod aliases;
 pub(crate) mod exports;
+pub(crate) mod import_record;
 pub(crate) mod import_rows;
 pub(crate) mod imports;
 pub(crate) mod numbers;

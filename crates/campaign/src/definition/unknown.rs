@@ -34,6 +34,17 @@ impl UnknownRule {
     }
 }
 
+impl std::str::FromStr for Resolution {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        [Self::Resend, Self::GiveUp]
+            .into_iter()
+            .find(|resolution| resolution.word() == word)
+            .ok_or_else(|| format!("'{word}' is not a resolution; use resend or give-up"))
+    }
+}
+
 impl Resolution {
     /// The word in commands and records.
     pub fn word(self) -> &'static str {

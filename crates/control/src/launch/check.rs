@@ -65,7 +65,7 @@ impl Control {
         self.act(attempt, Box::pin(async { Ok((self.checked(id).await?, json!({}))) })).await
     }
 
-    async fn checked(&self, id: CampaignId) -> Result<Check, Error> {
+    pub(crate) async fn checked(&self, id: CampaignId) -> Result<Check, Error> {
         let problem = match self.refuse_unready(id).await {
             Ok(()) => None,
             Err(error @ Error::Refused { .. }) => Some(error.to_string()),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use campaign::{CampaignId, CompiledMessage, Country};
+use store::ImportRecord;
 
 /// How to read a list, and which recipients to leave out.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct ImportOptions {
     pub again: bool,
     /// Where the annotated list is written.
     pub errors: Option<AnnotatedList>,
+    /// What is committed with the list besides it.
+    pub record: Option<ImportRecord>,
 }
 
 /// The destination of the annotated list: the list as CSV, with a reason for each rejected row in a column `error`.

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::db::connection::Store;
@@ -80,30 +81,30 @@ pub struct AuditFilter<'a> {
     pub before: Option<i64>,
 }
 
+/// Appends a row; the trigger adds number, time and hash.
+pub(crate) const INSERT: &str = "
+insert into audit (actor_kind, actor, action, object_kind, object, outcome, details, address, user_agent, request_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+/// The parameters of [`INSERT`].
+pub(crate) fn values<'a>(entry: &'a AuditEntry<'_>) -> [&'a (dyn ToSql + Sync); 10] {
+    [
+        &entry.actor_kind,
+        &entry.actor,
+        &entry.action,
+        &entry.object_kind,
+        &entry.object,
+        &entry.outcome,
+        &entry.details,
+        &entry.address,
+        &entry.user_agent,
+        &entry.request_id,
+    ]
+}
+
 /// Appends a row in the current transaction of this connection.
 pub(crate) async fn append(client: &Connection, entry: &AuditEntry<'_>) -> Result<(), Error> {
-    let insert = "
-        insert into audit (actor_kind, actor, action, object_kind, object, outcome, details, address, user_agent, request_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let AuditEntry { actor_kind, actor, action, object_kind, object, outcome, details, .. } = entry;
-    let AuditEntry { address, user_agent, request_id, .. } = entry;
-    client
-        .execute(
-            insert,
-            &[
-                actor_kind,
-                actor,
-                action,
-                object_kind,
-                object,
-                outcome,
-                details,
-                address,
-                user_agent,
-                request_id,
-            ],
-        )
-        .await?;
+    client.execute(INSERT, &values(entry)).await?;
     Ok(())
 }
 

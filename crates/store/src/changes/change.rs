@@ -43,15 +43,17 @@ impl Change {
         Ok(admission)
     }
 
-    /// Commits the change with its row in the audit. `result` is what a repeated request gets.
-    pub async fn commit(self, entry: &AuditEntry<'_>, result: &Value) -> Result<(), Error> {
+    /// Commits the change with its row in the audit, if the action has one. `result` is what a repeated request gets.
+    pub async fn commit(self, entry: Option<&AuditEntry<'_>>, result: &Value) -> Result<(), Error> {
         {
             let client = self.store.client().await?;
             if let Some(request) = &self.request {
                 idempotency::remember(&client, request, result).await?;
             }
             // Last, because the lock of the chain is held until the commit.
-            append(&client, entry).await?;
+            if let Some(entry) = entry {
+                append(&client, entry).await?;
+            }
         }
         self.store.commit_bound().await
     }

@@ -17,6 +17,7 @@ use tokio_postgres::{Client, CopyInSink};
 use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::volume::Volume;
+use crate::lists::import_record::ImportRecord;
 use crate::lists::import_rows::{ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
 
 /// A list that is being imported. Nothing is kept if it is dropped without [`Import::finish`].
@@ -156,6 +157,7 @@ impl Import {
         origin: &ListOrigin,
         left_out: LeftOut,
         rejections: impl Iterator<Item = Vec<Rejection>>,
+        record: Option<&ImportRecord>,
     ) -> Result<ImportCounts, Error> {
         let LeftOut { duplicates, suppressed, excluded, rejected } = left_out;
         let uploaded = self.imported + duplicates + suppressed + excluded + rejected;
@@ -187,9 +189,13 @@ impl Import {
         self.count().await?;
         let update = "update campaign set recipients = $2 where id = $1";
         self.client.execute(update, &[&self.campaign.0, &(self.next_seq - 1)]).await?;
+        let counts = ImportCounts { uploaded, imported: self.imported, left_out };
+        if let Some(record) = record {
+            record.write(&self.client, self.campaign.0, &counts).await?;
+        }
         self.client.batch_execute("commit").await?;
         self.analyze().await?;
-        Ok(ImportCounts { uploaded, imported: self.imported, left_out })
+        Ok(counts)
     }
 
     /// Inserts the numbers in order, so that each page of the index is written once. The unique index refuses the list if a

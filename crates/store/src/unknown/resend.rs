@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use campaign::{CampaignId, CampaignState};
+use jiff::Timestamp;
 
 use crate::campaigns::finish_and_cancel::RUN_AGAIN;
 use crate::db::connection::Store;
@@ -33,13 +34,16 @@ impl ResendClass {
 pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("resend.sql"), &[]));
 
 impl Store {
-    /// Resends to all recipients of a class, or to those with this code. Returns the number of recipients.
+    /// Resends to all recipients of a class, or to those with this code. Returns the number of recipients. With
+    /// `unchanged_since`, recipients that changed after that time are left out; so an interrupted call can be repeated with the time of
+    /// the first call, and resends to no recipient twice.
     pub async fn resend(
         &self,
         campaign: CampaignId,
         class: ResendClass,
         code: Option<&str>,
         (actor, reason): (&str, &str),
+        unchanged_since: Option<Timestamp>,
     ) -> Result<u64, Error> {
         let lock = "
             select state, coalesce(deadline_at <= clock_timestamp(), false),
@@ -58,7 +62,7 @@ impl Store {
                 )));
             }
             let row =
-                tx.query_one(&**STEP, &[&campaign.0, &after, &undelivered, &code, &reason, &actor]).await?;
+                tx.query_one(&**STEP, &[&campaign.0, &after, &undelivered, &code, &reason, &actor, &unchanged_since]).await?;
             if row.get::<_, i64>(0) > 0 {
                 tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
             }

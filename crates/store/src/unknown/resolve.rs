@@ -95,13 +95,15 @@ impl Store {
         Ok(resolved)
     }
 
-    /// Resolves all unknown recipients of this campaign, or these, by order of an operator.
+    /// Resolves all unknown recipients of this campaign, or these, by order of an operator: those that are unknown for
+    /// `unknown_for` at least.
     pub async fn resolve_by_operator(
         &self,
         campaign: CampaignId,
         resolution: Resolution,
         (actor, reason): (&str, &str),
         seqs: Option<&[Seq]>,
+        unknown_for: Duration,
     ) -> Result<Resolved, Error> {
         let decision = Decision {
             resolution,
@@ -109,7 +111,7 @@ impl Store {
             actor: Some(actor),
             reason,
             code: GIVEN_UP,
-            after: Duration::ZERO,
+            after: unknown_for,
             seqs: seqs.map(|seqs| seqs.iter().map(|seq| seq.0).collect()),
         };
         let mut total = Resolved::default();

@@ -28,7 +28,7 @@ async fn everything(world: &World) -> CampaignId {
     let cell = "+254 712-000 000".into();
     let refused = vec![Rejection { line: 4, reason: "too_many_cells", column: None, cell }];
     let left_out = LeftOut { rejected: 1, ..LeftOut::default() };
-    import.finish(&origin(), left_out, [refused].into_iter()).await.unwrap();
+    import.finish(&origin(), left_out, [refused].into_iter(), None).await.unwrap();
     world.store.start_campaign(campaign, "test").await.unwrap();
     let claim = world.granted(campaign, 1..=2).await;
     world.record(campaign, &claim, &accepted()).await;
@@ -182,7 +182,7 @@ async fn retention_erases_recipients_of_campaigns_that_ended_long_ago_and_keeps_
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
     assert!(world.miscounts().await.is_empty());
     assert!(world.store.list_columns(old).await.is_err());
-    assert!(world.store.resend(old, store::ResendClass::Failed, None, ("anna", "test")).await.is_err());
+    assert!(world.store.resend(old, store::ResendClass::Failed, None, ("anna", "test"), None).await.is_err());
     world.close().await;
 }
 

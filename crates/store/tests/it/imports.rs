@@ -35,7 +35,7 @@ async fn counts_and_refusals_are_kept_with_the_list() {
     let refused =
         vec![Rejection { line: 4, reason: "not_a_number", column: Some("phone".into()), cell: "n/a".into() }];
     let left_out = LeftOut { duplicates: 2, suppressed: 3, excluded: 4, rejected: 1 };
-    let counts = import.finish(&origin(), left_out, [refused].into_iter()).await.unwrap();
+    let counts = import.finish(&origin(), left_out, [refused].into_iter(), None).await.unwrap();
     assert_eq!((counts.uploaded, counts.imported, counts.left_out), (11, 1, left_out));
     let rejections =
         "select count(*) from import_rejection where line = 4 and reason = 'not_a_number' and cell = 'n/a'

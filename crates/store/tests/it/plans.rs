@@ -81,7 +81,7 @@ fn cases(sender: i64, claim: i64) -> [Case; 10] {
                 array[17]"
             ),
         ),
-        case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'; 'anna'"),
+        case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'; 'anna'; null::timestamptz"),
         case(
             "resolve",
             "recipient",

@@ -92,7 +92,7 @@ impl World {
         let send = async move { rows.send(batch).await.unwrap() };
         let (copied, ()) = tokio::join!(import.copy(stored), send);
         copied.unwrap();
-        import.finish(&origin(), LeftOut::default(), std::iter::empty()).await.unwrap();
+        import.finish(&origin(), LeftOut::default(), std::iter::empty(), None).await.unwrap();
     }
 
     /// Where the counts of any campaign are not what a full count gives.

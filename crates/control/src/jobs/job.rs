@@ -1,0 +1,98 @@
+//! Jobs as callers see them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::JobRow;
+
+/// The kind of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Check,
+    Import,
+    Retry,
+    Resolve,
+    End,
+    Archive,
+    Retention,
+    Counts,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Check,
+        Self::Import,
+        Self::Retry,
+        Self::Resolve,
+        Self::End,
+        Self::Archive,
+        Self::Retention,
+        Self::Counts,
+    ];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Import => "import",
+            Self::Retry => "retry",
+            Self::Resolve => "resolve",
+            Self::End => "end",
+            Self::Archive => "archive",
+            Self::Retention => "retention",
+            Self::Counts => "counts",
+        }
+    }
+
+    /// Whether another process can execute the job from its parameters. The list of an import is only on the machine that got it.
+    pub(crate) fn can_be_repeated(self) -> bool {
+        !matches!(self, Self::Import)
+    }
+}
+
+/// A job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id.
+    pub job_id: i64,
+    /// `check`, `import`, `retry`, `resolve`, `end`, `archive`, `retention` or `counts`.
+    pub kind: String,
+    /// The campaign, if it is about one.
+    pub campaign_id: Option<i64>,
+    /// `running`, `done`, `failed` or `interrupted`.
+    pub state: String,
+    /// Steps that are done: rows of a list, recipients or campaigns.
+    pub done: i64,
+    /// All steps, if their number is known.
+    pub total: Option<i64>,
+    /// The result of a job that is done.
+    pub result: Option<Value>,
+    /// The kind of the problem of a job that failed or was interrupted.
+    pub problem: Option<String>,
+    /// What went wrong, and what to do.
+    pub detail: Option<String>,
+    /// Who asked for it.
+    pub actor: String,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl From<JobRow> for Job {
+    fn from(row: JobRow) -> Self {
+        Self {
+            job_id: row.id,
+            kind: row.kind,
+            campaign_id: row.campaign.map(|campaign| campaign.0),
+            state: row.state,
+            done: row.done,
+            total: row.total,
+            result: row.result,
+            problem: row.problem,
+            detail: row.detail,
+            actor: row.actor,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        }
+    }
+}
