@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use identity::Hasher;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use store::{Admission, AuditEntry, IdempotentRequest, Store};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
+use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
 use crate::jobs::runner::Runner;
@@ -39,6 +41,8 @@ pub struct Control {
     pub(crate) http: Arc<whatsapp::Config>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) jobs: Arc<Runner>,
+    pub(crate) hasher: Hasher,
+    pub(crate) log_ins: LogInRules,
 }
 
 /// The result of an action.
@@ -76,7 +80,21 @@ impl Control {
     /// The control plane of an installation.
     pub fn new(setup: Setup) -> Self {
         let Setup { store, lists, http, keys } = setup;
-        Self { store, lists, http: Arc::new(http), keys, jobs: Runner::new() }
+        Self {
+            store,
+            lists,
+            http: Arc::new(http),
+            keys,
+            jobs: Runner::new(),
+            hasher: Hasher::default(),
+            log_ins: LogInRules::default(),
+        }
+    }
+
+    /// The same with other rules for log-ins.
+    #[must_use]
+    pub fn with_log_in_rules(self, log_ins: LogInRules) -> Self {
+        Self { log_ins, ..self }
     }
 
     /// Executes an action in one transaction, with its row in the audit. `work` gets a store that is bound to the transaction, and
@@ -162,9 +180,11 @@ impl Control {
 
     /// Refuses an action without its right, and objects of senders that the caller may not see.
     pub(crate) async fn allow(&self, caller: &Caller, action: Action, object: &Object) -> Result<(), Error> {
-        let right = action.right();
-        if !caller.rights.has(right) {
+        if let Some(right) = action.right().filter(|right| !caller.rights.has(*right)) {
             return Err(forbidden(right));
+        }
+        if action.needs_fresh_log_in() && !caller.is_fresh() {
+            return Err(stale());
         }
         match (&caller.senders, object) {
             // To a caller who may not see it, a hidden object looks like an object that does not exist.
@@ -183,7 +203,10 @@ impl Control {
                 Problem::Forbidden,
                 "your account is limited to some senders, so it may not change the list of every sender; name a sender",
             )),
-            (None, _) | (Some(_), Object::Installation) => Ok(()),
+            (None, _)
+            | (Some(_), Object::Installation | Object::Account(_) | Object::Session(_) | Object::Key(_)) => {
+                Ok(())
+            }
         }
     }
 
@@ -204,6 +227,12 @@ impl Control {
 pub(crate) fn forbidden(right: Right) -> Error {
     let text = format!("you may not {}; ask an admin for the right", right.sentence());
     Error::refused(Problem::Forbidden, text)
+}
+
+/// The log-in of the caller is too old for the action.
+fn stale() -> Error {
+    let text = "enter your password again: this action needs a log-in within the last 10 minutes";
+    Error::refused(Problem::LogInAgain, text)
 }
 
 fn reused() -> Error {

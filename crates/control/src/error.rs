@@ -7,6 +7,8 @@ pub enum Problem {
     Unauthorized,
     /// The caller is known and lacks a right.
     Forbidden,
+    /// The caller is logged in, and has to enter the password again for this action.
+    LogInAgain,
     /// The object does not exist, or the caller may not see it.
     NotFound,
     /// The request cannot be read.
@@ -43,9 +45,10 @@ pub enum Problem {
 
 impl Problem {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Unauthorized,
         Self::Forbidden,
+        Self::LogInAgain,
         Self::NotFound,
         Self::InvalidBody,
         Self::InvalidDefinition,
@@ -69,6 +72,7 @@ impl Problem {
         match self {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
+            Self::LogInAgain => "log-in-again",
             Self::NotFound => "not-found",
             Self::InvalidBody => "invalid-body",
             Self::InvalidDefinition => "invalid-definition",
@@ -181,5 +185,23 @@ fn of_store(error: &store::Error) -> Problem {
 impl From<campaign::DefinitionError> for Error {
     fn from(error: campaign::DefinitionError) -> Self {
         Self::refused(Problem::InvalidDefinition, error.to_string())
+    }
+}
+
+impl From<identity::Busy> for Error {
+    fn from(error: identity::Busy) -> Self {
+        Self::refused(Problem::Unavailable, error.to_string())
+    }
+}
+
+impl From<identity::NoRandomness> for Error {
+    fn from(error: identity::NoRandomness) -> Self {
+        Self::refused(Problem::Unavailable, error.to_string())
+    }
+}
+
+impl From<identity::PasswordError> for Error {
+    fn from(error: identity::PasswordError) -> Self {
+        Self::refused(Problem::InvalidBody, error.to_string())
     }
 }

@@ -1,7 +1,25 @@
 //! The growing delay after failed log-ins. There is no lock-out: a delay never exceeds the maximum of the rule, so nobody can keep
 //! an account closed by guessing.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+/// The key under which failures of an account are counted. The name is hashed, so that a name that no account has, or a password in
+/// the field of the name, is not kept.
+pub fn account_key(name: &str) -> [u8; 32] {
+    Sha256::digest(format!("account {}", name.to_lowercase())).into()
+}
+
+/// The key under which failures of a network address are counted. An IPv6 client has a whole /64.
+pub fn address_key(address: IpAddr) -> [u8; 32] {
+    let network = match address.to_canonical() {
+        IpAddr::V4(address) => address.to_bits().into(),
+        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
+    };
+    Sha256::digest(format!("address {network:x}")).into()
+}
 
 /// Failed log-ins of an account or of an address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +93,17 @@ mod tests {
     fn failures_are_forgotten_after_an_hour() {
         let failures = |seconds| Failures { count: 9, since_last: Duration::from_secs(seconds) };
         assert_eq!((RULE.counted(failures(3599)), RULE.counted(failures(3600))), (9, 0));
+    }
+
+    #[test]
+    fn failures_are_counted_by_name_without_case_and_by_ipv6_network() {
+        assert_eq!(account_key("Anna"), account_key("anna"));
+        assert_ne!(account_key("anna"), account_key("anne"));
+        let key = |address: &str| address_key(address.parse().unwrap());
+        assert_eq!(key("192.0.2.7"), key("::ffff:192.0.2.7"));
+        assert_ne!(key("192.0.2.7"), key("192.0.2.8"));
+        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod rules;
 mod token;
 
 pub use api_key::{ApiKey, ApiKeyId};
-pub use delay::{DelayRule, Failures};
+pub use delay::{DelayRule, Failures, account_key, address_key};
 pub use hasher::{Busy, Hasher};
 pub use password::PasswordHash;
 pub use rules::{PasswordError, PasswordRules};

@@ -1,4 +1,6 @@
 //! Changes that people and programs ask for: their transaction, their audit, requests that are repeated, and long actions.
+//!
+//! Uses `db`.
 
 pub(crate) mod audit;
 pub(crate) mod change;

@@ -4,6 +4,8 @@
 //!
 //! - `db`: the connection to PostgreSQL
 //! - `changes`: transactions of people and programs, their audit, requests that are repeated, and long actions
+//! - `changes`: transactions of people and programs, their audit, and requests that are repeated
+//! - `access`: accounts, sessions and API keys
 //! - `senders`: senders and the holds on their gates
 //! - `campaigns`: campaigns from draft to end
 //! - `lists`: lists of recipients, suppression, phone numbers
@@ -21,6 +23,7 @@
 //! - The server may still execute a statement whose future was dropped. So a caller does not treat a time-out as "not done": it reads
 //!   the row again.
 
+mod access;
 mod campaigns;
 mod changes;
 mod db;
@@ -36,6 +39,10 @@ mod unknown;
 #[cfg(test)]
 mod statements;
 
+pub use access::accounts::{AccountChange, AccountId, AccountRow, Grant, NewAccount};
+pub use access::api_keys::{ApiKeyRow, ApiKeyState, ApiKeyUse, NewApiKey};
+pub use access::log_ins::{LogInDelay, LogInKey, LogInKind};
+pub use access::sessions::{LiveSession, NewSession, SessionRow, SessionTimes};
 pub use campaigns::campaign::CampaignRow;
 pub use campaigns::draft::Edited;
 pub use changes::audit::{AuditEntry, AuditFilter, AuditRow};

@@ -75,11 +75,31 @@ pub enum Action {
     EraseNumber,
     /// Read the audit of all accounts.
     ViewAudit,
+    /// Read the accounts, and the sessions and API keys of all accounts.
+    ViewAccounts,
+    /// Read one's own sessions and API keys.
+    ViewOwn,
+    /// Add an account.
+    AddAccount,
+    /// Change the rights of an account, or disable it.
+    ChangeAccount,
+    /// Create a one-time link with which a person sets the password.
+    LinkAccount,
+    /// Set a password with a one-time link.
+    SetPassword,
+    /// Log in.
+    OpenSession,
+    /// Log out, or end another session. The sessions of other accounts need the right to manage accounts.
+    EndSession,
+    /// Add an API key with at most one's own rights.
+    AddKey,
+    /// Revoke an API key. The keys of other accounts need the right to manage accounts.
+    RevokeKey,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 44] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -114,6 +134,16 @@ impl Action {
         Self::RunRetention,
         Self::EraseNumber,
         Self::ViewAudit,
+        Self::ViewAccounts,
+        Self::ViewOwn,
+        Self::AddAccount,
+        Self::ChangeAccount,
+        Self::LinkAccount,
+        Self::SetPassword,
+        Self::OpenSession,
+        Self::EndSession,
+        Self::AddKey,
+        Self::RevokeKey,
     ];
 
     /// The action in the audit.
@@ -153,12 +183,32 @@ impl Action {
             Self::RunRetention => "retention.run",
             Self::EraseNumber => "number.erase",
             Self::ViewAudit => "view.audit",
+            Self::ViewAccounts => "view.accounts",
+            Self::ViewOwn => "view.own",
+            Self::AddAccount => "account.add",
+            Self::ChangeAccount => "account.change",
+            Self::LinkAccount => "account.link",
+            Self::SetPassword => "account.password",
+            Self::OpenSession => "session.open",
+            Self::EndSession => "session.end",
+            Self::AddKey => "key.add",
+            Self::RevokeKey => "key.revoke",
         }
     }
 
-    /// The right that the action needs.
-    pub fn right(self) -> Right {
-        match self {
+    /// The right that the action needs. `None`: a caller may do it for itself, and what concerns other accounts is checked by the
+    /// action.
+    pub fn right(self) -> Option<Right> {
+        let right = match self {
+            Self::ViewOwn
+            | Self::SetPassword
+            | Self::OpenSession
+            | Self::EndSession
+            | Self::AddKey
+            | Self::RevokeKey => return None,
+            Self::ViewAccounts | Self::AddAccount | Self::ChangeAccount | Self::LinkAccount => {
+                Right::ManageAccounts
+            }
             Self::CreateCampaign
             | Self::EditCampaign
             | Self::CloneCampaign
@@ -184,6 +234,18 @@ impl Action {
             Self::Unsuppress | Self::ImportSuppressions => Right::Unsuppress,
             Self::ViewSystem | Self::RedriveDeadLetters | Self::CheckCounts => Right::Operate,
             Self::ViewAudit => Right::ViewAudit,
+        };
+        Some(right)
+    }
+
+    /// Whether a person who is logged in must have entered the password a short time ago: for accounts, API keys, phone numbers,
+    /// webhook endpoints and erasure. An open session on a forgotten screen is not enough for them.
+    pub fn needs_fresh_log_in(self) -> bool {
+        match self.right() {
+            Some(Right::ManageAccounts) => self != Self::ViewAccounts,
+            Some(Right::Numbers | Right::ManageWebhooks | Right::Erase) => true,
+            Some(_) => false,
+            None => self == Self::AddKey,
         }
     }
 
@@ -196,6 +258,8 @@ impl Action {
                 | Self::ViewAnswers
                 | Self::ViewSystem
                 | Self::ViewAudit
+                | Self::ViewAccounts
+                | Self::ViewOwn
                 | Self::CheckCampaign
                 | Self::CheckCounts
         )
@@ -213,6 +277,12 @@ pub enum Object {
     Sender(String),
     /// The suppression list: of one sender, or of all.
     Suppressions(Option<String>),
+    /// An account, by name.
+    Account(String),
+    /// A session, by id.
+    Session(i64),
+    /// An API key, by id.
+    Key(String),
 }
 
 impl Object {
@@ -223,6 +293,9 @@ impl Object {
             Self::Campaign(_) => "campaign",
             Self::Sender(_) => "sender",
             Self::Suppressions(_) => "suppressions",
+            Self::Account(_) => "account",
+            Self::Session(_) => "session",
+            Self::Key(_) => "api_key",
         }
     }
 
@@ -233,6 +306,8 @@ impl Object {
             Self::Campaign(id) => Some(id.to_string()),
             Self::Sender(name) => Some(name.clone()),
             Self::Suppressions(sender) => sender.clone(),
+            Self::Session(id) => Some(id.to_string()),
+            Self::Account(name) | Self::Key(name) => Some(name.clone()),
         }
     }
 }

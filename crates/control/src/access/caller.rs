@@ -58,6 +58,15 @@ pub struct Idempotency {
     pub fingerprint: [u8; 32],
 }
 
+/// The session of a caller who is logged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallerSession {
+    /// Its id.
+    pub id: i64,
+    /// Whether the person entered the password a short time ago.
+    pub is_fresh: bool,
+}
+
 /// Who asks for an action, with which rights and from where.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -67,6 +76,8 @@ pub struct Caller {
     pub rights: Rights,
     /// The senders that the caller may use and see; `None`: all.
     pub senders: Option<BTreeSet<String>>,
+    /// The session; `None` for commands and API keys.
+    pub session: Option<CallerSession>,
     /// Where the request came from.
     pub client: Client,
     /// The key of a request that the client may repeat.
@@ -80,6 +91,7 @@ impl Caller {
             actor: Actor { kind: ActorKind::Command, name: user.into() },
             rights: Rights::all(),
             senders: None,
+            session: None,
             client: Client::default(),
             idempotency: None,
         }
@@ -88,6 +100,16 @@ impl Caller {
     /// Whether the caller may use and see this sender.
     pub fn may_use(&self, sender: &str) -> bool {
         self.senders.as_ref().is_none_or(|senders| senders.contains(sender))
+    }
+
+    /// Whether the caller proved a short time ago who it is. Commands and API keys prove it with each request.
+    pub fn is_fresh(&self) -> bool {
+        self.session.is_none_or(|session| session.is_fresh)
+    }
+
+    /// Whether this account is the caller.
+    pub fn is_account(&self, name: &str) -> bool {
+        self.actor.kind == ActorKind::Account && self.actor.name.eq_ignore_ascii_case(name)
     }
 
     /// The actor in columns such as `hold.caused_by`.

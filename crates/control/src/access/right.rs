@@ -112,6 +112,12 @@ impl Rights {
         self
     }
 
+    /// The rights that both have.
+    #[must_use]
+    pub fn common(&self, other: &Self) -> Self {
+        Self(self.0.intersection(&other.0).copied().collect())
+    }
+
     /// Whether all rights of `other` are included.
     pub fn include(&self, other: &Self) -> bool {
         self.0.is_superset(&other.0)

@@ -120,4 +120,3 @@ fn value(result: &impl Serialize) -> Result<Value, Error> {
     serde_json::to_value(result)
         .map_err(|error| Error::refused(Problem::Internal, format!("cannot store the result: {error}")))
 }
-

@@ -19,7 +19,7 @@ use campaign::CampaignId;
 use producer::{AnnotatedList, ImportOptions, List, ListOptions, ListsConfig, Progress, Spool};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use store::Store;
+use store::{ImportRecord, Store};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -92,7 +92,7 @@ async fn receive(
         let query = UploadQuery::parse(head.uri.query().unwrap_or_default())
             .map_err(|text| (StatusCode::BAD_REQUEST, text))?;
         let form = BodyFormat::of(&head.headers)?;
-        uploads.import(CampaignId(id), query, (form, body), wants_annotated_list).await
+        uploads.import(CampaignId(id), query, (form, body), (address, wants_annotated_list)).await
     };
     answer.await.unwrap_or_else(|(status, error)| {
         tracing::warn!(campaign.id = id, status = status.as_u16(), "an upload was refused");
@@ -126,7 +126,7 @@ impl Uploads {
         id: CampaignId,
         query: UploadQuery,
         (form, body): (BodyFormat, Body),
-        wants_annotated_list: bool,
+        (address, wants_annotated_list): (IpAddr, bool),
     ) -> Result<Response, Refusal> {
         let Ok(_permit) = self.permits.try_acquire() else {
             return Err((
@@ -155,6 +155,14 @@ impl Uploads {
             exclude: query.exclude,
             again: query.again,
             errors: errors.clone().map(AnnotatedList::Spooled),
+            // The upload key names no person.
+            record: Some(ImportRecord::Audit {
+                actor_kind: "api_key",
+                actor: "upload key".into(),
+                address: Some(address),
+                user_agent: None,
+                request_id: None,
+            }),
         };
         let list = ListOptions { spool: spool.clone(), ..query.list };
         let name = query.name.unwrap_or_else(|| query::file_name(file_name.as_deref().unwrap_or_default()));

@@ -78,7 +78,8 @@ pub enum JobEnd<'a> {
 }
 
 /// The columns of [`JobRow`], in its order.
-const COLUMNS: &str = "id, kind, campaign_id, parameters, state, done, total, result, problem, detail, actor_kind, actor,
+const COLUMNS: &str =
+    "id, kind, campaign_id, parameters, state, done, total, result, problem, detail, actor_kind, actor,
     created_at, finished_at";
 
 /// Ends a job that this worker executes.
@@ -96,8 +97,7 @@ impl Store {
         let NewJob { kind, campaign, parameters, actor_kind, actor, worker } = job;
         let campaign = campaign.map(|campaign| campaign.0);
         let client = self.client().await?;
-        let row =
-            client.query_one(insert, &[kind, &campaign, parameters, actor_kind, actor, worker]).await?;
+        let row = client.query_one(insert, &[kind, &campaign, parameters, actor_kind, actor, worker]).await?;
         Ok(row.get(0))
     }
 

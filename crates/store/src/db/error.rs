@@ -127,6 +127,16 @@ impl Error {
         Self::NotFound(format!("sender '{name}'; see 'flowcast sender list'"))
     }
 
+    /// There is no account with this name.
+    pub fn no_account(name: &str) -> Self {
+        Self::NotFound(format!("account '{name}'; see 'flowcast account list'"))
+    }
+
+    /// There is no API key with this id.
+    pub fn no_api_key(id: &str) -> Self {
+        Self::NotFound(format!("API key '{id}'; see 'flowcast key list'"))
+    }
+
     pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
         Self::Unreadable(error.to_string())
     }

@@ -71,8 +71,7 @@ impl ImportRecord {
             }
             Self::Job { id, worker } => {
                 let (state, result, problem, detail) = JobEnd::Done(&numbers).columns();
-                let ended =
-                    client.execute(FINISH, &[id, worker, &state, &result, &problem, &detail]).await?;
+                let ended = client.execute(FINISH, &[id, worker, &state, &result, &problem, &detail]).await?;
                 if ended == 0 {
                     return Err(Error::Conflict(format!(
                         "job {id} was given up meanwhile, because this process did not reach PostgreSQL; nothing was imported; \

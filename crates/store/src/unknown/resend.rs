@@ -61,8 +61,12 @@ impl Store {
                     "campaign {campaign} {why}, its recipients are not sent to again"
                 )));
             }
-            let row =
-                tx.query_one(&**STEP, &[&campaign.0, &after, &undelivered, &code, &reason, &actor, &unchanged_since]).await?;
+            let row = tx
+                .query_one(
+                    &**STEP,
+                    &[&campaign.0, &after, &undelivered, &code, &reason, &actor, &unchanged_since],
+                )
+                .await?;
             if row.get::<_, i64>(0) > 0 {
                 tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
             }

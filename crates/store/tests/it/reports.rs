@@ -72,7 +72,13 @@ impl Run {
                 let resolution = if self.random.bool() { Resolution::Resend } else { Resolution::GiveUp };
                 self.world
                     .store
-                    .resolve_by_operator(campaign, resolution, ("anna", "test"), None, std::time::Duration::ZERO)
+                    .resolve_by_operator(
+                        campaign,
+                        resolution,
+                        ("anna", "test"),
+                        None,
+                        std::time::Duration::ZERO,
+                    )
                     .await
                     .unwrap();
             }

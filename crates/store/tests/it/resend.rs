@@ -56,7 +56,8 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     );
     assert!(world.miscounts().await.is_empty());
     world.cancel(campaign).await;
-    let error = world.store.resend(campaign, ResendClass::Failed, None, ("anna", "test"), None).await.unwrap_err();
+    let error =
+        world.store.resend(campaign, ResendClass::Failed, None, ("anna", "test"), None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("campaign {campaign} is cancelled, its recipients are not sent to again")

@@ -35,7 +35,16 @@ async fn wait(world: &World, time: &str) {
 }
 
 async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) -> Result<Resolved, Error> {
-    world.store.resolve_by_operator(campaign, resolution, ("anna", "the provider's page says so"), None, std::time::Duration::ZERO).await
+    world
+        .store
+        .resolve_by_operator(
+            campaign,
+            resolution,
+            ("anna", "the provider's page says so"),
+            None,
+            std::time::Duration::ZERO,
+        )
+        .await
 }
 
 #[tokio::test]
@@ -119,7 +128,13 @@ async fn an_operator_resolves_chosen_recipients_and_then_all() {
     let chosen = [Seq(2), Seq(3), Seq(99)];
     let resolved = world
         .store
-        .resolve_by_operator(campaign, Resolution::GiveUp, ("anna", "asked them"), Some(&chosen), std::time::Duration::ZERO)
+        .resolve_by_operator(
+            campaign,
+            Resolution::GiveUp,
+            ("anna", "asked them"),
+            Some(&chosen),
+            std::time::Duration::ZERO,
+        )
         .await
         .unwrap();
     assert_eq!(resolved, Resolved { resent: 0, failed: 2 });

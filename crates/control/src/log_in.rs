@@ -1,0 +1,137 @@
+//! Log-in with name and password.
+//!
+//! **Invariants.**
+//! - A log-in with an unknown name, an account without a password, or a disabled account takes the same work and gets the same
+//!   answer as one with a wrong password.
+//! - Each log-in whose password was checked is in the audit once. The name as typed is in the audit only if an account has it; the
+//!   password never is.
+//! - Each log-in makes a new token, and ends the session whose token the client had.
+
+use std::time::Duration;
+
+use identity::{DelayRule, Failures, PasswordHash, Token, account_key, address_key};
+use secrecy::SecretString;
+use serde_json::json;
+use store::{AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, Store};
+
+use crate::access::action::{Action, Object};
+use crate::access::caller::Client;
+use crate::accounts::person;
+use crate::control::{Attempt, Control};
+use crate::error::{Error, Problem};
+
+/// A name and a password.
+#[derive(Clone, Debug)]
+pub struct LogIn {
+    /// The name, as typed.
+    pub name: String,
+    /// The password, as typed.
+    pub password: SecretString,
+    /// The session token that the client has already; its session ends.
+    pub replaces: Option<SecretString>,
+}
+
+/// An opened session.
+#[derive(Clone, Debug)]
+pub struct LoggedIn {
+    /// The name of the account.
+    pub account: String,
+    /// The id of the session.
+    pub session: i64,
+    /// The token of the session.
+    pub token: Token,
+}
+
+impl Control {
+    /// Opens a session.
+    pub async fn log_in(&self, log_in: LogIn, client: Client) -> Result<LoggedIn, Error> {
+        let LogIn { name, password, replaces } = log_in;
+        let keys = keys(&name, &client);
+        let wait = self.store.admit_log_in(&keys, delay).await?;
+        if !wait.is_zero() {
+            // Not in the audit: nothing was checked, and a client that guesses could fill the audit.
+            return Err(too_many(wait));
+        }
+        let account = self.store.find_account(&name).await?;
+        let enabled = account.as_ref().filter(|account| account.disabled_at.is_none());
+        let hash = enabled.and_then(|account| account.password_hash.clone());
+        let verified = self.hasher.verify(password, hash.clone().map(PasswordHash::stored)).await;
+        let Some(account) = account else {
+            let caller = person("unknown", client);
+            let attempt = Attempt::new(&caller, Action::OpenSession, Object::Installation);
+            return Err(self.refuse(attempt, verified.map_or_else(Error::from, |_| wrong())).await);
+        };
+        let caller = person(&account.name, client);
+        let attempt = Attempt::new(&caller, Action::OpenSession, Object::Account(account.name.clone()));
+        match (verified, hash) {
+            (Ok(true), Some(hash)) => {
+                self.open_session(attempt, &account, &hash, replaces.as_ref(), &keys).await
+            }
+            (Ok(_), _) => Err(self.refuse(attempt, wrong()).await),
+            (Err(error), _) => Err(self.refuse(attempt, error.into()).await),
+        }
+    }
+
+    async fn open_session(
+        &self,
+        attempt: Attempt<'_>,
+        account: &AccountRow,
+        password_hash: &str,
+        replaces: Option<&SecretString>,
+        keys: &[LogInKey],
+    ) -> Result<LoggedIn, Error> {
+        use secrecy::ExposeSecret;
+
+        let token = Token::new()?;
+        let (token_hash, client) = (token.hash(), &attempt.caller.client);
+        let (address, user_agent) = (client.address, client.user_agent.clone());
+        let replaced =
+            replaces.and_then(|token| Token::parse(token.expose_secret())).map(|token| token.hash());
+        let opened = self.change(attempt, async |store: Store| {
+            let new = NewSession {
+                account: account.id,
+                password_hash,
+                token_hash: token_hash.bytes(),
+                longest: self.log_ins.longest,
+                address,
+                user_agent: user_agent.as_deref(),
+            };
+            let session = store.open_session(new).await?.ok_or_else(wrong)?;
+            if let Some(replaced) = replaced {
+                store.end_session_of_token(replaced.bytes(), account.id).await?;
+            }
+            store.forgive_log_in(keys).await?;
+            Ok((session, json!({ "session": session })))
+        });
+        Ok(LoggedIn { account: account.name.clone(), session: opened.await?.result, token })
+    }
+}
+
+/// Failures are counted by name and by address.
+fn keys(name: &str, client: &Client) -> Vec<LogInKey> {
+    let account = LogInKey { kind: LogInKind::Account, hash: account_key(name) };
+    let address =
+        client.address.map(|address| LogInKey { kind: LogInKind::Address, hash: address_key(address) });
+    [account].into_iter().chain(address).collect()
+}
+
+fn delay(kind: LogInKind, count: u32, since_last: Duration) -> LogInDelay {
+    let rule = match kind {
+        LogInKind::Account => DelayRule::ACCOUNT,
+        LogInKind::Address => DelayRule::ADDRESS,
+    };
+    let failures = Failures { count, since_last };
+    LogInDelay { counted: rule.counted(failures), wait: rule.wait(failures) }
+}
+
+fn wrong() -> Error {
+    let text = "the name or the password is wrong, or the account is disabled; ask an admin for a new link if you forgot the password";
+    Error::refused(Problem::Unauthorized, text)
+}
+
+fn too_many(wait: Duration) -> Error {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let text =
+        format!("too many failed log-ins with this name or from this address; try again in {seconds} s");
+    Error::refused(Problem::TooManyRequests, text)
+}
