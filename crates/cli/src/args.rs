@@ -1,6 +1,7 @@
 //! The command line. Its comments are the `--help` texts, so they carry no Markdown.
 #![expect(clippy::doc_markdown, reason = "backticks would be shown in --help")]
 
+pub(crate) mod accounts;
 pub(crate) mod campaigns;
 pub(crate) mod lists;
 pub(crate) mod prices;
@@ -16,6 +17,7 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use store::DailyCap;
 
+use crate::args::accounts::{AccountCommand, AuditCommand, KeyCommand};
 use crate::args::campaigns::CampaignCommand;
 use crate::args::lists::SuppressionCommand;
 use crate::args::prices::SenderPrices;
@@ -77,6 +79,21 @@ pub(crate) enum Command {
     Campaign {
         #[command(subcommand)]
         command: CampaignCommand,
+    },
+    /// Manage accounts of people: role, senders, one-time links
+    Account {
+        #[command(subcommand)]
+        command: AccountCommand,
+    },
+    /// Manage API keys of programs
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Show and verify the audit: the actions of people and programs
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Show waiting recipients by campaign, with the reason and the expected end
     Waiting {

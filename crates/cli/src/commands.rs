@@ -1,6 +1,9 @@
 //! One file for each command or group of commands. Files here use `args`, `terminal` and the files next to this one.
 //! Only `main` uses them.
 
+pub(crate) mod accounts;
+pub(crate) mod api_keys;
+pub(crate) mod audit;
 pub(crate) mod campaign_check;
 pub(crate) mod campaigns;
 pub(crate) mod check_config;

@@ -58,6 +58,7 @@ fn problem_code(problem: Problem) -> u8 {
         Problem::Internal => FAILED,
         Problem::Unauthorized
         | Problem::Forbidden
+        | Problem::LogInAgain
         | Problem::InvalidBody
         | Problem::InvalidDefinition
         | Problem::ProviderCannot

@@ -25,8 +25,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command, RetentionCommand};
 use crate::commands::{
-    campaigns, check_config, dead_letters, demo, erasure, providers, report, restored, roles, senders,
-    suppressions, waiting,
+    accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, providers, report,
+    restored, roles, senders, suppressions, waiting,
 };
 use crate::settings::Settings;
 use crate::terminal::output;
@@ -91,6 +91,9 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Suppression { command } => suppressions::run(&settings, command).await,
         Command::Campaign { command } => Box::pin(campaigns::run(&settings, command)).await,
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
+        Command::Account { command } => accounts::run(&settings, command).await,
+        Command::Key { command } => api_keys::run(&settings, command).await,
+        Command::Audit { command } => audit::run(&settings, command).await,
         Command::Waiting { json } => waiting::run(&settings, json).await,
         Command::CheckCounts => report::check_counts(&connect(&settings).await?).await,
         Command::Retention { command: RetentionCommand::Run { older_than } } => {

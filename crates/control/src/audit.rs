@@ -1,5 +1,6 @@
 //! Reading and verifying the audit.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{AuditFilter, AuditRow};
 
@@ -25,6 +26,16 @@ pub struct AuditQuery {
     pub most: u32,
 }
 
+/// The result of a check of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditCheck {
+    /// The number of the last row, which is also the number of rows, and its hash in hexadecimal; `None` if there are no rows.
+    /// Keep both elsewhere: rows that are removed at the end break no chain.
+    pub last: Option<(i64, String)>,
+    /// The first row that was changed or does not follow the row before; `None` if the chain is whole.
+    pub first_broken: Option<i64>,
+}
+
 impl Control {
     /// Rows of the audit, newest first.
     pub async fn audit(&self, caller: &Caller, query: &AuditQuery) -> Result<Vec<AuditRow>, Error> {
@@ -39,9 +50,14 @@ impl Control {
         self.act(attempt, async { Ok((self.store.audit(filter, query.most).await?, json!({}))) }).await
     }
 
-    /// The first row of the audit that was changed or does not follow the row before; `None` if the chain is whole. Reads all rows.
-    pub async fn first_broken_audit_row(&self, caller: &Caller) -> Result<Option<i64>, Error> {
+    /// Checks the hashes of all rows.
+    pub async fn verify_audit(&self, caller: &Caller) -> Result<AuditCheck, Error> {
         let attempt = Attempt::new(caller, Action::ViewAudit, Object::Installation);
-        self.act(attempt, async { Ok((self.store.first_broken_audit_row().await?, json!({}))) }).await
+        self.act(attempt, async {
+            let last = self.store.last_audit_row().await?;
+            let first_broken = self.store.first_broken_audit_row().await?;
+            Ok((AuditCheck { last, first_broken }, json!({})))
+        })
+        .await
     }
 }

@@ -40,7 +40,7 @@ pub use access::log_in_rules::LogInRules;
 pub use access::right::{Right, Rights};
 pub use access::role::Role;
 pub use accounts::{Account, AccountEdit, AccountLink, NewAccount};
-pub use audit::AuditQuery;
+pub use audit::{AuditCheck, AuditQuery};
 pub use control::{Control, Done, Keys, Setup};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};

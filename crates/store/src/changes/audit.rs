@@ -146,6 +146,13 @@ impl Store {
             .collect())
     }
 
+    /// The number of the last row of the audit, and its hash in hexadecimal.
+    pub async fn last_audit_row(&self) -> Result<Option<(i64, String)>, Error> {
+        let select = "select id, encode(hash, 'hex') from audit order by id desc limit 1";
+        let row = self.client().await?.query_opt(select, &[]).await?;
+        Ok(row.map(|row| (row.get(0), row.get(1))))
+    }
+
     /// The first row of the audit that was changed or does not follow the row before; `None` if the chain is whole. Reads all
     /// rows.
     pub async fn first_broken_audit_row(&self) -> Result<Option<i64>, Error> {
