@@ -1,6 +1,9 @@
 //! The store against a real Postgres.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
+mod accounts;
+mod api_keys;
+mod audit;
 mod claim_pending;
 mod claims;
 mod consents;
@@ -27,6 +30,7 @@ mod reports;
 mod resend;
 mod resolutions;
 mod schema;
+mod sessions;
 mod slots;
 mod stops;
 mod tls;
