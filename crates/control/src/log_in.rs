@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use identity::{DelayRule, Failures, PasswordHash, Token, account_key, address_key};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use store::{AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, Store};
 
@@ -72,6 +72,11 @@ impl Control {
         }
     }
 
+    /// The number of passwords that this process hashed or checked.
+    pub fn password_checks(&self) -> u64 {
+        self.hasher.computed()
+    }
+
     async fn open_session(
         &self,
         attempt: Attempt<'_>,
@@ -80,8 +85,6 @@ impl Control {
         replaces: Option<&SecretString>,
         keys: &[LogInKey],
     ) -> Result<LoggedIn, Error> {
-        use secrecy::ExposeSecret;
-
         let token = Token::new()?;
         let (token_hash, client) = (token.hash(), &attempt.caller.client);
         let (address, user_agent) = (client.address, client.user_agent.clone());

@@ -100,7 +100,7 @@ async fn rows_at_the_same_time_are_numbered_without_gaps_and_chained() {
     let world = World::new("audit_concurrent", None).await;
     let append = async |n: u32| {
         let (object, details) = (n.to_string(), json!({}));
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             // A change that is given up leaves no gap.
             let change = world.store.begin_change().await.unwrap();
             change.store().append_audit(&entry("campaign.start", &object, &details)).await.unwrap();

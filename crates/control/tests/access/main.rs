@@ -1,0 +1,11 @@
+//! Accounts, sessions and API keys against a real PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
+
+mod accounts;
+mod audited;
+mod keys;
+mod log_ins;
+mod rights;
+mod secrets;
+mod sessions;
+mod world;
