@@ -125,7 +125,7 @@ impl Ceilings {
                 sha256: [0; 32],
                 ..ListOrigin::default()
             };
-            let counts = import.finish(&origin, LeftOut::default(), std::iter::empty()).await?;
+            let counts = import.finish(&origin, LeftOut::default(), std::iter::empty(), None).await?;
             anyhow::ensure!(u32::try_from(counts.imported)? == self.recipients, "rows are missing");
             Ok(())
         })

@@ -109,7 +109,7 @@ async fn copy(stand: &Stand, id: CampaignId, rows: Range<u32>) -> anyhow::Result
     feed.await?;
     let origin =
         ListOrigin { source: "bench".into(), form: "none".into(), sha256: [0; 32], ..ListOrigin::default() };
-    import.finish(&origin, LeftOut::default(), std::iter::empty()).await?;
+    import.finish(&origin, LeftOut::default(), std::iter::empty(), None).await?;
     Ok(())
 }
 

@@ -14,8 +14,8 @@ use std::time::Duration;
 use campaign::{CampaignId, Provider, Rate};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use control::DailyCap;
 use jiff::Timestamp;
-use store::DailyCap;
 
 use crate::args::accounts::{AccountCommand, AuditCommand, KeyCommand};
 use crate::args::campaigns::CampaignCommand;
@@ -185,6 +185,8 @@ pub(crate) enum SenderCommand {
     Hold { name: String },
     /// Resume a stopped sender, unless its daily cap is used up
     Resume { name: String },
+    /// Probe a stopped sender now with one waiting recipient; it opens if the provider accepts the message
+    Probe { name: String },
     /// Send one real message to one number; it is not counted in the campaign
     Test(SenderTest),
 }

@@ -97,6 +97,9 @@ mod tests {
     fn the_exit_code_shows_the_kind_of_error() {
         let not_found: Result<(), _> = Err(store::Error::NotFound("campaign 7".into()));
         assert_eq!(code(&not_found.context("doing it").unwrap_err()), NOT_FOUND);
+        assert_eq!(code(&control::Error::conflict("no").into()), REFUSED);
+        let hidden: control::Error = store::Error::no_sender("main").into();
+        assert_eq!(code(&hidden.into()), NOT_FOUND);
         assert_eq!(code(&Refused("no".into()).into()), REFUSED);
         assert_eq!(code(&anyhow::anyhow!("broken")), FAILED);
     }

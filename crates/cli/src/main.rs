@@ -19,7 +19,6 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use store::Store;
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
@@ -28,6 +27,7 @@ use crate::commands::{
     accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, providers, report,
     restored, roles, senders, suppressions, waiting,
 };
+use crate::plane::Plane;
 use crate::settings::Settings;
 use crate::terminal::output;
 
@@ -95,12 +95,12 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Key { command } => api_keys::run(&settings, command).await,
         Command::Audit { command } => audit::run(&settings, command).await,
         Command::Waiting { json } => waiting::run(&settings, json).await,
-        Command::CheckCounts => report::check_counts(&connect(&settings).await?).await,
+        Command::CheckCounts => report::check_counts(&Plane::open(&settings).await?).await,
         Command::Retention { command: RetentionCommand::Run { older_than } } => {
-            erasure::retention(&connect(&settings).await?, older_than).await
+            erasure::retention(&Plane::open(&settings).await?, older_than).await
         }
-        Command::Erase { number } => erasure::number(&connect(&settings).await?, &number).await,
-        Command::Restored(restored) => restored::run(&connect(&settings).await?, restored).await,
+        Command::Erase { number } => erasure::number(&Plane::open(&settings).await?, &number).await,
+        Command::Restored(restored) => restored::run(&Plane::open(&settings).await?, restored).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Server => roles::server(&settings).await,
@@ -108,8 +108,4 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Demo(demo) => demo::run(demo).await,
         Command::Completions { .. } | Command::ReadWorkbook { .. } => Ok(()),
     }
-}
-
-async fn connect(settings: &Settings) -> anyhow::Result<Store> {
-    Ok(Store::connect(&settings.postgres()?).await?)
 }

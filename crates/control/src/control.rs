@@ -17,6 +17,9 @@ use crate::access::right::Right;
 use crate::error::{Error, Problem};
 use crate::jobs::runner::Runner;
 
+/// The audit keeps this many characters of the name of an object.
+const MOST_CHARACTERS: usize = 200;
+
 /// What the control plane is built from.
 #[derive(Clone)]
 pub struct Setup {
@@ -66,7 +69,7 @@ pub(crate) struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     pub(crate) fn new(caller: &'a Caller, action: Action, object: Object) -> Self {
-        Self { caller, action, object_id: object.id(), object, details: json!({}) }
+        Self { caller, action, object_id: object.id().map(|id| printable(&id)), object, details: json!({}) }
     }
 
     /// Adds a detail for the audit.
@@ -203,6 +206,10 @@ impl Control {
                 Problem::Forbidden,
                 "your account is limited to some senders, so it may not change the list of every sender; name a sender",
             )),
+            (Some(_), Object::Installation) if action.is_of_every_sender() => Err(Error::refused(
+                Problem::Forbidden,
+                "your account is limited to some senders, and this concerns every sender; ask an admin",
+            )),
             (None, _)
             | (Some(_), Object::Installation | Object::Account(_) | Object::Session(_) | Object::Key(_)) => {
                 Ok(())
@@ -221,6 +228,12 @@ impl Control {
             );
         }
     }
+}
+
+/// A name that a caller gave, as the audit keeps it: PostgreSQL refuses NUL, and a name of an object that does not exist may be
+/// long.
+fn printable(name: &str) -> String {
+    name.chars().filter(|sign| !sign.is_control()).take(MOST_CHARACTERS).collect()
 }
 
 /// The caller lacks a right.

@@ -131,6 +131,11 @@ impl Error {
         Self::Refused { problem, text: text.into() }
     }
 
+    /// A refusal because the request is wrong.
+    pub(crate) fn invalid(text: impl std::fmt::Display) -> Self {
+        Self::refused(Problem::InvalidBody, text.to_string())
+    }
+
     /// A refusal because of the present state.
     pub fn conflict(text: impl Into<String>) -> Self {
         Self::refused(Problem::ConflictState, text)

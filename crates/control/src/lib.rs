@@ -13,12 +13,15 @@
 //!
 //! # Structure
 //!
-//! `access` (callers, roles, rights, actions), `error`, `control` (how an action is performed), then one file per subject.
+//! `access` (callers, roles, rights, actions), `error`, `control` (how an action is performed), `page`, `members` and `text`, then one file per subject.
 
 mod access;
 mod accounts;
-mod audit;
+mod audit_check;
+mod audit_log;
 mod control;
+mod counters;
+mod dead_letters;
 mod drafts;
 mod error;
 mod jobs;
@@ -26,12 +29,22 @@ mod keys;
 mod launch;
 mod lists;
 mod log_in;
+mod members;
+mod page;
+mod prices;
 mod reports;
 mod resend;
+mod restored;
+mod retention;
 mod running;
+mod sender_stops;
+mod sender_webhook;
+mod senders;
 mod sessions;
+mod suppressions;
 mod test_message;
 mod text;
+mod waiting;
 
 pub use access::action::{Action, Object};
 pub use access::caller::{Actor, ActorKind, Caller, CallerSession, Client, Idempotency};
@@ -40,8 +53,11 @@ pub use access::log_in_rules::LogInRules;
 pub use access::right::{Right, Rights};
 pub use access::role::Role;
 pub use accounts::{Account, AccountEdit, AccountLink, NewAccount};
-pub use audit::{AuditCheck, AuditQuery};
+pub use audit_check::AuditCheck;
+pub use audit_log::{AuditQuery, AuditView};
 pub use control::{Control, Done, Keys, Setup};
+pub use counters::{CountCheck, Miscount};
+pub use dead_letters::{DeadLetter, RedrivenLetters};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};
 pub use jobs::begin::JobBegun;
@@ -52,10 +68,20 @@ pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::Sample;
 pub use lists::{Export, ExportDone, ExportError, ListImport};
 pub use log_in::{LogIn, LoggedIn};
+pub use page::{MAX_LIMIT, Page, PageRequest};
+pub use prices::{NewPrices, Price, PricesView};
 pub use reports::Campaign;
 pub use resend::{Resent, Resolve, Retry};
+pub use restored::{LostCampaign, LostSends, LostTime};
+pub use retention::{ErasedCampaigns, ErasedNumber};
 pub use running::{Ended, Paused, Started};
+pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopView, UsedUpCap};
+pub use sender_webhook::{WebhookSettings, WebhookView};
+pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
-pub use store::AuditRow;
+pub use suppressions::{
+    ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
+};
 pub use test_message::{TestMessage, TestResult};
-pub use text::thousands;
+pub use text::{thousands, utc};
+pub use waiting::Waiting;

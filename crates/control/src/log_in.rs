@@ -65,7 +65,7 @@ impl Control {
         let attempt = Attempt::new(&caller, Action::OpenSession, Object::Account(account.name.clone()));
         match (verified, hash) {
             (Ok(true), Some(hash)) => {
-                self.open_session(attempt, &account, &hash, replaces.as_ref(), &keys).await
+                self.open_session(attempt, (&account, &hash), replaces.as_ref(), &keys).await
             }
             (Ok(_), _) => Err(self.refuse(attempt, wrong()).await),
             (Err(error), _) => Err(self.refuse(attempt, error.into()).await),
@@ -80,8 +80,7 @@ impl Control {
     async fn open_session(
         &self,
         attempt: Attempt<'_>,
-        account: &AccountRow,
-        password_hash: &str,
+        (account, password_hash): (&AccountRow, &str),
         replaces: Option<&SecretString>,
         keys: &[LogInKey],
     ) -> Result<LoggedIn, Error> {

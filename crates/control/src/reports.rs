@@ -4,12 +4,13 @@ use campaign::{CampaignId, Definition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{CampaignReport, ErrorReport, ImportRow, WaitingRow};
+use store::{CampaignReport, ErrorReport, ImportRow};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control};
 use crate::error::Error;
+use crate::waiting::Waiting;
 
 /// A campaign with its definition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -73,8 +74,8 @@ impl Control {
     }
 
     /// Why recipients of a campaign wait.
-    pub async fn waiting_of(&self, caller: &Caller, id: CampaignId) -> Result<Vec<WaitingRow>, Error> {
-        self.view(caller, id, async { Ok(self.store.waiting(Some(id)).await?) }).await
+    pub async fn waiting_of(&self, caller: &Caller, id: CampaignId) -> Result<Vec<Waiting>, Error> {
+        self.waiting(caller, Some(id)).await
     }
 
     /// The lists of a campaign, in the order in which they were imported.

@@ -57,7 +57,7 @@ impl Control {
             .with("reason", retry.reason.as_str());
         self.act(attempt, async {
             let why = (caller.name(), retry.reason.as_str());
-            let resent = self.store.resend(id, retry.class, retry.code.as_deref(), why, None).await?;
+            let resent = self.store.resend(id, (retry.class, retry.code.as_deref()), why, None).await?;
             if resent == 0 {
                 return Err(Error::conflict(format!(
                     "campaign {id}: no recipient is of this class; see 'flowcast campaign report {id}'"
@@ -83,7 +83,7 @@ impl Control {
             let only = (!resolve.seqs.is_empty()).then_some(resolve.seqs.as_slice());
             let why = (caller.name(), resolve.reason.as_str());
             let Resolved { resent, failed } =
-                self.store.resolve_by_operator(id, resolve.resolution, why, only, Duration::ZERO).await?;
+                self.store.resolve_by_operator(id, resolve.resolution, why, (only, Duration::ZERO)).await?;
             if resent + failed == 0 {
                 let which = match only {
                     Some(_) => "none of these recipients is unknown",

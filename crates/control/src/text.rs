@@ -21,6 +21,11 @@ pub(crate) fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
+/// A time in UTC with seconds.
+pub fn utc(at: Timestamp) -> String {
+    at.strftime("%F %TZ").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

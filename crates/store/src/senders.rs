@@ -3,6 +3,7 @@
 //! Uses `db`.
 
 pub(crate) mod alerts;
+pub(crate) mod hold_history;
 pub(crate) mod holds;
 pub(crate) mod openings;
 pub(crate) mod prices;

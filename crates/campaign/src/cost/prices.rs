@@ -82,6 +82,23 @@ impl PriceList {
         if faults.is_empty() { Ok(list) } else { Err(PriceListError(faults)) }
     }
 
+    /// Reads prices that are given apart: the price of countries without an own price, and pairs of calling code and price.
+    pub fn from_rows<'a>(
+        currency: Currency,
+        default: Option<&'a str>,
+        rows: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, PriceListError> {
+        let mut list = Self { currency, default: None, prices: BTreeMap::new() };
+        let rows = default.map(|price| (DEFAULT, price)).into_iter().chain(rows);
+        let added = rows.map(|(code, price)| list.add(&csv::StringRecord::from(vec![code, price])));
+        let mut faults: Vec<String> = added.filter_map(Result::err).collect();
+        if faults.is_empty() && list.default.is_none() && list.prices.is_empty() {
+            faults.push("the list has no prices; add one like 0.0450 for calling code 254".to_owned());
+        }
+        faults.truncate(MOST_FAULTS);
+        if faults.is_empty() { Ok(list) } else { Err(PriceListError(faults)) }
+    }
+
     fn add(&mut self, row: &csv::StringRecord) -> Result<(), String> {
         let (Some(code), Some(price), 2) = (row.get(0), row.get(1), row.len()) else {
             return Err(format!("the row has {} cells instead of two, calling_code and price", row.len()));

@@ -133,6 +133,16 @@ impl fmt::Display for Msisdn {
     }
 }
 
+impl Msisdn {
+    /// The number for people who may not see it: its first four and last two digits.
+    pub fn masked(self) -> String {
+        let digits = self.0.to_string();
+        let last = digits.len().saturating_sub(2);
+        let sign = |(place, digit): (usize, char)| if place < 4 || place >= last { digit } else { '•' };
+        digits.chars().enumerate().map(sign).collect()
+    }
+}
+
 impl fmt::Debug for Msisdn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Msisdn(…{:02})", self.0 % 100)

@@ -1,7 +1,7 @@
 //! Command line options of a sender's webhook. The comments of the fields are `--help` texts.
 
 use clap::Args as ClapArgs;
-use store::WebhookChange;
+use control::WebhookSettings;
 
 /// How posts of the provider are authenticated, and the words that opt out and in.
 #[derive(ClapArgs)]
@@ -25,22 +25,16 @@ pub(crate) struct WebhookArgs {
 }
 
 impl WebhookArgs {
-    /// The requested change; `None` without any option.
-    pub(crate) fn change(&self) -> Option<WebhookChange> {
+    /// The requested settings.
+    pub(crate) fn settings(&self) -> WebhookSettings {
         let env = self.webhook_secret_env.as_ref().map(|name| format!("env:{name}"));
         let file = self.webhook_secret_file.as_ref().map(|path| format!("file:{path}"));
-        let change = WebhookChange {
+        WebhookSettings {
             secret_ref: env.or(file).map(Some),
             sources: list(self.webhook_sources.as_deref(), "any"),
             opt_out_words: list(self.opt_out_words.as_deref(), "default"),
             opt_in_words: list(self.opt_in_words.as_deref(), "default"),
-            renews_path: false,
-        };
-        let changes = change.secret_ref.is_some()
-            || change.sources.is_some()
-            || change.opt_out_words.is_some()
-            || change.opt_in_words.is_some();
-        changes.then_some(change)
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `flowcast audit …`: actions of people and programs.
 
-use control::{AuditQuery, AuditRow};
+use control::{AuditQuery, AuditView, MAX_LIMIT, PageRequest};
 
 use crate::args::accounts::{AuditCommand, AuditList};
 use crate::commands::waiting::time;
@@ -24,8 +24,18 @@ async fn list(plane: &Plane, args: AuditList) -> anyhow::Result<()> {
         Some(Some((kind, id))) => (Some(kind.to_owned()), Some(id.to_owned())),
     };
     let AuditList { actor, action, limit: most, json, .. } = args;
-    let query = AuditQuery { actor, action, object_kind, object, before: None, most };
-    let rows = plane.control.audit(&plane.caller, &query).await?;
+    let query = AuditQuery { actor, action, object_kind, object };
+    let (mut rows, mut after) = (Vec::new(), None);
+    loop {
+        let left = most - u32::try_from(rows.len())?;
+        let page = PageRequest { after, limit: Some(left.min(MAX_LIMIT)) };
+        let page = plane.control.audit(&plane.caller, &query, &page).await?;
+        rows.extend(page.items);
+        after = page.next;
+        if after.is_none() || rows.len() >= most as usize {
+            break;
+        }
+    }
     if json {
         line(serde_json::to_string_pretty(&rows)?);
         return Ok(());
@@ -41,7 +51,7 @@ async fn list(plane: &Plane, args: AuditList) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn cells(row: &AuditRow) -> Vec<String> {
+fn cells(row: &AuditView) -> Vec<String> {
     let object = row.object.as_ref().map(|object| format!(":{object}")).unwrap_or_default();
     vec![
         row.audit_id.to_string(),

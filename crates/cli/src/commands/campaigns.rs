@@ -6,7 +6,7 @@ use anyhow::Context;
 use campaign::{CampaignId, Definition, Resolution};
 use control::{Paused, Resolve, Retry, Started};
 use jiff::Timestamp;
-use store::{RecipientFilter, ResendClass, Store};
+use store::{RecipientFilter, ResendClass};
 
 use crate::args::campaigns::{CampaignCommand, CampaignResolve, CampaignRetry, ExportWho, RetryWho, Unknown};
 use crate::commands::{campaign_check, erasure, export, import, report};
@@ -36,9 +36,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
         CampaignCommand::Export { id, who, format } => {
             export::run(plane, id, listed(who), format.into()).await
         }
-        CampaignCommand::Archive { id } => {
-            erasure::archive(&Store::connect(&settings.postgres()?).await?, id).await
-        }
+        CampaignCommand::Archive { id } => erasure::archive(plane, id).await,
         CampaignCommand::Status { id, watch, json } => match (watch, json) {
             (true, false) => progress::watch(&plane.control, &plane.caller, id).await,
             _ => report::status(plane, id, json).await,

@@ -1,10 +1,10 @@
 //! `flowcast dead-letters …`: queue messages that no worker could use.
 
-use store::{Redriven, Store};
+use control::RedrivenLetters;
 
 use crate::args::DeadLetterCommand;
 use crate::commands::waiting::time;
-use crate::exit::Refused;
+use crate::plane::Plane;
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
@@ -12,15 +12,15 @@ use crate::terminal::output::{line, table, thousands};
 const LISTED: u32 = 1_000;
 
 pub(crate) async fn run(settings: &Settings, command: DeadLetterCommand) -> anyhow::Result<()> {
-    let store = Store::connect(&settings.postgres()?).await?;
+    let plane = Plane::open(settings).await?;
     match command {
-        DeadLetterCommand::List { json } => list(&store, json).await,
-        DeadLetterCommand::Redrive { ids } => redrive(&store, &ids).await,
+        DeadLetterCommand::List { json } => list(&plane, json).await,
+        DeadLetterCommand::Redrive { ids } => redrive(&plane, &ids).await,
     }
 }
 
-async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
-    let letters = store.dead_letters(LISTED).await?;
+async fn list(plane: &Plane, json: bool) -> anyhow::Result<()> {
+    let letters = plane.control.latest_dead_letters(&plane.caller, LISTED).await?;
     if json {
         line(serde_json::to_string_pretty(&letters)?);
         return Ok(());
@@ -49,15 +49,10 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn redrive(store: &Store, ids: &[i64]) -> anyhow::Result<()> {
+async fn redrive(plane: &Plane, ids: &[i64]) -> anyhow::Result<()> {
     let only = (!ids.is_empty()).then_some(ids);
-    let Redriven { tasks, waiting } = store.redrive(only).await?;
-    if tasks == 0 {
-        let problem = "none of these dead letters is a task that can be published again; see 'flowcast dead-letters list'";
-        return Err(Refused(problem.into()).into());
-    }
-    let (waiting, rest) = (i64::try_from(waiting)?, i64::try_from(tasks)?);
-    let (waiting, tasks) = (thousands(waiting), thousands(rest));
+    let RedrivenLetters { tasks, waiting } = plane.control.redrive(&plane.caller, only).await?.result;
+    let (waiting, tasks) = (thousands(waiting), thousands(tasks));
     line(format!("{waiting} of {tasks} tasks have waiting recipients, which are published again"));
     Ok(())
 }

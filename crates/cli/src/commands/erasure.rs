@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, Msisdn};
-use store::Store;
+use campaign::CampaignId;
 
-use crate::exit::Refused;
+use crate::plane::Plane;
 use crate::terminal::output::line;
 use crate::terminal::progress;
 
 /// Erases the personal data of campaigns that ended at least this long ago.
-pub(crate) async fn retention(store: &Store, older_than: Duration) -> anyhow::Result<()> {
-    let erased = store.erase_campaigns(older_than).await?;
+pub(crate) async fn retention(plane: &Plane, older_than: Duration) -> anyhow::Result<()> {
+    let erased = plane.control.run_retention(&plane.caller, older_than).await?.campaigns;
     for campaign in &erased {
         line(format!(
             "campaign {campaign}: numbers, variables, answers and provider ids are erased, counts are kept"
@@ -24,14 +23,8 @@ pub(crate) async fn retention(store: &Store, older_than: Duration) -> anyhow::Re
 }
 
 /// Erases one number everywhere.
-pub(crate) async fn number(store: &Store, number: &str) -> anyhow::Result<()> {
-    let msisdn = Msisdn::parse(number, None).map_err(|_| {
-        Refused(
-            "this is not a number with its country code, nothing was erased; write it with + and all digits"
-                .into(),
-        )
-    })?;
-    let campaigns = store.erase_number(msisdn).await?;
+pub(crate) async fn number(plane: &Plane, number: &str) -> anyhow::Result<()> {
+    let campaigns = plane.control.erase_number(&plane.caller, number).await?.campaigns;
     line(format!(
         "the number is erased in {campaigns} campaigns and in stored webhook posts; a suppressed number stays suppressed"
     ));
@@ -39,10 +32,11 @@ pub(crate) async fn number(store: &Store, number: &str) -> anyhow::Result<()> {
 }
 
 /// Deletes the rows of an ended campaign and keeps its counters.
-pub(crate) async fn archive(store: &Store, id: CampaignId) -> anyhow::Result<()> {
+pub(crate) async fn archive(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
     let bar = progress::of_steps(0, "recipients");
-    let archived = store
-        .archive_campaign(id, |done, of| {
+    let archived = plane
+        .control
+        .archive_campaign(&plane.caller, id, |done, of| {
             bar.set_length(u64::try_from(of).unwrap_or(0));
             bar.set_position(u64::try_from(done).unwrap_or(0));
         })

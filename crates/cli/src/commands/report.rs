@@ -1,7 +1,7 @@
 //! `flowcast campaign status` and `report`, read from the report views.
 
 use campaign::CampaignId;
-use store::{CampaignReport, Store};
+use store::CampaignReport;
 
 use crate::args::campaigns::Format;
 use crate::commands::waiting;
@@ -97,19 +97,24 @@ fn print_costs(report: &CampaignReport) {
 }
 
 /// Compares the counters of reports with a full count.
-pub(crate) async fn check_counts(store: &Store) -> anyhow::Result<()> {
-    let campaigns = store.countable_campaigns().await?;
-    let bar = progress::of_steps(campaigns.len(), "campaigns");
-    let miscounts = store.check_counters(&campaigns, |_| bar.inc(1)).await;
+pub(crate) async fn check_counts(plane: &Plane) -> anyhow::Result<()> {
+    let bar = progress::of_steps(0, "campaigns");
+    let checked = plane
+        .control
+        .check_counts(&plane.caller, |done, of| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        })
+        .await;
     bar.finish_and_clear();
-    let miscounts = miscounts?;
+    let miscounts = checked?.miscounts;
     if miscounts.is_empty() {
         line("all counters of all campaigns equal a full count");
         return Ok(());
     }
     let rows: Vec<Vec<String>> = miscounts
         .into_iter()
-        .map(|m| vec![m.campaign.to_string(), m.kind, thousands(m.counted), thousands(m.kept)])
+        .map(|m| vec![m.campaign_id.to_string(), m.kind, thousands(m.counted), thousands(m.reported)])
         .collect();
     table(&["campaign", "kind", "counted", "reported"], &rows);
     anyhow::bail!("{} counts differ from the tables; report this as a defect", rows.len())

@@ -1,32 +1,22 @@
 //! `flowcast restored`: prepares a restored database before the first message is sent.
 
-use std::time::Duration;
-
-use store::{Gap, Store};
+use control::LostTime;
 
 use crate::args::Restored;
-use crate::exit::Refused;
+use crate::plane::Plane;
 use crate::terminal::output::{line, table, thousands};
 
 /// Shows the campaigns with recipients that may have been sent to. With `--yes` makes these recipients `unknown`.
-pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()> {
+pub(crate) async fn run(plane: &Plane, restored: Restored) -> anyhow::Result<()> {
     let Restored { backup_at, lost_at, started, rate_was_raised, yes } = restored;
-    let length = Duration::try_from(lost_at.duration_since(backup_at))
-        .map_err(|_| Refused("--lost-at is before --backup-at; nothing was changed".into()))?;
-    let drafts: Vec<String> = store
-        .drafts_with_recipients()
-        .await?
-        .iter()
-        .filter(|draft| !started.contains(draft))
-        .map(ToString::to_string)
-        .collect();
-    let gap = Gap { length, started, rate_is_unknown: rate_was_raised };
-    let campaigns = store.gap_campaigns(&gap).await?;
-    let rows: Vec<Vec<String>> = campaigns
+    let lost = LostTime { backup_at, lost_at, started, rate_was_raised };
+    let found = plane.control.lost_sends(&plane.caller, &lost).await?;
+    let rows: Vec<Vec<String>> = found
+        .campaigns
         .iter()
         .map(|campaign| {
             vec![
-                campaign.id.to_string(),
+                campaign.campaign_id.to_string(),
                 campaign.name.clone(),
                 campaign.sender.clone(),
                 thousands(i64::from(campaign.up_to)),
@@ -35,7 +25,8 @@ pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()>
         })
         .collect();
     table(&["campaign", "name", "sender", "up to seq", "become unknown"], &rows);
-    if !drafts.is_empty() {
+    if !found.drafts.is_empty() {
+        let drafts: Vec<String> = found.drafts.iter().map(ToString::to_string).collect();
         line(format!(
             "drafts in the backup: {}; add --started ID for each of them that was started after the backup",
             drafts.join(", ")
@@ -47,15 +38,11 @@ pub(crate) async fn run(store: &Store, restored: Restored) -> anyhow::Result<()>
         );
         return Ok(());
     }
-    store.begin_after_restore("restored").await?;
-    let mut marked = 0;
-    for campaign in &campaigns {
-        marked += store.mark_gap(campaign).await?;
-    }
+    let marked = plane.control.prepare_restored(&plane.caller, &lost).await?;
     line(format!(
         "all senders are stopped; {} recipients of {} campaigns are unknown and are not sent to again",
         thousands(i64::try_from(marked).unwrap_or(i64::MAX)),
-        campaigns.len()
+        found.campaigns.len()
     ));
     line(
         "next: start servers, so that delivery receipts resolve unknown recipients; resolve the rest with 'flowcast campaign resolve'; \

@@ -1,14 +1,15 @@
 //! `flowcast waiting`: waiting recipients, with the reason.
 
+use control::{Waiting, utc};
 use jiff::Timestamp;
-use store::{Store, WaitingRow};
 
+use crate::plane::Plane;
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
 pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let store = Store::connect(&settings.postgres()?).await?;
-    let waits = store.waiting(None).await?;
+    let Plane { control, caller } = Plane::open(settings).await?;
+    let waits = control.waiting(&caller, None).await?;
     if json {
         line(serde_json::to_string_pretty(&waits)?);
         return Ok(());
@@ -36,18 +37,18 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
 }
 
 /// One row as a sentence.
-pub(crate) fn sentence(wait: &WaitingRow) -> String {
+pub(crate) fn sentence(wait: &Waiting) -> String {
     let since = wait.since.map(|since| format!(", since {}", time(Some(since)))).unwrap_or_default();
     let until = wait.until.map(|until| format!(", until {}", time(Some(until)))).unwrap_or_default();
     format!("{} for {}{since}{until}: {}", thousands(wait.recipients), wait.reason, why(wait))
 }
 
-fn why(wait: &WaitingRow) -> String {
+fn why(wait: &Waiting) -> String {
     let by = wait.caused_by.as_ref().map(|by| format!("stopped by {by}"));
     [by, wait.detail.clone()].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 /// A time in UTC with seconds.
 pub(crate) fn time(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "-".into(), |at| at.strftime("%F %TZ").to_string())
+    at.map_or_else(|| "-".into(), utc)
 }

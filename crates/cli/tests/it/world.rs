@@ -123,6 +123,7 @@ impl World {
             .env("FLOWCAST_BROKER_PREFIX", self.scope.queue_prefix())
             .env("FLOWCAST_ACTOR", "operator")
             .env("TEST_PROVIDER_KEY", KEY)
+            .env("FLOWCAST_ACTOR", "operator")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .kill_on_drop(true);

@@ -47,6 +47,8 @@ pub enum Action {
     AddSender,
     /// Change the rate, the daily cap or the webhook of a sender.
     ChangeSender,
+    /// Read the webhook address of a sender, which is secret.
+    ViewWebhook,
     /// Hold a sender.
     HoldSender,
     /// Resume a sender.
@@ -63,6 +65,10 @@ pub enum Action {
     Unsuppress,
     /// Import a list of numbers into the suppression list.
     ImportSuppressions,
+    /// Read the suppression list with masked numbers.
+    ViewSuppressions,
+    /// Read the suppression list with whole numbers.
+    ReadSuppressedNumbers,
     /// Read producers, workers, queues and dead letters.
     ViewSystem,
     /// Publish dead-lettered tasks again.
@@ -73,6 +79,8 @@ pub enum Action {
     RunRetention,
     /// Erase a number.
     EraseNumber,
+    /// Prepare a restored database for sending.
+    PrepareRestored,
     /// Read the audit of all accounts.
     ViewAudit,
     /// Read the accounts, and the sessions and API keys of all accounts.
@@ -99,7 +107,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 48] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -120,6 +128,7 @@ impl Action {
         Self::ViewAnswers,
         Self::AddSender,
         Self::ChangeSender,
+        Self::ViewWebhook,
         Self::HoldSender,
         Self::ResumeSender,
         Self::ProbeSender,
@@ -128,11 +137,14 @@ impl Action {
         Self::LookUpNumber,
         Self::Unsuppress,
         Self::ImportSuppressions,
+        Self::ViewSuppressions,
+        Self::ReadSuppressedNumbers,
         Self::ViewSystem,
         Self::RedriveDeadLetters,
         Self::CheckCounts,
         Self::RunRetention,
         Self::EraseNumber,
+        Self::PrepareRestored,
         Self::ViewAudit,
         Self::ViewAccounts,
         Self::ViewOwn,
@@ -169,6 +181,7 @@ impl Action {
             Self::ViewAnswers => "view.answers",
             Self::AddSender => "sender.add",
             Self::ChangeSender => "sender.change",
+            Self::ViewWebhook => "sender.webhook",
             Self::HoldSender => "sender.hold",
             Self::ResumeSender => "sender.resume",
             Self::ProbeSender => "sender.probe",
@@ -177,11 +190,14 @@ impl Action {
             Self::LookUpNumber => "suppression.lookup",
             Self::Unsuppress => "suppression.remove",
             Self::ImportSuppressions => "suppression.import",
+            Self::ViewSuppressions => "view.suppressions",
+            Self::ReadSuppressedNumbers => "suppression.read",
             Self::ViewSystem => "view.system",
             Self::RedriveDeadLetters => "dead_letter.redrive",
             Self::CheckCounts => "counters.check",
             Self::RunRetention => "retention.run",
             Self::EraseNumber => "number.erase",
+            Self::PrepareRestored => "restored.prepare",
             Self::ViewAudit => "view.audit",
             Self::ViewAccounts => "view.accounts",
             Self::ViewOwn => "view.own",
@@ -227,12 +243,17 @@ impl Action {
             Self::View => Right::View,
             Self::ViewRecipients => Right::ViewRecipients,
             Self::ViewAnswers => Right::ViewAnswers,
-            Self::AddSender | Self::ChangeSender => Right::ManageSenders,
+            Self::AddSender | Self::ChangeSender | Self::ViewWebhook => Right::ManageSenders,
             Self::HoldSender | Self::ResumeSender | Self::ProbeSender => Right::HoldSenders,
             Self::SetPrices => Right::ManagePrices,
             Self::Suppress | Self::LookUpNumber => Right::Suppress,
-            Self::Unsuppress | Self::ImportSuppressions => Right::Unsuppress,
-            Self::ViewSystem | Self::RedriveDeadLetters | Self::CheckCounts => Right::Operate,
+            Self::Unsuppress
+            | Self::ImportSuppressions
+            | Self::ViewSuppressions
+            | Self::ReadSuppressedNumbers => Right::Unsuppress,
+            Self::ViewSystem | Self::RedriveDeadLetters | Self::CheckCounts | Self::PrepareRestored => {
+                Right::Operate
+            }
             Self::ViewAudit => Right::ViewAudit,
         };
         Some(right)
@@ -257,11 +278,26 @@ impl Action {
                 | Self::ViewRecipients
                 | Self::ViewAnswers
                 | Self::ViewSystem
+                | Self::ViewSuppressions
                 | Self::ViewAudit
                 | Self::ViewAccounts
                 | Self::ViewOwn
                 | Self::CheckCampaign
                 | Self::CheckCounts
+        )
+    }
+
+    /// Whether the action concerns all senders, so that a caller that is limited to some senders may not perform it.
+    pub fn is_of_every_sender(self) -> bool {
+        matches!(
+            self,
+            Self::ViewSystem
+                | Self::ViewAudit
+                | Self::RedriveDeadLetters
+                | Self::CheckCounts
+                | Self::RunRetention
+                | Self::EraseNumber
+                | Self::PrepareRestored
         )
     }
 }
@@ -304,10 +340,9 @@ impl Object {
         match self {
             Self::Installation => None,
             Self::Campaign(id) => Some(id.to_string()),
-            Self::Sender(name) => Some(name.clone()),
             Self::Suppressions(sender) => sender.clone(),
             Self::Session(id) => Some(id.to_string()),
-            Self::Account(name) | Self::Key(name) => Some(name.clone()),
+            Self::Sender(name) | Self::Account(name) | Self::Key(name) => Some(name.clone()),
         }
     }
 }

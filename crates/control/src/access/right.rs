@@ -24,7 +24,7 @@ pub enum Right {
     Send,
     /// Add numbers to the suppression list, and look up a number.
     Suppress,
-    /// Remove numbers from the suppression list, and import it.
+    /// List the suppression list, remove numbers from it, and import it.
     Unsuppress,
     /// Hold and resume a sender, and probe it now.
     HoldSenders,
@@ -77,7 +77,7 @@ impl Right {
             Self::Test => "send test messages",
             Self::Send => "start, pause, resume or end campaigns",
             Self::Suppress => "add numbers to the suppression list",
-            Self::Unsuppress => "remove numbers from the suppression list or import it",
+            Self::Unsuppress => "list, remove or import numbers of the suppression list",
             Self::HoldSenders => "hold or resume senders",
             Self::ManageSenders => "add or change senders",
             Self::ManagePrices => "change price lists",

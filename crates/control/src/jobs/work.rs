@@ -84,7 +84,7 @@ impl Control {
             .find(|known| known.word() == class)
             .ok_or_else(|| unreadable(job))?;
         let why = (job.actor.as_str(), reason.as_str());
-        let resent = self.store.resend(id, class, code.as_deref(), why, Some(job.created_at)).await?;
+        let resent = self.store.resend(id, (class, code.as_deref()), why, Some(job.created_at)).await?;
         Ok(json!({ "resent": resent }))
     }
 
@@ -98,7 +98,7 @@ impl Control {
         let unknown_for = Duration::try_from(since).unwrap_or_default();
         let why = (job.actor.as_str(), reason.as_str());
         let Resolved { resent, failed } =
-            self.store.resolve_by_operator(id, resolution, why, only, unknown_for).await?;
+            self.store.resolve_by_operator(id, resolution, why, (only, unknown_for)).await?;
         Ok(json!({ "resent": resent, "failed": failed }))
     }
 }

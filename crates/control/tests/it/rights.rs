@@ -65,7 +65,12 @@ async fn a_role_may_do_what_its_rights_say_and_nothing_else() {
         for action in Action::ALL {
             let Some(result) = perform(&world, &caller, action, id).await else { continue };
             let is_forbidden = result.is_err_and(|error| error.problem() == Problem::Forbidden);
-            assert_eq!(is_forbidden, !caller.rights.has(action.right()), "{role} {}", action.word());
+            assert_eq!(
+                is_forbidden,
+                !action.right().is_none_or(|right| caller.rights.has(right)),
+                "{role} {}",
+                action.word()
+            );
             performed += 1;
         }
     }
@@ -104,7 +109,7 @@ async fn a_caller_who_is_limited_to_senders_does_not_see_campaigns_of_others() {
 
 #[test]
 fn each_right_is_needed_by_an_action() {
-    let needed: BTreeSet<Right> = Action::ALL.iter().map(|action| action.right()).collect();
+    let needed: BTreeSet<Right> = Action::ALL.iter().filter_map(|action| action.right()).collect();
     let unused: Vec<Right> = Right::ALL.into_iter().filter(|right| !needed.contains(right)).collect();
-    assert_eq!(unused, [Right::ManageAccounts, Right::ManageWebhooks]);
+    assert_eq!(unused, [Right::ManageWebhooks]);
 }

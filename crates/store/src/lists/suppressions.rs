@@ -11,10 +11,18 @@ use tokio_postgres::types::ToSql;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::lists::aliases::{LINKED, Linked};
-use crate::lists::numbers::stored;
+use crate::lists::numbers::{read, stored};
 
 /// Numbers per statement.
 const BATCH: usize = 10_000;
+
+/// Suppresses numbers `$1` for sender `$2` for reason `$3`. Returns the numbers that were not suppressed before.
+const INSERT: &str = "
+insert into suppression (msisdn, sender_id, reason) select n, $2, $3 from unnest($1::bigint[]) n
+on conflict do nothing returning msisdn";
+
+const SELECT: &str = "
+select p.id, p.msisdn, s.name, p.reason, p.added_at from suppression p left join sender s on s.id = p.sender_id";
 
 /// The reason of a suppression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,8 @@ impl SuppressionReason {
 /// A number on the suppression list.
 #[derive(Clone, Debug)]
 pub struct Suppressed {
+    /// The id of the entry.
+    pub id: i64,
     /// The number.
     pub msisdn: Msisdn,
     /// Name of the sender; `None`: every sender.
@@ -52,6 +62,22 @@ pub struct Suppressed {
 }
 
 impl Store {
+    /// Suppresses the person of a number for a sender, or for every sender. Returns whether the number was not suppressed before.
+    pub async fn suppress_number(
+        &self,
+        msisdn: Msisdn,
+        sender: Option<SenderId>,
+        reason: SuppressionReason,
+    ) -> Result<bool, Error> {
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        let linked = Linked::of(&tx, std::iter::once(msisdn)).await?;
+        let all: Vec<i64> = linked.numbers(msisdn).into_iter().filter_map(stored).collect();
+        let rows = tx.query(INSERT, &[&all, &sender.map(|sender| sender.0), &reason.word()]).await?;
+        tx.commit().await?;
+        Ok(rows.iter().any(|row| Some(row.get::<_, i64>(0)) == stored(msisdn)))
+    }
+
     /// Suppresses the people of these numbers for a sender, or for every sender. Returns how many of the numbers were not
     /// suppressed before. All numbers or none are added.
     pub async fn suppress(
@@ -60,12 +86,9 @@ impl Store {
         sender: Option<SenderId>,
         reason: SuppressionReason,
     ) -> Result<u64, Error> {
-        let insert = "
-            insert into suppression (msisdn, sender_id, reason) select n, $2, $3 from unnest($1::bigint[]) n
-            on conflict do nothing returning msisdn";
         let mut client = self.own_client().await?;
         let tx = client.transaction().await?;
-        let (insert, linked) = (tx.prepare(insert).await?, tx.prepare(LINKED).await?);
+        let (insert, linked) = (tx.prepare(INSERT).await?, tx.prepare(LINKED).await?);
         let (mut numbers, mut added) = (numbers, 0);
         loop {
             let batch: Vec<Msisdn> = numbers.by_ref().take(BATCH).collect();
@@ -101,19 +124,45 @@ impl Store {
 
     /// The newest entries of the list, at most `most`, and the length of the list.
     pub async fn suppressed(&self, most: u32) -> Result<(Vec<Suppressed>, i64), Error> {
-        let select = "
-            select p.msisdn, s.name, p.reason, p.added_at from suppression p left join sender s on s.id = p.sender_id
-            order by p.id desc limit $1";
+        let select = format!("{SELECT} order by p.id desc limit $1");
         let client = self.own_client().await?;
-        let rows = client.query(select, &[&i64::from(most)]).await?;
+        let rows = client.query(&select, &[&i64::from(most)]).await?;
         let all: i64 = client.query_one("select count(*) from suppression", &[]).await?.get(0);
-        let read = |row: &tokio_postgres::Row| {
-            let digits = u64::try_from(row.get::<_, i64>(0)).ok();
-            let msisdn = digits
-                .and_then(Msisdn::from_digits)
-                .ok_or_else(|| Error::Unreadable("a suppressed phone number without E.164 length".into()))?;
-            Ok(Suppressed { msisdn, sender: row.get(1), reason: row.get(2), added_at: row.get(3) })
-        };
-        Ok((rows.iter().map(read).collect::<Result<_, Error>>()?, all))
+        Ok((rows.iter().map(entry).collect::<Result<_, Error>>()?, all))
     }
+
+    /// Entries with a lower id than `before`, the highest id first, at most `limit`. With `senders`, only entries of these
+    /// senders and entries for every sender.
+    pub async fn suppression_page(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+        senders: Option<&[String]>,
+    ) -> Result<Vec<Suppressed>, Error> {
+        let select = format!(
+            "{SELECT} where p.id < $1 and coalesce(s.name is null or s.name = any($3), true) order by p.id desc limit $2"
+        );
+        let (before, limit) = (before.unwrap_or(i64::MAX), i64::from(limit));
+        let rows = self.client().await?.query(&select, &[&before, &limit, &senders]).await?;
+        rows.iter().map(entry).collect()
+    }
+
+    /// The entry with this id.
+    pub async fn suppression(&self, id: i64) -> Result<Option<Suppressed>, Error> {
+        let select = format!("{SELECT} where p.id = $1");
+        self.client().await?.query_opt(&select, &[&id]).await?.as_ref().map(entry).transpose()
+    }
+
+    /// The entries of this number: for each sender, and for every sender.
+    pub async fn suppressions_of(&self, msisdn: Msisdn) -> Result<Vec<Suppressed>, Error> {
+        let select = format!("{SELECT} where p.msisdn = $1 order by p.id");
+        let rows = self.client().await?.query(&select, &[&stored(msisdn)]).await?;
+        rows.iter().map(entry).collect()
+    }
+}
+
+fn entry(row: &tokio_postgres::Row) -> Result<Suppressed, Error> {
+    let msisdn = read(row.get(1))
+        .ok_or_else(|| Error::Unreadable("a suppressed phone number without E.164 length".into()))?;
+    Ok(Suppressed { id: row.get(0), msisdn, sender: row.get(2), reason: row.get(3), added_at: row.get(4) })
 }

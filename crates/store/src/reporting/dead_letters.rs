@@ -105,6 +105,19 @@ impl Store {
         Ok(rows.iter().map(DeadLetterRow::read).collect())
     }
 
+    /// Dead-lettered messages with a lower id than `before`, the highest id first, at most `limit`.
+    pub async fn dead_letter_page(
+        &self,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetterRow>, Error> {
+        let select = "
+            select * from report.dead_letter where dead_letter_id < $1 order by dead_letter_id desc limit $2";
+        let before = before.unwrap_or(i64::MAX);
+        let rows = self.client().await?.query(select, &[&before, &i64::from(limit)]).await?;
+        Ok(rows.iter().map(DeadLetterRow::read).collect())
+    }
+
     /// Redrives these messages, or all that were not redriven yet: publishes recipients again that are still waiting in a
     /// campaign that has not ended; recipients that wait for a retry, at the time of the retry.
     pub async fn redrive(&self, ids: Option<&[i64]>) -> Result<Redriven, Error> {
@@ -126,7 +139,7 @@ impl Store {
                 update dead_letter d set redriven_at = clock_timestamp() from chosen where d.id = chosen.id
             )
             select (select count(*) from chosen), (select count(*) from waiting)";
-        let row = self.own_client().await?.query_one(redrive, &[&ids]).await?;
+        let row = self.client().await?.query_one(redrive, &[&ids]).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
         Ok(Redriven { tasks: count(0), waiting: count(1) })
     }

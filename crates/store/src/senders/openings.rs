@@ -30,6 +30,17 @@ pub enum Opened {
     Unchanged,
 }
 
+/// The result of asking for a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeResult {
+    /// The producer probes the sender now, if one of its recipients is waiting.
+    Due,
+    /// The sender is not stopped.
+    Open,
+    /// The sender is stopped for a reason that a probe cannot test.
+    NotTestable(StopReason),
+}
+
 /// The caller that opens a gate, and the stops that it may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Opener {
@@ -180,6 +191,28 @@ impl Store {
         let n =
             client.execute(&client.prepare_cached(statement).await?, &[&sender.0, &pauses, &reasons]).await?;
         Ok(n > 0)
+    }
+}
+
+impl Store {
+    /// Makes the next probe of a stopped sender due now; the producer arms it within a second ([`Store::arm_probe`]).
+    pub async fn probe_now(&self, sender: SenderId) -> Result<ProbeResult, Error> {
+        let select = "
+            select id, reason from hold where sender_id = $1 and campaign_id is null and ended_at is null for update";
+        let update = "update hold set probe_at = clock_timestamp() where id = $1";
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        if Gate::lock(&tx, sender).await?.is_open {
+            return Ok(ProbeResult::Open);
+        }
+        let Some(hold) = tx.query_opt(select, &[&sender.0]).await? else { return Ok(ProbeResult::Open) };
+        let reason: StopReason = hold.get::<_, &str>(1).parse().map_err(Error::unreadable)?;
+        if reason.probing().is_none() {
+            return Ok(ProbeResult::NotTestable(reason));
+        }
+        tx.execute(update, &[&hold.get::<_, i64>(0)]).await?;
+        tx.commit().await?;
+        Ok(ProbeResult::Due)
     }
 }
 

@@ -40,8 +40,7 @@ impl Store {
     pub async fn resend(
         &self,
         campaign: CampaignId,
-        class: ResendClass,
-        code: Option<&str>,
+        (class, code): (ResendClass, Option<&str>),
         (actor, reason): (&str, &str),
         unchanged_since: Option<Timestamp>,
     ) -> Result<u64, Error> {

@@ -102,8 +102,7 @@ impl Store {
         campaign: CampaignId,
         resolution: Resolution,
         (actor, reason): (&str, &str),
-        seqs: Option<&[Seq]>,
-        unknown_for: Duration,
+        (seqs, unknown_for): (Option<&[Seq]>, Duration),
     ) -> Result<Resolved, Error> {
         let decision = Decision {
             resolution,

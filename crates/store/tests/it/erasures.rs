@@ -182,7 +182,9 @@ async fn retention_erases_recipients_of_campaigns_that_ended_long_ago_and_keeps_
     assert_eq!(format!("{before:?}"), format!("{after:?}"));
     assert!(world.miscounts().await.is_empty());
     assert!(world.store.list_columns(old).await.is_err());
-    assert!(world.store.resend(old, store::ResendClass::Failed, None, ("anna", "test"), None).await.is_err());
+    assert!(
+        world.store.resend(old, (store::ResendClass::Failed, None), ("anna", "test"), None).await.is_err()
+    );
     world.close().await;
 }
 

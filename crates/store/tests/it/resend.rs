@@ -35,11 +35,15 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert_eq!(world.store.list_columns(campaign).await.unwrap(), ["first_name", "town"]);
 
     assert_eq!(
-        world.store.resend(campaign, ResendClass::Failed, Some("E1"), ("anna", "test"), None).await.unwrap(),
+        world
+            .store
+            .resend(campaign, (ResendClass::Failed, Some("E1")), ("anna", "test"), None)
+            .await
+            .unwrap(),
         2
     );
     assert_eq!(
-        world.store.resend(campaign, ResendClass::Undelivered, None, ("anna", "test"), None).await.unwrap(),
+        world.store.resend(campaign, (ResendClass::Undelivered, None), ("anna", "test"), None).await.unwrap(),
         1
     );
     assert_eq!(world.count("select count(*) from campaign where state = 'running'").await, 1);
@@ -57,7 +61,7 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert!(world.miscounts().await.is_empty());
     world.cancel(campaign).await;
     let error =
-        world.store.resend(campaign, ResendClass::Failed, None, ("anna", "test"), None).await.unwrap_err();
+        world.store.resend(campaign, (ResendClass::Failed, None), ("anna", "test"), None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("campaign {campaign} is cancelled, its recipients are not sent to again")
