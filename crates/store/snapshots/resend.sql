@@ -4,7 +4,7 @@ with open as (
     where r.campaign_id = $1 and r.seq > $2 and r.msisdn > 0 and case when $3
             then r.state = 'accepted' and t.failed_at is not null and t.delivered_at is null
             else r.state = 'failed' end
-        and ($4::text is null or $4 = case when $3 then t.code else r.reason_code end)
+        and coalesce(r.changed_at < $7, true) and ($4::text is null or $4 = case when $3 then t.code else r.reason_code end)
     order by r.seq limit 5000 for update of r
 ), opened as (
     update recipient r set state = 'retry', reason_code = 'resent', changed_at = clock_timestamp()

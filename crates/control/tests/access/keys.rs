@@ -131,7 +131,7 @@ async fn a_person_sees_and_revokes_its_own_keys_and_an_admin_all() {
     let (of_berta, _) = world.key(&berta, grant(Role::Viewer)).await.unwrap();
     let (of_ops, _) = world.key(&world.ops, grant(Role::Admin)).await.unwrap();
     let ids = |keys: Vec<control::ApiKey>| keys.into_iter().map(|key| key.id).collect::<Vec<_>>();
-    assert_eq!(ids(world.control.own_keys(&anna).await.unwrap()), [of_anna.id.clone()]);
+    assert_eq!(ids(world.control.own_keys(&anna).await.unwrap()), std::slice::from_ref(&of_anna.id));
     assert_eq!(problem(world.control.keys(&berta).await), Problem::Forbidden);
     assert_eq!(world.control.keys(&admin).await.unwrap().len(), 3);
     for other in [&of_berta.id, &of_ops.id] {

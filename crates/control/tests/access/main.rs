@@ -1,5 +1,5 @@
 //! Accounts, sessions and API keys against a real PostgreSQL.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
 mod accounts;
 mod audited;

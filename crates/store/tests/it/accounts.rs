@@ -113,7 +113,7 @@ async fn one_of_two_admins_stays_when_both_are_removed_at_the_same_time() {
         user_agent: None,
         request_id: None,
     };
-    one.commit(&entry, &details).await.unwrap();
+    one.commit(Some(&entry), &details).await.unwrap();
     let error = second.await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), "account 'berta' is the last enabled admin; add another admin first");
     world.close().await;

@@ -128,7 +128,7 @@ async fn of_two_requests_with_one_key_at_the_same_time_one_is_executed() {
     let mut other = world.store.begin_change().await.unwrap();
     assert!(matches!(other.admit(request("api_key:a", "k", 1)).await.unwrap(), Admission::Running));
     drop(other);
-    one.commit(&entry("campaign.create", "7", &details), &result).await.unwrap();
+    one.commit(Some(&entry("campaign.create", "7", &details)), &result).await.unwrap();
 
     let mut again = world.store.begin_change().await.unwrap();
     let Admission::Executed(stored) = again.admit(request("api_key:a", "k", 1)).await.unwrap() else {

@@ -76,8 +76,7 @@ impl Run {
                         campaign,
                         resolution,
                         ("anna", "test"),
-                        None,
-                        std::time::Duration::ZERO,
+                        (None, std::time::Duration::ZERO),
                     )
                     .await
                     .unwrap();

@@ -41,8 +41,7 @@ async fn by_hand(world: &World, campaign: CampaignId, resolution: Resolution) ->
             campaign,
             resolution,
             ("anna", "the provider's page says so"),
-            None,
-            std::time::Duration::ZERO,
+            (None, std::time::Duration::ZERO),
         )
         .await
 }
@@ -132,8 +131,7 @@ async fn an_operator_resolves_chosen_recipients_and_then_all() {
             campaign,
             Resolution::GiveUp,
             ("anna", "asked them"),
-            Some(&chosen),
-            std::time::Duration::ZERO,
+            (Some(&chosen), std::time::Duration::ZERO),
         )
         .await
         .unwrap();

@@ -129,7 +129,8 @@ async fn the_database_refuses_a_number_that_is_in_a_campaign_twice() {
     let send = async move { rows.send(batch).await.unwrap() };
     let (copied, ()) = tokio::join!(import.copy(stored), send);
     copied.unwrap();
-    let refused = import.finish(&crate::world::origin(), store::LeftOut::default(), std::iter::empty()).await;
+    let refused =
+        import.finish(&crate::world::origin(), store::LeftOut::default(), std::iter::empty(), None).await;
     assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
     assert_eq!(world.count("select count(*) from recipient").await, 2);
     world.close().await;
