@@ -62,7 +62,8 @@ create function first_broken_audit_row() returns bigint language sql stable as $
 $$;
 
 create view report.audit as
-    select id as audit_id, at, actor_kind, actor, action, object_kind, object, outcome, details, address, user_agent, request_id
+    select id as audit_id, at, actor_kind, actor, action, object_kind, object, outcome, details,
+        case when (select report.sees_numbers()) then address end as address, user_agent, request_id
     from audit;
 comment on view report.audit is 'one row per action of a person or program, also for refused actions';
 comment on column report.audit.audit_id is 'number of the row, without gaps';
@@ -75,16 +76,10 @@ comment on column report.audit.object_kind is 'kind of the object, such as campa
 comment on column report.audit.object is 'id or name of the object';
 comment on column report.audit.outcome is 'done; refused: nothing was changed; failed: it may have been done in part';
 comment on column report.audit.details is 'the change, without personal data';
-comment on column report.audit.address is 'network address of the request; empty for commands';
+comment on column report.audit.address is
+    'network address of the request; empty for commands, and for readers who are not members of flowcast_report_numbers';
 comment on column report.audit.user_agent is 'program of the request, as it names itself';
 comment on column report.audit.request_id is 'id of the request, as in the log of the server';
-
--- The audit names people and their addresses: it is for readers that see numbers.
-do $$ begin
-    if exists (select from pg_roles where rolname = 'flowcast_report') then
-        revoke select on report.audit from flowcast_report;
-    end if;
-end $$;
 
 -- Results of requests with an Idempotency-Key: the same request again gets the same result and changes nothing
 -- (draft-ietf-httpapi-idempotency-key-header-07). Written by the transaction of the change, removed after 24 hours.

@@ -2,7 +2,8 @@
 create table job (
     id bigint generated always as identity primary key,
     kind text not null check (kind in ('check', 'import', 'retry', 'resolve', 'end', 'archive', 'retention', 'counts')),
-    campaign_id bigint references campaign on delete cascade,
+    -- No foreign key: a job is asked for while an import has locked the row of the campaign.
+    campaign_id bigint,
     -- What was asked for, without personal data. A process that takes over a job repeats it from here.
     parameters jsonb not null default '{}',
     state text not null default 'running' check (state in ('running', 'done', 'failed', 'interrupted')),

@@ -1,6 +1,6 @@
 //! Lists of recipients: import, export, suppression, and the numbers that belong to one person.
 //!
-//! Uses `db`.
+//! Uses `db`, `changes`.
 
 pub(crate) mod aliases;
 pub(crate) mod exports;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod drafts;
+mod jobs;
 mod repeated;
 mod rights;
 mod starts;

@@ -9,7 +9,7 @@ use crate::db::error::Error;
 use crate::db::volume::{TABLES, Volume};
 
 /// Tables with rows of a draft that no foreign key deletes.
-const COUNTERS: [&str; 4] = ["counter", "counter_delta", "counter_by_minute", "counter_by_country"];
+const OTHERS: [&str; 5] = ["counter", "counter_delta", "counter_by_minute", "counter_by_country", "job"];
 
 /// The result of an edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Store {
             };
             tx.execute(&delete, &[&id.0]).await?;
         }
-        for table in COUNTERS {
+        for table in OTHERS {
             tx.execute(&format!("delete from {table} where campaign_id = $1"), &[&id.0]).await?;
         }
         tx.execute("delete from campaign where id = $1", &[&id.0]).await?;
