@@ -7,17 +7,15 @@
 
 use std::time::Duration;
 
-use identity::{PasswordRules, Token};
+use identity::Token;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{AccountChange, AccountRow, Store};
 
 use crate::access::action::{Action, Object};
-use crate::access::caller::{Actor, ActorKind, Caller, Client};
+use crate::access::caller::Caller;
 use crate::access::grant::Grant;
-use crate::access::right::Rights;
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
 
@@ -73,7 +71,7 @@ pub struct Account {
 }
 
 impl Account {
-    fn read(row: AccountRow) -> Result<Self, Error> {
+    pub(crate) fn read(row: AccountRow) -> Result<Self, Error> {
         let AccountRow { name, email, grant, zone, created_at, created_by, disabled_at, .. } = row;
         let has_password = row.password_hash.is_some();
         let grant = Grant::read(grant)?;
@@ -193,72 +191,11 @@ impl Control {
         let attempt = Attempt::new(caller, action, Object::Account(name.to_owned()));
         self.act(attempt, async { Ok((Account::read(self.store.account(name).await?)?, json!({}))) }).await
     }
-
-    /// Sets the password of the account of a one-time link, and ends all sessions of the account. The link is the proof of who asks.
-    pub async fn set_password(
-        &self,
-        token: &str,
-        password: SecretString,
-        client: Client,
-    ) -> Result<Account, Error> {
-        let token = Token::parse(token).map(|token| token.hash());
-        let row = match &token {
-            Some(token) => self.store.account_of_link(token.bytes()).await?,
-            None => None,
-        };
-        let (Some(token), Some(row)) = (token, row) else {
-            let caller = person("unknown", client);
-            let attempt = Attempt::new(&caller, Action::SetPassword, Object::Installation);
-            return Err(self.refuse(attempt, invalid_link()).await);
-        };
-        let caller = person(&row.name, client);
-        let attempt = Attempt::new(&caller, Action::SetPassword, Object::Account(row.name.clone()));
-        let words = self.log_ins.words.iter().map(String::as_str).chain([row.name.as_str()]);
-        if let Err(error) = PasswordRules::of(words).check(password.expose_secret()) {
-            return Err(self.refuse(attempt, error.into()).await);
-        }
-        let hash = match self.hasher.hash(password).await {
-            Ok(hash) => hash,
-            Err(error) => return Err(self.refuse(attempt, error.into()).await),
-        };
-        let done = self.change(attempt, async |store: Store| {
-            if !store.use_link(token.bytes(), hash.as_str()).await? {
-                return Err(invalid_link());
-            }
-            Ok((Account::read(store.account(&row.name).await?)?, json!({})))
-        });
-        Ok(done.await?.result)
-    }
-
-    /// Adds a refused action to the audit, and returns why it was refused.
-    pub(crate) async fn refuse(&self, attempt: Attempt<'_>, error: Error) -> Error {
-        match self.act::<(), _>(attempt, async { Err(error) }).await {
-            Err(error) => error,
-            Ok(()) => Error::refused(Problem::Internal, "a refused action was done"),
-        }
-    }
-}
-
-/// A person who is not logged in.
-pub(crate) fn person(name: &str, client: Client) -> Caller {
-    Caller {
-        actor: Actor { kind: ActorKind::Account, name: name.to_owned() },
-        rights: Rights::default(),
-        senders: None,
-        session: None,
-        client,
-        idempotency: None,
-    }
 }
 
 fn with_link(done: Done<Account>, token: Token, valid: Duration) -> Done<AccountLink> {
     let Done { result: account, is_replayed } = done;
     Done { result: AccountLink { account, token: (!is_replayed).then_some(token), valid }, is_replayed }
-}
-
-fn invalid_link() -> Error {
-    let text = "the link is not valid: it was used, is older than an hour, or was replaced by a newer one; ask an admin for a new one";
-    Error::refused(Problem::Unauthorized, text)
 }
 
 /// Refuses senders that do not exist.

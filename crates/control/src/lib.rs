@@ -31,6 +31,7 @@ mod lists;
 mod log_in;
 mod members;
 mod page;
+mod passwords;
 mod prices;
 mod reports;
 mod resend;

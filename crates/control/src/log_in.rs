@@ -16,9 +16,9 @@ use store::{AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, Store};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Client;
-use crate::accounts::person;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
+use crate::passwords::person;
 
 /// A name and a password.
 #[derive(Clone, Debug)]
@@ -70,6 +70,14 @@ impl Control {
             (Ok(_), _) => Err(self.refuse(attempt, wrong()).await),
             (Err(error), _) => Err(self.refuse(attempt, error.into()).await),
         }
+    }
+
+    /// Counts a failure of an address; refuses if it has too many, so that a client cannot fill the audit.
+    pub(crate) async fn count_failure(&self, client: &Client) -> Result<(), Error> {
+        let Some(address) = client.address else { return Ok(()) };
+        let key = LogInKey { kind: LogInKind::Address, hash: address_key(address) };
+        let wait = self.store.admit_log_in(&[key], delay).await?;
+        if wait.is_zero() { Ok(()) } else { Err(too_many(wait)) }
     }
 
     /// The number of passwords that this process hashed or checked.
@@ -134,6 +142,6 @@ fn wrong() -> Error {
 fn too_many(wait: Duration) -> Error {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let text =
-        format!("too many failed log-ins with this name or from this address; try again in {seconds} s");
+        format!("too many failed attempts with this name or from this address; try again in {seconds} s");
     Error::refused(Problem::TooManyRequests, text)
 }

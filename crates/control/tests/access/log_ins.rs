@@ -79,6 +79,20 @@ async fn failed_log_ins_of_an_address_with_many_names_are_delayed() {
 }
 
 #[tokio::test]
+async fn invalid_links_of_an_address_are_delayed_and_do_not_fill_the_audit() {
+    let world = World::new("log_in_links").await;
+    let link = world.link("anna", grant(Role::Viewer)).await;
+    let set = async |token: &str| world.control.set_password(token, PASSWORD.into(), from("192.0.2.1")).await;
+    for n in 0..25 {
+        let expected = if n < 21 { Problem::Unauthorized } else { Problem::TooManyRequests };
+        assert_eq!(problem(set("invalid").await), expected, "{n}");
+    }
+    assert_eq!(world.count("select count(*) from audit where action = 'account.password'").await, 21);
+    set(&link).await.unwrap();
+    world.close().await;
+}
+
+#[tokio::test]
 async fn passwords_tried_at_the_same_time_count_one_after_another() {
     let world = World::new("log_in_concurrent").await;
     world.account("anna", grant(Role::Viewer)).await;
