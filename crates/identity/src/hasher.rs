@@ -39,13 +39,13 @@ impl Default for Hasher {
 impl Hasher {
     /// Hashes a password with a new salt.
     pub async fn hash(&self, password: SecretString) -> Result<PasswordHash, Busy> {
-        self.run(move || password::hash(password.expose_secret())).await?.map_err(|_| Busy)
+        self.run(move |computed| password::hash(password.expose_secret(), computed)).await?.map_err(|_| Busy)
     }
 
     /// Whether this is the password of the hash. `None` is an account that does not exist or has no password: the same work is done,
     /// and the answer is no.
     pub async fn verify(&self, password: SecretString, hash: Option<PasswordHash>) -> Result<bool, Busy> {
-        self.run(move || password::verify(password.expose_secret(), hash.as_ref())).await
+        self.run(move |computed| password::verify(password.expose_secret(), hash.as_ref(), computed)).await
     }
 
     /// The number of hashes that were computed.
@@ -53,15 +53,17 @@ impl Hasher {
         self.computed.load(Ordering::Relaxed)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&AtomicU64) -> T + Send + 'static,
+    ) -> Result<T, Busy> {
         let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| Busy)?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
         let computed = Arc::clone(&self.computed);
         // The permits move into the thread: a request that is dropped does not free the core that its hash uses.
         let held: [OwnedSemaphorePermit; 2] = [admitted, running];
         let hashing = tokio::task::spawn_blocking(move || {
-            let result = work();
-            computed.fetch_add(1, Ordering::Relaxed);
+            let result = work(&computed);
             drop(held);
             result
         });
@@ -95,7 +97,7 @@ mod tests {
             ends.push(end);
             let (hasher, begun) = (hasher.clone(), begun.clone());
             runs.push(tokio::spawn(async move {
-                hasher.run(move || (begun.send(n), ended.recv().is_ok())).await.unwrap().1
+                hasher.run(move |_| (begun.send(n), ended.recv().is_ok())).await.unwrap().1
             }));
             tokio::task::yield_now().await;
         }

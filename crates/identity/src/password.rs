@@ -1,6 +1,8 @@
 //! Hashes of passwords: Argon2id with 19 MiB, 2 iterations and 1 lane, the second recommendation of the OWASP Password Storage
 //! Cheat Sheet. A hash is a PHC string, which names its parameters, so they can be raised later.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordVerifier, Version};
@@ -44,8 +46,10 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
-/// Hashes a password with a new salt. Takes some 20 ms of CPU time and 19 MiB: call it through [`crate::Hasher`].
-pub(crate) fn hash(password: &str) -> Result<PasswordHash, NoRandomness> {
+/// Hashes a password with a new salt. Takes some 20 ms of CPU time and 19 MiB: call it through [`crate::Hasher`]. `computed` counts
+/// the computations.
+pub(crate) fn hash(password: &str, computed: &AtomicU64) -> Result<PasswordHash, NoRandomness> {
+    computed.fetch_add(1, Ordering::Relaxed);
     let salt = random::<SALT_BYTES>()?;
     let hash: phc::PasswordHash =
         argon2().hash_password_with_salt(password.as_bytes(), &salt).map_err(|_| NoRandomness)?;
@@ -54,12 +58,12 @@ pub(crate) fn hash(password: &str) -> Result<PasswordHash, NoRandomness> {
 
 /// Whether this is the password of the hash. `None` is an account that does not exist or has no password: the dummy hash is
 /// verified, and the answer is no.
-pub(crate) fn verify(password: &str, hash: Option<&PasswordHash>) -> bool {
-    let (parsed, exists) = match hash.map(|hash| phc::PasswordHash::new(hash.as_str())) {
-        Some(Ok(parsed)) => (Ok(parsed), true),
-        Some(Err(_)) | None => (phc::PasswordHash::new(DUMMY), false),
-    };
-    let is_right = parsed.is_ok_and(|parsed| argon2().verify_password(password.as_bytes(), &parsed).is_ok());
+pub(crate) fn verify(password: &str, hash: Option<&PasswordHash>, computed: &AtomicU64) -> bool {
+    let stored = hash.and_then(|hash| phc::PasswordHash::new(hash.as_str()).ok());
+    let exists = stored.is_some();
+    let Some(verified) = stored.or_else(|| phc::PasswordHash::new(DUMMY).ok()) else { return false };
+    computed.fetch_add(1, Ordering::Relaxed);
+    let is_right = argon2().verify_password(password.as_bytes(), &verified).is_ok();
     is_right && exists
 }
 
@@ -68,6 +72,14 @@ mod tests {
     use super::*;
 
     const PASSWORD: &str = "correct horse battery staple";
+
+    fn hash(password: &str) -> PasswordHash {
+        super::hash(password, &AtomicU64::new(0)).unwrap()
+    }
+
+    fn verify(password: &str, hash: Option<&PasswordHash>) -> bool {
+        super::verify(password, hash, &AtomicU64::new(0))
+    }
 
     /// Everything of a hash that determines its cost.
     fn cost(hash: &str) -> (String, usize, usize) {
@@ -78,7 +90,7 @@ mod tests {
 
     #[test]
     fn only_the_same_bytes_are_the_password() {
-        let hash = hash(PASSWORD).unwrap();
+        let hash = hash(PASSWORD);
         assert!(verify(PASSWORD, Some(&hash)));
         for other in ["Correct horse battery staple", "correct horse battery staple ", "correct horse", ""] {
             assert!(!verify(other, Some(&hash)), "{other}");
@@ -87,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_argon2id_with_19_mib_2_iterations_1_lane_and_a_salt_of_its_own() {
-        let (one, other) = (hash(PASSWORD).unwrap(), hash(PASSWORD).unwrap());
+        let (one, other) = (hash(PASSWORD), hash(PASSWORD));
         assert!(one.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", one.as_str());
         assert_ne!(one, other);
         assert!(!format!("{one:?}").contains("argon2"));
@@ -95,8 +107,14 @@ mod tests {
 
     #[test]
     fn an_unknown_account_costs_the_same_work_as_a_known_account() {
-        assert_eq!(cost(DUMMY), cost(hash(PASSWORD).unwrap().as_str()));
-        assert!(!verify(PASSWORD, None));
+        assert_eq!(cost(DUMMY), cost(hash(PASSWORD).as_str()));
+        let computed = AtomicU64::new(0);
+        let known = hash(PASSWORD);
+        for stored in [Some(&known), None, Some(&PasswordHash::stored("unreadable"))] {
+            let before = computed.load(Ordering::Relaxed);
+            assert_eq!(super::verify(PASSWORD, stored, &computed), stored == Some(&known));
+            assert_eq!(computed.load(Ordering::Relaxed), before + 1);
+        }
     }
 
     #[test]

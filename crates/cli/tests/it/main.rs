@@ -1,6 +1,7 @@
 //! Whole processes against a real RabbitMQ, a real Postgres and a simulated provider over real HTTP.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+mod accounts;
 mod actions;
 mod asleep;
 mod audit;

@@ -21,6 +21,21 @@ pub(crate) async fn open(store: &Store, account: AccountId, token: u8) -> Option
     store.open_session(new).await.unwrap()
 }
 
+fn entry(details: &serde_json::Value) -> store::AuditEntry<'_> {
+    store::AuditEntry {
+        actor_kind: "account",
+        actor: "anna",
+        action: "session.open",
+        object_kind: "account",
+        object: Some("anna"),
+        outcome: "done",
+        details,
+        address: None,
+        user_agent: None,
+        request_id: None,
+    }
+}
+
 async fn is_live(store: &Store, token: u8) -> bool {
     store.live_session(&[token; 32], TIMES, true).await.unwrap().is_some()
 }
@@ -78,6 +93,37 @@ async fn a_session_ends_when_it_is_idle_too_old_ended_or_its_account_is_disabled
     let enable = AccountChange { is_disabled: Some(false), ..AccountChange::default() };
     store.change_account("anna", &enable).await.unwrap();
     assert!(!is_live(store, 8).await, "a session from before the account was disabled");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_opened_while_the_password_is_set_is_not_left() {
+    let world = World::new("session_race", None).await;
+    let store = &world.store;
+    let account = add(store, "anna", "viewer").await.id;
+    set_password(store, account).await;
+    store.add_link(account, &[1; 32], HOUR, "test").await.unwrap();
+    let log_in = store.begin_change().await.unwrap();
+    open(&log_in.store(), account, 1).await.unwrap();
+    let other = HASH.replace("aGFzaA", "b3RoZXI");
+    let setting = store.begin_change().await.unwrap();
+    let set = tokio::spawn(async move {
+        assert!(setting.store().use_link(&[1; 32], &other).await.unwrap());
+        let details = serde_json::json!({});
+        setting.commit(&entry(&details), &details).await.unwrap();
+    });
+    // The link waits for the account, which the log-in has locked.
+    while world.count("select count(*) from pg_locks where not granted").await == 0 {
+        tokio::task::yield_now().await;
+    }
+    let details = serde_json::json!({});
+    log_in.commit(&entry(&details), &details).await.unwrap();
+    set.await.unwrap();
+    assert!(!is_live(store, 1).await, "the session was opened with the old password");
+    assert!(
+        open(store, account, 2).await.is_none(),
+        "the old password was verified before the new one was set"
+    );
     world.close().await;
 }
 
