@@ -26,6 +26,7 @@ pub(crate) async fn run(
     let Surroundings { folder, environment } = &stand.surroundings;
     let mut environment = environment.clone();
     environment.push(("FLOWCAST_SERVER_LISTEN", at.to_string()));
+    environment.push(("FLOWCAST_CONSOLE_ENABLED", "false".to_owned()));
     let surroundings = Surroundings { folder: folder.clone(), environment };
     let server = flowcast.start("server", &["server"], &surroundings)?;
     sleep(SETTLE).await;

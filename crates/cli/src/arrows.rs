@@ -12,10 +12,10 @@ use toml::Table;
 /// crates.
 const LAYERS: [&[&str]; 6] = [
     &["campaign", "failpoint"],
-    &["broker", "store", "whatsapp", "identity", "simulator", "devstack"],
+    &["broker", "store", "whatsapp", "identity", "listener", "simulator", "devstack"],
     &["producer", "consumer"],
     &["control"],
-    &["server"],
+    &["api", "server"],
     &["cli", "benches"],
 ];
 

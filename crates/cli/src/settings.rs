@@ -10,8 +10,18 @@ use crate::alerts;
 use crate::exit::Refused;
 
 /// The names of all sections.
-const SECTIONS: &[&str] =
-    &["postgres", "broker", "producer", "consumer", "server", "lists", "http", "providers", "alerts"];
+const SECTIONS: &[&str] = &[
+    "postgres",
+    "broker",
+    "producer",
+    "consumer",
+    "server",
+    "console",
+    "lists",
+    "http",
+    "providers",
+    "alerts",
+];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
 /// The merged configuration. A section is parsed when it is needed.
@@ -76,6 +86,12 @@ impl Settings {
             let problem = "[lists] max_temporary_bytes is below [server] max_upload_bytes, so a long list could never be imported";
             return Err(Refused(problem.into()));
         }
+        Ok(config)
+    }
+
+    pub(crate) fn console(&self) -> Result<api::Config, Refused> {
+        let config: api::Config = self.section("console", None)?;
+        config.check().map_err(|error| Refused(format!("[console] {error}")))?;
         Ok(config)
     }
 
@@ -173,6 +189,10 @@ mod tests {
             format!("{:?}", defaults.producer().unwrap())
         );
         assert_eq!(format!("{:?}", settings.server().unwrap()), format!("{:?}", defaults.server().unwrap()));
+        assert_eq!(
+            format!("{:?}", settings.console().unwrap()),
+            format!("{:?}", defaults.console().unwrap())
+        );
         assert_eq!(settings.lists().unwrap(), defaults.lists().unwrap());
         assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
         assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
@@ -196,7 +216,7 @@ mod tests {
     fn an_invalid_key_section_or_value_gives_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, lists, http, providers, alerts"
+                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, lists, http, providers, alerts"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use failpoint::Place;
 use identity::Hasher;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -140,6 +141,7 @@ impl Control {
         let value = serde_json::to_value(&result).map_err(|error| unwritable(&error))?;
         let entry = attempt.action.is_audited().then(|| entry(attempt, "done", &details));
         change.commit(entry.as_ref(), &value).await?;
+        failpoint::pass(Place::AfterChange);
         Ok(Done { result, is_replayed: false })
     }
 
@@ -220,6 +222,10 @@ impl Control {
     /// Adds a failed or refused action to the audit.
     async fn audit_failure(&self, attempt: &Attempt<'_>, error: Option<&Error>) {
         let Some(error) = error.filter(|_| attempt.action.is_audited()) else { return };
+        // The row of the request that is being executed says what was done.
+        if error.problem() == Problem::IdempotencyRunning {
+            return;
+        }
         let details = merged(&attempt.details, json!({ "problem": error.problem().word() }));
         if let Err(error) = self.store.append_audit(&entry(attempt, error.outcome(), &details)).await {
             tracing::warn!(

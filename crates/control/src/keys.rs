@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ApiKeyRow, ApiKeyState, Store};
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::{Actor, ActorKind, Caller, Client};
@@ -38,7 +39,7 @@ pub struct NewApiKey {
 }
 
 /// A key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ApiKey {
     /// Its id, which is also in the key.
     pub id: String,
@@ -47,18 +48,24 @@ pub struct ApiKey {
     /// What it may do, if its account may.
     pub grant: Grant,
     /// The networks that requests may come from; `None`: any.
+    #[schema(required)]
     pub networks: Option<Vec<String>>,
     /// When it was added.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// The actor that added it.
     pub created_by: String,
     /// The account that added it; `None`: a command added it.
+    #[schema(required)]
     pub account: Option<String>,
     /// When it expires.
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     /// The time of its last request, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub revoked_at: Option<Timestamp>,
 }
 

@@ -11,7 +11,7 @@ use crate::access::caller::Caller;
 use crate::access::right::Right;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
-use crate::members::given;
+use crate::members::{given, object};
 use crate::page::{Page, PageRequest};
 use crate::sender_stops::StopView;
 use crate::sender_webhook::WebhookSettings;
@@ -83,7 +83,7 @@ pub struct SenderToAdd {
     #[serde(default)]
     pub daily_cap: Option<DailyCap>,
     /// How posts of the provider are authenticated, and opt-out words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub webhook: WebhookSettings,
 }
 
@@ -100,7 +100,7 @@ pub struct SenderChange {
     #[schema(value_type = Option<DailyCap>)]
     pub daily_cap: Option<Option<DailyCap>>,
     /// Changes of the webhook. Servers use them within seconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub webhook: WebhookSettings,
     /// Whether to replace webhook address and verify token. The old address stops working.
     #[serde(default)]

@@ -29,11 +29,13 @@ pub enum Place {
     WhileImporting,
     /// A list is committed, and the command has not reported it.
     AfterImport,
+    /// An action of a person or program is committed, and nobody has the answer.
+    AfterChange,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BeforeClaim,
         Self::AfterClaim,
         Self::AfterAnswer,
@@ -42,6 +44,7 @@ impl Place {
         Self::AfterPublish,
         Self::WhileImporting,
         Self::AfterImport,
+        Self::AfterChange,
     ];
 
     /// Its name in the variable.
@@ -55,6 +58,7 @@ impl Place {
             Self::AfterPublish => "after_publish",
             Self::WhileImporting => "while_importing",
             Self::AfterImport => "after_import",
+            Self::AfterChange => "after_change",
         }
     }
 }

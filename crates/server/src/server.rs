@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use listener::Limits;
+use listener::bad_requests::BadRequests;
+use listener::unlisted_proxies::UnlistedProxies;
 use secrecy::SecretString;
 use store::Store;
 use tokio::net::TcpListener;
@@ -13,11 +16,8 @@ use whatsapp::Overrides;
 
 use crate::background::tasks::BackgroundTasks;
 use crate::config::Config;
-use crate::http::bad_requests::BadRequests;
 use crate::http::body_memory::BodyMemory;
 use crate::http::content_coding::Decoder;
-use crate::http::listen;
-use crate::http::unlisted_proxies::UnlistedProxies;
 use crate::upload::handler::Uploads;
 use crate::webhook::committer::Committer;
 use crate::webhook::handler::WebhookState;
@@ -64,7 +64,7 @@ impl Server {
         let references = store.reference_key().await?;
         let (queue, waiting) = mpsc::channel(config.queue);
         let tasks = BackgroundTasks::new(store.clone(), config.keep_bodies, setup.secrets);
-        let proxies = Arc::new(UnlistedProxies::new(config.trusted_proxies.clone()));
+        let proxies = Arc::new(UnlistedProxies::new("server", config.trusted_proxies.clone()));
         let state = WebhookState {
             proxies: Arc::clone(&proxies),
             senders: Arc::clone(&tasks.senders),
@@ -89,7 +89,7 @@ impl Server {
         // The router holds the only sender of the queue, so the committers end after the last connection.
         let router =
             webhook::handler::router(Arc::new(state)).merge(upload::handler::router(Arc::new(uploads)));
-        listen::listen(listener, router, &config, shutdown).await;
+        listener::listen(listener, router, &limits(&config), shutdown).await;
         if tokio::time::timeout(config.drain, committers.join_all()).await.is_err() {
             tracing::warn!(
                 "some webhook requests were not committed within the drain time; the providers will repeat them"
@@ -101,5 +101,16 @@ impl Server {
         }
         tracing::info!("the server has stopped");
         Ok(())
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        section: "server",
+        connections: config.connections,
+        connections_per_address: config.connections_per_address,
+        trusted_proxies: config.trusted_proxies.clone(),
+        read_timeout: config.read_timeout,
+        drain: config.drain,
     }
 }

@@ -19,6 +19,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.http().err(),
         settings.consumer().err(),
         settings.server().err(),
+        settings.console().err(),
         temporary_folder(settings).err(),
         settings.alerts().err(),
     ];

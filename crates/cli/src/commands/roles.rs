@@ -6,9 +6,12 @@ use std::sync::Arc;
 use anyhow::Context;
 use broker::{Publisher, Topology};
 use store::Store;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Refused;
+use crate::plane::Plane;
 use crate::settings::Settings;
 use crate::terminal::output::line;
 use crate::terminal::progress;
@@ -86,8 +89,29 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
     let server =
         server::Server::bind(setup, store).await.with_context(|| format!("cannot listen at {listen}"))?;
     line(format!("receiving webhooks and uploads at http://{}", server.address()?));
+    let console = console(settings, shutdown.clone()).await?;
     server.run(shutdown).await?;
-    Ok(())
+    console.await.context("the listener of the API")
+}
+
+/// Starts the listener of the API, if it is enabled, with connections to PostgreSQL of its own, so that webhooks do not wait for
+/// people.
+async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+    let config = settings.console()?;
+    if !config.enabled {
+        return Ok(tokio::spawn(async {}));
+    }
+    let listener = TcpListener::bind(config.listen).await.with_context(|| {
+        format!(
+            "cannot listen at {} for the API; change [console] listen, or set enabled = false",
+            config.listen
+        )
+    })?;
+    let Plane { control, .. } = Plane::open(settings).await?;
+    line(format!("serving the API at http://{}/api/v1", listener.local_addr()?));
+    let limits = config.limits();
+    let router = api::router(control, config);
+    Ok(tokio::spawn(async move { listener::listen(listener, router, &limits, shutdown).await }))
 }
 
 /// `flowcast simulator`

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod actions;
+mod api;
+mod api_server;
 mod asleep;
 mod audit;
 mod campaigns;

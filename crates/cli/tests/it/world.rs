@@ -62,17 +62,26 @@ impl World {
 
     /// Adds the sender `ke-main` with this rate.
     pub(crate) async fn add_sender(&self, rate: &str) {
+        self.add(("ke-main", "+919900000000"), rate).await;
+    }
+
+    /// Adds another sender of the provider.
+    pub(crate) async fn add_sender_named(&self, name: &str) {
+        self.add((name, "+919900000099"), "none").await;
+    }
+
+    async fn add(&self, (name, number): (&str, &str), rate: &str) {
         let (base_url, (account, kind)) = (self.provider.base_url(), &self.account);
         self.ok(&[
             "sender",
             "add",
-            "ke-main",
+            name,
             "--provider",
             kind,
             "--base-url",
             &base_url,
             "--number",
-            "+919900000000",
+            number,
             "--account",
             account,
             "--api-key-env",
@@ -124,6 +133,7 @@ impl World {
             .env("FLOWCAST_ACTOR", "operator")
             .env("TEST_PROVIDER_KEY", KEY)
             .env("FLOWCAST_ACTOR", "operator")
+            .env("FLOWCAST_CONSOLE_LISTEN", "127.0.0.1:0")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .kill_on_drop(true);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::access::caller::Caller;
 use crate::access::right::{Right, Rights};
@@ -10,7 +11,7 @@ use crate::access::role::Role;
 use crate::error::{Error, Problem};
 
 /// What an account or an API key may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// The role.
@@ -20,6 +21,7 @@ pub struct Grant {
     pub has_numbers: bool,
     /// The senders that it may use and see; `None`: all.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>)]
     pub senders: Option<BTreeSet<String>>,
 }
 

@@ -16,6 +16,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use campaign::CampaignId;
+use listener::bad_requests::BadRequests;
+use listener::client_address;
+use listener::connections::Connection;
+use listener::unlisted_proxies::UnlistedProxies;
 use producer::{AnnotatedList, ImportOptions, List, ListOptions, ListsConfig, Progress, Spool};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -26,10 +30,6 @@ use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
 
 use crate::config::Config;
-use crate::http::bad_requests::BadRequests;
-use crate::http::client_address;
-use crate::http::connections::Connection;
-use crate::http::unlisted_proxies::UnlistedProxies;
 use crate::upload::body::{self, BodyFormat};
 use crate::upload::query::{self, UploadQuery};
 use crate::upload::refusal::{

@@ -10,20 +10,20 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use campaign::ReferenceKey;
+use listener::bad_requests::BadRequests;
+use listener::client_address;
+use listener::connections::Connection;
+use listener::unlisted_proxies::UnlistedProxies;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use whatsapp::Overrides;
 use whatsapp::webhook::{InvalidBody, SIGNATURE_HEADER};
 
 use crate::config::Config;
-use crate::http::bad_requests::BadRequests;
 use crate::http::body_memory::{AuthenticatedBody, BodyMemory};
-use crate::http::client_address;
-use crate::http::connections::Connection;
 use crate::http::content_coding::{ContentCoding, DecodeError, Decoder};
 use crate::http::health::DatabaseHealth;
 use crate::http::read_body::{self, BodyError};
-use crate::http::unlisted_proxies::UnlistedProxies;
 use crate::webhook::committer::{CommitResult, QueuedRequest};
 use crate::webhook::events::{self, RequestRows};
 use crate::webhook::refusal_counts::RefusalCounts;
@@ -184,7 +184,7 @@ impl WebhookState {
         (status, kind): (StatusCode, &'static str),
     ) -> Response {
         self.refusals.count(sender.id, kind);
-        if self.bad_requests.count_exceeds_limit(Some(sender.id), address, Instant::now()) {
+        if self.bad_requests.count_exceeds_limit(Some(sender.id.0), address, Instant::now()) {
             return too_many_requests();
         }
         tracing::warn!(sender.id = %sender.id, kind, "a webhook request to sender {} was refused: {kind}", sender.name);
@@ -200,7 +200,7 @@ impl WebhookState {
         (status, kind): (StatusCode, &'static str),
     ) -> Response {
         self.refusals.count(sender.id, kind);
-        if !self.invalid_requests.count_exceeds_limit(Some(sender.id), address, Instant::now()) {
+        if !self.invalid_requests.count_exceeds_limit(Some(sender.id.0), address, Instant::now()) {
             tracing::warn!(sender.id = %sender.id, kind, "a webhook request to sender {} was refused: {kind}", sender.name);
         }
         status.into_response()

@@ -118,6 +118,10 @@ impl Store {
 
     /// The sender of this name.
     pub async fn sender(&self, name: &str) -> Result<SenderRow, Error> {
+        // PostgreSQL refuses a text with this character.
+        if name.contains('\0') {
+            return Err(Error::no_sender(name));
+        }
         let row = self.client().await?.query_opt(&format!("{SELECT} where s.name = $1"), &[&name]).await?;
         read(&row.ok_or_else(|| Error::no_sender(name))?)
     }

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncWriteExt, copy, sink};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,9 +25,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::config::Config;
-use crate::http::client_address;
-use crate::http::connections::{Connection, Connections};
+use crate::client_address;
+use crate::connections::{Connection, Connections};
 
 /// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -42,14 +42,26 @@ const REFUSING_TIMEOUT: Duration = Duration::from_secs(1);
 const REFUSED_ANSWER: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
+/// The limits of a listener.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The section of the settings with these limits, for warnings.
+    pub section: &'static str,
+    /// The maximum number of connections.
+    pub connections: usize,
+    /// The maximum number of connections from one network without an authenticated request in progress.
+    pub connections_per_address: usize,
+    /// Networks of our own proxies, which have no such limit.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The time limit for receiving the headers of a request.
+    pub read_timeout: Duration,
+    /// The time limit for requests in progress at the end.
+    pub drain: Duration,
+}
+
 /// Serves connections until `shutdown`, then waits for requests in progress, at most `drain`.
-pub(crate) async fn listen(
-    listener: TcpListener,
-    router: Router,
-    config: &Config,
-    shutdown: CancellationToken,
-) {
-    let connections = Connections::new(max_connections(config.connections), config.connections_per_address);
+pub async fn listen(listener: TcpListener, router: Router, limits: &Limits, shutdown: CancellationToken) {
+    let connections = Connections::new(max_connections(limits), limits.connections_per_address);
     let refused = Arc::new(Semaphore::new(MAX_REFUSING));
     let graceful = GracefulShutdown::new();
     loop {
@@ -65,7 +77,7 @@ pub(crate) async fn listen(
                 continue;
             }
         };
-        let is_proxy = client_address::is_trusted(peer.ip(), &config.trusted_proxies);
+        let is_proxy = client_address::is_trusted(peer.ip(), &limits.trusted_proxies);
         let Some(connection) = connections.admit(peer, is_proxy, Instant::now()) else {
             // If too many connections are being refused, this one is closed without an answer.
             if let Ok(permit) = Arc::clone(&refused).try_acquire_owned() {
@@ -76,16 +88,17 @@ pub(crate) async fn listen(
             }
             continue;
         };
-        serve(stream, Arc::new(connection), &router, config, &graceful);
+        serve(stream, Arc::new(connection), &router, limits, &graceful);
     }
     drop(listener);
-    if tokio::time::timeout(config.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests did not end within the drain time; the providers will repeat them");
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end within the drain time, and got no answer");
     }
 }
 
 /// The configured number of connections, or fewer if the limit of open files does not allow it.
-fn max_connections(configured: usize) -> usize {
+fn max_connections(limits: &Limits) -> usize {
+    let configured = limits.connections;
     let needed = configured as u64 + RESERVED_FILES;
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, hard)| {
         let raised = needed.min(hard);
@@ -96,8 +109,9 @@ fn max_connections(configured: usize) -> usize {
     }
     let max = limit.saturating_sub(RESERVED_FILES).max(limit / 2).max(1);
     tracing::warn!(
-        "the process may open {limit} files, which is enough for {max} of the {configured} connections in [server] connections; raise \
-         the limit of open files (ulimit -n) to {needed}, or lower connections"
+        "the process may open {limit} files, which is enough for {max} of the {configured} connections in [{}] connections; raise \
+         the limit of open files (ulimit -n) to {needed}, or lower connections",
+        limits.section
     );
     usize::try_from(max).unwrap_or(configured).min(configured)
 }
@@ -107,7 +121,7 @@ fn serve(
     stream: TcpStream,
     connection: Arc<Connection>,
     router: &Router,
-    config: &Config,
+    limits: &Limits,
     graceful: &GracefulShutdown,
 ) {
     // An answer is one small packet, which must not wait for more data.
@@ -117,7 +131,7 @@ fn serve(
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .max_buf_size(READ_BUFFER)
-        .header_read_timeout(config.read_timeout)
+        .header_read_timeout(limits.read_timeout)
         .serve_connection(TokioIo::new(stream), service);
     let served = graceful.watch(served);
     tokio::spawn(async move {

@@ -10,7 +10,7 @@ const FORWARDED: &str = "x-forwarded-for";
 /// The address of the client. `X-Forwarded-For` is trusted from our own proxies only, and is read from its end up to the first
 /// address that is not one of our proxies, because clients can forge the entries before it. If one of our proxies does not name
 /// an address (`unknown`), the client's address is that of the proxy.
-pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer.to_canonical();
     let lines = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok());
     let entries: Vec<&str> = lines.flat_map(|line| line.split(',')).collect();
@@ -25,7 +25,7 @@ pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr
 }
 
 /// Whether the address is one of our own proxies.
-pub(crate) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|network| network.contains(&address))
 }
@@ -39,7 +39,7 @@ fn parse(entry: &str) -> Option<IpAddr> {
 }
 
 /// The network that one internet customer has: an IPv4 address, or the /64 of an IPv6 address.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();

@@ -18,10 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::client_address;
+use crate::client_address;
 
 /// All open connections.
-pub(crate) struct Connections {
+pub struct Connections {
     max: usize,
     max_per_network: usize,
     state: Mutex<State>,
@@ -43,27 +43,22 @@ struct Open {
 }
 
 /// One connection. It does not count any more after this value is dropped.
-pub(crate) struct Connection {
+pub struct Connection {
     all: Arc<Connections>,
     id: u64,
     /// The address of the peer: a client or a proxy.
-    pub(crate) peer: IpAddr,
+    pub peer: IpAddr,
     closed: CancellationToken,
 }
 
 impl Connections {
     /// At most `max` connections, and at most `max_per_network` unauthenticated ones from each network.
-    pub(crate) fn new(max: usize, max_per_network: usize) -> Arc<Self> {
+    pub fn new(max: usize, max_per_network: usize) -> Arc<Self> {
         Arc::new(Self { max, max_per_network, state: Mutex::default() })
     }
 
     /// Admits a new connection, and closes another one if there are too many. `None` if all connections are authenticated.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        peer: SocketAddr,
-        is_proxy: bool,
-        now: Instant,
-    ) -> Option<Connection> {
+    pub fn admit(self: &Arc<Self>, peer: SocketAddr, is_proxy: bool, now: Instant) -> Option<Connection> {
         let peer = peer.ip().to_canonical();
         let network = client_address::network(peer);
         let mut state = self.lock();
@@ -90,7 +85,7 @@ impl Connections {
 
 impl Connection {
     /// Marks the request in progress as authenticated: its signature, password, token or key is right.
-    pub(crate) fn mark_authenticated(&self) {
+    pub fn mark_authenticated(&self) {
         let mut state = self.all.lock();
         let Some(open) = state.open.get_mut(&self.id) else { return };
         if let Some(since) = open.unauthenticated_since.take() {
@@ -100,7 +95,7 @@ impl Connection {
     }
 
     /// Marks the request as answered: the connection is unauthenticated until the next request is.
-    pub(crate) fn mark_answered(&self, now: Instant) {
+    pub fn mark_answered(&self, now: Instant) {
         let mut state = self.all.lock();
         let Some(open) = state.open.get_mut(&self.id) else { return };
         let (before, network) = (open.unauthenticated_since.replace(now), open.network);
@@ -111,7 +106,7 @@ impl Connection {
     }
 
     /// Returns when this connection is to be closed for another one.
-    pub(crate) async fn closed(&self) {
+    pub async fn closed(&self) {
         self.closed.cancelled().await;
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! **Invariants.**
 //! - Only requests that are refused in any case are counted and answered 429. A request with a right signature or password is
-//!   never refused here, whatever else came from its network, because all senders may receive requests from the same provider or
+//!   never refused here, whatever else came from its network, because several senders may receive requests from the same provider or
 //!   proxy.
-//! - Counts are kept by sender and network (`client_address::network`). The table has a fixed size and is never emptied: two
+//! - Counts are kept by subject (such as a sender) and network (`client_address::network`). The table has a fixed size and is never emptied: two
 //!   networks that share a slot reach the limit sooner.
 
 use std::collections::hash_map::RandomState;
@@ -13,17 +13,16 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use campaign::SenderId;
 use tokio::time::Instant;
 
-use crate::http::client_address;
+use crate::client_address;
 
 const WINDOW: Duration = Duration::from_mins(1);
 /// The number of slots in the table, of 24 bytes each.
 const SLOTS: usize = 1 << 14;
 
 /// The number of bad requests by sender and network in the current minute.
-pub(crate) struct BadRequests {
+pub struct BadRequests {
     limit: u32,
     /// Seeded at random, so that clients cannot find out which networks share a slot.
     hash: RandomState,
@@ -37,18 +36,14 @@ struct Slot {
 }
 
 impl BadRequests {
-    pub(crate) fn new(limit: u32) -> Self {
+    /// At most `limit` bad requests a minute are answered with their reason.
+    pub fn new(limit: u32) -> Self {
         Self { limit, hash: RandomState::new(), slots: Mutex::new(vec![None; SLOTS]) }
     }
 
-    /// Counts a bad request to a sender, or to no sender. Returns whether the limit of this minute is exceeded.
-    pub(crate) fn count_exceeds_limit(
-        &self,
-        sender: Option<SenderId>,
-        address: IpAddr,
-        now: Instant,
-    ) -> bool {
-        let key = self.hash.hash_one((sender.map(|sender| sender.0), client_address::network(address)));
+    /// Counts a bad request to a subject, such as a sender, or to none. Returns whether the limit of this minute is exceeded.
+    pub fn count_exceeds_limit(&self, subject: Option<i64>, address: IpAddr, now: Instant) -> bool {
+        let key = self.hash.hash_one((subject, client_address::network(address)));
         let Ok(index) = usize::try_from(key % SLOTS as u64) else { return false };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(slot) = slots.get_mut(index) else { return false };
@@ -65,7 +60,7 @@ impl BadRequests {
 mod tests {
     use super::*;
 
-    const SENDER: Option<SenderId> = Some(SenderId(1));
+    const SENDER: Option<i64> = Some(1);
 
     fn v4(n: u32) -> IpAddr {
         IpAddr::from(n.to_be_bytes())
@@ -78,7 +73,7 @@ mod tests {
             !limit.count_exceeds_limit(SENDER, v4(1), now) && !limit.count_exceeds_limit(SENDER, v4(1), now)
         );
         assert!(limit.count_exceeds_limit(SENDER, v4(1), now));
-        assert!(!limit.count_exceeds_limit(Some(SenderId(2)), v4(1), now), "another sender");
+        assert!(!limit.count_exceeds_limit(Some(2), v4(1), now), "another sender");
         assert!(!limit.count_exceeds_limit(None, v4(1), now), "no sender");
         assert!(!limit.count_exceeds_limit(SENDER, v4(2), now), "another address");
         assert!(!limit.count_exceeds_limit(SENDER, v4(1), now + WINDOW), "another minute");

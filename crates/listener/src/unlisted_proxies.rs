@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-use crate::http::client_address;
+use crate::client_address;
 
 /// Headers that only proxies add.
 const PROXY_HEADERS: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
@@ -15,25 +15,29 @@ const PROXY_HEADERS: [&str; 3] = ["x-forwarded-for", "forwarded", "x-real-ip"];
 const MAX_WARNINGS: usize = 16;
 
 /// The unlisted proxies for which a warning was logged.
-pub(crate) struct UnlistedProxies {
+pub struct UnlistedProxies {
+    /// The section of the settings that lists trusted proxies.
+    section: &'static str,
     trusted: Vec<IpNet>,
     known: Mutex<HashSet<IpAddr>>,
 }
 
 impl UnlistedProxies {
-    pub(crate) fn new(trusted: Vec<IpNet>) -> Self {
-        Self { trusted, known: Mutex::default() }
+    /// `section` is the section of the settings that lists trusted proxies.
+    pub fn new(section: &'static str, trusted: Vec<IpNet>) -> Self {
+        Self { section, trusted, known: Mutex::default() }
     }
 
     /// Logs one warning for each unlisted proxy. Call this only for requests to a known path or with the right key, so that
     /// others cannot fill the log.
-    pub(crate) fn warn_if_unlisted(&self, peer: IpAddr, headers: &HeaderMap) {
+    pub fn warn_if_unlisted(&self, peer: IpAddr, headers: &HeaderMap) {
         if self.is_new(peer.to_canonical(), headers) {
             tracing::warn!(
-                "requests come through the proxy {0}, which is not in [server] trusted_proxies: all of its clients count as one \
-                 address in the limits and in --webhook-sources; add {0} or its network to trusted_proxies, and let the proxy set \
+                "requests come through the proxy {0}, which is not in [{1}] trusted_proxies: all of its clients count as one \
+                 address in limits and lists of networks; add {0} or its network to trusted_proxies, and let the proxy set \
                  X-Forwarded-For",
-                peer.to_canonical()
+                peer.to_canonical(),
+                self.section
             );
         }
     }
@@ -55,7 +59,7 @@ mod tests {
 
     #[test]
     fn each_unlisted_proxy_is_reported_once_and_at_most_sixteen_are() {
-        let proxies = UnlistedProxies::new(vec!["10.0.0.0/8".parse().unwrap()]);
+        let proxies = UnlistedProxies::new("server", vec!["10.0.0.0/8".parse().unwrap()]);
         let (none, mut forwarded) = (HeaderMap::new(), HeaderMap::new());
         forwarded.insert("x-forwarded-for", "198.51.100.1".parse().unwrap());
         let peer = |n: u8| IpAddr::from([172, 17, 0, n]);

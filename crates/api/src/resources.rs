@@ -1,0 +1,28 @@
+//! The resources, one file per subject.
+
+pub(crate) mod audit;
+pub(crate) mod keys;
+pub(crate) mod prices;
+pub(crate) mod sender_stops;
+pub(crate) mod senders;
+pub(crate) mod suppressions;
+pub(crate) mod system;
+pub(crate) mod waiting;
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use control::Done;
+use serde::Serialize;
+
+/// Set on the answer to a repeated request, which was executed before.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The answer to a change.
+pub(crate) fn changed<T: Serialize>(status: StatusCode, done: &Done<T>) -> Response {
+    let mut response = (status, Json(&done.result)).into_response();
+    if done.is_replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}

@@ -1,0 +1,70 @@
+//! The routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use control::{Control, Problem};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::admission::{Api, admit};
+use crate::answer::{answer, no_route};
+use crate::config::Config;
+use crate::openapi;
+use crate::problem::{Failure, Kind};
+use crate::resources::{audit, keys, prices, sender_stops, senders, suppressions, system, waiting};
+
+/// The routes that need a key, below `/api/v1`, and their document.
+pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(senders::list, senders::add))
+        .routes(routes!(senders::show, senders::change))
+        .routes(routes!(senders::webhook))
+        .routes(routes!(sender_stops::hold))
+        .routes(routes!(sender_stops::resume))
+        .routes(routes!(sender_stops::probe))
+        .routes(routes!(sender_stops::stops))
+        .routes(routes!(prices::show, prices::replace))
+        .routes(routes!(suppressions::list, suppressions::add))
+        .routes(routes!(suppressions::lookup))
+        .routes(routes!(suppressions::remove))
+        .routes(routes!(waiting::list))
+        .routes(routes!(audit::list))
+        .routes(routes!(system::dead_letters))
+        .routes(routes!(system::redrive))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::revoke))
+        .split_for_parts()
+}
+
+/// The API. It needs the extension `Arc<listener::connections::Connection>` on its requests to know addresses of clients.
+pub fn router(control: Control, config: Config) -> Router {
+    let api = Arc::new(Api::new(control, config));
+    let (routes, _) = routes();
+    let protected = routes.route_layer(from_fn_with_state(Arc::clone(&api), admit)).with_state(api);
+    let document: Arc<str> = openapi::document().into();
+    let serve = move || {
+        let document = document.to_string();
+        async move { ([(CONTENT_TYPE, "application/json")], document) }
+    };
+    Router::new()
+        .nest("/api/v1", protected)
+        .route("/api/v1/openapi.json", get(serve))
+        .route("/problems/{name}", get(problem))
+        .fallback(no_route)
+        .layer(from_fn(answer))
+}
+
+/// The page that the type of a problem points to.
+async fn problem(Path(name): Path<String>) -> Result<impl IntoResponse, Failure> {
+    let found = Kind::all().find(|kind| kind.word() == name);
+    let kind = found.ok_or_else(|| Failure::of(Problem::NotFound, "there is no such kind of problem"))?;
+    let text = format!("{}\n\n{} (status {})\n", kind.word(), kind.title(), kind.status().as_u16());
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], text))
+}
