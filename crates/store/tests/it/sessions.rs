@@ -110,14 +110,14 @@ async fn a_session_that_is_opened_while_the_password_is_set_is_not_left() {
     let set = tokio::spawn(async move {
         assert!(setting.store().use_link(&[1; 32], &other).await.unwrap());
         let details = serde_json::json!({});
-        setting.commit(&entry(&details), &details).await.unwrap();
+        setting.commit(Some(&entry(&details)), &details).await.unwrap();
     });
     // The link waits for the account, which the log-in has locked.
     while world.count("select count(*) from pg_locks where not granted").await == 0 {
         tokio::task::yield_now().await;
     }
     let details = serde_json::json!({});
-    log_in.commit(&entry(&details), &details).await.unwrap();
+    log_in.commit(Some(&entry(&details)), &details).await.unwrap();
     set.await.unwrap();
     assert!(!is_live(store, 1).await, "the session was opened with the old password");
     assert!(
