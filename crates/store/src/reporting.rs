@@ -1,9 +1,12 @@
-//! Reports: counters, waiting recipients, and dead-lettered messages.
+//! Reports: counters, recipients, flow answers, waiting recipients, and dead-lettered messages.
 //!
 //! Uses `db`.
 
+pub(crate) mod answers;
+pub(crate) mod breakdowns;
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
+pub(crate) mod recipients;
 pub(crate) mod reports;
 pub(crate) mod view_row;
 pub(crate) mod waiting;

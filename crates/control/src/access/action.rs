@@ -43,6 +43,8 @@ pub enum Action {
     ViewRecipients,
     /// Read flow answers.
     ViewAnswers,
+    /// See the whole number of a recipient.
+    RevealNumber,
     /// Add a sender.
     AddSender,
     /// Change the rate, the daily cap or the webhook of a sender.
@@ -107,7 +109,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 49] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -126,6 +128,7 @@ impl Action {
         Self::View,
         Self::ViewRecipients,
         Self::ViewAnswers,
+        Self::RevealNumber,
         Self::AddSender,
         Self::ChangeSender,
         Self::ViewWebhook,
@@ -179,6 +182,7 @@ impl Action {
             Self::View => "view",
             Self::ViewRecipients => "view.recipients",
             Self::ViewAnswers => "view.answers",
+            Self::RevealNumber => "number.reveal",
             Self::AddSender => "sender.add",
             Self::ChangeSender => "sender.change",
             Self::ViewWebhook => "sender.webhook",
@@ -237,7 +241,7 @@ impl Action {
             | Self::EndCampaign
             | Self::RetryRecipients
             | Self::ResolveRecipients => Right::Send,
-            Self::ExportRecipients => Right::Numbers,
+            Self::ExportRecipients | Self::RevealNumber => Right::Numbers,
             Self::TestCampaign => Right::Test,
             Self::ArchiveCampaign | Self::RunRetention | Self::EraseNumber => Right::Erase,
             Self::View => Right::View,
