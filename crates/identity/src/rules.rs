@@ -1,4 +1,4 @@
-//! Which passwords are accepted (OWASP ASVS 5, 6.2): long ones, that are not known to everybody who guesses. There are no rules of
+//! Which passwords are accepted (OWASP ASVS 5, 6.2): long ones that are not among the first guesses. There are no rules of
 //! composition.
 
 use crate::common::is_common;

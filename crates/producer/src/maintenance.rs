@@ -19,8 +19,8 @@ use crate::retry_pause::pause_after;
 
 /// The pause between two runs of a job.
 const PERIOD: Duration = Duration::from_secs(1);
-/// The pause between two runs of [`Job::RotateVolumes`].
-const VOLUME_PERIOD: Duration = Duration::from_hours(1);
+/// The pause between two runs of [`Job::RotateVolumes`] and [`Job::RemoveOldRows`].
+const SLOW_PERIOD: Duration = Duration::from_hours(1);
 
 /// A periodic job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,11 @@ enum Job {
     OpenCappedSenders,
     /// Rotates volumes, and drops volumes whose campaigns are all archived.
     RotateVolumes,
+    /// Removes ended sessions, old links, old failures of log-ins, and results of requests that can no longer be repeated.
+    RemoveOldRows,
 }
 
-const JOBS: [Job; 9] = [
+const JOBS: [Job; 10] = [
     Job::ExpireClaims,
     Job::ExpireCampaigns,
     Job::OpenHours,
@@ -55,6 +57,7 @@ const JOBS: [Job; 9] = [
     Job::FoldCounters,
     Job::OpenCappedSenders,
     Job::RotateVolumes,
+    Job::RemoveOldRows,
 ];
 
 /// Runs all jobs until `shutdown`.
@@ -108,12 +111,13 @@ impl Job {
             Self::FoldCounters => "folding counters",
             Self::OpenCappedSenders => "opening senders whose daily cap allows more recipients",
             Self::RotateVolumes => "rotating volumes and dropping archived volumes",
+            Self::RemoveOldRows => "removing old sessions and results of repeated requests",
         }
     }
 
     fn period(self) -> Duration {
         match self {
-            Self::RotateVolumes => VOLUME_PERIOD,
+            Self::RotateVolumes | Self::RemoveOldRows => SLOW_PERIOD,
             _ => PERIOD,
         }
     }
@@ -129,8 +133,15 @@ impl Job {
             Self::FoldCounters => store.fold_counters().await,
             Self::OpenCappedSenders => open_capped_senders(store).await,
             Self::RotateVolumes => rotate_volumes(store).await,
+            Self::RemoveOldRows => remove_old_rows(store).await,
         }
     }
+}
+
+/// Removes at most 10,000 rows of each kind at a time.
+async fn remove_old_rows(store: &Store) -> Result<(), Error> {
+    while store.forget_requests().await? + store.forget_log_ins().await? > 0 {}
+    Ok(())
 }
 
 /// The results of a job for each sender or campaign: the first error is returned, after the others had their turn.

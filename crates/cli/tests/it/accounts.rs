@@ -67,7 +67,7 @@ async fn an_operator_adds_lists_and_revokes_a_key() {
     let says = world.ok(&add).await;
     let key = says.lines().next().unwrap().strip_prefix("API key").unwrap().trim();
     assert!(key.starts_with("fc_") && key.len() == 55, "{says}");
-    let (id, secret) = (key.get(3..11).unwrap(), key.get(12..).unwrap());
+    let (id, secret) = key.strip_prefix("fc_").unwrap().split_once('_').unwrap();
     let list = world.ok(&["key", "list"]).await;
     assert!(list.contains(id) && list.contains("203.0.113.0/24") && !list.contains(secret), "{list}");
     let (code, says) = world.fails(&["key", "add", "shop", "--role", "viewer", "--expires", "2y"]).await;
@@ -109,5 +109,20 @@ async fn the_audit_names_the_actor_of_a_command_and_a_broken_chain_is_found() {
     let (code, says) = world.fails(&["audit", "verify"]).await;
     let broken = format!("the audit is broken at row {row}: this row was changed");
     assert!(code == 4 && says.contains(&broken), "{code}: {says}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_producer_removes_old_failures_of_log_ins_and_old_results_of_requests() {
+    let mut world = World::new("old_rows", "none", simulator::Config::default()).await;
+    let insert = "
+        insert into login_failure (kind, key_hash, failures, last_at)
+        select 'account', sha256(n::text::bytea), 1, clock_timestamp() - n * interval '23 hours' from generate_series(1, 2) n;
+        insert into idempotency (actor, key, fingerprint, result, created_at)
+        select 'command:ops', n::text, sha256(''), '{}', clock_timestamp() - n * interval '23 hours' from generate_series(1, 2) n";
+    world.look.batch_execute(insert).await.unwrap();
+    let _producer = world.start("producer");
+    let rows = "select (select count(*) from login_failure) * 10 + (select count(*) from idempotency)";
+    world.until(rows, 11).await;
     world.close().await;
 }

@@ -147,7 +147,7 @@ impl Store {
 
     /// Waits for other changes of accounts. The lock is held until the transaction ends.
     pub async fn lock_accounts(&self) -> Result<(), Error> {
-        let lock = "select pg_advisory_xact_lock(hashtextextended('flowcast accounts', 0))";
+        let lock = "select pg_advisory_xact_lock(hashtextextended('flowcast: accounts', 0))";
         self.client().await?.execute(lock, &[]).await?;
         Ok(())
     }
