@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method};
 use bytes::Bytes;
+use campaign::Definition;
 use control::{Caller, Idempotency, Problem};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::admission::Api;
+use crate::json::{media_type, parse, text};
 use crate::problem::{Failure, Kind};
 
 /// The maximum length of a body in bytes.
@@ -32,6 +34,12 @@ pub(crate) struct Reader(pub(crate) Caller);
 pub(crate) struct Write<T> {
     pub(crate) caller: Caller,
     pub(crate) body: T,
+}
+
+/// A request with the definition of a campaign, as JSON or TOML.
+pub(crate) struct WriteDefinition {
+    pub(crate) caller: Caller,
+    pub(crate) definition: Definition,
 }
 
 /// A request with a body that changes nothing, such as the look-up of a number.
@@ -101,6 +109,26 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Write<T> {
         let bytes = read(api, body).await?;
         caller.idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&parts, &bytes) });
         Ok(Self { caller, body: parse(&parts.headers, &bytes)? })
+    }
+}
+
+impl FromRequest<Arc<Api>> for WriteDefinition {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        accepts_json(&parts.headers)?;
+        let mut caller = caller(&parts)?;
+        let key = idempotency_key(&parts)?;
+        let bytes = read(api, body).await?;
+        caller.idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&parts, &bytes) });
+        let definition = if media_type(&parts.headers) == "application/toml" {
+            let text = text(&bytes)?;
+            Definition::parse(text).map_err(|error| Failure::from(control::Error::from(error)))?
+        } else {
+            parse(&parts.headers, &bytes)?
+        };
+        Ok(Self { caller, definition })
     }
 }
 
@@ -175,51 +203,6 @@ async fn read(api: &Api, body: Body) -> Result<Bytes, Failure> {
     read.unwrap_or_else(|_| Err(Failure::new(Kind::Timeout, "the body did not arrive in time")))
 }
 
-/// Reads a JSON body. A body that is left out has no members.
-fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &[u8]) -> Result<T, Failure> {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !(kind == "application/json" || (bytes.is_empty() && kind.is_empty())) {
-        let text = "the body must be JSON; send 'Content-Type: application/json'";
-        return Err(Failure::new(Kind::UnsupportedMediaType, text));
-    }
-    let bytes = if bytes.is_empty() { b"{}" } else { bytes };
-    // PostgreSQL stores no NUL.
-    let text = std::str::from_utf8(bytes).map_err(|_| invalid("the body is not UTF-8", ""))?;
-    if text.contains("\\u0000") {
-        return Err(invalid("the body contains the character U+0000", ""));
-    }
-    // Otherwise an array would be read as the members of a struct in their order.
-    if !text.trim_start().starts_with('{') {
-        return Err(invalid("the body is not a JSON object", ""));
-    }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
-    let body = T::deserialize(tracked).map_err(|error| {
-        let pointer = pointer(&track.path());
-        invalid(&error.to_string(), &pointer)
-    })?;
-    reader.end().map_err(|error| invalid(&error.to_string(), ""))?;
-    Ok(body)
-}
-
-fn invalid(text: &str, pointer: &str) -> Failure {
-    Failure::of(Problem::InvalidBody, format!("the body is wrong: {text}"))
-        .at(pointer.to_owned(), text.to_owned())
-}
-
-/// The JSON pointer (RFC 6901) of a path.
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let segment = |segment: &Segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Segment::Enum { .. } | Segment::Unknown => String::new(),
-    };
-    path.iter().map(segment).collect()
-}
-
 fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let mut hash = Sha256::new();
@@ -231,7 +214,6 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use control::SenderChange;
 
     fn headers(accept: &str) -> HeaderMap {
         HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())])
@@ -246,21 +228,5 @@ mod tests {
             assert!(accepts_json(&headers(refused)).is_err(), "{refused}");
         }
         assert!(accepts_json(&HeaderMap::new()).is_ok());
-    }
-
-    #[test]
-    fn a_wrong_member_is_named_by_its_pointer() {
-        let kind = HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse().unwrap())]);
-        let failure = |body: &str| parse::<SenderChange>(&kind, body.as_bytes()).unwrap_err();
-        let wrong = format!("{:?}", failure(r#"{"daily_cap": {"recipients": "x", "zone": "UTC"}}"#));
-        assert!(wrong.contains("\"/daily_cap/recipients\""), "{wrong}");
-        let unknown = format!("{:?}", failure(r#"{"rates": "20/s"}"#));
-        assert!(unknown.contains("unknown field `rates`"), "{unknown}");
-        for body in ["", "{}", r#"{"rate": null}"#] {
-            parse::<SenderChange>(&kind, body.as_bytes()).unwrap();
-        }
-        for body in ["{} {}", "[]", "nul", "{\"rate\": \"\\u0000\"}"] {
-            failure(body);
-        }
     }
 }

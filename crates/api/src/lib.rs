@@ -13,7 +13,7 @@
 //!
 //! # Structure
 //!
-//! `config`, `problem`, `answer` (request ids, headers), `rate_limit`, `admission` (keys), `body`, `page`, `etag`, `resources` (one
+//! `config`, `problem`, `answer` (request ids, headers), `rate_limit`, `admission` (keys), `json`, `body`, `page`, `etag`, `schema`, `resources` (one
 //! file per subject), `openapi`, `router`.
 
 mod admission;
@@ -21,12 +21,14 @@ mod answer;
 mod body;
 mod config;
 mod etag;
+mod json;
 mod openapi;
 mod page;
 mod problem;
 mod rate_limit;
 mod resources;
 mod router;
+mod schema;
 
 pub use config::Config;
 pub use openapi::document;

@@ -22,6 +22,8 @@ const SCHEME: &str = "api_key";
     components(schemas(ProblemDetails, FieldError)),
     servers((url = "/api/v1")),
     tags(
+        (name = "campaigns", description = "Campaigns: a message, a list and a sender"),
+        (name = "jobs", description = "Long actions"),
         (name = "senders", description = "Senders: a number, an API key and a rate at a provider"),
         (name = "suppressions", description = "Numbers that must not get messages"),
         (name = "system", description = "Waiting recipients, audit, dead letters"),
@@ -45,10 +47,14 @@ pub(crate) fn base() -> OpenApi {
 pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         let is_question = path.ends_with("/lookup");
-        for (is_post, operation) in operations(item) {
+        for (method, operation) in operations(item) {
+            // Names of handlers are not unique.
+            operation.operation_id =
+                Some(format!("{method}{}", path.replace('/', "_").replace(['{', '}'], "")));
             add_problems(operation);
+            simplify_body(operation);
             let parameters = operation.parameters.get_or_insert_with(Vec::new);
-            if is_post && !is_question {
+            if method == "post" && !is_question {
                 parameters.push(RefOr::T(idempotency_key()));
             }
         }
@@ -64,10 +70,10 @@ pub fn document() -> String {
     text
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    let others = [get, put, delete, patch].into_iter().flatten().map(|operation| (false, operation));
-    others.chain(post.iter_mut().map(|operation| (true, operation)))
+    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn add_problems(operation: &mut Operation) {
@@ -83,6 +89,18 @@ fn add_problems(operation: &mut Operation) {
             .content("application/problem+json", content)
             .build();
         operation.responses.responses.insert(status.to_string(), RefOr::T(response));
+    }
+}
+
+/// A body that may be left out is documented as an object or null; null itself is refused.
+fn simplify_body(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        let Some(RefOr::T(Schema::OneOf(either))) = &content.schema else { continue };
+        let object = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+        content.schema = object.or_else(|| content.schema.take());
+        body.required = Some(Required::False);
     }
 }
 

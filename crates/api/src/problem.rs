@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     NotAcceptable,
     /// The body did not arrive in time.
     Timeout,
+    /// The request needs `If-Match`.
+    PreconditionRequired,
 }
 
 /// A failed request.
@@ -103,8 +105,13 @@ impl From<Error> for Failure {
 impl Kind {
     /// All kinds.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        let of_http =
-            [Self::MethodNotAllowed, Self::UnsupportedMediaType, Self::NotAcceptable, Self::Timeout];
+        let of_http = [
+            Self::MethodNotAllowed,
+            Self::UnsupportedMediaType,
+            Self::NotAcceptable,
+            Self::Timeout,
+            Self::PreconditionRequired,
+        ];
         Problem::ALL.into_iter().map(Self::Control).chain(of_http)
     }
 
@@ -116,6 +123,7 @@ impl Kind {
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::NotAcceptable => "not-acceptable",
             Self::Timeout => "timeout",
+            Self::PreconditionRequired => "precondition-required",
         }
     }
 
@@ -147,6 +155,7 @@ impl Kind {
             Self::UnsupportedMediaType => "The body is not JSON",
             Self::NotAcceptable => "The answer would not be accepted",
             Self::Timeout => "The request did not arrive in time",
+            Self::PreconditionRequired => "The request needs If-Match",
         }
     }
 
@@ -176,6 +185,7 @@ impl Kind {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Timeout => StatusCode::REQUEST_TIMEOUT,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
         }
     }
 }

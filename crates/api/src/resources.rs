@@ -1,8 +1,11 @@
 //! The resources, one file per subject.
 
 pub(crate) mod audit;
+pub(crate) mod campaigns;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod prices;
+pub(crate) mod running;
 pub(crate) mod sender_stops;
 pub(crate) mod senders;
 pub(crate) mod suppressions;

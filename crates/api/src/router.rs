@@ -18,11 +18,30 @@ use crate::answer::{answer, no_route};
 use crate::config::Config;
 use crate::openapi;
 use crate::problem::{Failure, Kind};
-use crate::resources::{audit, keys, prices, sender_stops, senders, suppressions, system, waiting};
+use crate::resources::{
+    audit, campaigns, jobs, keys, prices, running, sender_stops, senders, suppressions, system, waiting,
+};
 
 /// The routes that need a key, below `/api/v1`, and their document.
 pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(campaigns::list, campaigns::create))
+        .routes(routes!(campaigns::show, campaigns::edit, campaigns::delete))
+        .routes(routes!(campaigns::clone))
+        .routes(routes!(campaigns::report))
+        .routes(routes!(campaigns::errors))
+        .routes(routes!(campaigns::waiting))
+        .routes(routes!(campaigns::lists))
+        .routes(routes!(running::start))
+        .routes(routes!(running::pause))
+        .routes(routes!(running::resume))
+        .routes(routes!(running::end))
+        .routes(routes!(jobs::check))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::resolve))
+        .routes(routes!(jobs::archive))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::check_counters))
         .routes(routes!(senders::list, senders::add))
         .routes(routes!(senders::show, senders::change))
         .routes(routes!(senders::webhook))

@@ -4,6 +4,7 @@ use campaign::{CampaignId, Definition};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Edited, Store};
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -11,7 +12,7 @@ use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
 
 /// A draft that was created or edited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Draft {
     /// The id of the campaign.
     pub campaign_id: i64,
@@ -22,7 +23,7 @@ pub struct Draft {
 }
 
 /// A campaign that was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Deleted {
     /// The id of the campaign.
     pub campaign_id: i64,

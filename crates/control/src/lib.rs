@@ -82,6 +82,7 @@ pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopVi
 pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
+pub use store::{CampaignReport, ErrorReport, ImportRow, ResendClass};
 pub use suppressions::{
     ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };

@@ -32,7 +32,7 @@ pub struct Page<T> {
 
 impl PageRequest {
     /// The number of items of the page.
-    pub(crate) fn limit(&self) -> Result<u32, Error> {
+    pub fn limit(&self) -> Result<u32, Error> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
             limit @ 1..=MAX_LIMIT => Ok(limit),
             limit => {
@@ -42,7 +42,7 @@ impl PageRequest {
     }
 
     /// The id after which the page begins.
-    pub(crate) fn after_id(&self) -> Result<Option<i64>, Error> {
+    pub fn after_id(&self) -> Result<Option<i64>, Error> {
         let Some(after) = &self.after else { return Ok(None) };
         let id = after.parse().ok().filter(|id| *id > 0);
         id.map(Some).ok_or_else(|| {
@@ -56,7 +56,7 @@ impl PageRequest {
 
 impl<T> Page<T> {
     /// A page of `items`, of which one more than `limit` was read if there is a next page.
-    pub(crate) fn of(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Self {
+    pub fn of(mut items: Vec<T>, limit: u32, key: impl Fn(&T) -> String) -> Self {
         let has_next = items.len() > limit as usize;
         items.truncate(limit as usize);
         let next = items.last().filter(|_| has_next).map(key);

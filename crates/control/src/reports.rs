@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{CampaignReport, ErrorReport, ImportRow};
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -13,7 +14,7 @@ use crate::error::Error;
 use crate::waiting::Waiting;
 
 /// A campaign with its definition.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Campaign {
     /// The id.
     pub campaign_id: i64,
@@ -24,8 +25,10 @@ pub struct Campaign {
     /// Imported recipients.
     pub recipients: i32,
     /// The first start.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub started_at: Option<Timestamp>,
     /// The definition, as in the campaign file.
+    #[schema(value_type = Object)]
     pub definition: Definition,
 }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::HoldResult;
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -12,27 +13,29 @@ use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
 
 /// A campaign that was started or resumed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Started {
     /// The id of the campaign.
     pub campaign_id: i64,
     /// Imported recipients.
     pub recipients: i32,
     /// The beginning of its current or next sending hours, if it has any.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub opens_at: Option<Timestamp>,
 }
 
 /// A campaign that was paused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Paused {
     /// The id of the campaign.
     pub campaign_id: i64,
     /// The reason for which it was paused before, if the pause replaces another one.
+    #[schema(required)]
     pub replaced: Option<String>,
 }
 
 /// A campaign that was ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// The id of the campaign.
     pub campaign_id: i64,

@@ -20,7 +20,7 @@ pub(crate) async fn list(
 }
 
 /// Revoke an API key: the key of the request itself, or with the right to manage accounts any key
-#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id", description = "Id of the key")),
+#[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = String, Path, description = "Id of the key")),
     responses((status = 200, body = ApiKey)))]
 pub(crate) async fn revoke(
     State(api): State<Arc<Api>>,

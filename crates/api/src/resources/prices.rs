@@ -15,7 +15,7 @@ use crate::resources::changed;
 
 /// Show the price list of a sender
 #[utoipa::path(get, path = "/senders/{name}/prices", tag = "senders",
-    params(("name", description = "Name of the sender")),
+    params(("name" = String, Path, description = "Name of the sender")),
     responses((status = 200, body = PricesView), (status = 304, description = "not changed")))]
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
@@ -32,7 +32,7 @@ pub(crate) async fn show(
 
 /// Replace the price list of a sender
 #[utoipa::path(put, path = "/senders/{name}/prices", tag = "senders",
-    params(("name", description = "Name of the sender")), request_body = NewPrices,
+    params(("name" = String, Path, description = "Name of the sender")), request_body = NewPrices,
     responses((status = 200, body = PricesView)))]
 pub(crate) async fn replace(
     State(api): State<Arc<Api>>,

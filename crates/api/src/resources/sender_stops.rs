@@ -15,7 +15,7 @@ use crate::resources::changed;
 
 /// Stop a sender until it is resumed
 #[utoipa::path(post, path = "/senders/{name}/hold", tag = "senders",
-    params(("name", description = "Name of the sender")), request_body = Option<Empty>,
+    params(("name" = String, Path, description = "Name of the sender")), request_body = Option<Empty>,
     responses((status = 200, body = HeldSender)))]
 pub(crate) async fn hold(
     State(api): State<Arc<Api>>,
@@ -27,7 +27,7 @@ pub(crate) async fn hold(
 
 /// Resume a stopped sender, unless its daily cap is used up
 #[utoipa::path(post, path = "/senders/{name}/resume", tag = "senders",
-    params(("name", description = "Name of the sender")), request_body = Option<Empty>,
+    params(("name" = String, Path, description = "Name of the sender")), request_body = Option<Empty>,
     responses((status = 200, body = ResumedSender)))]
 pub(crate) async fn resume(
     State(api): State<Arc<Api>>,
@@ -39,7 +39,7 @@ pub(crate) async fn resume(
 
 /// Probe a stopped sender now with one waiting recipient
 #[utoipa::path(post, path = "/senders/{name}/probe", tag = "senders",
-    params(("name", description = "Name of the sender")), request_body = Option<Empty>,
+    params(("name" = String, Path, description = "Name of the sender")), request_body = Option<Empty>,
     responses((status = 200, body = ProbedSender)))]
 pub(crate) async fn probe(
     State(api): State<Arc<Api>>,
@@ -51,7 +51,7 @@ pub(crate) async fn probe(
 
 /// List the stops of a sender and its campaigns, the newest first
 #[utoipa::path(get, path = "/senders/{name}/stops", tag = "senders",
-    params(("name", description = "Name of the sender"), PageQuery), responses((status = 200, body = Page<PastStop>)))]
+    params(("name" = String, Path, description = "Name of the sender"), PageQuery), responses((status = 200, body = Page<PastStop>)))]
 pub(crate) async fn stops(
     State(api): State<Arc<Api>>,
     Reader(caller): Reader,

@@ -36,7 +36,7 @@ pub(crate) async fn add(
 }
 
 /// Show a sender and its stops
-#[utoipa::path(get, path = "/senders/{name}", tag = "senders", params(("name", description = "Name of the sender")),
+#[utoipa::path(get, path = "/senders/{name}", tag = "senders", params(("name" = String, Path, description = "Name of the sender")),
     responses((status = 200, body = SenderView), (status = 304, description = "not changed")))]
 pub(crate) async fn show(
     State(api): State<Arc<Api>>,
@@ -48,7 +48,7 @@ pub(crate) async fn show(
 }
 
 /// Change rate, daily cap or webhook of a sender
-#[utoipa::path(patch, path = "/senders/{name}", tag = "senders", params(("name", description = "Name of the sender")),
+#[utoipa::path(patch, path = "/senders/{name}", tag = "senders", params(("name" = String, Path, description = "Name of the sender")),
     request_body = SenderChange, responses((status = 200, body = SenderView)))]
 pub(crate) async fn change(
     State(api): State<Arc<Api>>,
@@ -60,7 +60,7 @@ pub(crate) async fn change(
 
 /// Show the webhook of a sender, with its secret address
 #[utoipa::path(get, path = "/senders/{name}/webhook", tag = "senders",
-    params(("name", description = "Name of the sender")), responses((status = 200, body = WebhookView)))]
+    params(("name" = String, Path, description = "Name of the sender")), responses((status = 200, body = WebhookView)))]
 pub(crate) async fn webhook(
     State(api): State<Arc<Api>>,
     Reader(caller): Reader,

@@ -110,8 +110,13 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let Plane { control, .. } = Plane::open(settings).await?;
     line(format!("serving the API at http://{}/api/v1", listener.local_addr()?));
     let limits = config.limits();
-    let router = api::router(control, config);
-    Ok(tokio::spawn(async move { listener::listen(listener, router, &limits, shutdown).await }))
+    let router = api::router(control.clone(), config);
+    Ok(tokio::spawn(async move {
+        tokio::join!(
+            listener::listen(listener, router, &limits, shutdown.clone()),
+            control.keep_jobs(shutdown)
+        );
+    }))
 }
 
 /// `flowcast simulator`

@@ -4,6 +4,8 @@
 mod accounts;
 mod actions;
 mod api;
+mod api_fuzz;
+mod api_routes;
 mod api_server;
 mod asleep;
 mod audit;

@@ -9,6 +9,7 @@ use producer::List;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ImportRecord, NewJob};
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -21,7 +22,7 @@ use crate::lists::ListImport;
 use crate::resend::{Resolve, Retry};
 
 /// A job that was begun.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JobBegun {
     /// The id of the job.
     pub job_id: i64,

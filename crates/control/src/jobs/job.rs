@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::JobRow;
+use utoipa::ToSchema;
 
 /// The kind of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,31 +51,38 @@ impl Kind {
 }
 
 /// A job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Job {
     /// Its id.
     pub job_id: i64,
     /// `check`, `import`, `retry`, `resolve`, `end`, `archive`, `retention` or `counts`.
     pub kind: String,
     /// The campaign, if it is about one.
+    #[schema(required)]
     pub campaign_id: Option<i64>,
     /// `running`, `done`, `failed` or `interrupted`.
     pub state: String,
     /// Steps that are done: rows of a list, recipients or campaigns.
     pub done: i64,
     /// All steps, if their number is known.
+    #[schema(required)]
     pub total: Option<i64>,
     /// The result of a job that is done.
+    #[schema(value_type = Option<Object>, required)]
     pub result: Option<Value>,
     /// The kind of the problem of a job that failed or was interrupted.
+    #[schema(required)]
     pub problem: Option<String>,
     /// What went wrong, and what to do.
+    #[schema(required)]
     pub detail: Option<String>,
     /// Who asked for it.
     pub actor: String,
     /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub finished_at: Option<Timestamp>,
 }
 
