@@ -12,6 +12,7 @@ use listener::bad_requests::BadRequests;
 use listener::client_address;
 use listener::connections::Connection;
 use listener::unlisted_proxies::UnlistedProxies;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::answer::RequestId;
@@ -19,6 +20,8 @@ use crate::config::Config;
 use crate::problem::Failure;
 use crate::rate_limit::RateLimits;
 
+/// The maximum number of lists that arrive at the same time.
+const MAX_UPLOADS: usize = 4;
 /// The audit keeps this many characters of the name of a program.
 const MOST_CHARACTERS: usize = 200;
 
@@ -29,6 +32,8 @@ pub(crate) struct Api {
     rates: RateLimits,
     bad_requests: BadRequests,
     proxies: UnlistedProxies,
+    /// Lists that arrive at the same time.
+    pub(crate) uploads: Semaphore,
 }
 
 impl Api {
@@ -38,6 +43,7 @@ impl Api {
             rates: RateLimits::new(config.requests_per_minute, config.writes_per_second),
             bad_requests: BadRequests::new(config.bad_requests),
             proxies: UnlistedProxies::new("console", config.trusted_proxies.clone()),
+            uploads: Semaphore::new(MAX_UPLOADS),
             config,
         }
     }
@@ -45,6 +51,16 @@ impl Api {
     /// The time limit for receiving a body.
     pub(crate) fn read_timeout(&self) -> std::time::Duration {
         self.config.read_timeout
+    }
+
+    /// The maximum length of a list in bytes.
+    pub(crate) fn max_list_bytes(&self) -> u64 {
+        self.config.max_list_bytes
+    }
+
+    /// The time limit for receiving a list.
+    pub(crate) fn upload_timeout(&self) -> std::time::Duration {
+        self.config.upload_timeout
     }
 
     fn client(&self, request: &Request) -> Client {

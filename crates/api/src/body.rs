@@ -30,6 +30,9 @@ const MOST_OF_KEY: usize = 255;
 /// The caller of a request that changes nothing.
 pub(crate) struct Reader(pub(crate) Caller);
 
+/// The caller of a download, which is no JSON.
+pub(crate) struct Download(pub(crate) Caller);
+
 /// A request with a body that changes something. A POST request must have an `Idempotency-Key`.
 pub(crate) struct Write<T> {
     pub(crate) caller: Caller,
@@ -64,6 +67,14 @@ impl<S: Sync> FromRequestParts<S> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         accepts_json(&parts.headers)?;
+        caller(parts).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Download {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         caller(parts).map(Self)
     }
 }
@@ -144,13 +155,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Question<T> {
     }
 }
 
-fn caller(parts: &Parts) -> Result<Caller, Failure> {
+pub(crate) fn caller(parts: &Parts) -> Result<Caller, Failure> {
     let caller = parts.extensions.get::<Caller>().cloned();
     caller.ok_or_else(|| Failure::of(Problem::Unauthorized, "the API key is missing"))
 }
 
 /// Refuses a client that accepts no JSON.
-fn accepts_json(headers: &HeaderMap) -> Result<(), Failure> {
+pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Failure> {
     let accepted: Vec<&str> =
         headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let accepts = |kind: &str| {
@@ -170,7 +181,7 @@ fn accepts_json(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// The key of a POST request.
-fn idempotency_key(parts: &Parts) -> Result<Option<String>, Failure> {
+pub(crate) fn idempotency_key(parts: &Parts) -> Result<Option<String>, Failure> {
     let Some(key) = parts.headers.get(IDEMPOTENCY_KEY) else {
         if parts.method != Method::POST {
             return Ok(None);
@@ -204,11 +215,13 @@ async fn read(api: &Api, body: Body) -> Result<Bytes, Failure> {
 }
 
 fn fingerprint(parts: &Parts, body: &[u8]) -> [u8; 32] {
+    Sha256::new_with_prefix(target(parts)).chain_update(body).finalize().into()
+}
+
+/// Method and path of a request, in a line: what the fingerprint covers besides the body.
+pub(crate) fn target(parts: &Parts) -> String {
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-    let mut hash = Sha256::new();
-    hash.update(format!("{} {target}\n", parts.method));
-    hash.update(body);
-    hash.finalize().into()
+    format!("{} {target}\n", parts.method)
 }
 
 #[cfg(test)]

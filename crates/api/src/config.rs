@@ -31,6 +31,11 @@ pub struct Config {
     /// The number of requests per minute with a wrong key, from one network, that are answered with their reason. Further ones are
     /// answered 429. Default 30.
     pub bad_requests: u32,
+    /// The maximum length of an uploaded list in bytes. Default 512 MiB.
+    pub max_list_bytes: u64,
+    /// The time limit for receiving a list. Default 10 min.
+    #[serde(with = "humantime_serde")]
+    pub upload_timeout: Duration,
     /// The time limit for requests in progress when the server stops. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
@@ -51,6 +56,8 @@ impl Default for Config {
             requests_per_minute: 600,
             writes_per_second: 20,
             bad_requests: 30,
+            max_list_bytes: 512 * 1024 * 1024,
+            upload_timeout: Duration::from_mins(10),
             drain: Duration::from_secs(15),
         }
     }

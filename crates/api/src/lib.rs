@@ -13,13 +13,14 @@
 //!
 //! # Structure
 //!
-//! `config`, `problem`, `answer` (request ids, headers), `rate_limit`, `admission` (keys), `json`, `body`, `page`, `etag`, `schema`, `resources` (one
+//! `config`, `problem`, `answer` (request ids, headers), `rate_limit`, `admission` (keys), `json`, `body`, `upload`, `download`, `page`, `etag`, `schema`, `resources` (one
 //! file per subject), `openapi`, `router`.
 
 mod admission;
 mod answer;
 mod body;
 mod config;
+mod download;
 mod etag;
 mod json;
 mod openapi;
@@ -29,6 +30,7 @@ mod rate_limit;
 mod resources;
 mod router;
 mod schema;
+mod upload;
 
 pub use config::Config;
 pub use openapi::document;

@@ -68,6 +68,14 @@ impl Failure {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
+    /// A fault of this program; the log has the cause.
+    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!("a request failed: {error}");
+        Self::of(
+            Problem::Internal,
+            "the request failed inside the server; the log of the server says why, under the id of the request",
+        )
+    }
 
     pub(crate) fn of(problem: Problem, detail: impl Into<String>) -> Self {
         Self::new(Kind::Control(problem), detail)

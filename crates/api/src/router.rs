@@ -19,7 +19,8 @@ use crate::config::Config;
 use crate::openapi;
 use crate::problem::{Failure, Kind};
 use crate::resources::{
-    audit, campaigns, jobs, keys, prices, running, sender_stops, senders, suppressions, system, waiting,
+    audit, campaigns, jobs, keys, lists, prices, recipients, running, sender_stops, senders, suppressions,
+    system, waiting,
 };
 
 /// The routes that need a key, below `/api/v1`, and their document.
@@ -31,7 +32,14 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(campaigns::report))
         .routes(routes!(campaigns::errors))
         .routes(routes!(campaigns::waiting))
-        .routes(routes!(campaigns::lists))
+        .routes(routes!(recipients::list))
+        .routes(routes!(recipients::show))
+        .routes(routes!(recipients::number))
+        .routes(routes!(recipients::export))
+        .routes(routes!(recipients::answers))
+        .routes(routes!(recipients::timeline))
+        .routes(routes!(recipients::countries))
+        .routes(routes!(campaigns::lists, lists::import))
         .routes(routes!(running::start))
         .routes(routes!(running::pause))
         .routes(routes!(running::resume))

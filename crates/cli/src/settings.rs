@@ -92,6 +92,10 @@ impl Settings {
     pub(crate) fn console(&self) -> Result<api::Config, Refused> {
         let config: api::Config = self.section("console", None)?;
         config.check().map_err(|error| Refused(format!("[console] {error}")))?;
+        if config.enabled && self.lists()?.max_temporary_bytes < config.max_list_bytes {
+            let problem = "[lists] max_temporary_bytes is below [console] max_list_bytes, so a long list could never be imported";
+            return Err(Refused(problem.into()));
+        }
         Ok(config)
     }
 

@@ -16,7 +16,7 @@ use crate::access::caller::Caller;
 use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
-use crate::jobs::runner::Runner;
+use crate::running_jobs::RunningJobs;
 
 /// The audit keeps this many characters of the name of an object.
 const MOST_CHARACTERS: usize = 200;
@@ -44,7 +44,7 @@ pub struct Control {
     pub(crate) lists: producer::ListsConfig,
     pub(crate) http: Arc<whatsapp::Config>,
     pub(crate) keys: Arc<Keys>,
-    pub(crate) jobs: Arc<Runner>,
+    pub(crate) jobs: Arc<RunningJobs>,
     pub(crate) hasher: Hasher,
     pub(crate) log_ins: LogInRules,
 }
@@ -89,7 +89,7 @@ impl Control {
             lists,
             http: Arc::new(http),
             keys,
-            jobs: Runner::new(),
+            jobs: RunningJobs::new(),
             hasher: Hasher::default(),
             log_ins: LogInRules::default(),
         }

@@ -142,7 +142,7 @@ impl Error {
     }
 
     /// An error of a list. Errors of the database keep their own text.
-    pub(crate) fn of_list(name: String, source: producer::Error) -> Self {
+    pub fn of_list(name: String, source: producer::Error) -> Self {
         match source {
             producer::Error::Store(error) => Self::Store(error),
             producer::Error::BadList(_) | producer::Error::Unreadable { .. } | producer::Error::Spool(_) => {

@@ -5,6 +5,6 @@
 //! notes that it was interrupted and changed nothing.
 
 pub(crate) mod begin;
+mod execute;
 pub(crate) mod job;
-pub(crate) mod runner;
 pub(crate) mod work;

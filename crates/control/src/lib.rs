@@ -39,6 +39,7 @@ mod resend;
 mod restored;
 mod retention;
 mod running;
+mod running_jobs;
 mod sender_stops;
 mod sender_webhook;
 mod senders;
@@ -68,10 +69,11 @@ pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
 pub use launch::check::Check;
 pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::Sample;
-pub use lists::{Export, ExportDone, ExportError, ListImport};
+pub use lists::{Export, ExportDone, ExportError, ListImport, file_name};
 pub use log_in::{LogIn, LoggedIn};
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use prices::{NewPrices, Price, PricesView};
+pub use producer::{ExportFormat, List, ListOptions, Spool, SpoolError};
 pub use recipients::{RecipientDetails, RecipientNumber};
 pub use reports::Campaign;
 pub use resend::{Resent, Resolve, Retry};
@@ -82,7 +84,10 @@ pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopVi
 pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
-pub use store::{CampaignReport, ErrorReport, ImportRow, ResendClass};
+pub use store::{
+    AnswerReport, CampaignReport, CountryReport, ErrorReport, ImportRow, MinuteReport, RecipientFilter,
+    RecipientReport, ResendClass,
+};
 pub use suppressions::{
     ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use campaign::{CampaignId, Country, Seq};
+use campaign::{CampaignId, CampaignState, Country, Seq};
 use producer::{
     AnnotatedList, ExportFormat, Exported, ImportOptions, ImportReport, List, Progress, Spool, export_header,
     variable_name,
@@ -77,6 +77,26 @@ impl Control {
             self.import_allowed(id, list, import, record).await
         };
         self.act_recorded(attempt, Box::pin(import)).await
+    }
+
+    /// The folder for lists during uploads and imports.
+    pub fn spool(&self) -> Spool {
+        Spool::new(&self.lists)
+    }
+
+    /// Refuses an import that would be refused after the upload of the list.
+    pub async fn may_import(&self, caller: &Caller, id: CampaignId) -> Result<(), Error> {
+        let attempt = Attempt::new(caller, Action::ImportList, Object::Campaign(id));
+        self.act_recorded(attempt, async {
+            let campaign = self.store.campaign(id).await?;
+            if campaign.state == CampaignState::Draft {
+                return Ok(());
+            }
+            let text =
+                format!("campaign {id} is {}; lists can be imported into a draft only", campaign.state);
+            Err(Error::conflict(text))
+        })
+        .await
     }
 
     /// Refuses campaigns that the caller may not see.
@@ -208,4 +228,17 @@ fn header(lists: &[ImportRow], mut variables: Vec<String>) -> (Vec<String>, Vec<
     let warning = "the list has several columns that may hold the number; import it with --number-column number_of_recipient";
     let header = std::iter::once("number_of_recipient".to_owned()).chain(names).collect();
     (variables, header, Some(warning.to_owned()))
+}
+
+/// The name of a list without a name.
+const UNNAMED: &str = "upload";
+/// The maximum length of a name, in bytes; file systems allow 255.
+const MAX_NAME: usize = 200;
+
+/// The last part of a path, without characters that are unsafe for a file system or a terminal.
+pub fn file_name(written: &str) -> String {
+    let last = written.rsplit(['/', '\\']).next().unwrap_or_default();
+    let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
+    clean.truncate(clean.floor_char_boundary(MAX_NAME));
+    if clean.chars().all(|c| c == '.' || c.is_whitespace()) { UNNAMED.into() } else { clean }
 }

@@ -144,7 +144,7 @@ pub(crate) async fn check_counters(
     Ok(begun(&api.control.begin_count_check(&caller).await?))
 }
 
-fn begun(done: &Done<JobBegun>) -> Response {
+pub(crate) fn begun(done: &Done<JobBegun>) -> Response {
     let mut response = changed(StatusCode::ACCEPTED, done);
     if let Ok(address) = HeaderValue::from_str(&format!("/api/v1/jobs/{}", done.result.job_id)) {
         response.headers_mut().insert(LOCATION, address);

@@ -16,10 +16,10 @@ use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
 use crate::jobs::job::{Job, Kind};
-use crate::jobs::runner::Steps;
 use crate::jobs::work::{ResolveJob, RetryJob};
 use crate::lists::ListImport;
 use crate::resend::{Resolve, Retry};
+use crate::running_jobs::Steps;
 
 /// A job that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -9,7 +9,7 @@ use store::{JobRow, ResendClass, Resolved};
 
 use crate::control::Control;
 use crate::error::{Error, Problem};
-use crate::jobs::runner::Steps;
+use crate::running_jobs::Steps;
 
 /// Parameters of `retry`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

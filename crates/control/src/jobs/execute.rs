@@ -1,8 +1,6 @@
-//! The jobs that this process executes: their progress and heartbeats, and lost jobs that it takes over.
+//! Jobs are executed: heartbeats, and lost jobs that this process takes over.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,49 +11,12 @@ use tokio_util::sync::CancellationToken;
 use crate::control::Control;
 use crate::error::Error;
 use crate::jobs::job::Kind;
+use crate::running_jobs::Steps;
 
 /// The interval of heartbeats.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Heartbeats between two looks for lost jobs.
 const BEATS_PER_LOOK: u32 = 5;
-
-/// Counts the steps of a job.
-#[derive(Debug, Default)]
-pub(crate) struct Steps {
-    done: AtomicI64,
-    /// 0: not known.
-    total: AtomicI64,
-}
-
-impl Steps {
-    pub(crate) fn set(&self, done: i64, total: i64) {
-        self.done.store(done, Ordering::Relaxed);
-        self.total.store(total, Ordering::Relaxed);
-    }
-
-    fn read(&self) -> (i64, Option<i64>) {
-        let total = self.total.load(Ordering::Relaxed);
-        (self.done.load(Ordering::Relaxed), (total > 0).then_some(total))
-    }
-}
-
-/// The running jobs of this process.
-pub(crate) struct Runner {
-    /// The name of this process in `job.worker`.
-    pub(crate) worker: String,
-    running: Mutex<HashMap<i64, (Arc<Steps>, AbortHandle)>>,
-}
-
-impl Runner {
-    pub(crate) fn new() -> Arc<Self> {
-        let worker = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-        Arc::new(Self { worker, running: Mutex::default() })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<i64, (Arc<Steps>, AbortHandle)>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Control {
     /// Executes jobs of this process and takes over jobs of processes that ended, until `shutdown`; then gives its jobs back. A

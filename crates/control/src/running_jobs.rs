@@ -1,0 +1,46 @@
+//! The jobs that this process executes, and their progress.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::AbortHandle;
+
+/// Counts the steps of a job.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    done: AtomicI64,
+    /// 0: not known.
+    total: AtomicI64,
+}
+
+impl Steps {
+    pub(crate) fn set(&self, done: i64, total: i64) {
+        self.done.store(done, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    /// Steps that are done, and all steps if their number is known.
+    pub(crate) fn read(&self) -> (i64, Option<i64>) {
+        let total = self.total.load(Ordering::Relaxed);
+        (self.done.load(Ordering::Relaxed), (total > 0).then_some(total))
+    }
+}
+
+/// The running jobs of this process.
+pub(crate) struct RunningJobs {
+    /// The name of this process in `job.worker`.
+    pub(crate) worker: String,
+    running: Mutex<HashMap<i64, (Arc<Steps>, AbortHandle)>>,
+}
+
+impl RunningJobs {
+    pub(crate) fn new() -> Arc<Self> {
+        let worker = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
+        Arc::new(Self { worker, running: Mutex::default() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<i64, (Arc<Steps>, AbortHandle)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
