@@ -62,6 +62,7 @@ impl Control {
     ) -> Result<RecipientDetails, Error> {
         let attempt = Attempt::new(caller, Action::ViewRecipients, Object::Campaign(id));
         self.act(attempt, async {
+            self.store.campaign(id).await?;
             let details = RecipientDetails {
                 recipient: self.store.recipient(id, seq).await?,
                 attempts: self.store.attempts(id, seq).await?,

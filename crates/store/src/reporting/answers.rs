@@ -32,7 +32,7 @@ impl Store {
     ) -> Result<Vec<AnswerReport>, Error> {
         let select = format!(
             "select seq, md5(inbound_id), answered_at, answer, from_other_number from flow_answer
-            where campaign_id = {}::bigint and seq >= $1 and (seq, md5(inbound_id)) > ($1, $2)
+            where campaign_id = '{}'::bigint and seq >= $1 and (seq, md5(inbound_id)) > ($1, $2)
             order by seq, md5(inbound_id) limit $3",
             campaign.0
         );

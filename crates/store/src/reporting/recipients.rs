@@ -82,9 +82,9 @@ impl Store {
         // The places are chosen first, so that the view is evaluated for these recipients only.
         let select = format!(
             "{RECIPIENT}
-            where v.campaign_id = {id}::bigint and r.campaign_id = {id}::bigint and v.seq = any(array(
+            where v.campaign_id = '{id}'::bigint and r.campaign_id = '{id}'::bigint and v.seq = any(array(
                 select seq from recipient
-                where campaign_id = {id}::bigint and seq > $1 and coalesce(state = $2, true) order by seq limit $3))
+                where campaign_id = '{id}'::bigint and seq > $1 and coalesce(state = $2, true) order by seq limit $3))
             order by v.seq"
         );
         let rows = self.client().await?.query(&select, &[&after.0, &state, &i64::from(limit)]).await?;
@@ -95,7 +95,7 @@ impl Store {
     pub async fn recipient(&self, campaign: CampaignId, seq: Seq) -> Result<RecipientReport, Error> {
         let id = campaign.0;
         let select = format!(
-            "{RECIPIENT} where v.campaign_id = {id}::bigint and r.campaign_id = {id}::bigint and v.seq = $1"
+            "{RECIPIENT} where v.campaign_id = '{id}'::bigint and r.campaign_id = '{id}'::bigint and v.seq = $1"
         );
         let row = self.client().await?.query_opt(&select, &[&seq.0]).await?;
         row.as_ref()
@@ -106,7 +106,7 @@ impl Store {
     /// The requests to a recipient, the oldest first.
     pub async fn attempts(&self, campaign: CampaignId, seq: Seq) -> Result<Vec<AttemptReport>, Error> {
         let select = format!(
-            "select * from report.attempt where campaign_id = {}::bigint and seq = $1 order by claim_id",
+            "select * from report.attempt where campaign_id = '{}'::bigint and seq = $1 order by claim_id",
             campaign.0
         );
         let rows = self.client().await?.query(&select, &[&seq.0]).await?;
