@@ -55,7 +55,7 @@ impl Control {
         let attempt = Attempt::new(caller, Action::StartCampaign, Object::Campaign(id));
         // The whole list is read before the transaction; the transaction compares the fingerprint.
         let ready = match self.allow(caller, Action::StartCampaign, &Object::Campaign(id)).await {
-            Ok(()) => self.ready(caller, id, checked).await,
+            Ok(()) => self.ready(id, checked).await,
             Err(error) => Err(error),
         };
         self.change(attempt, |store| async move {
@@ -63,7 +63,10 @@ impl Control {
             // The row stays locked, so that no import or edit comes between the comparison and the start.
             store.lock_campaign(id).await?;
             let campaign = store.campaign(id).await?;
-            if campaign.state == CampaignState::Draft && fingerprint != fingerprint_of(&campaign) {
+            if campaign.state != CampaignState::Draft {
+                return Err(no_draft(id, campaign.state));
+            }
+            if fingerprint != fingerprint_of(&campaign) {
                 return Err(check_outdated(id));
             }
             let opening = store.start_campaign(id, caller.name()).await?;
@@ -74,15 +77,12 @@ impl Control {
         .await
     }
 
-    /// The fingerprint of a draft that can be started.
-    async fn ready(&self, caller: &Caller, id: CampaignId, checked: Option<&str>) -> Result<String, Error> {
+    /// The fingerprint of a draft that can be started; empty if the campaign is no draft.
+    async fn ready(&self, id: CampaignId, checked: Option<&str>) -> Result<String, Error> {
         let campaign = self.store.campaign(id).await?;
-        // A repeated request is answered by its stored result, whatever state the campaign has now.
-        if campaign.state != CampaignState::Draft && caller.idempotency.is_some() {
-            return Ok(String::new());
-        }
+        // The transaction refuses it, unless the request is a repeated one whose result is stored.
         if campaign.state != CampaignState::Draft {
-            return Err(started_before(id, campaign.state));
+            return Ok(String::new());
         }
         let fingerprint = fingerprint_of(&campaign);
         if checked.is_some_and(|checked| checked != fingerprint) {
@@ -145,12 +145,12 @@ fn started(id: CampaignId, recipients: i32, opening: Option<Opening>) -> Started
     Started { campaign_id: id.0, recipients, opens_at: opening.map(|opening| opening.from) }
 }
 
-fn started_before(id: CampaignId, state: CampaignState) -> Error {
+fn no_draft(id: CampaignId, state: CampaignState) -> Error {
     let hint = match state {
         CampaignState::Paused => "; continue it with 'flowcast campaign resume'",
         _ => "",
     };
-    Error::conflict(format!("campaign {id} is {state}, it was started before{hint}"))
+    Error::conflict(format!("campaign {id} is {state}; only a draft can be started{hint}"))
 }
 
 fn check_outdated(id: CampaignId) -> Error {

@@ -7,6 +7,7 @@ mod api;
 mod api_fuzz;
 mod api_lists;
 mod api_routes;
+mod api_sentences;
 mod api_server;
 mod api_walk;
 mod asleep;
