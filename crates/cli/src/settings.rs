@@ -90,12 +90,10 @@ impl Settings {
     }
 
     pub(crate) fn console(&self) -> Result<api::Config, Refused> {
-        let config: api::Config = self.section("console", None)?;
+        let mut config: api::Config = self.section("console", None)?;
         config.check().map_err(|error| Refused(format!("[console] {error}")))?;
-        if config.enabled && self.lists()?.max_temporary_bytes < config.max_list_bytes {
-            let problem = "[lists] max_temporary_bytes is below [console] max_list_bytes, so a long list could never be imported";
-            return Err(Refused(problem.into()));
-        }
+        // A longer list could never be imported.
+        config.max_list_bytes = config.max_list_bytes.min(self.lists()?.max_temporary_bytes);
         Ok(config)
     }
 
