@@ -1,7 +1,7 @@
 -- Long actions: a job is a row with its progress and its result, so that any server can show it.
 create table job (
     id bigint generated always as identity primary key,
-    kind text not null check (kind in ('check', 'import', 'retry', 'resolve', 'end', 'archive', 'retention', 'counts')),
+    kind text not null check (kind in ('check', 'import', 'retry', 'resolve', 'archive', 'counts')),
     -- No foreign key: a job is asked for while an import has locked the row of the campaign.
     campaign_id bigint,
     -- What was asked for, without personal data. A process that takes over a job repeats it from here.

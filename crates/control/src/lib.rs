@@ -69,11 +69,11 @@ pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
 pub use launch::check::Check;
 pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::Sample;
-pub use lists::{Export, ExportDone, ExportError, ListImport, file_name};
+pub use lists::{Export, ExportDone, ExportError, ListImport};
 pub use log_in::{LogIn, LoggedIn};
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use prices::{NewPrices, Price, PricesView};
-pub use producer::{ExportFormat, List, ListOptions, Spool, SpoolError};
+pub use producer::{ExportFormat, List, ListOptions, Spool, SpoolError, file_name};
 pub use recipients::{RecipientDetails, RecipientNumber};
 pub use reports::Campaign;
 pub use resend::{Resent, Resolve, Retry};
@@ -92,5 +92,5 @@ pub use suppressions::{
     ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };
 pub use test_message::{TestMessage, TestResult};
-pub use text::{thousands, utc};
+pub use text::{minute, thousands, utc};
 pub use waiting::Waiting;

@@ -229,16 +229,3 @@ fn header(lists: &[ImportRow], mut variables: Vec<String>) -> (Vec<String>, Vec<
     let header = std::iter::once("number_of_recipient".to_owned()).chain(names).collect();
     (variables, header, Some(warning.to_owned()))
 }
-
-/// The name of a list without a name.
-const UNNAMED: &str = "upload";
-/// The maximum length of a name, in bytes; file systems allow 255.
-const MAX_NAME: usize = 200;
-
-/// The last part of a path, without characters that are unsafe for a file system or a terminal.
-pub fn file_name(written: &str) -> String {
-    let last = written.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
-    clean.truncate(clean.floor_char_boundary(MAX_NAME));
-    if clean.chars().all(|c| c == '.' || c.is_whitespace()) { UNNAMED.into() } else { clean }
-}

@@ -17,7 +17,7 @@ pub fn thousands(n: impl Into<i64>) -> String {
 }
 
 /// A time in UTC, to the minute.
-pub(crate) fn minute(at: Timestamp) -> String {
+pub fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 

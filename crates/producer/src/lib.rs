@@ -28,6 +28,7 @@ pub use import::options::{AnnotatedList, ImportOptions};
 pub use import::rejected_rows::Rejected;
 pub use import::{ImportReport, Progress, import};
 pub use list::column_names::variable_name;
+pub use list::file_name::file_name;
 pub use list::workbook::WorkbookReader;
 pub use list::workbook::process::read_workbook;
 pub use list::{List, ListOptions};

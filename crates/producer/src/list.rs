@@ -6,6 +6,7 @@
 pub(crate) mod column_names;
 pub(crate) mod delimited;
 mod encoding;
+pub(crate) mod file_name;
 mod gzip;
 mod json_lines;
 mod legacy;

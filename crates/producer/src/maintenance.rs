@@ -111,7 +111,7 @@ impl Job {
             Self::FoldCounters => "folding counters",
             Self::OpenCappedSenders => "opening senders whose daily cap allows more recipients",
             Self::RotateVolumes => "rotating volumes and dropping archived volumes",
-            Self::RemoveOldRows => "removing old sessions and results of repeated requests",
+            Self::RemoveOldRows => "removing old sessions, jobs and results of repeated requests",
         }
     }
 
@@ -140,7 +140,7 @@ impl Job {
 
 /// Removes at most 10,000 rows of each kind at a time.
 async fn remove_old_rows(store: &Store) -> Result<(), Error> {
-    while store.forget_requests().await? + store.forget_log_ins().await? > 0 {}
+    while store.forget_requests().await? + store.forget_log_ins().await? + store.forget_jobs().await? > 0 {}
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub(crate) enum RetryClass {
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ResolveRequest {
-    /// What becomes of the recipients.
+    /// How the recipients are resolved.
     resolution: ResolutionWord,
     /// Only recipients at these positions of the list; left out: all unconfirmed ones.
     #[serde(default)]
@@ -53,7 +53,7 @@ pub(crate) struct ResolveRequest {
     reason: String,
 }
 
-/// What becomes of unconfirmed recipients.
+/// How unconfirmed recipients are resolved.
 #[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ResolutionWord {

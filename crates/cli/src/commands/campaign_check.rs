@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use campaign::CampaignId;
-use control::{Check, Cost, CostOfCountry};
+use control::{Check, Cost, CostOfCountry, minute};
 use jiff::Timestamp;
 
 use crate::exit::Refused;
@@ -76,10 +76,6 @@ fn print_time(begins_at: Option<Timestamp>, seconds: Option<u64>, ends_at: Optio
         Some(ends_at) => format!("at its rate sending takes {time}, until {}", minute(ends_at)),
         None => format!("at its rate sending takes {time}, spread over years by its sending hours"),
     });
-}
-
-fn minute(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Prints the total and the most expensive countries.

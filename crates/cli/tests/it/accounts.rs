@@ -113,16 +113,19 @@ async fn the_audit_names_the_actor_of_a_command_and_a_broken_chain_is_found() {
 }
 
 #[tokio::test]
-async fn a_producer_removes_old_failures_of_log_ins_and_old_results_of_requests() {
+async fn a_producer_removes_old_failures_of_log_ins_results_of_requests_and_jobs() {
     let mut world = World::new("old_rows", "none", simulator::Config::default()).await;
     let insert = "
         insert into login_failure (kind, key_hash, failures, last_at)
         select 'account', sha256(n::text::bytea), 1, clock_timestamp() - n * interval '23 hours' from generate_series(1, 2) n;
         insert into idempotency (actor, key, fingerprint, result, created_at)
-        select 'command:ops', n::text, sha256(''), '{}', clock_timestamp() - n * interval '23 hours' from generate_series(1, 2) n";
+        select 'command:ops', n::text, sha256(''), '{}', clock_timestamp() - n * interval '23 hours' from generate_series(1, 2) n;
+        insert into job (kind, state, actor_kind, actor, worker, finished_at)
+        select 'counts', 'done', 'command', 'ops', 'w', clock_timestamp() - n * interval '20 days' from generate_series(1, 2) n";
     world.look.batch_execute(insert).await.unwrap();
     let _producer = world.start("producer");
-    let rows = "select (select count(*) from login_failure) * 10 + (select count(*) from idempotency)";
-    world.until(rows, 11).await;
+    let rows = "
+        select (select count(*) from login_failure) * 100 + (select count(*) from idempotency) * 10 + (select count(*) from job)";
+    world.until(rows, 111).await;
     world.close().await;
 }

@@ -112,7 +112,10 @@ async fn every_route_admits_exactly_the_roles_of_the_table() {
         };
         keys.insert(role, key);
     }
-    world.add_sender_named("other").await;
+    let add = ["sender", "add", "other", "--provider", "kaleyra", "--base-url", "https://api.in.kaleyra.io"];
+    let settings =
+        ["--account", "SID", "--number", "+919900000099", "--api-key-env", "KEY", "--rate", "none"];
+    world.ok(&[&add[..], &settings].concat()).await;
     let limited = key(&world, "operator", &["--sender", "other"]).await;
     for (method, path, lowest, body) in table() {
         let path = path.replace("{name}", "ke-main").replace("{id}", "999").replace("{campaign}", &draft);

@@ -62,26 +62,17 @@ impl World {
 
     /// Adds the sender `ke-main` with this rate.
     pub(crate) async fn add_sender(&self, rate: &str) {
-        self.add(("ke-main", "+919900000000"), rate).await;
-    }
-
-    /// Adds another sender of the provider.
-    pub(crate) async fn add_sender_named(&self, name: &str) {
-        self.add((name, "+919900000099"), "none").await;
-    }
-
-    async fn add(&self, (name, number): (&str, &str), rate: &str) {
         let (base_url, (account, kind)) = (self.provider.base_url(), &self.account);
         self.ok(&[
             "sender",
             "add",
-            name,
+            "ke-main",
             "--provider",
             kind,
             "--base-url",
             &base_url,
             "--number",
-            number,
+            "+919900000000",
             "--account",
             account,
             "--api-key-env",
@@ -132,7 +123,6 @@ impl World {
             .env("FLOWCAST_BROKER_PREFIX", self.scope.queue_prefix())
             .env("FLOWCAST_ACTOR", "operator")
             .env("TEST_PROVIDER_KEY", KEY)
-            .env("FLOWCAST_ACTOR", "operator")
             .env("FLOWCAST_CONSOLE_LISTEN", "127.0.0.1:0")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use store::{JobEnd, JobRow, Store};
+use store::{JobEnd, JobRow};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -146,12 +146,8 @@ impl Control {
             return;
         }
         tasks.iter().for_each(AbortHandle::abort);
-        if let Err(error) = release(&self.store, &self.jobs.worker).await {
+        if let Err(error) = self.store.release_jobs(&self.jobs.worker).await {
             tracing::warn!("cannot give jobs back; other servers take them over in 15 s: {error}");
         }
     }
-}
-
-async fn release(store: &Store, worker: &str) -> Result<(), store::Error> {
-    store.release_jobs(worker).await
 }

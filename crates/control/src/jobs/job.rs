@@ -13,23 +13,13 @@ pub(crate) enum Kind {
     Import,
     Retry,
     Resolve,
-    End,
     Archive,
-    Retention,
     Counts,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Check,
-        Self::Import,
-        Self::Retry,
-        Self::Resolve,
-        Self::End,
-        Self::Archive,
-        Self::Retention,
-        Self::Counts,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Check, Self::Import, Self::Retry, Self::Resolve, Self::Archive, Self::Counts];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -37,9 +27,7 @@ impl Kind {
             Self::Import => "import",
             Self::Retry => "retry",
             Self::Resolve => "resolve",
-            Self::End => "end",
             Self::Archive => "archive",
-            Self::Retention => "retention",
             Self::Counts => "counts",
         }
     }
@@ -55,7 +43,7 @@ impl Kind {
 pub struct Job {
     /// Its id.
     pub job_id: i64,
-    /// `check`, `import`, `retry`, `resolve`, `end`, `archive`, `retention` or `counts`.
+    /// `check`, `import`, `retry`, `resolve`, `archive` or `counts`.
     pub kind: String,
     /// The campaign, if it is about one.
     #[schema(required)]

@@ -27,12 +27,6 @@ pub(crate) struct ResolveJob {
     pub(crate) reason: String,
 }
 
-/// Parameters of `retention`.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct RetentionJob {
-    pub(crate) older_than_seconds: u64,
-}
-
 impl Control {
     /// Executes a job from its parameters; may be called again after an interruption.
     pub(crate) async fn execute(&self, job: &JobRow, steps: &Steps) -> Result<Value, Error> {
@@ -45,16 +39,10 @@ impl Control {
             }
             "retry" => self.execute_retry(job).await,
             "resolve" => self.execute_resolve(job).await,
-            "end" => Ok(json!({ "cancelled": self.store.end_cancelled(campaign(job)?).await? })),
             "archive" => {
                 let progress = |done: i32, total: i32| steps.set(done.into(), total.into());
                 self.store.archive_campaign(campaign(job)?, progress).await?;
                 Ok(json!({}))
-            }
-            "retention" => {
-                let RetentionJob { older_than_seconds } = parameters(job)?;
-                let erased = self.store.erase_campaigns(Duration::from_secs(older_than_seconds)).await?;
-                Ok(json!({ "campaigns": erased }))
             }
             "counts" => {
                 let campaigns = self.store.countable_campaigns().await?;

@@ -31,7 +31,7 @@ use tokio_util::io::ReaderStream;
 
 use crate::config::Config;
 use crate::upload::body::{self, BodyFormat};
-use crate::upload::query::{self, UploadQuery};
+use crate::upload::query::UploadQuery;
 use crate::upload::refusal::{
     Refusal, internal_error, no_space, not_returned, refused_by_list, refused_by_store,
 };
@@ -165,7 +165,8 @@ impl Uploads {
             }),
         };
         let list = ListOptions { spool: spool.clone(), ..query.list };
-        let name = query.name.unwrap_or_else(|| query::file_name(file_name.as_deref().unwrap_or_default()));
+        let name =
+            query.name.unwrap_or_else(|| producer::file_name(file_name.as_deref().unwrap_or_default()));
         let list = open(file, name, list).await?;
         let form = list.to_string();
         let report = producer::import(&self.store, id, list, options, Arc::new(Progress::default())).await;

@@ -1,13 +1,8 @@
 //! The query parameters of an upload.
 
 use campaign::{CampaignId, Country};
-use producer::ListOptions;
+use producer::{ListOptions, file_name};
 use url::form_urlencoded;
-
-/// The name of a list without a name.
-const UNNAMED: &str = "upload";
-/// The maximum length of a name, in bytes; file systems allow 255.
-const MAX_NAME: usize = 200;
 
 /// The options of `campaign import`, with the same names.
 #[derive(Debug, Default)]
@@ -55,14 +50,6 @@ impl UploadQuery {
     }
 }
 
-/// The last part of a path, without characters that are unsafe for a file system or a terminal.
-pub(crate) fn file_name(written: &str) -> String {
-    let last = written.rsplit(['/', '\\']).next().unwrap_or_default();
-    let mut clean: String = last.chars().filter(|c| !c.is_control()).collect();
-    clean.truncate(clean.floor_char_boundary(MAX_NAME));
-    if clean.chars().all(|c| c == '.' || c.is_whitespace()) { UNNAMED.into() } else { clean }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,20 +79,5 @@ mod tests {
             let error = UploadQuery::parse(query).unwrap_err();
             assert!(error.contains(says), "{error}");
         }
-    }
-
-    #[test]
-    fn a_name_is_not_a_path() {
-        for (written, name) in [
-            ("../../etc/passwd", "passwd"),
-            ("..", "upload"),
-            ("a\nb.csv", "ab.csv"),
-            ("/", "upload"),
-            ("", "upload"),
-        ] {
-            assert_eq!(file_name(written), name);
-        }
-        assert_eq!(file_name(&"x".repeat(1000)).len(), 200);
-        assert_eq!(file_name(&"€".repeat(1000)).len(), 198);
     }
 }
