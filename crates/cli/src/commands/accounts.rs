@@ -7,7 +7,7 @@ use crate::commands::waiting::time;
 use crate::exit::Refused;
 use crate::plane::Plane;
 use crate::settings::Settings;
-use crate::terminal::output::{line, table};
+use crate::terminal::output::{line, table, warning};
 
 pub(crate) async fn run(settings: &Settings, command: AccountCommand) -> anyhow::Result<()> {
     let plane = Plane::open(settings).await?;
@@ -74,6 +74,9 @@ fn link(settings: &Settings, linked: &AccountLink) -> anyhow::Result<()> {
     line(format!("{:<13} {base}{path}", "link"));
     let valid = humantime::format_duration(linked.valid);
     line(format!("{:<13} {valid}, for one use; give it to the person in private", "valid for"));
+    warning(
+        "no page of this version opens the link yet: accounts are for the console, which follows; programs use API keys",
+    );
     Ok(())
 }
 
