@@ -31,11 +31,13 @@ pub enum Place {
     AfterImport,
     /// An action of a person or program is committed, and nobody has the answer.
     AfterChange,
+    /// A webhook endpoint answered, and nothing of it is recorded.
+    AfterDelivery,
 }
 
 impl Place {
     /// Every place.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::BeforeClaim,
         Self::AfterClaim,
         Self::AfterAnswer,
@@ -45,6 +47,7 @@ impl Place {
         Self::WhileImporting,
         Self::AfterImport,
         Self::AfterChange,
+        Self::AfterDelivery,
     ];
 
     /// Its name in the variable.
@@ -59,6 +62,7 @@ impl Place {
             Self::WhileImporting => "while_importing",
             Self::AfterImport => "after_import",
             Self::AfterChange => "after_change",
+            Self::AfterDelivery => "after_delivery",
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod header;
 pub(crate) mod header_search;
 pub(crate) mod numbers;
 pub(crate) mod options;
+pub(crate) mod refused;
 pub(crate) mod rejected_rows;
 
 use std::sync::Arc;
@@ -92,7 +93,7 @@ struct Found {
 }
 
 /// Imports a list into a draft campaign, completely or not at all.
-pub async fn import(
+async fn import_whole(
     store: &Store,
     campaign: CampaignId,
     list: List,

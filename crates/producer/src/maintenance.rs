@@ -43,7 +43,8 @@ enum Job {
     OpenCappedSenders,
     /// Rotates volumes, and drops volumes whose campaigns are all archived.
     RotateVolumes,
-    /// Removes ended sessions, old links, old failures of log-ins, and results of requests that can no longer be repeated.
+    /// Removes ended sessions, old links, old failures of log-ins, results of requests that can no longer be repeated, and events that
+    /// are older than 30 days.
     RemoveOldRows,
 }
 
@@ -111,7 +112,7 @@ impl Job {
             Self::FoldCounters => "folding counters",
             Self::OpenCappedSenders => "opening senders whose daily cap allows more recipients",
             Self::RotateVolumes => "rotating volumes and dropping archived volumes",
-            Self::RemoveOldRows => "removing old sessions, jobs and results of repeated requests",
+            Self::RemoveOldRows => "removing old sessions, jobs, results of repeated requests, and events",
         }
     }
 
@@ -140,7 +141,12 @@ impl Job {
 
 /// Removes at most 10,000 rows of each kind at a time.
 async fn remove_old_rows(store: &Store) -> Result<(), Error> {
-    while store.forget_requests().await? + store.forget_log_ins().await? + store.forget_jobs().await? > 0 {}
+    while store.forget_requests().await?
+        + store.forget_log_ins().await?
+        + store.forget_jobs().await?
+        + store.forget_events().await?
+        > 0
+    {}
     Ok(())
 }
 

@@ -4,8 +4,8 @@
 //!
 //! - `db`: the connection to PostgreSQL
 //! - `changes`: transactions of people and programs, their audit, requests that are repeated, and long actions
-//! - `changes`: transactions of people and programs, their audit, and requests that are repeated
 //! - `access`: accounts, sessions and API keys
+//! - `events`: events, webhook endpoints and deliveries
 //! - `senders`: senders and the holds on their gates
 //! - `campaigns`: campaigns from draft to end
 //! - `lists`: lists of recipients, suppression, phone numbers
@@ -27,6 +27,7 @@ mod access;
 mod campaigns;
 mod changes;
 mod db;
+mod events;
 mod feeding;
 mod inbound;
 mod lists;
@@ -56,6 +57,10 @@ pub use db::error::Error;
 pub use db::relocation::RelocationProgress;
 pub use db::schema::Migrated;
 pub use db::volume::VolumeLimits;
+pub use events::deliveries::{DeliveryRow, Recovered};
+pub use events::endpoints::{EndpointChange, EndpointRow};
+pub use events::outbox::EventRow;
+pub use events::take_delivery::{AttemptResult, DeliveryToMake, Next};
 pub use feeding::feed::{FeedState, FeedTrouble, PendingRange, SenderFeed};
 pub use inbound::batch::{Ingest, Ingested};
 pub use inbound::receipts::ReceiptCounts;

@@ -137,6 +137,18 @@ impl Error {
         Self::NotFound(format!("API key '{id}'; see 'flowcast key list'"))
     }
 
+    /// There is no webhook endpoint with this name.
+    pub fn no_endpoint(name: &str) -> Self {
+        Self::NotFound(format!("webhook endpoint '{name}'; see 'flowcast webhook-endpoint list'"))
+    }
+
+    /// There is no delivery of this event to this webhook endpoint.
+    pub fn no_delivery(endpoint: &str, event: i64) -> Self {
+        Self::NotFound(format!(
+            "event {event} for webhook endpoint '{endpoint}'; see 'flowcast webhook-endpoint deliveries {endpoint}'"
+        ))
+    }
+
     pub(crate) fn unreadable(error: impl std::fmt::Display) -> Self {
         Self::Unreadable(error.to_string())
     }
