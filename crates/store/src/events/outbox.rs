@@ -72,7 +72,7 @@ impl Store {
     /// Writes an event `answers.received` for each campaign with more answers than the last event said, if that event is older
     /// than `pause`. Processes that call this at the same time write each event once.
     pub async fn tell_answers(&self, pause: Duration) -> Result<u64, Error> {
-        let lock = "select pg_try_advisory_xact_lock(hashtextextended('flowcast answers', 0))";
+        let lock = "select pg_try_advisory_xact_lock(hashtextextended('events of answers', 0))";
         // A counter that fell, because answers were erased, is the new mark.
         let insert = "
             with counted as (
