@@ -7,13 +7,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
+use notifier::{PostError, Poster};
 use serde::Deserialize;
+use serde_json::Value;
 use store::{Alert, Store};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
-use whatsapp::Client;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -92,13 +93,13 @@ fn is_metadata_v4(host: Ipv4Addr) -> bool {
 }
 
 /// Sends alerts until `shutdown`. Returns at once if no receiver is configured.
-pub(crate) async fn run(config: Config, store: Store, client: Client, shutdown: CancellationToken) {
+pub(crate) async fn run(config: Config, store: Store, poster: Poster, shutdown: CancellationToken) {
     if config.is_off() {
         return;
     }
     while !shutdown.is_cancelled() {
         match store.take_alert(config.timeout * 2).await {
-            Ok(Some(alert)) => deliver(&config, &store, &client, alert).await,
+            Ok(Some(alert)) => deliver(&config, &store, &poster, alert).await,
             Ok(None) => pause(&shutdown).await,
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "cannot read alerts: {error}");
@@ -115,8 +116,8 @@ async fn pause(shutdown: &CancellationToken) {
     }
 }
 
-async fn deliver(config: &Config, store: &Store, client: &Client, alert: Alert) {
-    let called = tokio::time::timeout(config.timeout, call(config, client, &alert))
+async fn deliver(config: &Config, store: &Store, poster: &Poster, alert: Alert) {
+    let called = tokio::time::timeout(config.timeout, call(config, poster, &alert))
         .await
         .unwrap_or_else(|_| Err(anyhow::anyhow!("the alert receiver took longer than {:?}", config.timeout)));
     let tried = u16::try_from(alert.attempts).unwrap_or(u16::MAX);
@@ -138,9 +139,19 @@ async fn deliver(config: &Config, store: &Store, client: &Client, alert: Alert) 
     }
 }
 
-async fn call(config: &Config, client: &Client, alert: &Alert) -> anyhow::Result<()> {
+/// Posts the alert, not signed. Any status other than 2xx is an error. No error contains the address, which may be secret.
+async fn post(poster: &Poster, url: &Url, body: &Value, limit: Duration) -> anyhow::Result<()> {
+    match poster.post(url, None, body.to_string().into_bytes(), limit).await {
+        Ok(answer) if (200..300).contains(&answer.status) => Ok(()),
+        Ok(answer) => anyhow::bail!("the webhook answers with HTTP status {}", answer.status),
+        Err(PostError::Unreachable(why)) => anyhow::bail!("the webhook does not answer: {why}"),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn call(config: &Config, poster: &Poster, alert: &Alert) -> anyhow::Result<()> {
     if let Some(url) = &config.url {
-        return Ok(client.post_alert(url, &alert.body).await?);
+        return post(poster, url, &alert.body, config.timeout).await;
     }
     let Some((program, arguments)) = config.command.split_first() else { return Ok(()) };
     let mut child = Command::new(program)

@@ -6,6 +6,7 @@ pub(crate) mod campaigns;
 pub(crate) mod lists;
 pub(crate) mod prices;
 pub(crate) mod webhook;
+pub(crate) mod webhook_endpoint;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::args::campaigns::CampaignCommand;
 use crate::args::lists::SuppressionCommand;
 use crate::args::prices::SenderPrices;
 use crate::args::webhook::WebhookArgs;
+use crate::args::webhook_endpoint::WebhookEndpointCommand;
 
 /// Send bulk WhatsApp Flow campaigns: at the provider's rate, losing no recipient, sending to no recipient twice.
 ///
@@ -89,6 +91,11 @@ pub(crate) enum Command {
     Key {
         #[command(subcommand)]
         command: KeyCommand,
+    },
+    /// Manage webhook endpoints: addresses that receive signed events of campaigns and senders
+    WebhookEndpoint {
+        #[command(subcommand)]
+        command: WebhookEndpointCommand,
     },
     /// Show and verify the audit: the actions of people and programs
     Audit {

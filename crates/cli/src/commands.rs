@@ -21,3 +21,4 @@ pub(crate) mod sender_test;
 pub(crate) mod senders;
 pub(crate) mod suppressions;
 pub(crate) mod waiting;
+pub(crate) mod webhook_endpoints;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use notifier::WebhookKey;
 use secrecy::{ExposeSecret, SecretString};
 
 /// Reads the API key at `env:NAME` or `file:PATH`.
@@ -27,6 +28,13 @@ pub(crate) fn resolve_upload_key(reference: &str) -> Result<SecretString, String
         ))),
         _ => Ok(key),
     }
+}
+
+/// Reads the key from which the secrets of webhook endpoints are derived.
+pub(crate) fn resolve_webhook_key(reference: &str) -> Result<WebhookKey, String> {
+    let found = find("webhook key", reference)
+        .and_then(|key| WebhookKey::new(key).map_err(|error| error.to_string()));
+    found.map_err(|problem| format!("[webhooks] key: {problem}"))
 }
 
 fn find(what: &str, reference: &str) -> Result<SecretString, String> {

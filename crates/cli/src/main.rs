@@ -25,7 +25,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::{Args, Command, RetentionCommand};
 use crate::commands::{
     accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, providers, report,
-    restored, roles, senders, suppressions, waiting,
+    restored, roles, senders, suppressions, waiting, webhook_endpoints,
 };
 use crate::plane::Plane;
 use crate::settings::Settings;
@@ -93,6 +93,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::DeadLetters { command } => dead_letters::run(&settings, command).await,
         Command::Account { command } => accounts::run(&settings, command).await,
         Command::Key { command } => api_keys::run(&settings, command).await,
+        Command::WebhookEndpoint { command } => webhook_endpoints::run(&settings, command).await,
         Command::Audit { command } => audit::run(&settings, command).await,
         Command::Waiting { json } => waiting::run(&settings, json).await,
         Command::CheckCounts => report::check_counts(&Plane::open(&settings).await?).await,

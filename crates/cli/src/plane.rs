@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use campaign::CampaignId;
-use control::{Caller, Control, Setup};
+use control::{Caller, Control, Setup, Webhooks};
+use notifier::{Guard, WebhookKey};
 use store::Store;
 
+use crate::exit::Refused;
 use crate::settings::Settings;
 use crate::{actor, keys};
 
@@ -19,7 +21,9 @@ impl Plane {
     /// Connects to PostgreSQL.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let store = Store::connect(&settings.postgres()?).await?;
-        Ok(Self::new(store, settings.lists()?, settings.http()?))
+        let mut plane = Self::new(store, settings.lists()?, settings.http()?);
+        plane.control = plane.control.with_webhooks(webhooks(settings)?);
+        Ok(plane)
     }
 
     /// The control plane of an installation, with the actor of this command.
@@ -32,4 +36,20 @@ impl Plane {
     pub(crate) async fn report(&self, id: CampaignId) -> Result<store::CampaignReport, control::Error> {
         self.control.report(&self.caller, id).await
     }
+}
+
+/// The key of the secrets of webhook endpoints, if one is set.
+pub(crate) fn webhook_key(settings: &Settings) -> Result<Option<WebhookKey>, Refused> {
+    settings.webhooks()?.key.as_deref().map(keys::resolve_webhook_key).transpose().map_err(Refused)
+}
+
+/// What webhook endpoints need. A key that this machine does not have is an error of the actions that need it only.
+fn webhooks(settings: &Settings) -> Result<Webhooks, Refused> {
+    let guard = Guard::new(settings.webhooks()?.networks);
+    let key = match webhook_key(settings) {
+        Ok(Some(key)) => Ok(key),
+        Ok(None) => Webhooks::default().key,
+        Err(problem) => Err(problem.to_string()),
+    };
+    Ok(Webhooks { key, guard })
 }

@@ -21,6 +21,7 @@ const SECTIONS: &[&str] = &[
     "http",
     "providers",
     "alerts",
+    "webhooks",
 ];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
@@ -107,6 +108,10 @@ impl Settings {
         let config: alerts::Config = self.section("alerts", None)?;
         config.check().map_err(Refused)?;
         Ok(config)
+    }
+
+    pub(crate) fn webhooks(&self) -> Result<notifier::Config, Refused> {
+        self.section("webhooks", None)
     }
 
     /// Parses one section. `without_url` is the error for a missing address.
@@ -198,6 +203,7 @@ mod tests {
         assert_eq!(settings.lists().unwrap(), defaults.lists().unwrap());
         assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
         assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
+        assert_eq!(settings.webhooks().unwrap(), defaults.webhooks().unwrap());
     }
 
     #[test]
@@ -218,7 +224,7 @@ mod tests {
     fn an_invalid_key_section_or_value_gives_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, lists, http, providers, alerts"
+                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, lists, http, providers, alerts, webhooks"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

@@ -17,6 +17,7 @@ use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
 use crate::running_jobs::RunningJobs;
+use crate::webhooks::Webhooks;
 
 /// The audit keeps this many characters of the name of an object.
 const MOST_CHARACTERS: usize = 200;
@@ -47,6 +48,7 @@ pub struct Control {
     pub(crate) jobs: Arc<RunningJobs>,
     pub(crate) hasher: Hasher,
     pub(crate) log_ins: LogInRules,
+    pub(crate) webhooks: Arc<Webhooks>,
 }
 
 /// The result of an action.
@@ -92,6 +94,7 @@ impl Control {
             jobs: RunningJobs::new(),
             hasher: Hasher::default(),
             log_ins: LogInRules::default(),
+            webhooks: Arc::default(),
         }
     }
 
@@ -208,14 +211,21 @@ impl Control {
                 Problem::Forbidden,
                 "your account is limited to some senders, so it may not change the list of every sender; name a sender",
             )),
-            (Some(_), Object::Installation) if action.is_of_every_sender() => Err(Error::refused(
-                Problem::Forbidden,
-                "your account is limited to some senders, and this concerns every sender; ask an admin",
-            )),
-            (None, _)
-            | (Some(_), Object::Installation | Object::Account(_) | Object::Session(_) | Object::Key(_)) => {
-                Ok(())
+            (Some(_), Object::Installation | Object::WebhookEndpoint(_)) if action.is_of_every_sender() => {
+                Err(Error::refused(
+                    Problem::Forbidden,
+                    "your account is limited to some senders, and this concerns every sender; ask an admin",
+                ))
             }
+            (None, _)
+            | (
+                Some(_),
+                Object::Installation
+                | Object::Account(_)
+                | Object::Session(_)
+                | Object::Key(_)
+                | Object::WebhookEndpoint(_),
+            ) => Ok(()),
         }
     }
 

@@ -48,6 +48,9 @@ mod suppressions;
 mod test_message;
 mod text;
 mod waiting;
+mod webhook_deliveries;
+mod webhook_endpoints;
+mod webhooks;
 
 pub use access::action::{Action, Object};
 pub use access::caller::{Actor, ActorKind, Caller, CallerSession, Client, Idempotency};
@@ -94,3 +97,8 @@ pub use suppressions::{
 pub use test_message::{TestMessage, TestResult};
 pub use text::{minute, thousands, utc};
 pub use waiting::Waiting;
+pub use webhook_deliveries::{PingedEndpoint, ResentEvents, WebhookDelivery};
+pub use webhook_endpoints::{
+    NewWebhookEndpoint, WebhookEndpoint, WebhookEndpointEdit, WebhookEndpointSecret,
+};
+pub use webhooks::Webhooks;

@@ -1,8 +1,7 @@
-//! The HTTP client: one request per message, and alerts to the operator's webhook.
+//! The HTTP client: one request per message.
 //!
 //! This folder may use every other folder of the crate. `reqwest` sends requests only here.
 
-pub(crate) mod alert_webhook;
 pub(crate) mod channel;
 pub(crate) mod client;
 mod request_error;

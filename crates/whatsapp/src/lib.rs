@@ -55,7 +55,6 @@ pub use classification::error_rule::{Class, Pattern, Rule, UnknownClass};
 pub use classification::overrides::Overrides;
 pub use config::Config;
 pub use error::Error;
-pub use http::alert_webhook::AlertError;
 pub use http::channel::{Answer, Channel};
 pub use http::client::Client;
 pub use providers::{classify_answer, error_map, read_webhook};

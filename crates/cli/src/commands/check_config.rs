@@ -7,9 +7,9 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Refused;
-use crate::keys;
 use crate::settings::Settings;
 use crate::terminal::output::line;
+use crate::{keys, plane};
 
 /// Prints every problem, or that there is none, and warns about settings that are probably mistakes.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -22,6 +22,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.console().err(),
         temporary_folder(settings).err(),
         settings.alerts().err(),
+        plane::webhook_key(settings).err(),
     ];
     for problem in sections {
         wrong.extend(problem.map(|problem| problem.to_string()));

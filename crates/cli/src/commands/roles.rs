@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use broker::{Publisher, Topology};
+use notifier::{Guard, Poster, Timing};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Refused;
-use crate::plane::Plane;
+use crate::plane::{self, Plane};
 use crate::settings::Settings;
 use crate::terminal::output::line;
 use crate::terminal::progress;
@@ -41,7 +42,9 @@ pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
 /// `flowcast producer`
 pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let (config, broker, alerts) = (settings.producer()?, settings.broker()?, settings.alerts()?);
-    let client = whatsapp::Client::new(&settings.http()?)?;
+    let poster = Poster::of_operator(settings.http()?.proxy.as_ref())?;
+    let key = plane::webhook_key(settings)?;
+    let guarded = Poster::guarded(&Guard::new(settings.webhooks()?.networks))?;
     let store = open(settings).await?;
     let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
     let shutdown = shutdown::on_signal()?;
@@ -50,9 +53,12 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let closing = CancellationToken::new();
     let draining = tokio::spawn(producer::drain(broker.clone(), store.clone(), shutdown.clone()));
     let (publisher, publishing) = Publisher::start(broker, closing.clone());
-    let telling = tokio::spawn(alerts::run(alerts, store.clone(), client, shutdown.clone()));
+    let telling = tokio::spawn(alerts::run(alerts, store.clone(), poster, shutdown.clone()));
+    let webhooks = notifier::Setup { store: store.clone(), key, poster: guarded, timing: Timing::default() };
+    let notifying = tokio::spawn(notifier::run(webhooks, shutdown.clone()));
     producer::run(producer::Setup { config, store, maintenance, publisher, topology }, shutdown).await;
     telling.await.context("sending alerts")?;
+    notifying.await.context("delivering events to webhook endpoints")?;
     draining.await.context("draining dead letters")?;
     closing.cancel();
     publishing.await.context("closing the connection to RabbitMQ")

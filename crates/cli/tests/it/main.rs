@@ -14,6 +14,7 @@ mod asleep;
 mod audit;
 mod campaigns;
 mod costs;
+mod events;
 mod exports;
 mod flooding;
 mod gate;

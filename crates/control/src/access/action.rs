@@ -1,7 +1,6 @@
-//! Actions, the right that each needs, and the objects that they concern.
+//! Actions, and the right that each needs.
 
-use campaign::CampaignId;
-
+pub use crate::access::object::Object;
 use crate::access::right::Right;
 
 /// Everything that a caller may ask for.
@@ -105,11 +104,25 @@ pub enum Action {
     AddKey,
     /// Revoke an API key. The keys of other accounts need the right to manage accounts.
     RevokeKey,
+    /// Read webhook endpoints and the deliveries to them.
+    ViewWebhookEndpoints,
+    /// Add a webhook endpoint.
+    AddWebhookEndpoint,
+    /// Change the address or the events of a webhook endpoint, or disable it.
+    ChangeWebhookEndpoint,
+    /// Renew the secret of a webhook endpoint.
+    RenewWebhookSecret,
+    /// Remove a webhook endpoint.
+    RemoveWebhookEndpoint,
+    /// Send a test event to a webhook endpoint.
+    PingWebhookEndpoint,
+    /// Deliver events to a webhook endpoint again.
+    ResendWebhookEvents,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 56] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -159,6 +172,13 @@ impl Action {
         Self::EndSession,
         Self::AddKey,
         Self::RevokeKey,
+        Self::ViewWebhookEndpoints,
+        Self::AddWebhookEndpoint,
+        Self::ChangeWebhookEndpoint,
+        Self::RenewWebhookSecret,
+        Self::RemoveWebhookEndpoint,
+        Self::PingWebhookEndpoint,
+        Self::ResendWebhookEvents,
     ];
 
     /// The action in the audit.
@@ -213,6 +233,13 @@ impl Action {
             Self::EndSession => "session.end",
             Self::AddKey => "key.add",
             Self::RevokeKey => "key.revoke",
+            Self::ViewWebhookEndpoints => "view.webhook_endpoints",
+            Self::AddWebhookEndpoint => "webhook_endpoint.add",
+            Self::ChangeWebhookEndpoint => "webhook_endpoint.change",
+            Self::RenewWebhookSecret => "webhook_endpoint.renew",
+            Self::RemoveWebhookEndpoint => "webhook_endpoint.remove",
+            Self::PingWebhookEndpoint => "webhook_endpoint.ping",
+            Self::ResendWebhookEvents => "webhook_endpoint.resend",
         }
     }
 
@@ -259,6 +286,13 @@ impl Action {
                 Right::Operate
             }
             Self::ViewAudit => Right::ViewAudit,
+            Self::ViewWebhookEndpoints
+            | Self::AddWebhookEndpoint
+            | Self::ChangeWebhookEndpoint
+            | Self::RenewWebhookSecret
+            | Self::RemoveWebhookEndpoint
+            | Self::PingWebhookEndpoint
+            | Self::ResendWebhookEvents => Right::ManageWebhooks,
         };
         Some(right)
     }
@@ -268,7 +302,8 @@ impl Action {
     pub fn needs_fresh_log_in(self) -> bool {
         match self.right() {
             Some(Right::ManageAccounts) => self != Self::ViewAccounts,
-            Some(Right::Numbers | Right::ManageWebhooks | Right::Erase) => true,
+            Some(Right::ManageWebhooks) => self != Self::ViewWebhookEndpoints,
+            Some(Right::Numbers | Right::Erase) => true,
             Some(_) => false,
             None => self == Self::AddKey,
         }
@@ -288,6 +323,7 @@ impl Action {
                 | Self::ViewOwn
                 | Self::CheckCampaign
                 | Self::CheckCounts
+                | Self::ViewWebhookEndpoints
         )
     }
 
@@ -302,51 +338,13 @@ impl Action {
                 | Self::RunRetention
                 | Self::EraseNumber
                 | Self::PrepareRestored
+                | Self::ViewWebhookEndpoints
+                | Self::AddWebhookEndpoint
+                | Self::ChangeWebhookEndpoint
+                | Self::RenewWebhookSecret
+                | Self::RemoveWebhookEndpoint
+                | Self::PingWebhookEndpoint
+                | Self::ResendWebhookEvents
         )
-    }
-}
-
-/// The object of an action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Object {
-    /// The installation, or all objects of a kind.
-    Installation,
-    /// A campaign.
-    Campaign(CampaignId),
-    /// A sender, by name.
-    Sender(String),
-    /// The suppression list: of one sender, or of all.
-    Suppressions(Option<String>),
-    /// An account, by name.
-    Account(String),
-    /// A session, by id.
-    Session(i64),
-    /// An API key, by id.
-    Key(String),
-}
-
-impl Object {
-    /// The kind of the object in the audit.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Installation => "installation",
-            Self::Campaign(_) => "campaign",
-            Self::Sender(_) => "sender",
-            Self::Suppressions(_) => "suppressions",
-            Self::Account(_) => "account",
-            Self::Session(_) => "session",
-            Self::Key(_) => "api_key",
-        }
-    }
-
-    /// The id or name of the object in the audit.
-    pub fn id(&self) -> Option<String> {
-        match self {
-            Self::Installation => None,
-            Self::Campaign(id) => Some(id.to_string()),
-            Self::Suppressions(sender) => sender.clone(),
-            Self::Session(id) => Some(id.to_string()),
-            Self::Sender(name) | Self::Account(name) | Self::Key(name) => Some(name.clone()),
-        }
     }
 }

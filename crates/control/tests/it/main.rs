@@ -7,4 +7,5 @@ mod jobs;
 mod repeated;
 mod rights;
 mod starts;
+mod webhook_endpoints;
 mod world;
