@@ -20,12 +20,14 @@ create table event (
     data jsonb not null,
     -- Of a test event: the only endpoint that gets it.
     endpoint_id bigint,
-    -- Whether deliveries were created. A cursor would pass over an event whose transaction commits after the transaction of a
-    -- later number.
-    is_dispatched boolean not null default false
+    -- The order in which readers get events, set when the deliveries are created; null until then. It is the cursor of readers: by
+    -- id, a reader would pass over an event whose transaction commits after the transaction of a later id.
+    position bigint
 );
-create index event_to_dispatch on event (id) where not is_dispatched;
+create index event_to_dispatch on event (id) where position is null;
+create unique index event_by_position on event (position);
 create index event_by_time on event (at);
+create sequence event_position as bigint;
 
 -- An address of the customer that receives events. Its secret is derived from the key of the installation, the id and the
 -- generation, and is not stored.

@@ -27,6 +27,7 @@ const SCHEME: &str = "api_key";
         (name = "senders", description = "Senders: a number, an API key and a rate at a provider"),
         (name = "suppressions", description = "Numbers that must not get messages"),
         (name = "system", description = "Waiting recipients, audit, dead letters"),
+        (name = "webhooks", description = "Events, and the webhook endpoints that receive them"),
         (name = "keys", description = "API keys")
     )
 )]

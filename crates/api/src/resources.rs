@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod campaigns;
+pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lists;
@@ -13,6 +14,7 @@ pub(crate) mod senders;
 pub(crate) mod suppressions;
 pub(crate) mod system;
 pub(crate) mod waiting;
+pub(crate) mod webhook_endpoints;
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode};

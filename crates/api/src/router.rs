@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::openapi;
 use crate::problem::{Failure, Kind};
 use crate::resources::{
-    audit, campaigns, jobs, keys, lists, prices, recipients, running, sender_stops, senders, suppressions,
-    system, waiting,
+    audit, campaigns, events, jobs, keys, lists, prices, recipients, running, sender_stops, senders,
+    suppressions, system, waiting, webhook_endpoints,
 };
 
 /// The routes that need a key, below `/api/v1`, and their document.
@@ -65,6 +65,14 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(audit::list))
         .routes(routes!(system::dead_letters))
         .routes(routes!(system::redrive))
+        .routes(routes!(events::list))
+        .routes(routes!(webhook_endpoints::list, webhook_endpoints::add))
+        .routes(routes!(webhook_endpoints::show, webhook_endpoints::change, webhook_endpoints::remove))
+        .routes(routes!(webhook_endpoints::renew))
+        .routes(routes!(webhook_endpoints::ping))
+        .routes(routes!(webhook_endpoints::deliveries))
+        .routes(routes!(webhook_endpoints::resend))
+        .routes(routes!(webhook_endpoints::recover))
         .routes(routes!(keys::list))
         .routes(routes!(keys::revoke))
         .split_for_parts()

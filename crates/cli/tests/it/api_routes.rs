@@ -13,11 +13,19 @@ const ROLES: [&str; 5] = ["viewer", "marketer", "operator", "admin", NUMBERS];
 /// A key of an admin with the right to see numbers, which no role includes.
 const NUMBERS: &str = "numbers";
 
-/// Every route: method, path, the lowest role that may use it, and a body.
-fn table() -> Vec<(&'static str, &'static str, &'static str, Value)> {
-    let none = || Value::Null;
-    let sender = json!({"name": "x", "provider": "kaleyra", "base_url": "https://x.test", "number": "1", "api_key_ref": "env:X"});
-    let prices = json!({"currency": "KES", "prices": [{"calling_code": "254", "price": "0.0450"}]});
+/// Method, path, the lowest role that may use it, and a body.
+type Row = (&'static str, &'static str, &'static str, Value);
+
+/// Every route.
+fn table() -> Vec<Row> {
+    [of_campaigns(), of_senders(), of_the_installation()].concat()
+}
+
+fn none() -> Value {
+    Value::Null
+}
+
+fn of_campaigns() -> Vec<Row> {
     let reason = |key: &str, word: &str| json!({key: word, "reason": "test"});
     vec![
         ("get", "/campaigns", "viewer", none()),
@@ -48,6 +56,13 @@ fn table() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("delete", "/campaigns/{campaign}", "marketer", none()),
         ("get", "/jobs/{job}", "viewer", none()),
         ("post", "/system/counters/check", "operator", none()),
+    ]
+}
+
+fn of_senders() -> Vec<Row> {
+    let sender = json!({"name": "x", "provider": "kaleyra", "base_url": "https://x.test", "number": "1", "api_key_ref": "env:X"});
+    let prices = json!({"currency": "KES", "prices": [{"calling_code": "254", "price": "0.0450"}]});
+    vec![
         ("get", "/senders", "viewer", none()),
         ("post", "/senders", "operator", sender),
         ("get", "/senders/{name}", "viewer", none()),
@@ -59,6 +74,11 @@ fn table() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("get", "/senders/{name}/stops", "viewer", none()),
         ("get", "/senders/{name}/prices", "viewer", none()),
         ("put", "/senders/{name}/prices", "operator", prices),
+    ]
+}
+
+fn of_the_installation() -> Vec<Row> {
+    vec![
         ("get", "/suppressions", "operator", none()),
         ("post", "/suppressions", "marketer", json!({"number": "+254712000001"})),
         ("post", "/suppressions/lookup", "marketer", json!({"number": "+254712000001"})),
@@ -67,6 +87,17 @@ fn table() -> Vec<(&'static str, &'static str, &'static str, Value)> {
         ("get", "/audit", "operator", none()),
         ("get", "/system/dead-letters", "operator", none()),
         ("post", "/system/dead-letters/redrive", "operator", json!({})),
+        ("get", "/events", "viewer", none()),
+        ("get", "/webhook-endpoints", "admin", none()),
+        ("post", "/webhook-endpoints", "admin", json!({"name": "shop", "url": "https://shop.test/"})),
+        ("get", "/webhook-endpoints/{endpoint}", "admin", none()),
+        ("patch", "/webhook-endpoints/{endpoint}", "admin", json!({"is_enabled": true})),
+        ("post", "/webhook-endpoints/{endpoint}/renew", "admin", none()),
+        ("post", "/webhook-endpoints/{endpoint}/ping", "admin", none()),
+        ("get", "/webhook-endpoints/{endpoint}/deliveries", "admin", none()),
+        ("post", "/webhook-endpoints/{endpoint}/deliveries/{event}/resend", "admin", none()),
+        ("post", "/webhook-endpoints/{endpoint}/recover", "admin", json!({"since": "2026-11-30T00:00:00Z"})),
+        ("delete", "/webhook-endpoints/{endpoint}", "admin", none()),
         ("get", "/keys", "admin", none()),
         ("delete", "/keys/{id}", "admin", none()),
     ]
@@ -80,7 +111,7 @@ fn definition() -> Value {
 /// A path of the table as in the document.
 fn path(of_table: &str) -> String {
     let path = of_table.split('?').next().unwrap();
-    path.replace("{campaign}", "{id}").replace("{job}", "{id}")
+    path.replace("{campaign}", "{id}").replace("{job}", "{id}").replace("{endpoint}", "{name}")
 }
 
 async fn every_route_is_in_the_table(api: &ApiServer) {
@@ -118,8 +149,12 @@ async fn every_route_admits_exactly_the_roles_of_the_table() {
     world.ok(&[&add[..], &settings].concat()).await;
     let limited = key(&world, "operator", &["--sender", "other"]).await;
     for (method, path, lowest, body) in table() {
-        let path = path.replace("{name}", "ke-main").replace("{id}", "999").replace("{campaign}", &draft);
-        let path = path.replace("{job}", "1").replace("{seq}", "1");
+        let path = path
+            .replace("{endpoint}", "shop")
+            .replace("{name}", "ke-main")
+            .replace("{id}", "999")
+            .replace("{campaign}", &draft);
+        let path = path.replace("{job}", "1").replace("{seq}", "1").replace("{event}", "1");
         let none = ask(&api, method, &path, None, &body).await;
         assert_eq!((none.status, &*none.problem().0), (401, "unauthorized"), "{method} {path}");
         assert_eq!(none.headers["www-authenticate"], "Bearer");

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 use simulator::Config;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::api::ask;
+use crate::api_server::{ApiServer, key};
 use crate::world::{PATIENCE, World, nothing_planted_in};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -119,7 +121,7 @@ async fn a_receiver_gets_the_events_of_a_campaign_in_order_and_again_after_a_cra
     world.ok(&["sender", "hold", "ke-main"]).await;
     world.ok(&["sender", "resume", "ke-main"]).await;
     world.until("select count(*) from webhook_delivery where state <> 'delivered'", 0).await;
-    world.until("select count(*) from event where not is_dispatched", 0).await;
+    world.until("select count(*) from event where position is null", 0).await;
     let requests = receiver.requests(7).await;
     let kinds: Vec<String> = requests.iter().skip(2).map(|request| kind(request)).collect();
     let expected =
@@ -146,6 +148,38 @@ async fn a_receiver_gets_the_events_of_a_campaign_in_order_and_again_after_a_cra
     assert!(code != 0 && says.contains("user or a password"), "{says}");
     let shown = world.ok(&["webhook-endpoint", "renew", "shop"]).await;
     assert!(shown.contains("whsec_") && !shown.contains(&secret), "{shown}");
+    let seen = expected.iter().copied().filter(|kind| *kind != "test.ping").collect::<Vec<_>>();
+    api_of_events(&mut world, &seen).await;
     assert!(!world.logs().contains("whsec_") && !world.logs().contains(KEY));
     world.close().await;
+}
+
+/// The same by the API: events page by page, and an endpoint whose secret a repeated request gets again.
+async fn api_of_events(world: &mut World, expected: &[&str]) {
+    let api = ApiServer::start(world, &[]).await;
+    let key = key(world, "admin", &[]).await;
+    let mut kinds: Vec<String> = Vec::new();
+    let mut next = String::new();
+    loop {
+        let page = ask(&api, "get", &format!("/events?limit=2{next}"), Some(&key), &Value::Null).await.json();
+        kinds.extend(
+            page["items"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned()),
+        );
+        next = format!("&after={}", page["next"].as_str().unwrap());
+        if page["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(kinds, expected);
+    let endpoint = json!({"name": "crm", "url": "https://crm.example/hook", "events": ["campaign.finished"]});
+    let add = || async {
+        let ask = api.ask("POST", "/api/v1/webhook-endpoints").key(&key);
+        ask.header("idempotency-key", "one").json(&endpoint).send().await
+    };
+    let (first, again) = (add().await, add().await);
+    assert_eq!((first.status, again.status), (201, 201), "{first:?}");
+    assert!(first.json()["secret"].as_str().unwrap().starts_with("whsec_"));
+    assert_eq!(first.json(), again.json());
+    let removed = ask(&api, "delete", "/webhook-endpoints/crm", Some(&key), &Value::Null).await;
+    assert_eq!(removed.status, 200, "{removed:?}");
 }

@@ -142,7 +142,20 @@ async fn an_imported_and_a_refused_list_are_one_event_each() {
     let id = world.ready(&admin).await;
     assert!(world.import(&admin, id, "0712000001;Anna\n0712000002;Ben\n").await.is_err());
     assert!(world.import(&admin, id, "0712000001;\"Anna\n").await.is_err());
-    let events = world.store.events(0, 10).await.unwrap();
+    world.store.dispatch_events().await.unwrap();
+    let first = PageRequest { after: None, limit: Some(2) };
+    let page = world.control.events(&admin, &first).await.unwrap();
+    assert!(page.has_more && page.items.len() == 2);
+    let rest = PageRequest { after: page.next, limit: Some(2) };
+    let page_2 = world.control.events(&admin, &rest).await.unwrap();
+    assert!(!page_2.has_more);
+    // There is a next page also after the last event: a reader keeps it and asks again.
+    let end = PageRequest { after: page_2.next.clone(), limit: None };
+    let none = world.control.events(&admin, &end).await.unwrap();
+    assert_eq!((none.items.len(), none.next), (0, page_2.next));
+    let elsewhere = Caller { senders: Some(["other".into()].into()), ..with_role(Role::Viewer) };
+    assert_eq!(world.control.events(&elsewhere, &first).await.unwrap().items, []);
+    let events = [page.items, page_2.items].concat();
     let told: Vec<(&str, Option<&str>)> =
         events.iter().map(|event| (event.kind.as_str(), event.data["problem"].as_str())).collect();
     let expected =

@@ -107,7 +107,7 @@ async fn an_endpoint_that_answers_410_is_disabled_and_gets_nothing_more() {
     world.notify();
     world.until("select count(*) from webhook_endpoint where disabled_reason = 'gone'", 1).await;
     world.store.start_campaign(world.campaign, "test").await.unwrap();
-    world.until("select count(*) from event where not is_dispatched", 0).await;
+    world.until("select count(*) from event where position is null", 0).await;
     assert_eq!(receiver.requests(1).await.len(), 1);
     world.until("select count(*) from webhook_delivery where state = 'gone'", 1).await;
     world.close().await;

@@ -87,7 +87,7 @@ impl Store {
             insert into webhook_delivery as d (endpoint_id, event_id)
             select w.id, e.id from webhook_endpoint w join event e
                 on case when e.endpoint_id is null then coalesce(e.kind = any(w.events), true) else e.endpoint_id = w.id end
-            where w.id = $1 and e.at >= $2 and e.is_dispatched order by e.id
+            where w.id = $1 and e.at >= $2 and e.position is not null order by e.id
             on conflict (endpoint_id, event_id) do update
             set state = 'due', attempts = 0, next_at = clock_timestamp() where d.state <> 'delivered'";
         let events = self.client().await?.execute(insert, &[&endpoint, &since]).await?;

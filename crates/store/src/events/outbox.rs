@@ -48,13 +48,15 @@ impl EventRow {
 }
 
 impl Store {
-    /// The events with a higher number than `after`, the lowest first, at most `limit`.
-    pub async fn events(&self, after: i64, limit: u32) -> Result<Vec<EventRow>, Error> {
+    /// The events whose position is higher than `after`, each with its position, the lowest first, at most `limit`. An event has a
+    /// position when [`dispatch_events`](Self::dispatch_events) saw it. Events of one endpoint (`test.ping`) are left out.
+    pub async fn events(&self, after: i64, limit: u32) -> Result<Vec<(i64, EventRow)>, Error> {
         let select = "
-            select id as event_id, message_id, at, kind, campaign_id, sender, data
-            from event where id > $1 order by id limit $2";
-        let rows = self.client().await?.query(select, &[&after, &i64::from(limit)]).await?;
-        Ok(rows.iter().map(EventRow::read).collect())
+            select position, id as event_id, message_id, at, kind, campaign_id, sender, data
+            from event where position > $1 and endpoint_id is null order by position limit $2";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[&after, &i64::from(limit)]).await?;
+        Ok(rows.iter().map(|row| (row.get("position"), EventRow::read(row))).collect())
     }
 
     /// Writes the event `list.refused`. `problem` is a word, such as `bad-list`. A refused list changes nothing, so the event is a
@@ -99,15 +101,17 @@ impl Store {
         Ok(written)
     }
 
-    /// Creates the deliveries of up to 500 new events: one for each enabled endpoint that receives the kind and existed before the
-    /// event. Returns the number of events.
+    /// Creates the deliveries of up to 500 new events, one for each enabled endpoint that receives the kind and existed before the
+    /// event, and gives the events their positions. Returns the number of events; none while another process does it, so that
+    /// positions are committed in their order.
     pub async fn dispatch_events(&self) -> Result<u64, Error> {
+        let lock = "select pg_try_advisory_xact_lock(hashtextextended('positions of events', 0))";
         let statement = "
-            with ready as (
-                select id, at, kind, endpoint_id from event where not is_dispatched
-                order by id limit $1 for update skip locked
+            with ready as materialized (
+                select id, at, kind, endpoint_id, nextval('event_position') as position
+                from (select id, at, kind, endpoint_id from event where position is null order by id limit $1) e
             ), dispatched as (
-                update event e set is_dispatched = true from ready where e.id = ready.id returning e.id
+                update event e set position = r.position from ready r where e.id = r.id returning e.id
             ), due as (
                 insert into webhook_delivery (endpoint_id, event_id)
                 select w.id, r.id from ready r join webhook_endpoint w
@@ -116,8 +120,13 @@ impl Store {
                 order by w.id, r.id on conflict do nothing
             )
             select count(*) from dispatched";
-        let client = self.client().await?;
-        let row = client.query_one(&client.prepare_cached(statement).await?, &[&BATCH]).await?;
+        let mut client = self.client().await?;
+        let tx = client.transaction().await?;
+        if !tx.query_one(lock, &[]).await?.get::<_, bool>(0) {
+            return Ok(0);
+        }
+        let row = tx.query_one(&tx.prepare_cached(statement).await?, &[&BATCH]).await?;
+        tx.commit().await?;
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
     }
 

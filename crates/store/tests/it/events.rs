@@ -10,12 +10,17 @@ use crate::world::{World, msisdn};
 const CAUSE: StopCause<'_> =
     StopCause { reason: StopReason::LowBalance, refusal: None, by: "worker of Berta Planted" };
 
+async fn events(world: &World) -> Vec<(i64, EventRow)> {
+    while world.store.dispatch_events().await.unwrap() > 0 {}
+    world.store.events(0, 1_000).await.unwrap()
+}
+
 async fn kinds(world: &World) -> Vec<String> {
-    world.store.events(0, 1_000).await.unwrap().into_iter().map(|event| event.kind).collect()
+    events(world).await.into_iter().map(|(_, event)| event.kind).collect()
 }
 
 async fn last(world: &World) -> EventRow {
-    world.store.events(0, 1_000).await.unwrap().pop().unwrap()
+    events(world).await.pop().unwrap().1
 }
 
 #[tokio::test]
@@ -39,11 +44,12 @@ async fn each_change_of_a_campaign_is_one_event_in_order() {
         "campaign.ended",
     ];
     assert_eq!(kinds(&world).await, expected);
-    let events = store.events(0, 1_000).await.unwrap();
+    let positions = events(&world).await;
+    assert_eq!(store.events(positions[3].0, 2).await.unwrap(), positions[4..6]);
+    let events: Vec<EventRow> = positions.into_iter().map(|(_, event)| event).collect();
     assert!(events.iter().all(|event| event.campaign == Some(id) && event.sender.as_deref() == Some("main")));
     assert_eq!(events[0].data["imported"], 3);
     assert_eq!(events[4].data["reason"], "low_balance");
-    assert_eq!(store.events(events[3].id, 2).await.unwrap(), events[4..6]);
     // Nothing of recipients, persons and texts of providers.
     let all =
         events.iter().map(|event| format!("{} {}", event.data, event.sender.as_deref().unwrap_or_default()));
@@ -159,8 +165,21 @@ async fn an_event_that_commits_after_a_later_number_was_dispatched_is_dispatched
     world.store.add_endpoint("crm", "https://crm.example/", None, "test").await.unwrap();
     world.store.ping_endpoint("shop").await.unwrap();
     assert_eq!(world.store.dispatch_events().await.unwrap(), 1);
+    let before = world.store.events(0, 10).await.unwrap();
+    assert!(before.is_empty(), "a ping is for one endpoint: {before:?}");
     early.commit().await.unwrap();
     assert_eq!(world.store.dispatch_events().await.unwrap(), 1);
+    let ping: i64 = world
+        .look
+        .query_one("select position from event where endpoint_id is not null", &[])
+        .await
+        .unwrap()
+        .get(0);
+    let after = world.store.events(ping, 10).await.unwrap();
+    assert!(
+        matches!(&after[..], [(_, event)] if event.id == 1),
+        "a reader that read up to the later number: {after:?}"
+    );
     assert_eq!(world.store.dispatch_events().await.unwrap(), 0);
     // The endpoint that was added after the event does not get it; the ping is for one endpoint only.
     assert_eq!(world.store.endpoint("shop").await.unwrap().due, 2);
