@@ -29,6 +29,8 @@ enum Job {
     ExpireClaims,
     /// Ends campaigns whose deadline has passed.
     ExpireCampaigns,
+    /// Ends the recipients of cancelled campaigns whose cancellation was interrupted.
+    FinishCancellations,
     /// Moves campaigns to their next sending hours.
     OpenHours,
     /// Ends recipients that were returned after the end of their campaign.
@@ -48,9 +50,10 @@ enum Job {
     RemoveOldRows,
 }
 
-const JOBS: [Job; 10] = [
+const JOBS: [Job; 11] = [
     Job::ExpireClaims,
     Job::ExpireCampaigns,
+    Job::FinishCancellations,
     Job::OpenHours,
     Job::EndStragglers,
     Job::ResolveByReceipts,
@@ -105,6 +108,7 @@ impl Job {
         match self {
             Self::ExpireClaims => "expiring the claims of dead workers",
             Self::ExpireCampaigns => "ending campaigns past their deadline",
+            Self::FinishCancellations => "ending recipients of cancelled campaigns",
             Self::OpenHours => "opening the next sending hours",
             Self::EndStragglers => "ending recipients of campaigns that have ended",
             Self::ResolveByReceipts => "resolving unknown recipients by receipts",
@@ -127,6 +131,7 @@ impl Job {
         match self {
             Self::ExpireClaims => expire_claims(producer, store).await,
             Self::ExpireCampaigns => expire_campaigns(store).await,
+            Self::FinishCancellations => finish_cancellations(store).await,
             Self::OpenHours => open_hours(store).await,
             Self::EndStragglers => end_stragglers(store).await,
             Self::ResolveByReceipts => resolve_by_receipts(store).await,
@@ -194,6 +199,15 @@ async fn expire_campaigns(store: &Store) -> Result<(), Error> {
         if let Some(expired @ 1..) = results.keep(format_args!("campaign {campaign}"), expired) {
             tracing::info!(campaign.id = %campaign, expired, "the deadline of campaign {campaign} has passed");
         }
+    }
+    results.end()
+}
+
+async fn finish_cancellations(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.campaigns_to_cancel().await? {
+        let ended = store.continue_cancellation(campaign).await;
+        results.keep(format_args!("campaign {campaign}"), ended);
     }
     results.end()
 }

@@ -214,7 +214,8 @@ impl Store {
 
     /// Makes recipients of a cancelled campaign `cancelled` that are `pending` or `retry`. Recipients that are `sending` keep the
     /// outcome that their worker records; if the worker gives them back they are cancelled later ([`Store::end_stragglers`]).
-    /// Returns the number of recipients that are `cancelled` now. A second call finishes an interrupted call.
+    /// Returns the number of recipients that are `cancelled` now. Producers finish an interrupted call
+    /// ([`Store::continue_cancellation`]).
     pub async fn end_cancelled(&self, id: CampaignId) -> Result<i64, Error> {
         let state = self.campaign(id).await?.state;
         if state != CampaignState::Cancelled {

@@ -106,6 +106,36 @@ impl Store {
         Ok(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0))
     }
 
+    /// Cancelled campaigns with waiting recipients: their cancellation is still running, or its process died.
+    pub async fn campaigns_to_cancel(&self) -> Result<Vec<CampaignId>, Error> {
+        let select = "
+            select c.id from campaign c join campaign_feed f on f.campaign_id = c.id
+            where c.state = 'cancelled' and f.low_water <= c.recipients";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
+        Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
+    }
+
+    /// Makes up to 10,000 waiting recipients of a cancelled campaign `cancelled`. Returns their number.
+    pub async fn continue_cancellation(&self, id: CampaignId) -> Result<u64, Error> {
+        // Rows can be missing: erased, or archived.
+        let passed = "
+            update campaign_feed f set low_water = c.recipients + 1
+            from campaign c where c.id = $1 and f.campaign_id = $1 and c.state = 'cancelled' and f.low_water <= c.recipients";
+        let low_water = "
+            select f.low_water - 1 from campaign_feed f join campaign c on c.id = f.campaign_id
+            where c.id = $1 and c.state = 'cancelled'";
+        let client = self.client().await?;
+        let Some(row) = client.query_opt(low_water, &[&id.0]).await? else { return Ok(0) };
+        let after: i32 = row.get(0);
+        let row =
+            client.query_one(STEP, &[&id.0, &after, &RecipientState::Cancelled.word(), &CANCELLED]).await?;
+        if row.get::<_, Option<i32>>(0).is_none() {
+            client.execute(passed, &[&id.0]).await?;
+        }
+        Ok(u64::try_from(row.get::<_, i64>(1)).unwrap_or(0))
+    }
+
     /// Ended campaigns with recipients that are listed as due: a worker gave them back while the campaign ended, or much later.
     pub async fn ended_campaigns_with_due(&self) -> Result<Vec<CampaignId>, Error> {
         // Steps from campaign to campaign in the index, so that neither past campaigns nor many due recipients cost time.

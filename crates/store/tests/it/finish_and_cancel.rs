@@ -92,3 +92,23 @@ async fn those_a_worker_gives_back_after_the_deadline_are_expired() {
     nobody_is_left(&world, campaign).await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_cancellation_whose_process_died_is_finished() {
+    let world = World::new("ending_died", None).await;
+    let campaign = world.campaign(5).await;
+    world.store.cancel_campaign(campaign, "test").await.unwrap();
+    assert_eq!(world.store.campaigns_to_cancel().await.unwrap(), [campaign]);
+    assert_eq!(world.store.continue_cancellation(campaign).await.unwrap(), 5);
+    assert_eq!(world.store.campaigns_to_cancel().await.unwrap(), []);
+    nobody_is_left(&world, campaign).await;
+    // No campaign that runs is touched, and missing rows are passed over.
+    let running = world.campaign(1).await;
+    assert_eq!(world.store.continue_cancellation(running).await.unwrap(), 0);
+    assert_eq!(world.row(running, 1).await.0, "pending");
+    world.store.cancel_campaign(running, "test").await.unwrap();
+    world.look.execute("delete from recipient where campaign_id = $1", &[&running.0]).await.unwrap();
+    assert_eq!(world.store.continue_cancellation(running).await.unwrap(), 0);
+    assert_eq!(world.store.campaigns_to_cancel().await.unwrap(), []);
+    world.close().await;
+}
