@@ -89,8 +89,7 @@ impl Gate {
         match outcome {
             Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
             Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
-            // A recipient without an attempt left, or too near its deadline, also fails without an answer of the provider.
-            Outcome::Accepted { .. } | Outcome::Failed { .. } if claim.is_probe && answered => {
+            Outcome::Accepted { .. } | Outcome::Failed { .. } if opens(outcome, answered, claim.is_probe) => {
                 self.open(claim.gate_epoch).await;
             }
             Outcome::Accepted { .. }
@@ -200,5 +199,40 @@ impl Gate {
         stops.insert(key, (epoch, stop, reason.clone()));
         drop(stops);
         self.mirror.wake();
+    }
+}
+
+/// Whether the outcome of a request proves that its sender can send again.
+fn opens(outcome: &Outcome, answered: bool, is_probe: bool) -> bool {
+    // A recipient without an attempt left, or too near its deadline, also fails without an answer of the provider.
+    is_probe && answered && matches!(outcome, Outcome::Accepted { .. } | Outcome::Failed { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_probe_that_the_provider_answered_opens_its_sender() {
+        let reason = || Reason { code: "x".into(), text: "x".into() };
+        let after = Duration::ZERO;
+        let proof = [
+            Outcome::Accepted { provider_message_id: "1".into() },
+            // Refused for this recipient: the provider took the request.
+            Outcome::Failed { reason: reason() },
+        ];
+        let none = [
+            Outcome::Retry { after, counted: true, reason: reason() },
+            Outcome::Throttled { after, reason: reason() },
+            Outcome::Unknown { reason: reason() },
+        ];
+        for outcome in &proof {
+            assert!(opens(outcome, true, true), "{outcome:?}");
+            assert!(!opens(outcome, false, true), "no answer: {outcome:?}");
+            assert!(!opens(outcome, true, false), "no probe: {outcome:?}");
+        }
+        for outcome in &none {
+            assert!(!opens(outcome, true, true), "{outcome:?}");
+        }
     }
 }

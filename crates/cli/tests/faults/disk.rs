@@ -89,7 +89,7 @@ async fn nothing_leaves_without_a_record_while_the_disk_of_postgres_is_full() {
     let ballast = disk.fill();
     let full = async {
         while !world.logs().contains("its disk is full") {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, full).await.expect("somebody notices");

@@ -114,6 +114,20 @@ fn path(of_table: &str) -> String {
     path.replace("{campaign}", "{id}").replace("{job}", "{id}").replace("{endpoint}", "{name}")
 }
 
+/// A path of the table with ids of the installation of the test, or of nothing.
+fn filled(path: &str, draft: &str) -> String {
+    let ids = [
+        ("{campaign}", draft),
+        ("{name}", "ke-main"),
+        ("{id}", "999"),
+        ("{job}", "1"),
+        ("{seq}", "1"),
+        ("{endpoint}", "shop"),
+        ("{event}", "1"),
+    ];
+    ids.iter().fold(path.to_owned(), |path, (name, id)| path.replace(name, id))
+}
+
 async fn every_route_is_in_the_table(api: &ApiServer) {
     let document = api.ask("GET", "/api/v1/openapi.json").send().await.json();
     let of_document: BTreeSet<(String, String)> = document["paths"]
@@ -149,12 +163,7 @@ async fn every_route_admits_exactly_the_roles_of_the_table() {
     world.ok(&[&add[..], &settings].concat()).await;
     let limited = key(&world, "operator", &["--sender", "other"]).await;
     for (method, path, lowest, body) in table() {
-        let path = path
-            .replace("{endpoint}", "shop")
-            .replace("{name}", "ke-main")
-            .replace("{id}", "999")
-            .replace("{campaign}", &draft);
-        let path = path.replace("{job}", "1").replace("{seq}", "1").replace("{event}", "1");
+        let path = filled(path, &draft);
         let none = ask(&api, method, &path, None, &body).await;
         assert_eq!((none.status, &*none.problem().0), (401, "unauthorized"), "{method} {path}");
         assert_eq!(none.headers["www-authenticate"], "Bearer");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use simulator::{Config, Latency};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::audit::Audit;
 use crate::world::{PATIENCE, Process, World};
@@ -60,7 +60,7 @@ async fn a_half_open_connection_to_rabbitmq_is_noticed_and_replaced() {
     let deadline = Instant::now() + PATIENCE;
     while proxy.connections() < before + 3 {
         assert!(Instant::now() < deadline, "nobody noticed; {}", world.logs());
-        tokio::task::yield_now().await;
+        sleep(Duration::from_millis(20)).await;
     }
     proxy.black_hole(false);
     world.finished(&id).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use simulator::{Config, Latency};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::audit::Audit;
 use crate::halts::{Case, Halt, Halted, WITHIN_US};
@@ -141,7 +141,7 @@ async fn a_rate_that_is_set_while_a_sender_has_none_holds_for_what_was_claimed_b
         || -> Vec<u64> { world.ledger().arrivals().into_iter().filter(|at| *at >= felt_us).collect() };
     let enough = async {
         while arrived_since().len() < 100 {
-            tokio::task::yield_now().await;
+            sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(PATIENCE, enough).await.expect("sending goes on");
