@@ -128,6 +128,23 @@ impl Flowcast {
         Ok(Ran { time, cpu: own()?.saturating_sub(before), memory })
     }
 
+    /// Runs a command to its end; returns what it printed.
+    pub(crate) async fn output(
+        &self,
+        arguments: &[&str],
+        surroundings: &Surroundings,
+    ) -> anyhow::Result<String> {
+        let ended = self.command(arguments, surroundings).output().await?;
+        let name = arguments.first().copied().unwrap_or_default();
+        anyhow::ensure!(
+            ended.status.success(),
+            "flowcast {name} ended with {}: {}",
+            ended.status,
+            String::from_utf8_lossy(&ended.stderr).trim()
+        );
+        Ok(String::from_utf8(ended.stdout)?)
+    }
+
     fn command(&self, arguments: &[&str], surroundings: &Surroundings) -> Command {
         let mut command = Command::new(&self.path);
         command

@@ -3,6 +3,7 @@
 //! **Invariants.** One file per measurement. Every service, the simulator and every role is a separate process on this
 //! machine, so that its CPU time can be measured. A run that breaks its promises is an error, never a figure.
 
+mod api;
 mod ceilings;
 mod contestant;
 mod envelope;
@@ -89,6 +90,8 @@ enum Question {
     Pipeline,
     /// Imports of all list formats, with their memory
     Import,
+    /// Lists over the HTTP API: upload, export, memory of the server
+    Api,
     /// The speed of each step alone on the same services
     Ceilings,
     /// Receipts that a server stores, and the latency of its answers
@@ -200,6 +203,10 @@ async fn take_turns(
     if args.asks(Question::Import) {
         line("import");
         import::run(services, flowcast, args.import_rows, figures).await?;
+    }
+    if args.asks(Question::Api) {
+        line("api");
+        api::run(services, flowcast, args.import_rows, figures).await?;
     }
     if args.asks(Question::Ceilings) {
         line("ceilings");
