@@ -17,6 +17,7 @@ use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
 use crate::running_jobs::RunningJobs;
+use crate::second_factor::SecondFactors;
 use crate::webhooks::Webhooks;
 
 /// The audit keeps this many characters of the name of an object.
@@ -49,6 +50,7 @@ pub struct Control {
     pub(crate) hasher: Hasher,
     pub(crate) log_ins: LogInRules,
     pub(crate) webhooks: Arc<Webhooks>,
+    pub(crate) second_factors: SecondFactors,
 }
 
 /// The result of an action.
@@ -95,6 +97,7 @@ impl Control {
             hasher: Hasher::default(),
             log_ins: LogInRules::default(),
             webhooks: Arc::default(),
+            second_factors: SecondFactors::default(),
         }
     }
 
@@ -188,6 +191,9 @@ impl Control {
 
     /// Refuses an action without its right, and objects of senders that the caller may not see.
     pub(crate) async fn allow(&self, caller: &Caller, action: Action, object: &Object) -> Result<(), Error> {
+        if caller.session.is_some_and(|session| session.pending.is_some()) && !action.is_of_log_in() {
+            return Err(incomplete());
+        }
         if let Some(right) = action.right().filter(|right| !caller.rights.has(*right)) {
             return Err(forbidden(right));
         }
@@ -259,6 +265,11 @@ pub(crate) fn forbidden(right: Right) -> Error {
 }
 
 /// The log-in of the caller is too old for the action.
+fn incomplete() -> Error {
+    let text = "your log-in is not complete; enter the code of your authenticator app, or set one up";
+    Error::refused(Problem::LogInAgain, text)
+}
+
 fn stale() -> Error {
     let text = "enter your password again: this action needs a log-in within the last 10 minutes";
     Error::refused(Problem::LogInAgain, text)

@@ -12,10 +12,11 @@ use std::time::Duration;
 use identity::{DelayRule, Failures, PasswordHash, Token, account_key, address_key};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use store::{AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, Store};
+use store::{AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, PendingFactor, Store};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Client;
+use crate::access::grant::Grant;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
 use crate::passwords::person;
@@ -40,6 +41,8 @@ pub struct LoggedIn {
     pub session: i64,
     /// The token of the session.
     pub token: Token,
+    /// What the person has still to do before anything else.
+    pub pending: Option<PendingFactor>,
 }
 
 impl Control {
@@ -97,6 +100,7 @@ impl Control {
         let (address, user_agent) = (client.address, client.user_agent.clone());
         let replaced =
             replaces.and_then(|token| Token::parse(token.expose_secret())).map(|token| token.hash());
+        let pending = self.pending_factor(account, Grant::read(account.grant.clone())?.role).await?;
         let opened = self.change(attempt, async |store: Store| {
             let new = NewSession {
                 account: account.id,
@@ -105,27 +109,31 @@ impl Control {
                 longest: self.log_ins.longest,
                 address,
                 user_agent: user_agent.as_deref(),
+                pending,
             };
             let session = store.open_session(new).await?.ok_or_else(wrong)?;
             if let Some(replaced) = replaced {
                 store.end_session_of_token(replaced.bytes(), account.id).await?;
             }
-            store.forgive_log_in(keys).await?;
+            // With a second factor, the log-in is forgiven when the code is right: a password that is known must not allow to guess codes.
+            if pending != Some(PendingFactor::Code) {
+                store.forgive_log_in(keys).await?;
+            }
             Ok((session, json!({ "session": session })))
         });
-        Ok(LoggedIn { account: account.name.clone(), session: opened.await?.result, token })
+        Ok(LoggedIn { account: account.name.clone(), session: opened.await?.result, token, pending })
     }
 }
 
 /// Failures are counted by name and by address.
-fn keys(name: &str, client: &Client) -> Vec<LogInKey> {
+pub(crate) fn keys(name: &str, client: &Client) -> Vec<LogInKey> {
     let account = LogInKey { kind: LogInKind::Account, hash: account_key(name) };
     let address =
         client.address.map(|address| LogInKey { kind: LogInKind::Address, hash: address_key(address) });
     [account].into_iter().chain(address).collect()
 }
 
-fn delay(kind: LogInKind, count: u32, since_last: Duration) -> LogInDelay {
+pub(crate) fn delay(kind: LogInKind, count: u32, since_last: Duration) -> LogInDelay {
     let rule = match kind {
         LogInKind::Account => DelayRule::ACCOUNT,
         LogInKind::Address => DelayRule::ADDRESS,
@@ -139,7 +147,7 @@ fn wrong() -> Error {
     Error::refused(Problem::Unauthorized, text)
 }
 
-fn too_many(wait: Duration) -> Error {
+pub(crate) fn too_many(wait: Duration) -> Error {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     let text =
         format!("too many failed attempts with this name or from this address; try again in {seconds} s");

@@ -70,7 +70,7 @@ impl Control {
             actor: Actor { kind: ActorKind::Account, name: live.account },
             rights: grant.rights(),
             senders: grant.senders,
-            session: Some(CallerSession { id: live.id, is_fresh: live.is_fresh }),
+            session: Some(CallerSession { id: live.id, is_fresh: live.is_fresh, pending: live.pending }),
             client,
             idempotency: None,
         })
@@ -138,6 +138,6 @@ impl Control {
     }
 }
 
-fn ended() -> Error {
+pub(crate) fn ended() -> Error {
     Error::refused(Problem::Unauthorized, "you are not logged in, or your session has ended; log in")
 }

@@ -7,4 +7,5 @@ pub(crate) mod api_keys;
 pub(crate) mod links;
 pub(crate) mod log_ins;
 pub(crate) mod old_rows;
+pub(crate) mod second_factors;
 pub(crate) mod sessions;

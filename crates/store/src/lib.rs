@@ -43,6 +43,7 @@ mod statements;
 pub use access::accounts::{AccountChange, AccountId, AccountRow, Grant, NewAccount};
 pub use access::api_keys::{ApiKeyRow, ApiKeyState, ApiKeyUse, NewApiKey};
 pub use access::log_ins::{LogInDelay, LogInKey, LogInKind};
+pub use access::second_factors::{PendingFactor, SecondFactorRow};
 pub use access::sessions::{LiveSession, NewSession, SessionRow, SessionTimes};
 pub use campaigns::campaign::CampaignRow;
 pub use campaigns::draft::Edited;

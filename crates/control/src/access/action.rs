@@ -100,6 +100,14 @@ pub enum Action {
     OpenSession,
     /// Log out, or end another session. The sessions of other accounts need the right to manage accounts.
     EndSession,
+    /// Begin the set-up of one's own authenticator app.
+    SetUpFactor,
+    /// Confirm the set-up of one's own authenticator app with a code.
+    ConfirmFactor,
+    /// Complete a log-in with a code.
+    EnterCode,
+    /// Remove a second factor. Those of other accounts need the right to manage accounts.
+    RemoveFactor,
     /// Add an API key with at most one's own rights.
     AddKey,
     /// Revoke an API key. The keys of other accounts need the right to manage accounts.
@@ -122,7 +130,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 60] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -170,6 +178,10 @@ impl Action {
         Self::SetPassword,
         Self::OpenSession,
         Self::EndSession,
+        Self::SetUpFactor,
+        Self::ConfirmFactor,
+        Self::EnterCode,
+        Self::RemoveFactor,
         Self::AddKey,
         Self::RevokeKey,
         Self::ViewWebhookEndpoints,
@@ -182,6 +194,7 @@ impl Action {
     ];
 
     /// The action in the audit.
+    #[expect(clippy::too_many_lines, reason = "one line per action")]
     pub fn word(self) -> &'static str {
         match self {
             Self::CreateCampaign => "campaign.create",
@@ -231,6 +244,10 @@ impl Action {
             Self::SetPassword => "account.password",
             Self::OpenSession => "session.open",
             Self::EndSession => "session.end",
+            Self::SetUpFactor => "second_factor.set_up",
+            Self::ConfirmFactor => "second_factor.confirm",
+            Self::EnterCode => "session.code",
+            Self::RemoveFactor => "second_factor.remove",
             Self::AddKey => "key.add",
             Self::RevokeKey => "key.revoke",
             Self::ViewWebhookEndpoints => "view.webhook_endpoints",
@@ -251,6 +268,10 @@ impl Action {
             | Self::SetPassword
             | Self::OpenSession
             | Self::EndSession
+            | Self::SetUpFactor
+            | Self::ConfirmFactor
+            | Self::EnterCode
+            | Self::RemoveFactor
             | Self::AddKey
             | Self::RevokeKey => return None,
             Self::ViewAccounts | Self::AddAccount | Self::ChangeAccount | Self::LinkAccount => {
@@ -305,8 +326,13 @@ impl Action {
             Some(Right::ManageWebhooks) => self != Self::ViewWebhookEndpoints,
             Some(Right::Numbers | Right::Erase) => true,
             Some(_) => false,
-            None => self == Self::AddKey,
+            None => matches!(self, Self::AddKey | Self::SetUpFactor | Self::RemoveFactor),
         }
+    }
+
+    /// Whether the action completes or ends a log-in.
+    pub(crate) fn is_of_log_in(self) -> bool {
+        matches!(self, Self::EndSession | Self::SetUpFactor | Self::ConfirmFactor | Self::EnterCode)
     }
 
     /// Whether the action is in the audit. Reading is not, except of phone numbers.
@@ -321,6 +347,7 @@ impl Action {
                 | Self::ViewAudit
                 | Self::ViewAccounts
                 | Self::ViewOwn
+                | Self::SetUpFactor
                 | Self::CheckCampaign
                 | Self::CheckCounts
                 | Self::ViewWebhookEndpoints

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use store::PendingFactor;
 use uuid::Uuid;
 
 use crate::access::right::Rights;
@@ -65,6 +66,8 @@ pub struct CallerSession {
     pub id: i64,
     /// Whether the person entered the password a short time ago.
     pub is_fresh: bool,
+    /// What the person has still to do before anything else.
+    pub pending: Option<PendingFactor>,
 }
 
 /// Who asks for an action, with which rights and from where.

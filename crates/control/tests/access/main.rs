@@ -6,6 +6,7 @@ mod audited;
 mod keys;
 mod log_ins;
 mod rights;
+mod second_factors;
 mod secrets;
 mod sessions;
 mod world;

@@ -51,7 +51,8 @@ fn accounts_keys_numbers_webhooks_and_erasure_need_a_fresh_log_in() {
             Some(Right::ManageAccounts | Right::Numbers | Right::ManageWebhooks | Right::Erase)
         );
         let is_view = matches!(action, Action::ViewAccounts | Action::ViewWebhookEndpoints);
-        let is_needed = (of_right && !is_view) || action == Action::AddKey;
+        let of_own_account = matches!(action, Action::AddKey | Action::SetUpFactor | Action::RemoveFactor);
+        let is_needed = (of_right && !is_view) || of_own_account;
         assert_eq!(action.needs_fresh_log_in(), is_needed, "{}", action.word());
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use crate::access::accounts::{AccountId, Grant};
+use crate::access::second_factors::PendingFactor;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
@@ -28,6 +29,8 @@ pub struct NewSession<'a> {
     pub address: Option<IpAddr>,
     /// Program of the log-in, as it names itself.
     pub user_agent: Option<&'a str>,
+    /// What the person has still to do before anything else.
+    pub pending: Option<PendingFactor>,
 }
 
 /// Times of sessions.
@@ -50,6 +53,8 @@ pub struct LiveSession {
     pub grant: Grant,
     /// Whether the person entered the password a short time ago.
     pub is_fresh: bool,
+    /// What the person has still to do before anything else.
+    pub pending: Option<PendingFactor>,
 }
 
 /// A session that has not ended.
@@ -90,14 +95,23 @@ impl Store {
         let insert = "
             with verified as (
                 select id from account where id = $1 and password_hash = $2 and disabled_at is null for share)
-            insert into session (account_id, token_hash, until, address, user_agent)
-            select id, $3, clock_timestamp() + make_interval(secs => $4), $5, $6 from verified returning id";
-        let NewSession { account, password_hash, token_hash, longest, address, user_agent } = new;
+            insert into session (account_id, token_hash, until, address, user_agent, pending)
+            select id, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7 from verified returning id";
+        let NewSession { account, password_hash, token_hash, longest, address, user_agent, pending } = new;
+        let pending = pending.map(PendingFactor::word);
         let client = self.client().await?;
         let row = client
             .query_opt(
                 insert,
-                &[&account.0, &password_hash, &token_hash, &longest.as_secs_f64(), &address, &user_agent],
+                &[
+                    &account.0,
+                    &password_hash,
+                    &token_hash,
+                    &longest.as_secs_f64(),
+                    &address,
+                    &user_agent,
+                    &pending,
+                ],
             )
             .await?;
         Ok(row.map(|row| row.get(0)))
@@ -112,7 +126,7 @@ impl Store {
     ) -> Result<Option<LiveSession>, Error> {
         let select = "
             with live as (
-                select s.id, a.name, a.role, a.has_numbers, a.senders, s.last_seen_at,
+                select s.id, a.name, a.role, a.has_numbers, a.senders, s.last_seen_at, s.pending,
                     s.fresh_at > clock_timestamp() - make_interval(secs => $3) as is_fresh
                 from session s join account a on a.id = s.account_id
                 where s.token_hash = $1 and s.ended_at is null and a.disabled_at is null and s.until > clock_timestamp()
@@ -120,7 +134,7 @@ impl Store {
             seen as (
                 update session set last_seen_at = clock_timestamp()
                 where $4 and id in (select id from live where last_seen_at < clock_timestamp() - interval '1 minute'))
-            select id, name, role, has_numbers, senders, is_fresh from live";
+            select id, name, role, has_numbers, senders, is_fresh, pending from live";
         let client = self.client().await?;
         let statement = client.prepare_cached(select).await?;
         let (idle, fresh) = (times.idle.as_secs_f64(), times.fresh.as_secs_f64());
@@ -130,6 +144,7 @@ impl Store {
             account: row.get("name"),
             grant: Grant::read(&row),
             is_fresh: row.get("is_fresh"),
+            pending: PendingFactor::read(row.get("pending")),
         }))
     }
 

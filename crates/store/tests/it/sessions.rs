@@ -16,6 +16,7 @@ pub(crate) async fn open(store: &Store, account: AccountId, token: u8) -> Option
         token_hash: &[token; 32],
         longest: 12 * HOUR,
         address: None,
+        pending: None,
         user_agent: Some("Firefox"),
     };
     store.open_session(new).await.unwrap()
