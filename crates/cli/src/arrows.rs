@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 6] = [
     &["broker", "store", "whatsapp", "identity", "listener", "simulator", "devstack"],
     &["producer", "consumer", "notifier"],
     &["control"],
-    &["api", "server"],
+    &["api", "console", "server"],
     &["cli", "benches"],
 ];
 
@@ -124,6 +124,7 @@ fn folders_of_a_crate_have_no_circular_dependencies() {
     for name in [
         "campaign",
         "cli",
+        "console",
         "control",
         "identity",
         "notifier",

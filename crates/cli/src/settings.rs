@@ -91,10 +91,20 @@ impl Settings {
     }
 
     pub(crate) fn console(&self) -> Result<api::Config, Refused> {
-        let mut config: api::Config = self.section("console", None)?;
+        let keys = console::Config::KEYS;
+        let mut config: api::Config = self.part_of("console", None, |key| !keys.contains(&key))?;
         config.check().map_err(|error| Refused(format!("[console] {error}")))?;
         // A longer list could never be imported.
         config.max_list_bytes = config.max_list_bytes.min(self.lists()?.max_temporary_bytes);
+        Ok(config)
+    }
+
+    /// The settings of the pages, which are in the section of the API's listener.
+    pub(crate) fn pages(&self) -> Result<console::Config, Refused> {
+        let keys = console::Config::KEYS;
+        let config: console::Config = self.part_of("console", None, |key| keys.contains(&key))?;
+        let listen = self.console()?.listen;
+        config.check(listen).map_err(|error| Refused(format!("[console] {error}")))?;
         Ok(config)
     }
 
@@ -116,7 +126,18 @@ impl Settings {
 
     /// Parses one section. `without_url` is the error for a missing address.
     fn section<T: DeserializeOwned>(&self, name: &str, without_url: Option<&str>) -> Result<T, Refused> {
-        let section = self.table.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
+        self.part_of(name, without_url, |_| true)
+    }
+
+    /// Parses the settings of one section whose keys `is_wanted` selects.
+    fn part_of<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        without_url: Option<&str>,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<T, Refused> {
+        let mut section = self.table.get(name).and_then(Value::as_table).cloned().unwrap_or_default();
+        section.retain(|key, _| is_wanted(key));
         if let Some(problem) = without_url.filter(|_| !section.contains_key("url")) {
             return Err(Refused(problem.to_owned()));
         }
@@ -247,6 +268,17 @@ mod tests {
         let error =
             load("", &[("FLOWCAST_LISTS_TEMPORARY_FOLDER", "")]).unwrap().lists().unwrap_err().to_string();
         assert!(error.starts_with("[lists] temporary_folder is empty; name a folder"), "{error}");
+    }
+
+    #[test]
+    fn settings_of_pages_and_of_the_api_share_a_section() {
+        let text = "[console]\nlisten = \"127.0.0.1:9000\"\nzone = \"Africa/Nairobi\"";
+        let settings = load(text, &[("FLOWCAST_CONSOLE_INSECURE_LOOPBACK", "true")]).unwrap();
+        let (api, pages) = (settings.console().unwrap(), settings.pages().unwrap());
+        assert_eq!((api.listen.port(), pages.zone.as_str()), (9000, "Africa/Nairobi"));
+        assert!(pages.insecure_loopback);
+        let error = load("[console]\nzome = \"UTC\"", &[]).unwrap().console().unwrap_err().to_string();
+        assert!(error.contains("zome"), "{error}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.consumer().err(),
         settings.server().err(),
         settings.console().err(),
+        settings.pages().err(),
         temporary_folder(settings).err(),
         settings.alerts().err(),
         plane::webhook_key(settings).err(),

@@ -97,26 +97,29 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
     line(format!("receiving webhooks and uploads at http://{}", server.address()?));
     let console = console(settings, shutdown.clone()).await?;
     server.run(shutdown).await?;
-    console.await.context("the listener of the API")
+    console.await.context("the listener of the console and the API")
 }
 
-/// Starts the listener of the API, if it is enabled, with connections to PostgreSQL of its own, so that webhooks do not wait for
+/// Starts the listener of the console and the API, if it is enabled, with connections to PostgreSQL of its own, so that webhooks do not wait for
 /// people.
 async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
-    let config = settings.console()?;
+    let (config, pages) = (settings.console()?, settings.pages()?);
     if !config.enabled {
         return Ok(tokio::spawn(async {}));
     }
     let listener = TcpListener::bind(config.listen).await.with_context(|| {
         format!(
-            "cannot listen at {} for the API; change [console] listen, or set enabled = false",
+            "cannot listen at {} for the console and the API; change [console] listen, or set enabled = false",
             config.listen
         )
     })?;
     let Plane { control, .. } = Plane::open(settings).await?;
-    line(format!("serving the API at http://{}/api/v1", listener.local_addr()?));
-    let limits = config.limits();
-    let router = api::router(control.clone(), config);
+    let control = control.with_log_in_rules(pages.log_in_rules());
+    let at = listener.local_addr()?;
+    line(format!("serving the console at {} and the API at http://{at}/api/v1", pages.base(at)));
+    let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());
+    let api = api::router(control.clone(), config);
+    let router = console::router(control.clone(), &pages, proxies, api);
     Ok(tokio::spawn(async move {
         tokio::join!(
             listener::listen(listener, router, &limits, shutdown.clone()),

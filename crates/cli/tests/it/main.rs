@@ -13,6 +13,7 @@ mod api_walk;
 mod asleep;
 mod audit;
 mod campaigns;
+mod console;
 mod costs;
 mod events;
 mod exports;

@@ -1,0 +1,129 @@
+//! Chromium without a window, driven through `chromedriver`.
+
+use std::fmt::Debug;
+use std::process::Stdio;
+use std::time::Duration;
+
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep};
+use url::{ParseError, Url};
+
+use crate::world::PATIENCE;
+
+/// A browser with a profile of its own; it ends when it is dropped.
+pub(crate) struct Browser {
+    pub(crate) client: Client,
+    profile: TempDir,
+    _driver: Child,
+}
+
+/// Reads the messages of the browser's console since the last reading.
+#[derive(Debug)]
+struct ReadLog;
+
+impl WebDriverCompatibleCommand for ReadLog {
+    fn endpoint(&self, base_url: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base_url.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+impl Browser {
+    /// Starts a driver at a free port and a browser.
+    pub(crate) async fn start() -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("chromedriver is not installed; run scripts/bootstrap");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').to_owned();
+            }
+        };
+        let folder = format!("--user-data-dir={}", profile.path().display());
+        let options = json!({
+            "goog:chromeOptions": { "args": [
+                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900",
+                "--hide-scrollbars", folder,
+            ] },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(options) = options else { unreachable!() };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(Map::from_iter(options))
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Self { client, profile, _driver: driver }
+    }
+
+    /// Opens an address.
+    pub(crate) async fn open(&self, address: &str) {
+        self.client.goto(address).await.unwrap();
+    }
+
+    /// The text of the first element that a selector finds; empty if there is none.
+    pub(crate) async fn text(&self, selector: &str) -> String {
+        match self.client.find(Locator::Css(selector)).await {
+            Ok(element) => element.text().await.unwrap_or_default(),
+            Err(_) => String::new(),
+        }
+    }
+
+    /// Waits until the text of an element contains this one.
+    pub(crate) async fn shows(&self, selector: &str, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.text(selector).await;
+            if found.contains(text) {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{selector} shows '{found}', not '{text}'; {:?}",
+                self.log().await
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What the browser wrote to its console since the last time: errors of scripts, and what the policy of the page refused.
+    pub(crate) async fn log(&self) -> Vec<String> {
+        let log = self.client.issue_cmd(ReadLog).await.unwrap();
+        let messages = log.as_array().cloned().unwrap_or_default();
+        messages.iter().map(|message| message["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // A driver that is killed leaves its browser running.
+        let profile = self.profile.path().to_string_lossy().into_owned();
+        for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+            let Ok(id) = process.file_name().to_string_lossy().parse() else { continue };
+            let command = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+            if command.contains(&profile) {
+                drop(kill(Pid::from_raw(id), Signal::SIGKILL));
+            }
+        }
+    }
+}

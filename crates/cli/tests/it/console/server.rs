@@ -1,0 +1,33 @@
+//! A server with the web console.
+
+use std::net::SocketAddr;
+
+use crate::api_server::{ApiServer, Ask};
+use crate::receiving::free_address;
+use crate::world::World;
+
+/// The console at its address.
+pub(crate) struct ConsoleServer {
+    pub(crate) at: SocketAddr,
+    api: ApiServer,
+}
+
+impl ConsoleServer {
+    /// Starts a server whose console is reached by plain HTTP.
+    pub(crate) async fn start(world: &mut World) -> Self {
+        let at = free_address();
+        let settings = [("FLOWCAST_CONSOLE_INSECURE_LOOPBACK", "true")];
+        let api = ApiServer::start_at(world, at, &settings).await;
+        Self { at, api }
+    }
+
+    /// The address of a page.
+    pub(crate) fn address(&self, page: &str) -> String {
+        format!("http://{}{page}", self.at)
+    }
+
+    /// A request that no browser sends.
+    pub(crate) fn ask<'a>(&self, method: &'a str, path: &'a str) -> Ask<'a> {
+        self.api.ask(method, path)
+    }
+}

@@ -1,0 +1,208 @@
+//! What every page has: head, navigation, title, and the person who is logged in.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::assets::{Name, path};
+use crate::failure::Failure;
+use crate::part::icon::{Icon, icon, logo};
+use crate::session::Viewer;
+use crate::visit::Visit;
+use crate::words::time;
+
+/// htmx: its extensions, no style of its own, no history of its own.
+const HTMX: &str = r#"{"extensions":"sse,hx-csp","includeIndicatorCSS":false,"history":false}"#;
+
+/// A section of the navigation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Campaigns,
+    Senders,
+    Settings,
+}
+
+impl Section {
+    const ALL: [(Self, &'static str, &'static str, Icon); 3] = [
+        (Self::Campaigns, "/campaigns", "Campaigns", Icon::Campaigns),
+        (Self::Senders, "/senders", "Senders", Icon::Senders),
+        (Self::Settings, "/settings", "Settings", Icon::Settings),
+    ];
+}
+
+/// A page in the frame.
+pub(crate) struct Page<'a> {
+    /// The title in the browser, which begins with the thing.
+    pub(crate) title: &'a str,
+    /// The section of the navigation that the page belongs to.
+    pub(crate) section: Option<Section>,
+    /// The page above this one: its address and its name.
+    pub(crate) parent: Option<(&'a str, &'a str)>,
+    /// What stands beside the heading, such as the state.
+    pub(crate) badge: Option<Markup>,
+    /// One line below the heading.
+    pub(crate) summary: Option<Markup>,
+    /// Buttons on the right of the heading.
+    pub(crate) actions: Option<Markup>,
+    /// The content.
+    pub(crate) body: Markup,
+}
+
+impl<'a> Page<'a> {
+    /// A page with a heading and a content.
+    pub(crate) fn new(title: &'a str, section: Section, body: Markup) -> Self {
+        let section = Some(section);
+        Self { title, section, parent: None, badge: None, summary: None, actions: None, body }
+    }
+
+    /// The whole document.
+    pub(crate) fn draw(self, viewer: &Viewer) -> Markup {
+        let content = html! {
+            a class="skip" href="#main" { "Skip to content" }
+            div class="app" {
+                (rail(self.section, viewer))
+                main id="main" {
+                    (heading(&self))
+                    (self.body)
+                    (foot(viewer))
+                }
+            }
+        };
+        document(self.title, &viewer.visit, false, &content)
+    }
+}
+
+fn heading(page: &Page<'_>) -> Markup {
+    html! {
+        header class="top" {
+            div {
+                @if let Some((address, name)) = page.parent {
+                    nav class="crumb" aria-label="Breadcrumb" { a href=(address) { (name) } " /" }
+                }
+                h1 { (page.title) @if let Some(badge) = &page.badge { " " (badge) } }
+                @if let Some(summary) = &page.summary { p class="sub" { (summary) } }
+            }
+            @if let Some(actions) = &page.actions { div class="actions" { (actions) } }
+        }
+    }
+}
+
+fn rail(section: Option<Section>, viewer: &Viewer) -> Markup {
+    let name = viewer.caller.name();
+    let initials: String = name.chars().take(2).flat_map(char::to_uppercase).collect();
+    html! {
+        div class="rail" {
+            p class="logo" { (logo()) }
+            nav aria-label="Main" {
+                ul {
+                    @for (own, address, label, drawn) in Section::ALL {
+                        li {
+                            a href=(address) aria-current=[(section == Some(own)).then_some("page")] { (icon(drawn)) (label) }
+                        }
+                    }
+                }
+            }
+            div class="who" {
+                span class="initials" aria-hidden="true" { (initials) }
+                span {
+                    span class="name" { (name) }
+                    small { (viewer.role) }
+                }
+                form method="post" action="/log-out" { button class="link" { "Log out" } }
+            }
+        }
+    }
+}
+
+fn foot(viewer: &Viewer) -> Markup {
+    let now = viewer.visit.now;
+    html! {
+        footer class="foot" {
+            "As of " (time::clock_with_seconds(now, &viewer.zone)) " · times in " (time::zone_name(&viewer.zone))
+        }
+    }
+}
+
+/// A page for people who are not logged in: one card.
+pub(crate) fn bare(title: &str, visit: &Visit, body: &Markup) -> Markup {
+    let content = html! {
+        main id="main" class="bare" {
+            p class="logo" { (logo()) }
+            section class="card" { h1 { (title) } (body) }
+        }
+    };
+    document(title, visit, false, &content)
+}
+
+/// The page of an error, in the frame of the person if one is logged in.
+pub(crate) fn error(visit: &Visit, viewer: Option<&Viewer>, failure: &Failure) -> Markup {
+    let title = failure.title();
+    let way_back = html! {
+        p { (sentence(&failure.text)) }
+        p class="actions" {
+            @if viewer.is_some() { a class="button" href="/campaigns" { "Go to campaigns" } }
+            @else { a class="button" href="/log-in" { "Log in" } }
+        }
+        p class="reference" { "Reference " code { (visit.id) } }
+    };
+    match viewer {
+        None => bare(title, visit, &way_back),
+        Some(viewer) => {
+            let body = html! { section class="card" { (way_back) } };
+            let page = Page { section: None, ..Page::new(title, Section::Campaigns, body) };
+            page.draw(viewer)
+        }
+    }
+}
+
+/// An error as a sentence of a page: with a capital letter and a full stop.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if text.ends_with(['.', '?', '!', ')']) { "" } else { "." };
+    format!("{first}{}{stop}", characters.as_str())
+}
+
+/// The whole document; a live one loads htmx.
+pub(crate) fn document(title: &str, visit: &Visit, is_live: bool, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" data-theme=(visit.theme.word()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · Flowcast" }
+                link rel="icon" href=(path(Name::Icon)) type="image/svg+xml";
+                link rel="stylesheet" href=(path(Name::Style));
+                @if is_live {
+                    meta name="htmx-config" content=(HTMX);
+                    @for name in [Name::Htmx, Name::HtmxSse, Name::HtmxCsp] {
+                        script src=(path(name)) nonce=(visit.nonce) defer {}
+                    }
+                }
+            }
+            body { (content) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::visit::Theme;
+
+    #[test]
+    fn an_error_is_a_sentence() {
+        assert_eq!(sentence("there is no campaign 7"), "There is no campaign 7.");
+        assert_eq!(sentence(""), ".");
+    }
+
+    #[test]
+    fn texts_are_escaped_and_a_page_without_live_parts_loads_no_script() {
+        let visit = Visit::new(Theme::Dark);
+        let failure = Failure::not_found("there is no <script>alert(1)</script>");
+        let page = error(&visit, None, &failure).into_string();
+        assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script"), "{page}");
+        assert!(page.contains(r#"data-theme="dark""#) && page.contains(&visit.id.to_string()), "{page}");
+        let live = document("x", &visit, true, &html! {}).into_string();
+        assert_eq!(live.matches(&format!("nonce=\"{}\"", visit.nonce)).count(), 3, "{live}");
+    }
+}

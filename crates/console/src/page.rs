@@ -1,0 +1,4 @@
+//! The pages, one file each: what is asked, what is shown, in that order.
+
+#[cfg(debug_assertions)]
+pub(crate) mod dev;

@@ -1,0 +1,3 @@
+//! Components: what pages are made of. Each is one function.
+
+pub(crate) mod icon;

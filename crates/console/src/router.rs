@@ -1,0 +1,74 @@
+//! The routes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::get;
+use control::Control;
+use ipnet::IpNet;
+use jiff::tz::TimeZone;
+use listener::unlisted_proxies::UnlistedProxies;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::answer::{answer, panicked};
+use crate::assets;
+use crate::config::{Config, Proxies};
+use crate::cookie::Cookies;
+use crate::csrf;
+use crate::failure::Failure;
+use crate::page;
+use crate::session::{Console, require_session};
+
+/// The longest form in bytes.
+const MAX_FORM: usize = 64 * 1024;
+/// The time limit of a request, its body included. A page takes milliseconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The pages, and the API below `/api` and `/problems`. It needs the extension `Arc<listener::connections::Connection>` on its
+/// requests to know addresses of clients.
+pub fn router(control: Control, config: &Config, trusted_proxies: Vec<IpNet>, api: Router) -> Router {
+    let console = Arc::new(Console {
+        control,
+        cookies: Cookies { is_insecure: config.insecure_loopback },
+        proxies: Proxies(trusted_proxies.clone()),
+        unlisted: UnlistedProxies::new("console", trusted_proxies),
+        zone: TimeZone::get(&config.zone).unwrap_or(TimeZone::UTC),
+    });
+    let pages = pages(console);
+    // Not nested: the API has its own answers to unknown addresses, and its log its own routes.
+    Router::new().fallback(async move |request: Request| {
+        let path = request.uri().path();
+        let is_api = path == "/api" || path.starts_with("/api/") || path.starts_with("/problems/");
+        if is_api { api.oneshot(request).await } else { pages.oneshot(request).await }
+    })
+}
+
+fn pages(console: Arc<Console>) -> Router {
+    let protected = Router::new()
+        .route("/", get(async || Redirect::to("/campaigns")))
+        .fallback(async || Failure::of_status(StatusCode::NOT_FOUND))
+        .layer(from_fn_with_state(Arc::clone(&console), require_session));
+    let public = Router::new().route("/assets/{file}", get(assets::serve));
+    #[cfg(debug_assertions)]
+    let public = public.merge(page::dev::routes());
+    let routes = protected.merge(public);
+    routes
+        .layer(RequestBodyLimitLayer::new(MAX_FORM))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(CsrfLayer::new().with_rejection_response(csrf::refused))
+        .layer(from_fn(csrf::refuse_unknown_origin))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&console), answer))
+        .layer(CompressionLayer::new())
+        .with_state(console)
+}

@@ -1,0 +1,160 @@
+//! Who looks: the session cookie of a request.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{HeaderMap, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use control::{Caller, Client, Control, Problem, Role, SessionUse};
+use jiff::tz::TimeZone;
+use listener::connections::Connection;
+use listener::unlisted_proxies::UnlistedProxies;
+use url::form_urlencoded::byte_serialize;
+
+use crate::config::Proxies;
+use crate::cookie::{self, Cookies};
+use crate::failure::Failure;
+use crate::visit::Visit;
+
+/// The audit keeps this many characters of the name of a program.
+const MOST_CHARACTERS: usize = 200;
+
+/// The state of all requests.
+pub(crate) struct Console {
+    pub(crate) control: Control,
+    pub(crate) cookies: Cookies,
+    pub(crate) proxies: Proxies,
+    pub(crate) unlisted: UnlistedProxies,
+    /// The time zone of people whose account has none.
+    pub(crate) zone: TimeZone,
+}
+
+/// A person who is logged in.
+#[derive(Clone, Debug)]
+pub(crate) struct Viewer {
+    /// Who asks, with its rights.
+    pub(crate) caller: Caller,
+    /// The role of the account.
+    pub(crate) role: Role,
+    /// The time zone in which times are shown.
+    pub(crate) zone: TimeZone,
+    /// The request.
+    pub(crate) visit: Visit,
+}
+
+impl<S: Sync> FromRequestParts<S> for Viewer {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        parts.extensions.get().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// Where a request comes from.
+pub(crate) struct From(pub(crate) Client);
+
+impl FromRequestParts<Arc<Console>> for From {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, StatusCode> {
+        let connection = parts.extensions.get::<Arc<Connection>>();
+        let address = connection.map(|connection| console.proxies.client(connection.peer, &parts.headers));
+        let id = parts.extensions.get::<Visit>().map(|visit| visit.id);
+        Ok(Self(Client { address, user_agent: user_agent(&parts.headers), request_id: id }))
+    }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.map(|agent| agent.chars().take(MOST_CHARACTERS).collect())
+}
+
+impl Console {
+    /// The person whose session cookie the request has.
+    async fn viewer(&self, parts: &Parts, visit: Visit, client: Client) -> Result<Viewer, control::Error> {
+        let token = cookie::value(&parts.headers, self.cookies.session_name()).unwrap_or_default();
+        let caller = self.control.caller_of_session(token, SessionUse::Activity, client).await?;
+        let account = self.control.account(&caller, caller.name()).await?;
+        let zone = account.zone.and_then(|zone| TimeZone::get(&zone).ok());
+        let zone = zone.unwrap_or_else(|| self.zone.clone());
+        Ok(Viewer { caller, role: account.grant.role, zone, visit })
+    }
+}
+
+/// Lets people who are logged in pass, and sends others to the log-in.
+pub(crate) async fn require_session(
+    State(console): State<Arc<Console>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let (Ok(visit), Ok(From(client))) = (
+        Visit::from_request_parts(&mut parts, &console).await,
+        From::from_request_parts(&mut parts, &console).await,
+    ) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let viewer = match console.viewer(&parts, visit, client).await {
+        Ok(viewer) => viewer,
+        Err(error) if error.problem() == Problem::Unauthorized => return log_in_first(&parts),
+        Err(error) => return Failure::from(error).into_response(),
+    };
+    if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
+        connection.mark_authenticated();
+        console.unlisted.warn_if_unlisted(connection.peer, &parts.headers);
+    }
+    parts.extensions.insert(viewer.clone());
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    // An error page has the frame of the person.
+    response.extensions_mut().insert(viewer);
+    response
+}
+
+/// Sends a person to the log-in, and back to the page afterwards. A form is not sent again by itself.
+fn log_in_first(parts: &Parts) -> Response {
+    if !matches!(parts.method, Method::GET | Method::HEAD) {
+        let text = "you are not logged in, or your session has ended, and nothing was changed; log in and send the form again";
+        return Failure::new(StatusCode::UNAUTHORIZED, text).into_response();
+    }
+    let page = parts.uri.path_and_query().map_or("/", |page| page.as_str());
+    if page == "/" {
+        return Redirect::to("/log-in").into_response();
+    }
+    let page: String = byte_serialize(page.as_bytes()).collect();
+    Redirect::to(&format!("/log-in?next={page}")).into_response()
+}
+
+/// The page to open after a log-in, if it is one of this console.
+pub(crate) fn safe_page(next: Option<&str>) -> &str {
+    let is_own = |page: &&str| {
+        // Browsers read a backslash as a slash, and leave out tabs and line breaks.
+        page.starts_with('/')
+            && !page.starts_with("//")
+            && page.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+    };
+    next.filter(is_own).unwrap_or("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_page_of_this_console_is_opened_after_a_log_in() {
+        for (next, opened) in [
+            (None, "/"),
+            (Some("/campaigns/7?tab=people"), "/campaigns/7?tab=people"),
+            (Some("https://evil.example"), "/"),
+            (Some("//evil.example"), "/"),
+            (Some("/\\evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
+            (Some("/a\r\nset-cookie: x"), "/"),
+            (Some(""), "/"),
+        ] {
+            assert_eq!(safe_page(next), opened, "{next:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Labels and sentences. Every text that people read about states and times is here.
+
+pub(crate) mod time;
