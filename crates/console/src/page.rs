@@ -1,4 +1,6 @@
 //! The pages, one file each: what is asked, what is shown, in that order.
 
 #[cfg(debug_assertions)]
+pub(crate) mod components;
+#[cfg(debug_assertions)]
 pub(crate) mod dev;

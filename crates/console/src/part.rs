@@ -1,3 +1,14 @@
-//! Components: what pages are made of. Each is one function.
+//! Components: what pages are made of. Each is one function; `/dev/components` shows all of them in debug builds.
 
+pub(crate) mod alert;
+pub(crate) mod badge;
+pub(crate) mod button;
+pub(crate) mod card;
+pub(crate) mod field;
+pub(crate) mod filter;
 pub(crate) mod icon;
+pub(crate) mod progress;
+pub(crate) mod segmented;
+pub(crate) mod table;
+pub(crate) mod tile;
+pub(crate) mod timeline;

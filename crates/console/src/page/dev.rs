@@ -11,11 +11,15 @@ use futures::{Stream, StreamExt, stream};
 use maud::{Markup, html};
 
 use crate::frame;
+use crate::page::components;
 use crate::session::Console;
 use crate::visit::Visit;
 
 pub(crate) fn routes() -> Router<Arc<Console>> {
-    Router::new().route("/dev/live", get(live)).route("/dev/live/stream", get(ticks))
+    Router::new()
+        .route("/dev/components", get(components::show))
+        .route("/dev/live", get(live))
+        .route("/dev/live/stream", get(ticks))
 }
 
 /// A page with a live part. The element with the attributes of htmx has the nonce; elements of live parts have none.

@@ -1,0 +1,33 @@
+//! Cards: one subject of a page.
+
+use maud::{Markup, html};
+
+/// A card with a title.
+pub(crate) fn card(title: &str, aside: Option<&Markup>, body: &Markup) -> Markup {
+    html! { section class="card" { (head(title, aside)) (body) } }
+}
+
+/// A card whose content reaches its edges, such as a table.
+pub(crate) fn flush(title: Option<&str>, body: &Markup) -> Markup {
+    html! { section class="card flush" { @if let Some(title) = title { (head(title, None)) } (body) } }
+}
+
+fn head(title: &str, aside: Option<&Markup>) -> Markup {
+    html! {
+        div class="row" {
+            h2 { (title) }
+            @if let Some(aside) = aside { div class="aside" { (aside) } }
+        }
+    }
+}
+
+/// What a card shows instead of an empty list.
+pub(crate) fn empty(title: &str, text: &Markup, action: Option<&Markup>) -> Markup {
+    html! {
+        div class="empty" {
+            h2 { (title) }
+            p { (text) }
+            @if let Some(action) = action { (action) }
+        }
+    }
+}
