@@ -82,7 +82,7 @@ impl Config {
         LogInRules {
             idle: self.session_idle,
             longest: self.session_longest,
-            words: ["flowcast"].into_iter().chain(host).map(str::to_owned).collect(),
+            words: host.map(str::to_owned).into_iter().collect(),
             ..LogInRules::default()
         }
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_password_may_not_contain_the_host_of_the_console() {
         let config = Config { public_url: "https://send.example.org".parse().ok(), ..Config::default() };
-        assert_eq!(config.log_in_rules().words, ["flowcast", "send.example.org"]);
+        assert_eq!(config.log_in_rules().words, ["send.example.org"]);
         assert_eq!(config.base(HERE.into()), "https://send.example.org");
         assert_eq!(Config::default().base(HERE.into()), "http://127.0.0.1:8081");
     }

@@ -174,12 +174,16 @@ pub(crate) fn document(title: &str, visit: &Visit, is_live: bool, content: &Mark
                 link rel="stylesheet" href=(path(Name::Style));
                 @if is_live {
                     meta name="htmx-config" content=(HTMX);
-                    @for name in [Name::Htmx, Name::HtmxSse, Name::HtmxCsp] {
-                        script src=(path(name)) nonce=(visit.nonce) defer {}
-                    }
                 }
             }
-            body { (content) }
+            body {
+                (content)
+                // Not deferred: htmx would then begin as soon as it is loaded, perhaps before its extensions, and process the page
+                // without the gate of hx-csp.
+                @if is_live {
+                    @for name in [Name::Htmx, Name::HtmxSse, Name::HtmxCsp] { script src=(path(name)) nonce=(visit.nonce) {} }
+                }
+            }
         }
     }
 }
@@ -203,6 +207,7 @@ mod tests {
         assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script"), "{page}");
         assert!(page.contains(r#"data-theme="dark""#) && page.contains(&visit.id.to_string()), "{page}");
         let live = document("x", &visit, true, &html! {}).into_string();
-        assert_eq!(live.matches(&format!("nonce=\"{}\"", visit.nonce)).count(), 3, "{live}");
+        assert_eq!(live.matches(&format!("nonce=\"{}\"></script>", visit.nonce)).count(), 3, "{live}");
+        assert!(!live.contains("defer") && !live.contains("async"), "{live}");
     }
 }

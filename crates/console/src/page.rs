@@ -4,3 +4,6 @@
 pub(crate) mod components;
 #[cfg(debug_assertions)]
 pub(crate) mod dev;
+pub(crate) mod link;
+pub(crate) mod log_in;
+pub(crate) mod settings;

@@ -8,7 +8,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
-use axum::routing::get;
+use axum::routing::{get, post};
 use control::Control;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -26,7 +26,7 @@ use crate::config::{Config, Proxies};
 use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
-use crate::page;
+use crate::page::{link, log_in, settings};
 use crate::session::{Console, require_session};
 
 /// The longest form in bytes.
@@ -56,11 +56,19 @@ pub fn router(control: Control, config: &Config, trusted_proxies: Vec<IpNet>, ap
 fn pages(console: Arc<Console>) -> Router {
     let protected = Router::new()
         .route("/", get(async || Redirect::to("/campaigns")))
+        .route("/log-out", post(log_in::out))
+        .route("/settings", get(settings::show))
+        .route("/settings/password", post(settings::password))
+        .route("/settings/theme", post(settings::theme))
+        .route("/settings/sessions/{id}/end", post(settings::end_session))
         .fallback(async || Failure::of_status(StatusCode::NOT_FOUND))
         .layer(from_fn_with_state(Arc::clone(&console), require_session));
-    let public = Router::new().route("/assets/{file}", get(assets::serve));
+    let public = Router::new()
+        .route("/assets/{file}", get(assets::serve))
+        .route("/log-in", get(log_in::show).post(log_in::send))
+        .route("/link/{token}", get(link::show).post(link::send));
     #[cfg(debug_assertions)]
-    let public = public.merge(page::dev::routes());
+    let public = public.merge(crate::page::dev::routes());
     let routes = protected.merge(public);
     routes
         .layer(RequestBodyLimitLayer::new(MAX_FORM))

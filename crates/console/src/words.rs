@@ -1,5 +1,6 @@
 //! Labels and sentences. Every text that people read about states and times is here.
 
+pub(crate) mod agent;
 pub(crate) mod number;
 pub(crate) mod time;
 

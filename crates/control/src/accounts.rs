@@ -93,7 +93,7 @@ pub struct AccountLink {
 impl AccountLink {
     /// The path of the link, for the address of the console.
     pub fn path(&self) -> Option<String> {
-        self.token.as_ref().map(|token| format!("/welcome/{}", token.secret()))
+        self.token.as_ref().map(|token| format!("/link/{}", token.secret()))
     }
 }
 

@@ -68,15 +68,16 @@ fn edit(set: AccountSet) -> Result<AccountEdit, Refused> {
 
 /// Prints a link, which is not stored and cannot be printed again.
 fn link(settings: &Settings, linked: &AccountLink) -> anyhow::Result<()> {
-    let base = settings.server()?.public_url;
-    let base = base.as_ref().map_or("https://YOUR-SERVER", |url| url.as_str().trim_end_matches('/'));
+    let (pages, console) = (settings.pages()?, settings.console()?);
     let Some(path) = linked.path() else { return Ok(()) };
-    line(format!("{:<13} {base}{path}", "link"));
+    line(format!("{:<13} {}{path}", "link", pages.base(console.listen)));
     let valid = humantime::format_duration(linked.valid);
     line(format!("{:<13} {valid}, for one use; give it to the person in private", "valid for"));
-    warning(
-        "no page of this version opens the link yet: accounts are for the console, which follows; programs use API keys",
-    );
+    if pages.public_url.is_none() {
+        warning(
+            "the link works on the machine of the server only; set [console] public_url to the address at which browsers reach the console",
+        );
+    }
     Ok(())
 }
 

@@ -28,12 +28,12 @@ async fn an_operator_adds_changes_and_disables_an_account() {
         ])
         .await;
     let link = says.lines().find_map(|line| line.strip_prefix("link ")).unwrap().trim().to_owned();
-    let token = link.strip_prefix("https://YOUR-SERVER/welcome/").unwrap();
+    let token = link.strip_prefix("http://127.0.0.1:0/link/").unwrap();
     assert_eq!(token.len(), 43, "{says}");
     assert!(says.contains("1h, for one use"), "{says}");
-    world.file("flowcast.toml", "[server]\npublic_url = \"https://send.example.org\"\n");
+    world.file("flowcast.toml", "[console]\npublic_url = \"https://send.example.org\"\n");
     let again = world.ok(&["account", "link", "ANNA"]).await;
-    assert!(again.contains("https://send.example.org/welcome/") && !again.contains(token), "{again}");
+    assert!(again.contains("https://send.example.org/link/") && !again.contains(token), "{again}");
 
     let says = world.ok(&["account", "set", "anna", "--numbers", "true", "--all-senders"]).await;
     assert!(says.contains("senders       all") && says.contains("numbers       yes"), "{says}");

@@ -1,5 +1,7 @@
 //! The web console in a browser, and its answers to other clients.
 
 mod browser;
+mod forms;
 mod live;
+mod log_in;
 mod server;

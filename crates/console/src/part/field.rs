@@ -40,6 +40,11 @@ impl Field<'_> {
     }
 }
 
+/// Tells a password manager for which account the password of a form is. It is not sent.
+pub(crate) fn account_name(name: &str) -> Markup {
+    html! { input class="sr" type="text" autocomplete="username" value=(name) readonly tabindex="-1" aria-hidden="true"; }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -142,3 +142,43 @@ async fn a_person_ends_its_own_sessions_and_an_admin_any() {
     assert_eq!(world.control.sessions(&admin).await.unwrap().len(), 1);
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_change_of_the_password_needs_the_present_one_and_ends_the_other_sessions() {
+    let world = World::new("change_password").await;
+    world.account("anna", grant(Role::Viewer)).await;
+    let (own, other) =
+        (world.log_in("anna", PASSWORD).await.unwrap(), world.log_in("anna", PASSWORD).await.unwrap());
+    let anna = world.caller_of(own.token.secret()).await.unwrap();
+    let new = "another-four-plain-words";
+    let change =
+        async |old: &str, new: &str| world.control.change_password(&anna, old.into(), new.into()).await;
+    for (old, new, expected) in
+        [("wrong", new, "the present password is wrong"), (PASSWORD, "short", "fewer than 12")]
+    {
+        let error = change(old, new).await.unwrap_err();
+        assert!(error.problem() == Problem::InvalidBody && error.to_string().contains(expected), "{error}");
+    }
+    assert!(world.caller_of(other.token.secret()).await.is_ok(), "nothing was changed");
+    change(PASSWORD, new).await.unwrap();
+    assert!(world.caller_of(own.token.secret()).await.is_ok());
+    assert_eq!(problem(world.caller_of(other.token.secret()).await), Problem::Unauthorized);
+    assert_eq!(problem(world.log_in("anna", PASSWORD).await), Problem::Unauthorized);
+    world.log_in("anna", new).await.unwrap();
+    let audited =
+        "select count(*) from audit where action = 'account.password' and object = 'anna' and outcome = ";
+    assert_eq!(world.count(&format!("{audited}'refused'")).await, 2);
+    assert_eq!(world.count(&format!("{audited}'done'")).await, 2, "the first password and the new one");
+
+    for _ in 0..4 {
+        drop(change("wrong", PASSWORD).await);
+    }
+    assert_eq!(
+        problem(change(new, PASSWORD).await),
+        Problem::TooManyRequests,
+        "an open session is no way to guess"
+    );
+    let command = world.control.change_password(&world.ops, new.into(), PASSWORD.into()).await;
+    assert_eq!(problem(command), Problem::ConflictState);
+    world.close().await;
+}

@@ -1,7 +1,7 @@
-//! One-time links with which a person sets the password.
+//! One-time links with which a person sets the password, and changes of passwords.
 //!
 //! **Invariants.** A link is used once. Only the newest link of an account is valid. Setting a password ends all sessions of the
-//! account.
+//! account; a person who changes the own password keeps the session that does it.
 
 use std::time::Duration;
 
@@ -59,6 +59,26 @@ impl Store {
             return Ok(false);
         }
         client.execute(end, &[&account]).await?;
+        Ok(true)
+    }
+
+    /// Replaces the password of an enabled account if it is still `before`, ends the other sessions of the account, and removes its
+    /// unused links. Returns whether the password was replaced. Call it in a transaction.
+    pub async fn change_password(
+        &self,
+        account: AccountId,
+        (before, password_hash): (&str, &str),
+        session: i64,
+    ) -> Result<bool, Error> {
+        let set = "update account set password_hash = $3 where id = $1 and password_hash = $2 and disabled_at is null";
+        let end = "
+            with links as (delete from account_link where account_id = $1 and used_at is null)
+            update session set ended_at = clock_timestamp() where account_id = $1 and id <> $2 and ended_at is null";
+        let client = self.client().await?;
+        if client.execute(set, &[&account.0, &before, &password_hash]).await? == 0 {
+            return Ok(false);
+        }
+        client.execute(end, &[&account.0, &session]).await?;
         Ok(true)
     }
 }

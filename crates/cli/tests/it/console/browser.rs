@@ -106,6 +106,36 @@ impl Browser {
         }
     }
 
+    /// Fills in fields of a form by their names.
+    pub(crate) async fn fill(&self, fields: &[(&str, &str)]) {
+        for (name, value) in fields {
+            let field = self.client.find(Locator::Css(&format!("input[name={name}]"))).await.unwrap();
+            field.clear().await.unwrap();
+            field.send_keys(value).await.unwrap();
+        }
+    }
+
+    /// Sends a form with its button.
+    pub(crate) async fn send(&self, form: &str) {
+        self.client.find(Locator::Css(&format!("{form} button"))).await.unwrap().click().await.unwrap();
+    }
+
+    /// Fills in and sends the form of the log-in.
+    pub(crate) async fn log_in(&self, name: &str, password: &str) {
+        self.fill(&[("name", name), ("password", password)]).await;
+        self.send("main form").await;
+    }
+
+    /// What the policy of pages refused, and errors of scripts, since the last time.
+    pub(crate) async fn violations(&self) -> Vec<String> {
+        // A page with the status 4xx is written to the log as well.
+        self.log()
+            .await
+            .into_iter()
+            .filter(|line| !line.contains("the server responded with a status"))
+            .collect()
+    }
+
     /// What the browser wrote to its console since the last time: errors of scripts, and what the policy of the page refused.
     pub(crate) async fn log(&self) -> Vec<String> {
         let log = self.client.issue_cmd(ReadLog).await.unwrap();
@@ -122,7 +152,8 @@ impl Drop for Browser {
             let Ok(id) = process.file_name().to_string_lossy().parse() else { continue };
             let command = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
             if command.contains(&profile) {
-                drop(kill(Pid::from_raw(id), Signal::SIGKILL));
+                // It may have ended meanwhile.
+                kill(Pid::from_raw(id), Signal::SIGKILL).ok();
             }
         }
     }

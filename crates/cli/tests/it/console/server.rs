@@ -1,10 +1,12 @@
-//! A server with the web console.
+//! A server with the web console, and accounts of it.
 
 use std::net::SocketAddr;
 
 use crate::api_server::{ApiServer, Ask};
 use crate::receiving::free_address;
 use crate::world::World;
+
+pub(crate) const PASSWORD: &str = "four-plain-words-of-mine";
 
 /// The console at its address.
 pub(crate) struct ConsoleServer {
@@ -29,5 +31,13 @@ impl ConsoleServer {
     /// A request that no browser sends.
     pub(crate) fn ask<'a>(&self, method: &'a str, path: &'a str) -> Ask<'a> {
         self.api.ask(method, path)
+    }
+
+    /// Adds an account; the path of its one-time link.
+    pub(crate) async fn link(&self, world: &World, name: &str, role: &str) -> String {
+        let printed = world.ok(&["account", "add", name, "--role", role]).await;
+        let link = printed.lines().find_map(|line| line.strip_prefix("link ")).unwrap().trim();
+        let (_, path) = link.split_once("/link/").unwrap();
+        format!("/link/{path}")
     }
 }
