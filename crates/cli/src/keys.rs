@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use identity::FactorKey;
 use notifier::WebhookKey;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -35,6 +36,13 @@ pub(crate) fn resolve_webhook_key(reference: &str) -> Result<WebhookKey, String>
     let found = find("webhook key", reference)
         .and_then(|key| WebhookKey::new(key).map_err(|error| error.to_string()));
     found.map_err(|problem| format!("[webhooks] key: {problem}"))
+}
+
+/// Reads the key from which the secrets of authenticator apps are derived.
+pub(crate) fn resolve_factor_key(reference: &str) -> Result<FactorKey, String> {
+    let found = find("key of second factors", reference)
+        .and_then(|key| FactorKey::new(key).map_err(|error| error.to_string()));
+    found.map_err(|problem| format!("[console] key: {problem}"))
 }
 
 fn find(what: &str, reference: &str) -> Result<SecretString, String> {

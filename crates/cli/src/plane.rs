@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use campaign::CampaignId;
-use control::{Caller, Control, Setup, Webhooks};
+use control::{Caller, Control, SecondFactors, Setup, Webhooks};
 use notifier::{Guard, WebhookKey};
 use store::Store;
 
@@ -41,6 +41,15 @@ impl Plane {
 /// The key of the secrets of webhook endpoints, if one is set.
 pub(crate) fn webhook_key(settings: &Settings) -> Result<Option<WebhookKey>, Refused> {
     settings.webhooks()?.key.as_deref().map(keys::resolve_webhook_key).transpose().map_err(Refused)
+}
+
+/// What second factors need. A key that the server does not have is an error, because log-ins would be refused.
+pub(crate) fn second_factors(pages: &console::Config) -> Result<SecondFactors, Refused> {
+    let mut second_factors = SecondFactors { rule: pages.second_factor, ..SecondFactors::default() };
+    if let Some(key) = &pages.key {
+        second_factors.key = Ok(keys::resolve_factor_key(key).map_err(Refused)?);
+    }
+    Ok(second_factors)
 }
 
 /// What webhook endpoints need. A key that this machine does not have is an error of the actions that need it only.

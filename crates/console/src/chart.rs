@@ -1,6 +1,9 @@
 //! Charts as SVG: bars over time, and lines of a few pixels. Colors are classes of the style sheet; every bar has a tooltip.
 
+use std::fmt::Write;
+
 use maud::{Markup, html};
+use qrcode::{Color, QrCode};
 
 /// The most bars of a chart.
 pub(crate) const MOST_BARS: usize = 120;
@@ -150,6 +153,26 @@ fn number(value: f64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "places of a drawing")]
 fn float(n: usize) -> f64 {
     n as f64
+}
+
+/// A QR code with a quiet zone of four modules (ISO 18004). A text that is too long gives no code.
+pub(crate) fn qr_code(text: &str, label: &str) -> Markup {
+    let Ok(code) = QrCode::new(text) else { return Markup::default() };
+    let width = code.width();
+    let colors = code.to_colors();
+    let dark = colors.iter().enumerate().filter(|(_, color)| **color == Color::Dark);
+    let mut path = String::new();
+    for (at, _) in dark {
+        // Writing to a String cannot fail.
+        write!(path, "M{} {}h1v1h-1z", at % width + 4, at / width + 4).ok();
+    }
+    let side = width + 8;
+    html! {
+        svg class="qr" viewBox={ "0 0 " (side) " " (side) } role="img" aria-label=(label) {
+            rect class="light" width=(side) height=(side) {}
+            path class="dark" d=(path) {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use control::LogInRules;
+use control::{LogInRules, SecondFactorRule};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,12 @@ pub struct Config {
     /// A session ends after this time in any case. Default 12 h.
     #[serde(with = "humantime_serde")]
     pub session_longest: Duration,
+    /// The source of the key from which the secrets of authenticator apps are derived: `env:NAME` or `file:PATH`. Without a key there
+    /// are no second factors.
+    pub key: Option<String>,
+    /// Whose log-ins need a code of an authenticator app, if there is a key: `optional` (nobody's), `operators` (and admins) or
+    /// `everyone`. Default `operators`.
+    pub second_factor: SecondFactorRule,
 }
 
 impl Default for Config {
@@ -37,14 +43,23 @@ impl Default for Config {
             zone: "UTC".into(),
             session_idle: rules.idle,
             session_longest: rules.longest,
+            key: None,
+            second_factor: SecondFactorRule::default(),
         }
     }
 }
 
 impl Config {
     /// The settings of `[console]` that are read here; the API reads the others.
-    pub const KEYS: [&str; 5] =
-        ["public_url", "insecure_loopback", "zone", "session_idle", "session_longest"];
+    pub const KEYS: [&str; 7] = [
+        "public_url",
+        "insecure_loopback",
+        "zone",
+        "session_idle",
+        "session_longest",
+        "key",
+        "second_factor",
+    ];
 
     /// Checks the settings; `listen` is the address of the listener. The error names the first invalid one.
     pub fn check(&self, listen: SocketAddr) -> Result<(), String> {

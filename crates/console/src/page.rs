@@ -6,4 +6,5 @@ pub(crate) mod components;
 pub(crate) mod dev;
 pub(crate) mod link;
 pub(crate) mod log_in;
+pub(crate) mod second_factor;
 pub(crate) mod settings;

@@ -26,7 +26,7 @@ use crate::config::{Config, Proxies};
 use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
-use crate::page::{link, log_in, settings};
+use crate::page::{link, log_in, second_factor, settings};
 use crate::session::{Console, require_session};
 
 /// The longest form in bytes.
@@ -56,16 +56,19 @@ pub fn router(control: Control, config: &Config, trusted_proxies: Vec<IpNet>, ap
 fn pages(console: Arc<Console>) -> Router {
     let protected = Router::new()
         .route("/", get(async || Redirect::to("/campaigns")))
-        .route("/log-out", post(log_in::out))
         .route("/settings", get(settings::show))
         .route("/settings/password", post(settings::password))
         .route("/settings/theme", post(settings::theme))
+        .route("/settings/app/remove", post(second_factor::remove))
         .route("/settings/sessions/{id}/end", post(settings::end_session))
         .fallback(async || Failure::of_status(StatusCode::NOT_FOUND))
         .layer(from_fn_with_state(Arc::clone(&console), require_session));
     let public = Router::new()
         .route("/assets/{file}", get(assets::serve))
         .route("/log-in", get(log_in::show).post(log_in::send))
+        .route("/log-in/code", get(second_factor::ask).post(second_factor::enter))
+        .route("/log-in/app", get(second_factor::set_up).post(second_factor::confirm))
+        .route("/log-out", post(log_in::out))
         .route("/link/{token}", get(link::show).post(link::send));
     #[cfg(debug_assertions)]
     let public = public.merge(crate::page::dev::routes());

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use control::{Caller, Client, Control, Problem, Role, SessionUse};
+use control::{Caller, CallerSession, Client, Control, PendingFactor, Problem, Role, SessionUse};
 use jiff::tz::TimeZone;
 use listener::connections::Connection;
 use listener::unlisted_proxies::UnlistedProxies;
@@ -72,11 +72,31 @@ fn user_agent(headers: &HeaderMap) -> Option<String> {
     agent.map(|agent| agent.chars().take(MOST_CHARACTERS).collect())
 }
 
+/// A person who is logged in, completely or not.
+pub(crate) struct LogInState(pub(crate) Caller);
+
+impl FromRequestParts<Arc<Console>> for LogInState {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Arc<Console>) -> Result<Self, Response> {
+        let From(client) =
+            From::from_request_parts(parts, console).await.map_err(IntoResponse::into_response)?;
+        match console.caller(parts, client).await {
+            Ok(caller) => Ok(Self(caller)),
+            Err(error) if error.problem() == Problem::Unauthorized => Err(log_in_first(parts)),
+            Err(error) => Err(Failure::from(error).into_response()),
+        }
+    }
+}
+
 impl Console {
-    /// The person whose session cookie the request has.
-    async fn viewer(&self, parts: &Parts, visit: Visit, client: Client) -> Result<Viewer, control::Error> {
+    async fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, control::Error> {
         let token = cookie::value(&parts.headers, self.cookies.session_name()).unwrap_or_default();
-        let caller = self.control.caller_of_session(token, SessionUse::Activity, client).await?;
+        self.control.caller_of_session(token, SessionUse::Activity, client).await
+    }
+
+    /// The person whose session cookie the request has.
+    async fn viewer(&self, caller: Caller, visit: Visit) -> Result<Viewer, control::Error> {
         let account = self.control.account(&caller, caller.name()).await?;
         let zone = account.zone.and_then(|zone| TimeZone::get(&zone).ok());
         let zone = zone.unwrap_or_else(|| self.zone.clone());
@@ -97,7 +117,12 @@ pub(crate) async fn require_session(
     ) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let viewer = match console.viewer(&parts, visit, client).await {
+    let caller = console.caller(&parts, client).await;
+    if let Ok(Caller { session: Some(CallerSession { pending: Some(pending), .. }), .. }) = &caller {
+        return complete_first(&parts, *pending);
+    }
+    let viewer = async { console.viewer(caller?, visit).await };
+    let viewer = match viewer.await {
         Ok(viewer) => viewer,
         Err(error) if error.problem() == Problem::Unauthorized => return log_in_first(&parts),
         Err(error) => return Failure::from(error).into_response(),
@@ -111,6 +136,25 @@ pub(crate) async fn require_session(
     // An error page has the frame of the person.
     response.extensions_mut().insert(viewer);
     response
+}
+
+/// Sends a person whose log-in is not complete to its next step.
+fn complete_first(parts: &Parts, pending: PendingFactor) -> Response {
+    let page = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+    Redirect::to(&pending_page(pending, page.map_or("", |page| page.as_str()))).into_response()
+}
+
+/// The page of the next step of a log-in; `next` is opened afterwards.
+pub(crate) fn pending_page(pending: PendingFactor, next: &str) -> String {
+    let page = match pending {
+        PendingFactor::Code => "/log-in/code",
+        PendingFactor::Enrollment => "/log-in/app",
+    };
+    if matches!(next, "" | "/") {
+        return page.to_owned();
+    }
+    let next: String = byte_serialize(next.as_bytes()).collect();
+    format!("{page}?next={next}")
 }
 
 /// Sends a person to the log-in, and back to the page afterwards. A form is not sent again by itself.

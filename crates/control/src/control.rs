@@ -17,7 +17,7 @@ use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
 use crate::running_jobs::RunningJobs;
-use crate::second_factor::SecondFactors;
+use crate::second_factors::SecondFactors;
 use crate::webhooks::Webhooks;
 
 /// The audit keeps this many characters of the name of an object.

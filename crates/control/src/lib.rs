@@ -42,6 +42,7 @@ mod retention;
 mod running;
 mod running_jobs;
 mod second_factor;
+mod second_factors;
 mod sender_stops;
 mod sender_webhook;
 mod senders;
@@ -86,14 +87,15 @@ pub use resend::{Resent, Resolve, Retry};
 pub use restored::{LostCampaign, LostSends, LostTime};
 pub use retention::{ErasedCampaigns, ErasedNumber};
 pub use running::{Ended, Paused, Started};
-pub use second_factor::{ConfirmedFactor, FactorSetUp, SecondFactorRule, SecondFactors};
+pub use second_factor::{ConfirmedFactor, FactorSetUp};
+pub use second_factors::{SecondFactorRule, SecondFactors};
 pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopView, UsedUpCap};
 pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
 pub use store::{
-    AnswerReport, CampaignReport, CountryReport, ErrorReport, ImportRow, MinuteReport, RecipientFilter,
-    RecipientReport, ResendClass,
+    AnswerReport, CampaignReport, CountryReport, ErrorReport, ImportRow, MinuteReport, PendingFactor,
+    RecipientFilter, RecipientReport, ResendClass,
 };
 pub use suppressions::{
     ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,

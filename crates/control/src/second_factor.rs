@@ -6,7 +6,7 @@
 //!   passwords.
 //! - Without the key of the installation no code is accepted: a key that is lost opens no account.
 
-use identity::{Factor, FactorKey, RecoveryCode, Token, TokenHash};
+use identity::{Factor, RecoveryCode, Token, TokenHash};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use store::{AccountRow, PendingFactor, SecondFactorRow, Store};
@@ -19,31 +19,10 @@ use crate::access::role::Role;
 use crate::control::{Attempt, Control, Done, forbidden};
 use crate::error::{Error, Problem};
 use crate::log_in::{LoggedIn, delay, keys, too_many};
+use crate::second_factors::SecondFactors;
 
 /// Recovery codes of an account.
 const RECOVERY_CODES: usize = 10;
-
-/// Whose log-ins need a second factor.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecondFactorRule {
-    /// Nobody's; everybody may set one up.
-    Optional,
-    /// Those of operators and admins.
-    #[default]
-    Operators,
-    /// Everybody's.
-    Everyone,
-}
-
-/// What second factors need.
-#[derive(Clone, Debug)]
-pub struct SecondFactors {
-    /// Whose log-ins need one. Without a key: nobody's.
-    pub rule: SecondFactorRule,
-    /// The key of the secrets, or why there is none.
-    pub key: Result<FactorKey, String>,
-}
 
 /// A set-up that the person confirms with a code of the app.
 #[derive(Debug)]
@@ -61,30 +40,6 @@ pub struct ConfirmedFactor {
     pub recovery_codes: Vec<RecoveryCode>,
     /// The new token of the session.
     pub token: Token,
-}
-
-impl Default for SecondFactors {
-    fn default() -> Self {
-        let problem = "second factors need a key, from which their secrets are derived; set [console] key for the server";
-        Self { rule: SecondFactorRule::default(), key: Err(problem.into()) }
-    }
-}
-
-impl SecondFactors {
-    /// Whether an account with this role needs a second factor.
-    fn requires(&self, role: Role) -> bool {
-        self.key.is_ok()
-            && match self.rule {
-                SecondFactorRule::Optional => false,
-                SecondFactorRule::Operators => matches!(role, Role::Operator | Role::Admin),
-                SecondFactorRule::Everyone => true,
-            }
-    }
-
-    fn factor(&self, row: &SecondFactorRow, name: &str) -> Result<Factor, Error> {
-        let key = self.key.as_ref().map_err(Error::conflict)?;
-        Ok(key.factor(row.account.0, row.generation, name))
-    }
 }
 
 impl Control {
@@ -105,6 +60,21 @@ impl Control {
             Some(SecondFactorRow { is_confirmed: true, .. }) => Some(PendingFactor::Code),
             Some(_) | None => self.second_factors.requires(role).then_some(PendingFactor::Enrollment),
         })
+    }
+
+    /// Whether the caller has a second factor, and how many recovery codes are left; `None`: it has none.
+    pub async fn own_second_factor(&self, caller: &Caller) -> Result<Option<i64>, Error> {
+        self.act(Attempt::new(caller, Action::ViewOwn, Object::Installation), async {
+            let account = own_account(&self.store, caller).await?;
+            let row = self.store.second_factor(account.id).await?.filter(|row| row.is_confirmed);
+            Ok((row.map(|row| row.recovery_codes), json!({})))
+        })
+        .await
+    }
+
+    /// Whether second factors can be set up: the installation has a key for them.
+    pub fn has_second_factors(&self) -> bool {
+        self.second_factors.key.is_ok()
     }
 
     /// Begins the set-up of the caller's own authenticator app. A set-up that was begun before is continued.

@@ -36,6 +36,11 @@ pub(crate) enum AccountCommand {
         /// Name of the account
         name: String,
     },
+    /// Remove the authenticator app of an account, for a person who lost the phone and the recovery codes
+    RemoveApp {
+        /// Name of the account
+        name: String,
+    },
     /// Print a new one-time link to set the password; earlier links stop working
     Link {
         /// Name of the account

@@ -37,6 +37,14 @@ pub(crate) async fn run(settings: &Settings, command: AccountCommand) -> anyhow:
             line(format!("account {} is enabled", account.name));
             Ok(())
         }
+        AccountCommand::RemoveApp { name } => {
+            let removed = control.remove_second_factor(caller, &name).await?.result;
+            line(match removed {
+                true => format!("the authenticator app of account '{name}' was removed"),
+                false => format!("account '{name}' has no authenticator app; nothing was changed"),
+            });
+            Ok(())
+        }
         AccountCommand::Link { name } => link(settings, &control.new_link(caller, &name).await?.result),
     }
 }

@@ -24,6 +24,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         temporary_folder(settings).err(),
         settings.alerts().err(),
         plane::webhook_key(settings).err(),
+        settings.pages().and_then(|pages| plane::second_factors(&pages)).err(),
     ];
     for problem in sections {
         wrong.extend(problem.map(|problem| problem.to_string()));

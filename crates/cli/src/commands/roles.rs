@@ -114,7 +114,8 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
         )
     })?;
     let Plane { control, .. } = Plane::open(settings).await?;
-    let control = control.with_log_in_rules(pages.log_in_rules());
+    let control =
+        control.with_log_in_rules(pages.log_in_rules()).with_second_factors(plane::second_factors(&pages)?);
     let at = listener.local_addr()?;
     line(format!("serving the console at {} and the API at http://{at}/api/v1", pages.base(at)));
     let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());

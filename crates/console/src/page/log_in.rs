@@ -18,7 +18,7 @@ use crate::frame;
 use crate::part::alert::{done, form_error};
 use crate::part::button::{Weight, submit};
 use crate::part::field::Field;
-use crate::session::{Console, From, Viewer, safe_page};
+use crate::session::{Console, From, LogInState, pending_page, safe_page};
 use crate::visit::Visit;
 
 const CLEAR: HeaderName = HeaderName::from_static("clear-site-data");
@@ -68,7 +68,11 @@ pub(crate) async fn send(
     let replaces = cookie::value(&headers, console.cookies.session_name()).map(SecretString::from);
     let error = match console.control.log_in(LogIn { name: name.clone(), password, replaces }, client).await {
         Ok(session) => {
-            let mut response = Redirect::to(safe_page(Some(&next))).into_response();
+            let page = match session.pending {
+                None => safe_page(Some(&next)).to_owned(),
+                Some(pending) => pending_page(pending, &next),
+            };
+            let mut response = Redirect::to(&page).into_response();
             if let Some(cookie) = console.cookies.session(session.token.secret()) {
                 response.headers_mut().append(SET_COOKIE, cookie);
             }
@@ -118,8 +122,11 @@ fn draw(visit: &Visit, name: &str, next: &str, note: Option<&Markup>) -> Markup 
 }
 
 /// `POST /log-out`
-pub(crate) async fn out(State(console): State<Arc<Console>>, viewer: Viewer) -> Result<Response, Failure> {
-    console.control.log_out(&viewer.caller).await?;
+pub(crate) async fn out(
+    State(console): State<Arc<Console>>,
+    LogInState(caller): LogInState,
+) -> Result<Response, Failure> {
+    console.control.log_out(&caller).await?;
     let mut response = Redirect::to("/log-in?after=log_out").into_response();
     let headers = response.headers_mut();
     headers.insert(CLEAR, HeaderValue::from_static("\"cache\", \"storage\""));

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::frame::{Page, Section, sentence};
 use crate::page::link::new_password;
+use crate::page::second_factor;
 use crate::part::alert::{done, form_error};
 use crate::part::badge::badge;
 use crate::part::button::{Weight, form, submit};
@@ -38,6 +39,7 @@ pub(crate) struct Asked {
 enum Done {
     Password,
     Session,
+    App,
 }
 
 impl Done {
@@ -45,6 +47,7 @@ impl Done {
         match self {
             Self::Password => "Your password was changed, and your other sessions have ended.",
             Self::Session => "The session has ended.",
+            Self::App => "The authenticator app was removed; log-ins do not ask for its codes any more.",
         }
     }
 }
@@ -55,8 +58,8 @@ pub(crate) async fn show(
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
-    let sessions = console.control.own_sessions(&viewer.caller).await?;
-    Ok(draw(&viewer, &sessions, asked.done.map(|done| done.text()), None))
+    let own = Own::read(&console, &viewer).await?;
+    Ok(draw(&viewer, &own, asked.done.map(Done::text), None))
 }
 
 /// A new password.
@@ -85,8 +88,8 @@ pub(crate) async fn password(
     } else {
         "the two new passwords differ; enter the same one twice".to_owned()
     };
-    let sessions = console.control.own_sessions(&viewer.caller).await?;
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&viewer, &sessions, None, Some(&text))).into_response())
+    let own = Own::read(&console, &viewer).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&viewer, &own, None, Some(&text))).into_response())
 }
 
 /// `POST /settings/sessions/ID/end`
@@ -117,12 +120,29 @@ pub(crate) async fn theme(
     response
 }
 
-fn draw(viewer: &Viewer, sessions: &[Session], note: Option<&str>, error: Option<&str>) -> Markup {
+/// What the page shows of the person's account.
+struct Own {
+    sessions: Vec<Session>,
+    /// The card of the second factor, if the installation has second factors or the account has one.
+    factor: Option<Markup>,
+}
+
+impl Own {
+    async fn read(console: &Console, viewer: &Viewer) -> Result<Self, Failure> {
+        let sessions = console.control.own_sessions(&viewer.caller).await?;
+        let left = console.control.own_second_factor(&viewer.caller).await?;
+        let is_shown = left.is_some() || console.control.has_second_factors();
+        Ok(Self { sessions, factor: is_shown.then(|| second_factor::settings_card(left)) })
+    }
+}
+
+fn draw(viewer: &Viewer, own: &Own, note: Option<&str>, error: Option<&str>) -> Markup {
     let body = html! {
         @if let Some(note) = note { (done(note)) }
         @if let Some(error) = error { (form_error(&sentence(error))) }
         div class="cols" { (account(viewer)) (appearance(viewer.visit.theme)) }
-        (open_sessions(viewer, sessions))
+        (open_sessions(viewer, &own.sessions))
+        @if let Some(factor) = &own.factor { (factor) }
         (password_card(viewer, error.is_some()))
     };
     Page::new("Settings", Section::Settings, body).draw(viewer)

@@ -1,6 +1,9 @@
 //! A person logs in with a browser.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use fantoccini::Locator;
+use identity::{Factor, FactorKey};
 
 use crate::console::browser::Browser;
 use crate::console::server::{ConsoleServer, PASSWORD};
@@ -43,5 +46,73 @@ async fn a_person_sets_a_password_with_a_link_logs_in_changes_it_and_logs_out() 
     browser.log_in("anna", new).await;
     browser.shows("h1", "Settings").await;
     assert_eq!(browser.violations().await, Vec::<String>::new());
+    world.close().await;
+}
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// The app of an account, as the QR code fills it.
+async fn app(world: &World, name: &str) -> Factor {
+    let id = world.count(&format!("select id from account where name = '{name}'")).await;
+    FactorKey::new(KEY.into()).unwrap().factor(id, 1, name)
+}
+
+#[tokio::test]
+async fn an_operator_sets_up_an_app_and_a_log_in_asks_for_its_code() {
+    let mut world = World::new("console_app", "none", simulator::Config::default()).await;
+    world.file("key", KEY);
+    world.file("flowcast.toml", "[console]\nkey = \"file:key\"\n");
+    let console = ConsoleServer::start(&mut world).await;
+    let link = console.link(&world, "olga", "operator").await;
+    let browser = Browser::start().await;
+    browser.open(&console.address(&link)).await;
+    browser.fill(&[("password", PASSWORD), ("again", PASSWORD)]).await;
+    browser.send("main form").await;
+    browser.shows("main", "Your password is set").await;
+
+    // Nothing but the set-up can be opened before it is done.
+    browser.log_in("olga", PASSWORD).await;
+    browser.shows("h1", "Set up an authenticator app").await;
+    browser.open(&console.address("/settings")).await;
+    browser.shows("h1", "Set up an authenticator app").await;
+    let qr = browser.client.find(Locator::Css(".qr .dark")).await.unwrap();
+    assert!(qr.attr("d").await.unwrap().unwrap().len() > 1_000);
+    browser.fill(&[("code", "000000")]).await;
+    browser.send("form[action='/log-in/app']").await;
+    browser.shows("#form-error", "The code is wrong").await;
+    let (app, begun) = (app(&world, "olga").await, unix_seconds());
+    browser.fill(&[("code", &app.code_at(begun))]).await;
+    browser.send("form[action='/log-in/app']").await;
+    browser.shows("h1", "Keep your recovery codes").await;
+    let recovery = browser.text(".codes li:nth-child(2)").await;
+    browser.client.find(Locator::Css("a.primary")).await.unwrap().click().await.unwrap();
+    browser.shows("h1", "Settings").await;
+    browser.shows("main", "10 of 10 recovery codes are left").await;
+
+    browser.send("form[action='/log-out']").await;
+    browser.log_in("olga", PASSWORD).await;
+    browser.shows("h1", "Enter your code").await;
+    // A code is accepted once; the next one is accepted up to 30 s before its time.
+    browser.fill(&[("code", &app.code_at(begun))]).await;
+    browser.send("form[action='/log-in/code']").await;
+    browser.shows("#form-error", "This code was used already").await;
+    world.look.batch_execute("update login_failure set last_at = last_at - interval '1 hour'").await.unwrap();
+    browser.fill(&[("code", &app.code_at(begun + 30))]).await;
+    browser.send("form[action='/log-in/code']").await;
+    browser.shows(".who", "olga").await;
+
+    browser.send("form[action='/log-out']").await;
+    browser.log_in("olga", PASSWORD).await;
+    browser.shows("h1", "Enter your code").await;
+    browser.fill(&[("code", &recovery)]).await;
+    browser.send("form[action='/log-in/code']").await;
+    browser.shows(".who", "olga").await;
+    assert!(world.ok(&["account", "remove-app", "olga"]).await.contains("was removed"));
+    assert_eq!(browser.violations().await, Vec::<String>::new());
+    assert!(!world.logs().contains(KEY));
     world.close().await;
 }
