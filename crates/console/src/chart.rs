@@ -11,9 +11,9 @@ pub(crate) const MOST_BARS: usize = 120;
 const WIDTH: f64 = 880.0;
 const HEIGHT: f64 = 200.0;
 
-/// Bars over time.
+/// BarChart over time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bars {
+pub(crate) struct BarChart {
     /// What the chart shows, for people who do not see it.
     pub(crate) label: String,
     pub(crate) bars: Vec<Bar>,
@@ -46,7 +46,7 @@ pub(crate) struct Band {
     pub(crate) label: String,
 }
 
-impl Bars {
+impl BarChart {
     /// Draws the chart.
     pub(crate) fn draw(&self) -> Markup {
         let top = self.top();
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn bars_are_within_the_drawing_and_have_tooltips() {
-        let bars = Bars {
+        let bars = BarChart {
             label: "Messages per second".into(),
             bars: vec![bar(40.0, 0.0), bar(80.0, 4.0), bar(0.0, 0.0)],
             limit: Some(80.0),
@@ -225,10 +225,10 @@ mod tests {
             (101.0, 150.0),
             (1_900.0, 2_000.0),
         ] {
-            let bars = Bars { bars: vec![bar(highest, 0.0)], ..Bars::default() };
+            let bars = BarChart { bars: vec![bar(highest, 0.0)], ..BarChart::default() };
             assert!((bars.top() - top).abs() < 1e-9, "{highest}: {}", bars.top());
         }
-        assert!(!Bars::default().draw().into_string().contains("NaN"));
+        assert!(!BarChart::default().draw().into_string().contains("NaN"));
     }
 
     #[test]

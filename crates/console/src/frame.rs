@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::part::icon::{Icon, icon, logo};
 use crate::session::Viewer;
 use crate::visit::Visit;
-use crate::words::time;
+use crate::words::{capital, time};
 
 /// htmx: its extensions, no style of its own, no history of its own.
 const HTMX: &str = r#"{"extensions":"sse,hx-csp","includeIndicatorCSS":false,"history":false}"#;
@@ -155,10 +155,8 @@ pub(crate) fn error(visit: &Visit, viewer: Option<&Viewer>, failure: &Failure) -
 
 /// An error as a sentence of a page: with a capital letter and a full stop.
 pub(crate) fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     let stop = if text.ends_with(['.', '?', '!', ')']) { "" } else { "." };
-    format!("{first}{}{stop}", characters.as_str())
+    format!("{}{stop}", capital(text))
 }
 
 /// The whole document; a live one loads htmx.

@@ -1,5 +1,7 @@
 //! The pages, one file each: what is asked, what is shown, in that order.
 
+pub(crate) mod campaign;
+pub(crate) mod campaigns;
 #[cfg(debug_assertions)]
 pub(crate) mod components;
 #[cfg(debug_assertions)]
@@ -7,4 +9,6 @@ pub(crate) mod dev;
 pub(crate) mod link;
 pub(crate) mod log_in;
 pub(crate) mod second_factor;
+pub(crate) mod senders;
 pub(crate) mod settings;
+mod stops;

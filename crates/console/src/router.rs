@@ -26,7 +26,7 @@ use crate::config::{Config, Proxies};
 use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
-use crate::page::{link, log_in, second_factor, settings};
+use crate::page::{campaign, campaigns, link, log_in, second_factor, senders, settings};
 use crate::session::{Console, require_session};
 
 /// The longest form in bytes.
@@ -56,6 +56,9 @@ pub fn router(control: Control, config: &Config, trusted_proxies: Vec<IpNet>, ap
 fn pages(console: Arc<Console>) -> Router {
     let protected = Router::new()
         .route("/", get(async || Redirect::to("/campaigns")))
+        .route("/campaigns", get(campaigns::show))
+        .route("/campaigns/{id}", get(campaign::show))
+        .route("/senders", get(senders::show))
         .route("/settings", get(settings::show))
         .route("/settings/password", post(settings::password))
         .route("/settings/theme", post(settings::theme))

@@ -183,8 +183,16 @@ pub(crate) fn safe_page(next: Option<&str>) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::visit::Theme;
+
+    /// A marketer in Nairobi at 14:02:31.
+    pub(crate) fn viewer() -> Viewer {
+        let visit = Visit { now: "2026-11-30T11:02:31Z".parse().unwrap(), ..Visit::new(Theme::System) };
+        let caller = Caller { rights: Role::Marketer.rights(), ..Caller::command("marta") };
+        Viewer { caller, role: Role::Marketer, zone: TimeZone::get("Africa/Nairobi").unwrap(), visit }
+    }
 
     #[test]
     fn only_a_page_of_this_console_is_opened_after_a_log_in() {

@@ -1,8 +1,14 @@
 //! Labels and sentences. Every text that people read about states and times is here.
 
+pub(crate) mod action;
 pub(crate) mod agent;
 pub(crate) mod number;
+pub(crate) mod provider;
+pub(crate) mod recipient;
+pub(crate) mod state;
+pub(crate) mod stop;
 pub(crate) mod time;
+pub(crate) mod waiting;
 
 /// The meaning of a color. A word always stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,4 +39,11 @@ impl Tone {
             Self::Quiet => "quiet",
         }
     }
+}
+
+/// A text with a capital letter at its beginning.
+pub(crate) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}", characters.as_str())
 }

@@ -82,7 +82,7 @@ pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use prices::{NewPrices, Price, PricesView};
 pub use producer::{ExportFormat, List, ListOptions, Spool, SpoolError, file_name};
 pub use recipients::{RecipientDetails, RecipientNumber};
-pub use reports::Campaign;
+pub use reports::{Campaign, CampaignEvent, CampaignLine};
 pub use resend::{Resent, Resolve, Retry};
 pub use restored::{LostCampaign, LostSends, LostTime};
 pub use retention::{ErasedCampaigns, ErasedNumber};
@@ -94,7 +94,7 @@ pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
 pub use store::{
-    AnswerReport, CampaignReport, CountryReport, ErrorReport, ImportRow, MinuteReport, PendingFactor,
+    AnswerReport, CampaignFilter, CampaignReport, CountryReport, ErrorReport, ImportRow, MinuteReport, PendingFactor,
     RecipientFilter, RecipientReport, ResendClass,
 };
 pub use suppressions::{

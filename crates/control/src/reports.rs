@@ -4,7 +4,7 @@ use campaign::{CampaignId, Definition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{CampaignReport, ErrorReport, ImportRow};
+use store::{AuditFilter, CampaignFilter, CampaignReport, ErrorReport, ImportRow, MinuteReport};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
@@ -32,7 +32,95 @@ pub struct Campaign {
     pub definition: Definition,
 }
 
+/// A line of a list of campaigns.
+#[derive(Clone, Debug)]
+pub struct CampaignLine {
+    /// The report.
+    pub report: CampaignReport,
+    /// Messages that the provider accepted in each minute of the last hour, the oldest first; empty if there was none.
+    pub last_hour: Vec<i64>,
+}
+
+/// What a person or program did to a campaign.
+#[derive(Clone, Debug)]
+pub struct CampaignEvent {
+    /// The time.
+    pub at: Timestamp,
+    /// Who did it.
+    pub actor: String,
+    /// The action, such as `campaign.start`.
+    pub action: String,
+    /// `done`, `refused` or `failed`.
+    pub outcome: String,
+}
+
+/// The most minutes of a chart: two days.
+const MOST_MINUTES: u32 = 2_880;
+/// The most events of a campaign that are read.
+const MOST_EVENTS: u32 = 50;
+
 impl Control {
+    /// Campaigns that a filter selects, newest first: at most `limit`, only campaigns older than `before` if it is given.
+    pub async fn campaign_lines(
+        &self,
+        caller: &Caller,
+        filter: CampaignFilter,
+        before: Option<CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<CampaignLine>, Error> {
+        let attempt = Attempt::new(caller, Action::View, Object::Installation);
+        self.act(attempt, async {
+            let filter = CampaignFilter { senders: seen(caller, filter.senders), ..filter };
+            let reports = self.store.filtered_reports(&filter, before, limit).await?;
+            let ids: Vec<i64> = reports.iter().map(|report| report.campaign_id).collect();
+            let minutes = self.store.last_hour(&ids).await?;
+            let line = |report: CampaignReport| {
+                let own: Vec<_> = minutes.iter().filter(|(id, ..)| *id == report.campaign_id).collect();
+                let in_minute = |ago| own.iter().filter(|row| row.1 == ago).map(|row| row.2).sum();
+                let last_hour =
+                    if own.is_empty() { Vec::new() } else { (0..60).rev().map(in_minute).collect() };
+                CampaignLine { report, last_hour }
+            };
+            Ok((reports.into_iter().map(line).collect(), json!({})))
+        })
+        .await
+    }
+
+    /// Minutes of a campaign in which something happened after this time, the oldest first; at most those of two days.
+    pub async fn minutes(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+        after: Option<Timestamp>,
+    ) -> Result<Vec<MinuteReport>, Error> {
+        self.view(caller, id, async { Ok(self.store.timeline(id, after, MOST_MINUTES).await?) }).await
+    }
+
+    /// What people and programs did to a campaign, the newest first. Addresses and programs are in the audit only.
+    pub async fn campaign_events(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+    ) -> Result<Vec<CampaignEvent>, Error> {
+        self.view(caller, id, async {
+            let object = id.to_string();
+            let filter = AuditFilter {
+                object_kind: Some("campaign"),
+                object: Some(&object),
+                ..AuditFilter::default()
+            };
+            let rows = self.store.audit(filter, MOST_EVENTS).await?;
+            let event = |row: store::AuditRow| CampaignEvent {
+                at: row.at,
+                actor: row.actor,
+                action: row.action,
+                outcome: row.outcome,
+            };
+            Ok(rows.into_iter().map(event).collect())
+        })
+        .await
+    }
+
     /// A campaign with its definition.
     pub async fn campaign(&self, caller: &Caller, id: CampaignId) -> Result<Campaign, Error> {
         self.view(caller, id, async {
@@ -95,5 +183,33 @@ impl Control {
     ) -> Result<T, Error> {
         let attempt = Attempt::new(caller, Action::View, Object::Campaign(id));
         self.act(attempt, async { Ok((read.await?, json!({}))) }).await
+    }
+}
+
+/// The senders that a filter selects and the caller may see; `None`: all.
+fn seen(caller: &Caller, wanted: Option<Vec<String>>) -> Option<Vec<String>> {
+    match (wanted, &caller.senders) {
+        (Some(mut wanted), _) => {
+            wanted.retain(|sender| caller.may_use(sender));
+            Some(wanted)
+        }
+        (None, senders) => senders.as_ref().map(|senders| senders.iter().cloned().collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_selects_no_sender_that_the_caller_may_not_see() {
+        let all = Caller::command("ops");
+        let limited = Caller { senders: Some(["ke".to_owned()].into()), ..all.clone() };
+        let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(seen(&all, None), None);
+        assert_eq!(seen(&all, names(&["tz"])), names(&["tz"]));
+        assert_eq!(seen(&limited, None), names(&["ke"]));
+        assert_eq!(seen(&limited, names(&["tz"])), names(&[]), "no sender, not all senders");
+        assert_eq!(seen(&limited, names(&["tz", "ke"])), names(&["ke"]));
     }
 }

@@ -78,7 +78,7 @@ pub use reporting::breakdowns::{CountryReport, MinuteReport};
 pub use reporting::counters::Miscount;
 pub use reporting::dead_letters::{DeadLetter, DeadLetterRow, Redriven};
 pub use reporting::recipients::{AttemptReport, RecipientReport, ResolutionReport};
-pub use reporting::reports::{CampaignReport, ErrorReport};
+pub use reporting::reports::{CampaignFilter, CampaignReport, ErrorReport};
 pub use reporting::waiting::WaitingRow;
 pub use senders::alerts::{Alert, AlertId};
 pub use senders::hold_history::PastHold;

@@ -4,4 +4,5 @@ mod browser;
 mod forms;
 mod live;
 mod log_in;
+mod pages;
 mod server;

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::chart::{Band, Bar, Bars, sparkline};
+use crate::chart::{Band, Bar, BarChart, sparkline};
 use crate::frame;
 use crate::part::alert::{alert, done, form_error};
 use crate::part::badge::badge;
@@ -101,7 +101,7 @@ fn figures() -> Markup {
         failed: f64::from(index % 5) / 2.0,
         title: format!("minute {index}"),
     };
-    let chart = Bars {
+    let chart = BarChart {
         label: "Messages per second".into(),
         bars: (0..60)
             .map(|index| if (30..38).contains(&index) { Bar::default() } else { bar(index) })

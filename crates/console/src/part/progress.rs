@@ -1,5 +1,6 @@
 //! Progress bars: how far a campaign is.
 
+use control::CampaignReport;
 use maud::{Markup, html};
 
 use crate::words::number::{percent, thousands};
@@ -23,6 +24,17 @@ pub(crate) struct Progress {
 const WIDTH: i64 = 1_000;
 
 impl Progress {
+    /// The progress of a campaign.
+    pub(crate) fn of(report: &CampaignReport) -> Self {
+        Self {
+            accepted: report.accepted,
+            failed: report.failed,
+            unconfirmed: report.unknown,
+            other: report.skipped + report.expired + report.cancelled,
+            total: report.recipients(),
+        }
+    }
+
     /// Draws the bar.
     pub(crate) fn draw(self) -> Markup {
         let parts = [

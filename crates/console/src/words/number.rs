@@ -23,6 +23,13 @@ pub(crate) fn counted(n: i64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
 }
 
+/// An amount of money with thousands separators.
+pub(crate) fn money(amount: &str) -> String {
+    let (whole, cents) = amount.split_once('.').map_or((amount, None), |(whole, cents)| (whole, Some(cents)));
+    let whole = whole.parse::<i64>().map_or_else(|_| whole.to_owned(), thousands);
+    cents.filter(|cents| !cents.is_empty()).map_or(whole.clone(), |cents| format!("{whole}.{cents:0<2}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,6 +74,17 @@ view_row! {
     }
 }
 
+/// Which campaigns are listed; an empty member selects all.
+#[derive(Clone, Debug, Default)]
+pub struct CampaignFilter {
+    /// In one of these states, such as `running`.
+    pub states: Option<Vec<String>>,
+    /// Of one of these senders.
+    pub senders: Option<Vec<String>>,
+    /// With this text in the name, in upper or lower case.
+    pub text: Option<String>,
+}
+
 impl CampaignReport {
     /// Number of imported recipients.
     pub fn recipients(&self) -> i64 {
@@ -105,6 +116,34 @@ impl Store {
             None => self.reports(all, &[&before, &i64::from(limit)]).await,
             Some(senders) => self.reports(of_senders, &[&before, &i64::from(limit), &senders]).await,
         }
+    }
+
+    /// A page of the reports of the campaigns that a filter selects, newest first: at most `limit`, only campaigns older than
+    /// `before` if it is given.
+    pub async fn filtered_reports(
+        &self,
+        filter: &CampaignFilter,
+        before: Option<CampaignId>,
+        limit: u32,
+    ) -> Result<Vec<CampaignReport>, Error> {
+        let which = "
+            where r.campaign_id < $1 and ($3::text[] is null or r.state = any($3))
+                and ($4::text[] is null or r.sender = any($4))
+                and ($5::text is null or strpos(lower(r.name), lower($5)) > 0)
+            order by r.campaign_id desc limit $2";
+        let before = before.map_or(i64::MAX, |campaign| campaign.0);
+        let CampaignFilter { states, senders, text } = filter;
+        self.reports(which, &[&before, &i64::from(limit), states, senders, text]).await
+    }
+
+    /// Messages that providers accepted in the last hour, by campaign and minutes ago, from 0 to 59.
+    pub async fn last_hour(&self, campaigns: &[i64]) -> Result<Vec<(i64, i32, i64)>, Error> {
+        let select = "
+            select campaign_id, (extract(epoch from date_trunc('minute', now()) - minute) / 60)::integer, accepted
+            from report.timeline
+            where campaign_id = any($1) and minute > date_trunc('minute', now()) - interval '1 hour' and minute <= now()";
+        let rows = self.client().await?.query(select, &[&campaigns]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
     }
 
     async fn reports(

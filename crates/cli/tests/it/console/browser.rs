@@ -40,6 +40,21 @@ impl WebDriverCompatibleCommand for ReadLog {
     }
 }
 
+/// Gives the page the size of a device, with a command of Chromium.
+#[derive(Debug)]
+struct Device(Value);
+
+impl WebDriverCompatibleCommand for Device {
+    fn endpoint(&self, base_url: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base_url.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        let command = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": self.0 });
+        (Method::POST, Some(command.to_string()))
+    }
+}
+
 impl Browser {
     /// Starts a driver at a free port and a browser.
     pub(crate) async fn start() -> Self {
@@ -117,7 +132,18 @@ impl Browser {
 
     /// Sends a form with its button.
     pub(crate) async fn send(&self, form: &str) {
-        self.client.find(Locator::Css(&format!("{form} button"))).await.unwrap().click().await.unwrap();
+        self.press(&format!("{form} button")).await;
+    }
+
+    /// Presses the first button that a selector finds.
+    pub(crate) async fn press(&self, selector: &str) {
+        self.client.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
+    }
+
+    /// Gives the page a size as a device has it: a window of Chromium is at least 500 px wide.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.client.issue_cmd(Device(size)).await.unwrap();
     }
 
     /// Fills in and sends the form of the log-in.

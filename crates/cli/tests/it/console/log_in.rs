@@ -30,8 +30,7 @@ async fn a_person_sets_a_password_with_a_link_logs_in_changes_it_and_logs_out() 
     browser.log_in("anna", PASSWORD).await;
     browser.shows("h1", "Settings").await;
     browser.shows(".who", "anna").await;
-    let dark = browser.client.find(Locator::Css("button[value=dark]")).await.unwrap();
-    dark.click().await.unwrap();
+    browser.press("button[value=dark]").await;
     browser.shows("button[value=dark][aria-pressed=true]", "Dark").await;
     let background = "return getComputedStyle(document.body).backgroundColor";
     assert_eq!(browser.client.execute(background, vec![]).await.unwrap(), "rgb(14, 18, 22)");

@@ -1,0 +1,111 @@
+//! The pages in a browser, with campaigns of every kind.
+
+use serde_json::Value;
+
+use crate::console::browser::Browser;
+use crate::console::server::{ConsoleServer, PASSWORD};
+use crate::world::World;
+
+/// Sizes of windows: a desk, a phone, and the narrowest of WCAG 1.4.10.
+const SIZES: [(&str, u32, u32); 3] = [("desk", 1280, 900), ("phone", 360, 800), ("narrow", 320, 640)];
+
+/// Campaigns that are completed, stopped for low balance, paused by a person, and drafts.
+async fn campaigns(world: &mut World) -> [String; 2] {
+    let named = |name: &str| crate::world::CAMPAIGN.replacen("name = \"", &format!("name = \"{name} "), 1);
+    let _processes = [world.start("producer"), world.start("consumer")];
+    let completed = world.draft_of(&named("August survey:"), 300).await;
+    world.ok(&["campaign", "start", &completed]).await;
+    world.finished(&completed).await;
+    let stopped = world.draft_of(&named("October reminder:"), 500).await;
+    world.ok(&["campaign", "start", &stopped]).await;
+    world.until("select count(*) from hold where reason = 'low_balance' and ended_at is null", 1).await;
+    let paused = world.draft_of(&named("Loyalty form:"), 40).await;
+    world.ok(&["campaign", "start", &paused]).await;
+    world.ok(&["campaign", "pause", &paused]).await;
+    world.draft_of(&named("Clinic feedback:"), 120).await;
+    world.draft_of(&named("Branch opening: <script>alert(1)</script>"), 0).await;
+    [completed, stopped]
+}
+
+/// What is wrong with the page that is open: wider than the window, or a text that became an element.
+async fn faults(browser: &Browser) -> Value {
+    let script = "
+        const root = document.documentElement;
+        const wide = root.scrollWidth > root.clientWidth ? [`${root.scrollWidth} px wide in ${root.clientWidth} px`] : [];
+        const small = [...document.querySelectorAll('a.button, button, nav a')]
+            .filter(element => element.getBoundingClientRect().height < 24 && element.offsetParent)
+            .map(element => `${element.textContent}: lower than 24 px`);
+        const headings = document.querySelectorAll('h1').length === 1 ? [] : ['not one h1'];
+        return [...wide, ...small, ...headings]";
+    browser.client.execute(script, vec![]).await.unwrap()
+}
+
+/// Saves a picture, if the tests are run for pictures.
+async fn picture(browser: &Browser, name: &str) {
+    let Ok(folder) = std::env::var("FLOWCAST_PICTURES") else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(format!("{folder}/{name}.png"), browser.client.screenshot().await.unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_its_policy() {
+    let provider = simulator::Config { balance: Some(420), ..simulator::Config::default() };
+    let mut world = World::new("console_pages", "80/s", provider).await;
+    let [completed, stopped] = campaigns(&mut world).await;
+    let console = ConsoleServer::start(&mut world).await;
+    let link = console.link(&world, "marta", "operator").await;
+    let browser = Browser::start().await;
+    browser.open(&console.address(&link)).await;
+    picture(&browser, "link").await;
+    browser.fill(&[("password", PASSWORD), ("again", PASSWORD)]).await;
+    browser.send("main form").await;
+    browser.shows("main", "Your password is set").await;
+    picture(&browser, "log-in").await;
+    browser.log_in("marta", PASSWORD).await;
+    browser.shows("h1", "Campaigns").await;
+
+    browser.shows(".alert", "ke-main is stopped: low balance at Kaleyra").await;
+    for (n, row) in [
+        (1, "<script>alert(1)</script>"),
+        (2, "120 recipients, not started"),
+        (3, "Paused by operator"),
+        (4, "Stopped: low balance"),
+        (5, "Completed"),
+    ] {
+        browser.shows(&format!("tbody tr:nth-child({n})"), row).await;
+    }
+    let (completed, stopped) = (format!("/campaigns/{completed}"), format!("/campaigns/{stopped}"));
+    browser.open(&console.address(&stopped)).await;
+    browser.shows(".alert", "no recipient is lost and no attempt was used").await;
+    browser.shows(".timeline", "operator started the campaign").await;
+    browser.shows("#balance", "Difference").await;
+
+    let pages = [
+        ("campaigns", "/campaigns"),
+        ("filtered", "/campaigns?state=finished"),
+        ("nothing-found", "/campaigns?q=nothing"),
+        ("stopped", &stopped),
+        ("completed", &completed),
+        ("senders", "/senders"),
+        ("settings", "/settings"),
+        ("not-found", "/campaigns/999"),
+        ("components", "/dev/components"),
+    ];
+    for theme in ["light", "dark"] {
+        browser.open(&console.address("/settings")).await;
+        browser.press(&format!("button[value={theme}]")).await;
+        browser.shows(&format!("button[value={theme}][aria-pressed=true]"), "").await;
+        for (size, width, height) in SIZES {
+            browser.resize(width, height).await;
+            for (name, address) in pages {
+                browser.open(&console.address(address)).await;
+                assert_eq!(faults(&browser).await, Value::Array(vec![]), "{name}, {size}, {theme}");
+                if size != "narrow" {
+                    picture(&browser, &format!("{name}-{size}-{theme}")).await;
+                }
+            }
+        }
+    }
+    assert_eq!(browser.violations().await, Vec::<String>::new());
+    world.close().await;
+}

@@ -1,0 +1,276 @@
+//! `/campaigns`: the campaigns, the newest first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use campaign::{CampaignId, CampaignState, StopReason};
+use control::{CampaignFilter, CampaignLine, Page as Rows, PageRequest, SenderView, Waiting};
+use maud::{Markup, html};
+use serde::Deserialize;
+use url::form_urlencoded::Serializer;
+
+use crate::chart::sparkline;
+use crate::failure::Failure;
+use crate::frame::{Page, Section};
+use crate::page::stops;
+use crate::part::badge::badge;
+use crate::part::card::{empty, flush};
+use crate::part::filter::{Choice, filter_bar, search, select};
+use crate::part::progress::Progress;
+use crate::part::table::{Kind, column, table};
+use crate::session::{Console, Viewer};
+use crate::words::number::{counted, percent, thousands};
+use crate::words::provider;
+use crate::words::state::{self, Clock};
+use crate::words::waiting::Reason;
+
+/// The campaigns of a page.
+const LIMIT: u32 = 25;
+
+/// Which campaigns are shown.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    state: String,
+    sender: String,
+    q: String,
+    after: String,
+}
+
+impl Asked {
+    fn is_filtered(&self) -> bool {
+        !(self.state.is_empty() && self.sender.is_empty() && self.q.is_empty())
+    }
+
+    fn filter(&self) -> CampaignFilter {
+        let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
+        CampaignFilter {
+            states: given(&self.state).map(|state| vec![state]),
+            senders: given(&self.sender).map(|sender| vec![sender]),
+            text: given(&self.q),
+        }
+    }
+
+    /// The address of the page after this campaign.
+    fn next(&self, after: &str) -> String {
+        let mut query = Serializer::new(String::new());
+        for (name, value) in [("state", &self.state), ("sender", &self.sender), ("q", &self.q)] {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        format!("/campaigns?{}", query.append_pair("after", after).finish())
+    }
+}
+
+/// `GET /campaigns`
+pub(crate) async fn show(
+    State(console): State<Arc<Console>>,
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Result<Markup, Failure> {
+    let (control, caller) = (&console.control, &viewer.caller);
+    let after = Some(asked.after.clone()).filter(|after| !after.is_empty());
+    let before = PageRequest { after, limit: None }.after_id()?.map(CampaignId);
+    let all = PageRequest { after: None, limit: Some(control::MAX_LIMIT) };
+    let (lines, waiting, senders) = tokio::try_join!(
+        control.campaign_lines(caller, asked.filter(), before, LIMIT + 1),
+        control.waiting(caller, None),
+        control.senders(caller, &all),
+    )?;
+    let lines = Rows::of(lines, LIMIT, |line| line.report.campaign_id.to_string());
+    Ok(draw(&viewer, &asked, &lines, &waiting, &senders.items))
+}
+
+fn draw(
+    viewer: &Viewer,
+    asked: &Asked,
+    lines: &Rows<CampaignLine>,
+    waiting: &[Waiting],
+    senders: &[SenderView],
+) -> Markup {
+    let body = html! {
+        (stops::of_senders(viewer, senders, waiting))
+        (list(viewer, asked, lines, waiting, senders))
+    };
+    let summary = summary(waiting);
+    let page = Page::new("Campaigns", Section::Campaigns, body);
+    Page { summary: (!summary.is_empty()).then(|| html! { (summary) }), ..page }.draw(viewer)
+}
+
+/// How many campaigns have waiting recipients, by what they wait for.
+fn summary(waiting: &[Waiting]) -> String {
+    let of = |wanted: fn(Reason) -> bool| {
+        let ids = waiting.iter().filter(|wait| Reason::of(&wait.reason).is_some_and(wanted));
+        ids.filter_map(|wait| wait.campaign_id).collect::<BTreeSet<_>>().len()
+    };
+    let parts = [
+        (
+            of(|reason| matches!(reason, Reason::Rate | Reason::Queue | Reason::Throttled | Reason::Retry)),
+            "sending",
+        ),
+        (
+            of(|reason| {
+                reason.fault().is_some()
+                    || matches!(reason, Reason::Stop(stop) if stop != StopReason::Operator)
+            }),
+            "stopped",
+        ),
+        (of(|reason| reason == Reason::Stop(StopReason::Operator)), "paused"),
+        (of(|reason| reason == Reason::Hours), "scheduled"),
+    ];
+    let parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    parts.join(" · ")
+}
+
+fn list(
+    viewer: &Viewer,
+    asked: &Asked,
+    lines: &Rows<CampaignLine>,
+    waiting: &[Waiting],
+    senders: &[SenderView],
+) -> Markup {
+    let is_first = asked.after.is_empty();
+    if lines.items.is_empty() && !asked.is_filtered() && is_first {
+        let text = html! {
+            "Create a draft with " code { "flowcast campaign create" } " or the API, import a list, and start it. It appears here at once."
+        };
+        return flush(None, &empty("No campaign yet", &text, None));
+    }
+    let columns = [
+        column("Campaign", Kind::Name),
+        column("State", Kind::Text),
+        column("Progress", Kind::Wide),
+        column("When", Kind::Quiet),
+        column("Last hour", Kind::Quiet),
+        column("Delivered", Kind::Number),
+        column("Answered", Kind::Number),
+    ];
+    let clock = Clock { now: viewer.visit.now, zone: &viewer.zone };
+    let rows: Vec<Vec<Markup>> = lines.items.iter().map(|line| row(line, waiting, clock)).collect();
+    let body = html! {
+        (filters(asked, senders))
+        @if rows.is_empty() { (empty("No campaign found", &html! { "No campaign has this name, state and sender." }, None)) }
+        @else { (table("Campaigns, the newest first", &columns, &rows)) }
+        div class="pager" {
+            span { (counted(i64::try_from(rows.len()).unwrap_or(0), "campaign", "campaigns")) }
+            @if !is_first { a href="/campaigns" { "← Newest" } }
+            @if let Some(after) = &lines.next { a href=(asked.next(after)) { "Older →" } }
+        }
+    };
+    flush(None, &body)
+}
+
+fn row(line: &CampaignLine, waiting: &[Waiting], clock: Clock<'_>) -> Vec<Markup> {
+    let report = &line.report;
+    let state = state::of(report, waiting, clock);
+    let progress = Progress::of(report);
+    let share = |part, whole| {
+        if whole > 0 {
+            html! { (percent(part, whole)) }
+        } else {
+            html! {}
+        }
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a line of a few pixels")]
+    let last_hour: Vec<f64> =
+        line.last_hour.chunks(3).map(|minutes| minutes.iter().sum::<i64>() as f64).collect();
+    vec![
+        html! {
+            a class="title" href={ "/campaigns/" (report.campaign_id) } { (report.name) }
+            small { (report.sender) " · " (provider::name(&report.provider)) }
+        },
+        badge(state.tone, state.short.as_deref().unwrap_or(&state.text)),
+        html! {
+            (progress.draw())
+            small { @if progress.total == 0 { "no list yet" } @else { (thousands(report.accepted)) " / " (thousands(progress.total)) } }
+        },
+        html! { (state.more) },
+        sparkline(&last_hour),
+        share(report.delivered, report.accepted),
+        share(report.answered, report.accepted),
+    ]
+}
+
+fn filters(asked: &Asked, senders: &[SenderView]) -> Markup {
+    let mut states: Vec<Choice<'_>> = vec![("", "All states")];
+    states.extend(CampaignState::ALL.iter().map(|state| (state.word(), label(*state))));
+    let mut names: Vec<Choice<'_>> = vec![("", "All senders")];
+    names.extend(senders.iter().map(|sender| (sender.name.as_str(), sender.name.as_str())));
+    let fields = html! {
+        (search("q", "Search", "Campaign name", &asked.q))
+        (select("state", "State", &states, &asked.state))
+        (select("sender", "Sender", &names, &asked.sender))
+    };
+    filter_bar("/campaigns", &fields, asked.is_filtered())
+}
+
+/// The label of a state in the filter.
+fn label(state: CampaignState) -> &'static str {
+    match state {
+        CampaignState::Draft => "Draft",
+        CampaignState::Running => "Running",
+        CampaignState::Paused => "Paused or stopped",
+        CampaignState::Finished => "Completed",
+        CampaignState::Cancelled => "Ended",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::tests::viewer;
+    use crate::words::state::tests::{report, wait};
+
+    fn page(asked: &Asked, waiting: &[Waiting]) -> String {
+        let line = |state| CampaignLine { report: report(state), last_hour: vec![5; 60] };
+        let lines = Rows {
+            items: vec![line(CampaignState::Running), line(CampaignState::Draft)],
+            next: Some("3".into()),
+        };
+        draw(&viewer(), asked, &lines, waiting, &[]).into_string()
+    }
+
+    #[test]
+    fn a_row_has_its_state_in_words_and_links_to_its_campaign() {
+        let page = page(&Asked::default(), &[wait("rate", Some("2026-12-01T06:00:00Z"))]);
+        for expected in [
+            r#"<a class="title" href="/campaigns/7">September</a><small>ke-main · Kaleyra</small>"#,
+            r#"<span class="badge good">Sending</span>"#,
+            "700 / 1,000",
+            "done by about",
+            r#"<p class="sub">1 sending</p>"#,
+            r#"href="/campaigns?after=3""#,
+        ] {
+            assert!(page.contains(expected), "{expected} is not in {page}");
+        }
+        assert!(!page.contains("-0 "));
+    }
+
+    #[test]
+    fn filters_stay_in_the_address_of_the_next_page_and_are_escaped() {
+        let asked = Asked { q: "a&b \"<".into(), state: "running".into(), ..Asked::default() };
+        let page = page(&asked, &[]);
+        assert!(page.contains("/campaigns?state=running&amp;q=a%26b+%22%3C&amp;after=3"), "{page}");
+        assert!(
+            page.contains(r#"value="a&amp;b &quot;&lt;""#) && page.contains(r#"value="running" selected"#),
+            "{page}"
+        );
+        let filter = asked.filter();
+        assert_eq!(
+            (filter.states, filter.senders, filter.text),
+            (Some(vec!["running".into()]), None, Some("a&b \"<".into()))
+        );
+    }
+
+    #[test]
+    fn an_installation_without_campaigns_says_what_to_do() {
+        let none = Rows { items: Vec::new(), next: None };
+        let page = draw(&viewer(), &Asked::default(), &none, &[], &[]).into_string();
+        assert!(page.contains("No campaign yet") && page.contains("flowcast campaign create"), "{page}");
+        let asked = Asked { q: "x".into(), ..Asked::default() };
+        assert!(draw(&viewer(), &asked, &none, &[], &[]).into_string().contains("No campaign found"));
+    }
+}
