@@ -51,7 +51,8 @@ fn head(kind: Kind) -> Option<&'static str> {
 fn cell(column: Column, content: &Markup) -> Markup {
     let is_blank = content.0.is_empty();
     let class = match column.kind {
-        Kind::Name | Kind::Text => None,
+        Kind::Name => Some("name-cell"),
+        Kind::Text => None,
         Kind::Quiet => Some("quiet-cell whole"),
         Kind::Wide => Some("wide"),
         Kind::Number => Some("n"),
