@@ -11,7 +11,7 @@ pub(crate) const MOST_BARS: usize = 120;
 const WIDTH: f64 = 880.0;
 const HEIGHT: f64 = 200.0;
 
-/// BarChart over time.
+/// Bars over time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BarChart {
     /// What the chart shows, for people who do not see it.

@@ -185,7 +185,7 @@ fn row(line: &CampaignLine, waiting: &[Waiting], clock: Clock<'_>) -> Vec<Markup
         badge(state.tone, state.short.as_deref().unwrap_or(&state.text)),
         html! {
             (progress.draw())
-            small { @if progress.total == 0 { "no list yet" } @else { (thousands(report.accepted)) " / " (thousands(progress.total)) } }
+            @if progress.total > 0 { small { (thousands(report.accepted)) " / " (thousands(progress.total)) } }
         },
         html! { (state.more) },
         sparkline(&last_hour),

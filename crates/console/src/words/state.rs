@@ -47,11 +47,7 @@ pub(crate) fn of(report: &CampaignReport, waiting: &[Waiting], clock: Clock<'_>)
     let reason = first(waiting, report.campaign_id);
     match state {
         CampaignState::Draft if report.recipients() == 0 => label(Tone::Quiet, "Draft", "no list yet"),
-        CampaignState::Draft => label(
-            Tone::Quiet,
-            "Draft",
-            counted(report.recipients(), "recipient, not started", "recipients, not started"),
-        ),
+        CampaignState::Draft => label(Tone::Quiet, "Draft", "not started"),
         CampaignState::Running => match reason {
             Some((reason, wait)) => running(report, reason, wait, clock),
             None => label(Tone::Good, "Sending", "the last messages are on their way"),
@@ -267,7 +263,7 @@ pub(crate) mod tests {
     fn campaigns_without_waiting_recipients_have_words() {
         let empty = CampaignReport { uploaded: 0, ..report(CampaignState::Draft) };
         assert_eq!(shown(&empty, &[]).2, "no list yet");
-        assert_eq!(shown(&report(CampaignState::Draft), &[]).2, "1,000 recipients, not started");
+        assert_eq!(shown(&report(CampaignState::Draft), &[]).2, "not started");
         let finished = CampaignReport {
             finished_at: "2026-11-29T14:40:00Z".parse().ok(),
             ..report(CampaignState::Finished)

@@ -67,7 +67,7 @@ async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_it
     browser.shows(".alert", "ke-main is stopped: low balance at Kaleyra").await;
     for (n, row) in [
         (1, "<script>alert(1)</script>"),
-        (2, "120 recipients, not started"),
+        (2, "0 / 120"),
         (3, "Paused by operator"),
         (4, "Stopped: low balance"),
         (5, "Completed"),
