@@ -8,6 +8,8 @@ import yaml
 
 # What CloudNativePG, the cluster operator of RabbitMQ, and cert-manager create.
 OF_OPERATORS = {"flowcast-postgresql-ca", "flowcast-webhooks-tls", "flowcast-console-tls"}
+# The labels that the operators give to the pods of PostgreSQL and RabbitMQ.
+PODS_OF_OPERATORS = [{"cnpg.io/cluster": "flowcast-postgresql"}, {"app.kubernetes.io/name": "flowcast-rabbitmq"}]
 # Objects whose schema belongs to an operator.
 FOREIGN = {"postgresql.cnpg.io/v1", "rabbitmq.com/v1beta1", "keda.sh/v1alpha1", "monitoring.coreos.com/v1"}
 # Seconds after the drain for recording and closing.
@@ -95,8 +97,11 @@ def main(path, version):
         if thing["kind"] in ("PodDisruptionBudget", "Deployment", "PodMonitor"):
             if not any(selects(spec["selector"], pod["metadata"]["labels"]) for _, pod in pods) and "rabbitmq" not in thing["metadata"]["name"]:
                 problem(thing, "selects no pod")
-        if thing["kind"] == "NetworkPolicy" and not any(selects(spec["podSelector"], pod["metadata"]["labels"]) for _, pod in pods):
-            problem(thing, "selects no pod")
+        if thing["kind"] == "NetworkPolicy":
+            selectors = [spec["podSelector"], *(s for rules in (spec.get("ingress", []), spec.get("egress", [])) for s in find(rules, "podSelector"))]
+            for selector in selectors:
+                if not any(selects(selector, labels) for labels in [*(pod["metadata"]["labels"] for _, pod in pods), *PODS_OF_OPERATORS]):
+                    problem(thing, f"{selector} selects no pod")
     for thing, pod in pods:
         allowed = [
             policy for policy in things
