@@ -7,7 +7,7 @@ use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use control::{Caller, Client, Control, Problem};
+use control::{Caller, Client, Control, Live, Problem};
 use listener::bad_requests::BadRequests;
 use listener::client_address;
 use listener::connections::Connection;
@@ -19,6 +19,7 @@ use crate::answer::RequestId;
 use crate::config::Config;
 use crate::problem::Failure;
 use crate::rate_limit::RateLimits;
+use crate::streams::Streams;
 
 /// The maximum number of lists that arrive at the same time.
 const MAX_UPLOADS: usize = 4;
@@ -28,22 +29,27 @@ const MOST_CHARACTERS: usize = 200;
 /// The state of all requests.
 pub(crate) struct Api {
     pub(crate) control: Control,
+    pub(crate) live: Live,
     config: Config,
     rates: RateLimits,
     bad_requests: BadRequests,
     proxies: UnlistedProxies,
     /// Lists that arrive at the same time.
     pub(crate) uploads: Semaphore,
+    /// Open streams.
+    pub(crate) streams: Streams,
 }
 
 impl Api {
-    pub(crate) fn new(control: Control, config: Config) -> Self {
+    pub(crate) fn new(control: Control, live: Live, config: Config) -> Self {
         Self {
             control,
+            live,
             rates: RateLimits::new(config.requests_per_minute, config.writes_per_second),
             bad_requests: BadRequests::new(config.bad_requests),
             proxies: UnlistedProxies::new("console", config.trusted_proxies.clone()),
             uploads: Semaphore::new(MAX_UPLOADS),
+            streams: Streams::new(config.streams),
             config,
         }
     }
@@ -61,6 +67,11 @@ impl Api {
     /// The time limit for receiving a list.
     pub(crate) fn upload_timeout(&self) -> std::time::Duration {
         self.config.upload_timeout
+    }
+
+    /// The time after which a stream ends: that of the settings ± 20 %, so that clients do not reconnect at the same time.
+    pub(crate) fn stream_time(&self) -> std::time::Duration {
+        self.config.stream_time.mul_f64(fastrand::f64().mul_add(0.4, 0.8))
     }
 
     fn client(&self, request: &Request) -> Client {

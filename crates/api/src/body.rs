@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::admission::Api;
+use crate::etag::expected_versions;
 use crate::json::{media_type, parse, text};
 use crate::problem::{Failure, Kind};
 
@@ -29,6 +30,9 @@ const MOST_OF_KEY: usize = 255;
 
 /// The caller of a request that changes nothing.
 pub(crate) struct Reader(pub(crate) Caller);
+
+/// The caller of a request that deletes a resource, with the versions in `If-Match`.
+pub(crate) struct Delete(pub(crate) Caller);
 
 /// The caller of a download, which is no JSON.
 pub(crate) struct Download(pub(crate) Caller);
@@ -68,6 +72,16 @@ impl<S: Sync> FromRequestParts<S> for Reader {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         accepts_json(&parts.headers)?;
         caller(parts).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Delete {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        accepts_json(&parts.headers)?;
+        let expected_versions = expected_versions(&parts.headers);
+        Ok(Self(Caller { expected_versions, ..caller(parts)? }))
     }
 }
 
@@ -116,6 +130,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Write<T> {
         let (parts, body) = request.into_parts();
         accepts_json(&parts.headers)?;
         let mut caller = caller(&parts)?;
+        caller.expected_versions = expected_versions(&parts.headers);
         let key = idempotency_key(&parts)?;
         let bytes = read(api, body).await?;
         caller.idempotency = key.map(|key| Idempotency { key, fingerprint: fingerprint(&parts, &bytes) });

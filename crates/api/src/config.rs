@@ -36,6 +36,11 @@ pub struct Config {
     /// The time limit for receiving a list. Default 10 min.
     #[serde(with = "humantime_serde")]
     pub upload_timeout: Duration,
+    /// The maximum number of open streams (`/live`) of one server; one key may have a quarter of them. Default 512.
+    pub streams: usize,
+    /// The time after which a stream ends, ± 20 %; clients then connect again. Default 10 min.
+    #[serde(with = "humantime_serde")]
+    pub stream_time: Duration,
     /// The time limit for requests in progress when the server stops. Default 15 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
@@ -58,6 +63,8 @@ impl Default for Config {
             bad_requests: 30,
             max_list_bytes: 512 * 1024 * 1024,
             upload_timeout: Duration::from_mins(10),
+            streams: 512,
+            stream_time: Duration::from_mins(10),
             drain: Duration::from_secs(15),
         }
     }

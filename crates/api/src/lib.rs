@@ -13,7 +13,7 @@
 //!
 //! # Structure
 //!
-//! `config`, `problem`, `answer` (request ids, headers), `rate_limit`, `admission` (keys), `json`, `body`, `upload`, `download`, `page`, `etag`, `schema`, `resources` (one
+//! `config`, `problem`, `answer` (request ids, headers), `rate_limit`, `admission` (keys), `json`, `body`, `upload`, `download`, `page`, `etag`, `schema`, `streams`, `resources` (one
 //! file per subject), `openapi`, `router`.
 
 mod admission;
@@ -30,6 +30,7 @@ mod rate_limit;
 mod resources;
 mod router;
 mod schema;
+mod streams;
 mod upload;
 
 pub use config::Config;

@@ -28,6 +28,7 @@ const SCHEME: &str = "api_key";
         (name = "suppressions", description = "Numbers that must not get messages"),
         (name = "system", description = "Waiting recipients, audit, dead letters"),
         (name = "webhooks", description = "Events, and the webhook endpoints that receive them"),
+        (name = "accounts", description = "Accounts of people"),
         (name = "keys", description = "API keys")
     )
 )]
@@ -47,7 +48,7 @@ pub(crate) fn base() -> OpenApi {
 /// Adds what all operations share: problems, the key of repeated requests, the id of a request.
 pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
-        let is_question = path.ends_with("/lookup");
+        let is_question = ["/lookup", "/preview"].iter().any(|end| path.ends_with(end));
         for (method, operation) in operations(item) {
             // Names of handlers are not unique.
             operation.operation_id =

@@ -1,11 +1,16 @@
 //! The resources, one file per subject.
 
+pub(crate) mod accounts;
+pub(crate) mod answers;
 pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod events;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod list_reports;
 pub(crate) mod lists;
+pub(crate) mod live;
+pub(crate) mod preview;
 pub(crate) mod prices;
 pub(crate) mod recipients;
 pub(crate) mod running;

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use control::{Control, Problem};
+use control::{Control, Live, Problem};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::openapi;
 use crate::problem::{Failure, Kind};
 use crate::resources::{
-    audit, campaigns, events, jobs, keys, lists, prices, recipients, running, sender_stops, senders,
-    suppressions, system, waiting, webhook_endpoints,
+    accounts, answers, audit, campaigns, events, jobs, keys, list_reports, lists, live, preview, prices,
+    recipients, running, sender_stops, senders, suppressions, system, waiting, webhook_endpoints,
 };
 
 /// The routes that need a key, below `/api/v1`, and their document.
@@ -36,10 +36,16 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(recipients::show))
         .routes(routes!(recipients::number))
         .routes(routes!(recipients::export))
-        .routes(routes!(recipients::answers))
+        .routes(routes!(answers::list))
         .routes(routes!(recipients::timeline))
         .routes(routes!(recipients::countries))
-        .routes(routes!(campaigns::lists, lists::import))
+        .routes(routes!(answers::summary))
+        .routes(routes!(list_reports::list, lists::import))
+        .routes(routes!(list_reports::show))
+        .routes(routes!(list_reports::rejections))
+        .routes(routes!(list_reports::conservation))
+        .routes(routes!(preview::preview))
+        .routes(routes!(preview::test))
         .routes(routes!(running::start))
         .routes(routes!(running::pause))
         .routes(routes!(running::resume))
@@ -48,7 +54,7 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::resolve))
         .routes(routes!(jobs::archive))
-        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::show, jobs::give_up))
         .routes(routes!(jobs::check_counters))
         .routes(routes!(senders::list, senders::add))
         .routes(routes!(senders::show, senders::change))
@@ -62,6 +68,7 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(suppressions::lookup))
         .routes(routes!(suppressions::remove))
         .routes(routes!(waiting::list))
+        .routes(routes!(live::live))
         .routes(routes!(audit::list))
         .routes(routes!(system::dead_letters))
         .routes(routes!(system::redrive))
@@ -74,13 +81,16 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(webhook_endpoints::resend))
         .routes(routes!(webhook_endpoints::recover))
         .routes(routes!(keys::list))
-        .routes(routes!(keys::revoke))
+        .routes(routes!(keys::show, keys::revoke))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::show, accounts::change))
+        .routes(routes!(accounts::link))
         .split_for_parts()
 }
 
 /// The API. It needs the extension `Arc<listener::connections::Connection>` on its requests to know addresses of clients.
-pub fn router(control: Control, config: Config) -> Router {
-    let api = Arc::new(Api::new(control, config));
+pub fn router(control: Control, live: Live, config: Config) -> Router {
+    let api = Arc::new(Api::new(control, live, config));
     let (routes, _) = routes();
     let protected = routes.route_layer(from_fn_with_state(Arc::clone(&api), admit)).with_state(api);
     let document: Arc<str> = openapi::document().into();

@@ -12,15 +12,18 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{AccountChange, AccountRow, Store};
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::access::grant::Grant;
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
+use crate::members::{given, object, present};
+use crate::versions::{Versioned, check_version, version_of};
 
 /// A new account.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// The name at log-in: 1 to 60 of `[A-Za-z0-9._-]`.
@@ -29,45 +32,70 @@ pub struct NewAccount {
     #[serde(default)]
     pub email: Option<String>,
     /// What the account may do.
+    #[serde(deserialize_with = "object")]
     pub grant: Grant,
 }
 
-/// A change of an account; `None` leaves a field as it is.
-#[derive(Clone, Debug, Default)]
+/// A change of an account. A member that is left out keeps its value; `null` removes an email address, a time zone or the limit to
+/// senders.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AccountEdit {
     /// The email address.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub email: Option<Option<String>>,
     /// The role.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = crate::Role, required = false)]
     pub role: Option<crate::Role>,
     /// Whether it may see whole phone numbers.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     pub has_numbers: Option<bool>,
-    /// The senders that it may use and see.
+    /// The senders that it may use and see; `null`: all.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
     pub senders: Option<Option<Vec<String>>>,
-    /// The time zone in which times are shown.
+    /// The time zone in which times are shown, such as `Africa/Nairobi`.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub zone: Option<Option<String>>,
     /// Whether it is disabled. Its sessions and links end at once.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
     pub is_disabled: Option<bool>,
 }
 
 /// An account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Account {
     /// Its name.
     pub name: String,
     /// Its email address.
+    #[schema(required)]
     pub email: Option<String>,
     /// What it may do.
     pub grant: Grant,
     /// Whether the person has set a password.
     pub has_password: bool,
     /// The time zone in which times are shown.
+    #[schema(required)]
     pub zone: Option<String>,
     /// When it was added.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// The actor that added it.
     pub created_by: String,
     /// Since when it is disabled.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub disabled_at: Option<Timestamp>,
+}
+
+impl Versioned for Account {
+    fn version(&self) -> String {
+        version_of(self)
+    }
 }
 
 impl Account {
@@ -88,6 +116,25 @@ pub struct AccountLink {
     pub token: Option<Token>,
     /// The time for which the link is valid, from the first request.
     pub valid: Duration,
+}
+
+/// An account with the address of its one-time link, as the API shows it.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct LinkedAccount {
+    /// The account.
+    pub account: Account,
+    /// The path of the link on the address of the console, which is shown once; `null` for a repeated request. Secret.
+    #[schema(required)]
+    pub link: Option<String>,
+    /// The time for which the link is valid, in seconds from the first request.
+    pub valid_seconds: u64,
+}
+
+impl From<AccountLink> for LinkedAccount {
+    fn from(linked: AccountLink) -> Self {
+        let link = linked.path();
+        Self { account: linked.account, link, valid_seconds: linked.valid.as_secs() }
+    }
 }
 
 impl AccountLink {
@@ -151,6 +198,8 @@ impl Control {
         let attempt = Attempt::new(caller, Action::ChangeAccount, Object::Account(name.to_owned()))
             .with("change", edit_details(&edit));
         self.change(attempt, async |store: Store| {
+            let present = async { Ok(Some(Account::read(store.account(name).await?)?)) };
+            check_version(&store, caller, &Object::Account(name.to_owned()), present).await?;
             if let Some(Some(zone)) = &edit.zone {
                 check_zone(zone)?;
             }

@@ -9,13 +9,14 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{Admission, AuditEntry, IdempotentRequest, Store};
+use store::{Admission, AuditEntry, Store};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
 use crate::error::{Error, Problem};
+use crate::repeated::{read, request, reused, running, unwritable};
 use crate::running_jobs::RunningJobs;
 use crate::second_factors::SecondFactors;
 use crate::webhooks::Webhooks;
@@ -236,7 +237,7 @@ impl Control {
     }
 
     /// Adds a failed or refused action to the audit.
-    async fn audit_failure(&self, attempt: &Attempt<'_>, error: Option<&Error>) {
+    pub(crate) async fn audit_failure(&self, attempt: &Attempt<'_>, error: Option<&Error>) {
         let Some(error) = error.filter(|_| attempt.action.is_audited()) else { return };
         // The row of the request that is being executed says what was done.
         if error.problem() == Problem::IdempotencyRunning {
@@ -275,35 +276,8 @@ fn stale() -> Error {
     Error::refused(Problem::LogInAgain, text)
 }
 
-fn reused() -> Error {
-    let text = "this Idempotency-Key was used for another request in the last 24 hours; use a new key for each request";
-    Error::refused(Problem::IdempotencyReused, text)
-}
-
-fn running() -> Error {
-    let text = "a request with this Idempotency-Key is being executed; repeat it in a second";
-    Error::refused(Problem::IdempotencyRunning, text)
-}
-
-fn request(caller: &Caller) -> Option<IdempotentRequest> {
-    let key = caller.idempotency.as_ref()?;
-    let actor = format!("{}:{}", caller.actor.kind.word(), caller.actor.name);
-    Some(IdempotentRequest { actor, key: key.key.clone(), fingerprint: key.fingerprint })
-}
-
-fn read<T: DeserializeOwned>(result: Value) -> Result<T, Error> {
-    serde_json::from_value(result).map_err(|error| {
-        let text = format!("the stored result of this request cannot be read by this version: {error}");
-        Error::refused(Problem::Internal, text)
-    })
-}
-
-fn unwritable(error: &serde_json::Error) -> Error {
-    Error::refused(Problem::Internal, format!("cannot store the result of the request: {error}"))
-}
-
 /// The details with more members.
-fn merged(details: &Value, more: Value) -> Value {
+pub(crate) fn merged(details: &Value, more: Value) -> Value {
     let mut merged = details.clone();
     if let (Some(members), Value::Object(more)) = (merged.as_object_mut(), more) {
         members.extend(more);
@@ -311,7 +285,7 @@ fn merged(details: &Value, more: Value) -> Value {
     merged
 }
 
-fn entry<'a>(attempt: &'a Attempt<'_>, outcome: &'a str, details: &'a Value) -> AuditEntry<'a> {
+pub(crate) fn entry<'a>(attempt: &'a Attempt<'_>, outcome: &'a str, details: &'a Value) -> AuditEntry<'a> {
     let Caller { actor, client, .. } = attempt.caller;
     AuditEntry {
         actor_kind: actor.kind.word(),

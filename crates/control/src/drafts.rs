@@ -10,6 +10,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
+use crate::versions::{Versioned, check_version};
 
 /// A draft that was created or edited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -27,6 +28,12 @@ pub struct Draft {
 pub struct Deleted {
     /// The id of the campaign.
     pub campaign_id: i64,
+}
+
+impl Versioned for store::CampaignRow {
+    fn version(&self) -> String {
+        self.version.to_string()
+    }
 }
 
 impl Control {
@@ -93,6 +100,8 @@ impl Control {
     pub async fn delete_campaign(&self, caller: &Caller, id: CampaignId) -> Result<Done<Deleted>, Error> {
         let attempt = Attempt::new(caller, Action::DeleteCampaign, Object::Campaign(id));
         self.change(attempt, |store| async move {
+            let present = async { Ok(Some(store.campaign(id).await?)) };
+            check_version(&store, caller, &Object::Campaign(id), present).await?;
             let campaign = store.campaign(id).await?;
             store.delete_draft(id).await?;
             let details = json!({ "name": campaign.name, "recipients": campaign.recipients });

@@ -6,5 +6,6 @@
 
 pub(crate) mod begin;
 mod execute;
+mod give_up;
 pub(crate) mod job;
 pub(crate) mod work;

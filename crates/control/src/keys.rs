@@ -21,6 +21,7 @@ use crate::access::right::Right;
 use crate::accounts::{check_senders, grant_details};
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
+use crate::versions::{Versioned, check_version, version_of};
 
 /// The longest time until a key expires.
 const LONGEST: Duration = Duration::from_hours(365 * 24);
@@ -67,6 +68,13 @@ pub struct ApiKey {
     /// When it was revoked.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     pub revoked_at: Option<Timestamp>,
+}
+
+impl Versioned for ApiKey {
+    fn version(&self) -> String {
+        let Self { id, name, grant, networks, expires_at, revoked_at, .. } = self;
+        version_of(&json!([id, name, grant, networks, expires_at, revoked_at]))
+    }
 }
 
 impl ApiKey {
@@ -135,12 +143,9 @@ impl Control {
     pub async fn revoke_key(&self, caller: &Caller, id: &str) -> Result<Done<ApiKey>, Error> {
         let attempt = Attempt::new(caller, Action::RevokeKey, Object::Key(id.to_owned()));
         self.change(attempt, async |store: Store| {
-            let key = store.api_key(id).await?;
-            let is_own = key.account.as_deref().is_some_and(|account| caller.is_account(account))
-                || (caller.actor.kind == ActorKind::ApiKey && caller.name() == id);
-            if !is_own && !caller.rights.has(Right::ManageAccounts) {
-                return Err(store::Error::no_api_key(id).into());
-            }
+            let key = visible(&store, caller, id).await?;
+            let present = async { Ok(Some(visible(&store, caller, id).await?)) };
+            check_version(&store, caller, &Object::Key(key.id), present).await?;
             store.revoke_api_key(id).await?;
             Ok((ApiKey::read(store.api_key(id).await?)?, Value::Null))
         })
@@ -159,6 +164,12 @@ impl Control {
             Ok((keys?, json!({})))
         })
         .await
+    }
+
+    /// A key: one's own, or with the right to manage accounts any.
+    pub async fn key(&self, caller: &Caller, id: &str) -> Result<ApiKey, Error> {
+        let attempt = Attempt::new(caller, Action::ViewOwn, Object::Key(id.to_owned()));
+        self.act(attempt, async { Ok((visible(&self.store, caller, id).await?, json!({}))) }).await
     }
 
     /// All keys, newest first.
@@ -208,8 +219,27 @@ impl Control {
         }
         self.store.note_api_key_use(id).await?;
         let actor = Actor { kind: ActorKind::ApiKey, name: id.to_owned() };
-        Ok(Caller { actor, rights, senders, session: None, client, idempotency: None })
+        Ok(Caller {
+            actor,
+            rights,
+            senders,
+            session: None,
+            client,
+            idempotency: None,
+            expected_versions: Vec::new(),
+        })
     }
+}
+
+/// The key, if it is one's own or the caller manages accounts. To others it looks like a key that does not exist.
+async fn visible(store: &Store, caller: &Caller, id: &str) -> Result<ApiKey, Error> {
+    let key = ApiKey::read(store.api_key(id).await?)?;
+    let is_own = key.account.as_deref().is_some_and(|account| caller.is_account(account))
+        || (caller.actor.kind == ActorKind::ApiKey && caller.name() == id);
+    if is_own || caller.rights.has(Right::ManageAccounts) {
+        return Ok(key);
+    }
+    Err(store::Error::no_api_key(id).into())
 }
 
 fn check(caller: &Caller, new: &NewApiKey) -> Result<(), Error> {

@@ -13,7 +13,7 @@
 //!
 //! # Structure
 //!
-//! `access` (callers, roles, rights, actions), `error`, `control` (how an action is performed), `page`, `members` and `text`, then one file per subject.
+//! `access` (callers, roles, rights, actions), `error`, `control`, `once` and `repeated` (how an action is performed), `versions`, `page`, `members` and `text`, then one file per subject.
 
 mod access;
 mod accounts;
@@ -28,13 +28,18 @@ mod events;
 mod jobs;
 mod keys;
 mod launch;
+mod list_reports;
 mod lists;
+mod live;
 mod log_in;
 mod members;
+mod once;
 mod page;
 mod passwords;
+mod preview;
 mod prices;
 mod recipients;
+mod repeated;
 mod reports;
 mod resend;
 mod restored;
@@ -50,6 +55,7 @@ mod sessions;
 mod suppressions;
 mod test_message;
 mod text;
+mod versions;
 mod waiting;
 mod webhook_deliveries;
 mod webhook_endpoints;
@@ -61,7 +67,7 @@ pub use access::grant::Grant;
 pub use access::log_in_rules::LogInRules;
 pub use access::right::{Right, Rights};
 pub use access::role::Role;
-pub use accounts::{Account, AccountEdit, AccountLink, NewAccount};
+pub use accounts::{Account, AccountEdit, AccountLink, LinkedAccount, NewAccount};
 pub use audit_check::AuditCheck;
 pub use audit_log::{AuditQuery, AuditView};
 pub use control::{Control, Done, Keys, Setup};
@@ -76,9 +82,14 @@ pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
 pub use launch::check::Check;
 pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::Sample;
+pub use list_reports::Conservation;
 pub use lists::{Export, ExportDone, ExportError, ListImport};
+pub use live::progress::{CampaignProgress, ProgressCounts};
+pub use live::sampler::Live;
+pub use live::topics::{Sample as LiveSample, SampleId, State as LiveState, Watch};
 pub use log_in::{LogIn, LoggedIn};
 pub use page::{MAX_LIMIT, Page, PageRequest};
+pub use preview::{Preview, PreviewItem, PreviewRequest};
 pub use prices::{NewPrices, Price, PricesView};
 pub use producer::{ExportFormat, List, ListOptions, Spool, SpoolError, file_name};
 pub use recipients::{RecipientDetails, RecipientNumber};
@@ -94,14 +105,15 @@ pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
 pub use store::{
-    AnswerReport, CampaignFilter, CampaignReport, CountryReport, ErrorReport, ImportRow, MinuteReport, PendingFactor,
-    RecipientFilter, RecipientReport, ResendClass,
+    AnswerReport, AnswerSummary, CampaignFilter, CampaignReport, CountryReport, ErrorReport, ImportRow,
+    ListReport, MinuteReport, PendingFactor, RecipientFilter, RecipientReport, RejectionReport, ResendClass,
 };
 pub use suppressions::{
     ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };
 pub use test_message::{TestMessage, TestResult};
 pub use text::{minute, thousands, utc};
+pub use versions::Versioned;
 pub use waiting::Waiting;
 pub use webhook_deliveries::{PingedEndpoint, ResentEvents, WebhookDelivery};
 pub use webhook_endpoints::{

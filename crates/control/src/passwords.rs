@@ -124,6 +124,7 @@ pub(crate) fn person(name: &str, client: Client) -> Caller {
         session: None,
         client,
         idempotency: None,
+        expected_versions: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
+use crate::versions::{Versioned, check_version, version_of};
 
 /// The price list of a sender. Prices are decimal numbers as texts, so that no decimal is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -71,6 +72,12 @@ impl PricesView {
     }
 }
 
+impl Versioned for PricesView {
+    fn version(&self) -> String {
+        version_of(self)
+    }
+}
+
 impl Control {
     /// The price list of a sender; `None`: it has none.
     pub async fn prices(&self, caller: &Caller, name: &str) -> Result<Option<PricesView>, Error> {
@@ -95,6 +102,11 @@ impl Control {
             .with("prices", list.prices.len());
         self.change(attempt, async |store| {
             let sender = store.sender(name).await?;
+            let present = async {
+                let list = store.prices(sender.id).await?;
+                Ok(list.map(|list| PricesView::of(name, &list)))
+            };
+            check_version(&store, caller, &Object::Sender(name.into()), present).await?;
             store.set_prices(sender.id, list).await?;
             // As it is stored: without zeros at the end of a price.
             let stored = store.prices(sender.id).await?;

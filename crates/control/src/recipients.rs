@@ -4,7 +4,10 @@ use campaign::{CampaignId, RecipientState, Seq};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{AnswerReport, AttemptReport, CountryReport, MinuteReport, RecipientReport, ResolutionReport};
+use store::{
+    AnswerReport, AnswerSummary, AttemptReport, CountryReport, MinuteReport, RecipientReport,
+    ResolutionReport,
+};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -105,6 +108,16 @@ impl Control {
             let rows = self.store.answers(id, (after, limit + 1)).await?;
             let key = |row: &AnswerReport| format!("{}_{}", row.seq, row.answer_id);
             Ok((Page::of(rows, limit, key), json!({})))
+        })
+        .await
+    }
+
+    /// Flow answers of a campaign, counted by field and value.
+    pub async fn answer_summary(&self, caller: &Caller, id: CampaignId) -> Result<AnswerSummary, Error> {
+        let attempt = Attempt::new(caller, Action::ViewAnswers, Object::Campaign(id));
+        self.act(attempt, async {
+            self.store.campaign(id).await?;
+            Ok((self.store.answer_summary(id).await?, Value::Null))
         })
         .await
     }

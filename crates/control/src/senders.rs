@@ -2,7 +2,7 @@
 
 use campaign::{Provider, Rate};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{NewSender, SenderRow, Store};
 use utoipa::ToSchema;
 
@@ -15,6 +15,7 @@ use crate::members::{given, object};
 use crate::page::{Page, PageRequest};
 use crate::sender_stops::StopView;
 use crate::sender_webhook::WebhookSettings;
+use crate::versions::{Versioned, check_version, version_of};
 
 /// The maximum number of recipients per day. Only recipients that are sent to for the first time in their campaign count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -107,6 +108,13 @@ pub struct SenderChange {
     pub new_webhook_path: bool,
 }
 
+impl Versioned for SenderView {
+    fn version(&self) -> String {
+        let Self { name, provider, number, base_url, account, rate, daily_cap, .. } = self;
+        version_of(&json!([name, provider, number, base_url, account, rate, daily_cap]))
+    }
+}
+
 impl SenderChange {
     /// Whether there is nothing to change.
     pub fn is_empty(&self) -> bool {
@@ -175,6 +183,8 @@ impl Control {
             attempt = attempt.with("webhook", change.webhook.changed(change.new_webhook_path));
         }
         self.change(attempt, async |store| {
+            let present = async { Ok(Some(shown(&store, caller, name).await?)) };
+            check_version(&store, caller, &Object::Sender(name.into()), present).await?;
             let sender = store.sender(name).await?;
             if change.is_empty() {
                 return Err(Error::invalid(

@@ -73,6 +73,7 @@ impl Control {
             session: Some(CallerSession { id: live.id, is_fresh: live.is_fresh, pending: live.pending }),
             client,
             idempotency: None,
+            expected_versions: Vec::new(),
         })
     }
 

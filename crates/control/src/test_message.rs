@@ -10,14 +10,18 @@ use std::time::Duration;
 use campaign::{CampaignId, Msisdn, Variables, Verdict, Window};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{LeaseAnswer, LeaseRequest, SenderRow, TimedLease};
+use utoipa::ToSchema;
 use whatsapp::{Account, Channel, Client, Outgoing};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
-use crate::control::{Attempt, Control};
+use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
+
+/// The longest time that a test message of a program waits for a slot.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What a test message contains and where it goes.
 #[derive(Clone, Debug)]
@@ -33,19 +37,23 @@ pub struct TestMessage {
 }
 
 /// The answer of the provider to a test message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TestResult {
     /// The provider.
     pub provider: String,
     /// `accepted`, `throttled`, `retry`, `unknown`, `rejected`, `stops_campaign` or `stops_sender`.
     pub verdict: String,
     /// The id that the provider gave the message, if it accepted it.
+    #[schema(required)]
     pub provider_message_id: Option<String>,
     /// The code of the refusal.
+    #[schema(required)]
     pub code: Option<String>,
     /// The explanation of the refusal.
+    #[schema(required)]
     pub text: Option<String>,
     /// The HTTP status of the answer.
+    #[schema(required)]
     pub http_status: Option<u16>,
     /// The time to the answer, in milliseconds.
     pub milliseconds: u64,
@@ -55,18 +63,46 @@ impl Control {
     /// Sends a test message.
     pub async fn send_test(&self, caller: &Caller, test: &TestMessage) -> Result<TestResult, Error> {
         let attempt = Attempt::new(caller, Action::TestCampaign, Object::Campaign(test.campaign));
-        let send = async {
-            let (sender, outgoing) = self.test_sender(caller, test).await?;
-            let channel = self.channel(&sender, (self.keys)(&sender.api_key_ref))?;
-            self.wait_for_slot(&sender, test.campaign).await?;
-            let message = outgoing.message(test)?;
-            let answer = channel.send(&outgoing.with(test, &message)).await;
-            let result = TestResult::of(&sender, &answer);
-            // The number is not in the audit.
-            let details = json!({ "sender": sender.name, "verdict": result.verdict, "code": result.code });
-            Ok((result, details))
-        };
-        self.act(attempt, Box::pin(send)).await
+        self.act(attempt, Box::pin(self.sent_test(caller, test, None))).await
+    }
+
+    /// Sends a test message at most once for the `Idempotency-Key` of the caller, also if the caller goes away meanwhile.
+    pub async fn send_test_once(
+        &self,
+        caller: &Caller,
+        test: &TestMessage,
+    ) -> Result<Done<TestResult>, Error> {
+        let (control, caller, test) = (self.clone(), caller.clone(), test.clone());
+        let sending = tokio::spawn(async move {
+            let attempt = Attempt::new(&caller, Action::TestCampaign, Object::Campaign(test.campaign));
+            let send = control.sent_test(&caller, &test, Some(LONGEST_WAIT));
+            control.act_once(attempt, Box::pin(send)).await
+        });
+        sending.await.map_err(|error| Error::refused(Problem::Internal, error.to_string()))?
+    }
+
+    /// Sends a message after a slot of the sender's rate. An error means that nothing was sent.
+    async fn sent_test(
+        &self,
+        caller: &Caller,
+        test: &TestMessage,
+        longest_wait: Option<Duration>,
+    ) -> Result<(TestResult, Value), Error> {
+        let (sender, outgoing) = self.test_sender(caller, test).await?;
+        let channel = self.channel(&sender, (self.keys)(&sender.api_key_ref))?;
+        let message = outgoing.message(test)?;
+        let slot = self.wait_for_slot(&sender, test.campaign);
+        match longest_wait {
+            None => slot.await?,
+            Some(longest) => {
+                tokio::time::timeout(longest, slot).await.map_err(|_| no_slot(&sender.name, longest))??;
+            }
+        }
+        let answer = channel.send(&outgoing.with(test, &message)).await;
+        let result = TestResult::of(&sender, &answer);
+        // The number is not in the audit.
+        let details = json!({ "sender": sender.name, "verdict": result.verdict, "code": result.code });
+        Ok((result, details))
     }
 
     /// The request of a test message with the API key masked; nothing is sent.
@@ -120,6 +156,14 @@ impl Control {
             }
         }
     }
+}
+
+fn no_slot(sender: &str, longest: Duration) -> Error {
+    let text = format!(
+        "sender {sender} granted no slot within {} s, because campaigns use its rate; nothing was sent; try again",
+        longest.as_secs()
+    );
+    Error::refused(Problem::Unavailable, text)
 }
 
 /// A message that is ready to be rendered.

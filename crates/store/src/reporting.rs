@@ -2,10 +2,13 @@
 //!
 //! Uses `db`.
 
+pub(crate) mod answer_summary;
 pub(crate) mod answers;
 pub(crate) mod breakdowns;
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
+pub(crate) mod lists;
+pub(crate) mod live;
 pub(crate) mod recipients;
 pub(crate) mod reports;
 pub(crate) mod view_row;

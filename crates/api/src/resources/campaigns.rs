@@ -8,12 +8,12 @@ use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use campaign::CampaignId;
-use control::{Campaign, CampaignReport, Draft, ErrorReport, ImportRow, Page, PageRequest, Problem, Waiting};
+use control::{Campaign, CampaignReport, Draft, ErrorReport, Page, PageRequest, Problem, Waiting};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admission::Api;
-use crate::body::{Path, Query, Reader, Write, WriteDefinition};
+use crate::body::{Delete, Path, Query, Reader, Write, WriteDefinition};
 use crate::page::{self, PageQuery};
 use crate::problem::{Failure, Kind};
 use crate::schema::described;
@@ -30,12 +30,6 @@ described!(Report, "The report of a campaign: the columns of the view report.cam
 #[serde(transparent)]
 pub(crate) struct ErrorCount(ErrorReport);
 described!(ErrorCount, "Errors of a campaign by code: the columns of the view report.error");
-
-/// A list of a campaign.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct List(ImportRow);
-described!(List, "A list of a campaign: its name, format and number column");
 
 /// The definition of a campaign.
 pub(crate) struct CampaignDefinition;
@@ -115,21 +109,22 @@ pub(crate) async fn edit(
 
 /// The version in the tag of a campaign.
 fn version(headers: &HeaderMap) -> Result<i32, Failure> {
-    let Some(tag) = headers.get(IF_MATCH) else {
+    if !headers.contains_key(IF_MATCH) {
         let text = "the header If-Match is missing; send the ETag of the draft that you read, so that no edit of another is lost";
         return Err(Failure::new(Kind::PreconditionRequired, text));
-    };
-    let version =
-        tag.to_str().ok().and_then(|tag| tag.trim().strip_prefix('"')?.split('-').next()?.parse().ok());
+    }
+    let version = etag::expected_versions(headers).iter().find_map(|version| version.parse().ok());
     version.ok_or_else(|| Failure::of(Problem::VersionConflict, "If-Match is not the ETag of a campaign"))
 }
 
 /// Delete a draft with its lists
 #[utoipa::path(delete, path = "/campaigns/{id}", tag = "campaigns",
-    params(("id" = i64, description = "Id of the campaign")), responses((status = 204, description = "deleted")))]
+    params(("id" = i64, description = "Id of the campaign"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the draft that was read; left out: any")),
+    responses((status = 204, description = "deleted")))]
 pub(crate) async fn delete(
     State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
+    Delete(caller): Delete,
     Path(id): Path<i64>,
 ) -> Result<StatusCode, Failure> {
     api.control.delete_campaign(&caller, CampaignId(id)).await?;
@@ -184,18 +179,6 @@ pub(crate) async fn waiting(
 ) -> Result<Json<Page<Waiting>>, Failure> {
     let items = api.control.waiting_of(&caller, CampaignId(id)).await?;
     Ok(Json(Page { items, next: None }))
-}
-
-/// List the lists of a campaign, in the order of their import
-#[utoipa::path(get, path = "/campaigns/{id}/lists", tag = "campaigns",
-    params(("id" = i64, description = "Id of the campaign")), responses((status = 200, body = Page<List>)))]
-pub(crate) async fn lists(
-    State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
-    Path(id): Path<i64>,
-) -> Result<Json<Page<List>>, Failure> {
-    let lists = api.control.lists(&caller, CampaignId(id)).await?;
-    Ok(Json(Page { items: lists.into_iter().map(List).collect(), next: None }))
 }
 
 fn locate(response: &mut Response, address: &str) {

@@ -75,6 +75,17 @@ pub(crate) async fn show(
     Ok(etag::answer(&headers, &api.control.job(&caller, id).await?))
 }
 
+/// Give up a running job; steps that are done stay done
+#[utoipa::path(delete, path = "/jobs/{id}", tag = "jobs", params(("id" = i64, description = "Id of the job")),
+    responses((status = 200, body = Job)))]
+pub(crate) async fn give_up(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<i64>,
+) -> Result<Response, Failure> {
+    Ok(changed(StatusCode::OK, &api.control.give_up_job(&caller, id).await?))
+}
+
 /// Check whether a campaign can be started; estimate time and cost
 #[utoipa::path(post, path = "/campaigns/{id}/check", tag = "campaigns",
     params(("id" = i64, description = "Id of the campaign")), request_body = Option<Empty>,

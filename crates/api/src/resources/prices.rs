@@ -27,12 +27,14 @@ pub(crate) async fn show(
     let prices = prices.ok_or_else(|| {
         Failure::of(Problem::NotFound, format!("sender {name} has no prices; PUT a price list"))
     })?;
-    Ok(etag::answer(&headers, &prices))
+    Ok(etag::versioned(&headers, &prices))
 }
 
 /// Replace the price list of a sender
 #[utoipa::path(put, path = "/senders/{name}/prices", tag = "senders",
-    params(("name" = String, Path, description = "Name of the sender")), request_body = NewPrices,
+    params(("name" = String, Path, description = "Name of the sender"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the price list that was read; left out: any")),
+    request_body = NewPrices,
     responses((status = 200, body = PricesView)))]
 pub(crate) async fn replace(
     State(api): State<Arc<Api>>,
@@ -40,5 +42,6 @@ pub(crate) async fn replace(
     Write { caller, body }: Write<NewPrices>,
 ) -> Result<Response, Failure> {
     let list = body.list()?;
-    Ok(changed(StatusCode::OK, &api.control.set_prices(&caller, &name, &list).await?))
+    let done = api.control.set_prices(&caller, &name, &list).await?;
+    Ok(etag::with_new_tag(changed(StatusCode::OK, &done), &done.result))
 }

@@ -8,8 +8,8 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use campaign::{CampaignId, Seq};
 use control::{
-    AnswerReport, CountryReport, Export, ExportFormat, MinuteReport, Page, PageRequest, RecipientDetails,
-    RecipientFilter, RecipientNumber, RecipientReport,
+    CountryReport, Export, ExportFormat, MinuteReport, Page, PageRequest, RecipientDetails, RecipientFilter,
+    RecipientNumber, RecipientReport,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -38,12 +38,6 @@ described!(Details, "A recipient with its attempts and resolutions");
 #[serde(transparent)]
 pub(crate) struct Number(RecipientNumber);
 described!(Number, "The whole phone number of a recipient");
-
-/// A flow answer.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct Answer(AnswerReport);
-described!(Answer, "A completed flow: recipient, time, and what the person entered");
 
 /// A minute of a campaign.
 #[derive(Serialize)]
@@ -203,21 +197,6 @@ pub(crate) async fn export(
 ) -> Result<Response, Failure> {
     let export = Export { who: query.who.filter(), format: query.format.format() };
     download::recipients(&api.control, caller, CampaignId(id), export).await
-}
-
-/// List flow answers of a campaign
-#[utoipa::path(get, path = "/campaigns/{id}/answers", tag = "recipients",
-    params(("id" = i64, description = "Id of the campaign"), PageQuery), responses((status = 200, body = Page<Answer>)))]
-pub(crate) async fn answers(
-    State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
-    Path(id): Path<i64>,
-    OriginalUri(uri): OriginalUri,
-    Query(query): Query<PageQuery>,
-) -> Result<Response, Failure> {
-    let found = api.control.answers(&caller, CampaignId(id), &query.into()).await?;
-    let items = found.items.into_iter().map(Answer).collect();
-    Ok(page::answer(&uri, &Page { items, next: found.next }))
 }
 
 /// List the minutes of a campaign in which something happened, the oldest first

@@ -44,18 +44,21 @@ pub(crate) async fn show(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    Ok(etag::answer(&headers, &api.control.sender(&caller, &name).await?))
+    Ok(etag::versioned(&headers, &api.control.sender(&caller, &name).await?))
 }
 
 /// Change rate, daily cap or webhook of a sender
-#[utoipa::path(patch, path = "/senders/{name}", tag = "senders", params(("name" = String, Path, description = "Name of the sender")),
+#[utoipa::path(patch, path = "/senders/{name}", tag = "senders",
+    params(("name" = String, Path, description = "Name of the sender"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the sender that was read; left out: any")),
     request_body = SenderChange, responses((status = 200, body = SenderView)))]
 pub(crate) async fn change(
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
     Write { caller, body }: Write<SenderChange>,
 ) -> Result<Response, Failure> {
-    Ok(changed(StatusCode::OK, &api.control.change_sender(&caller, &name, body).await?))
+    let done = api.control.change_sender(&caller, &name, body).await?;
+    Ok(etag::with_new_tag(changed(StatusCode::OK, &done), &done.result))
 }
 
 /// Show the webhook of a sender, with its secret address

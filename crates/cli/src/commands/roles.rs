@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use broker::{Publisher, Topology};
+use control::Live;
 use notifier::{Guard, Poster, Timing};
 use store::Store;
 use tokio::net::TcpListener;
@@ -116,10 +117,12 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let Plane { control, .. } = Plane::open(settings).await?;
     let control =
         control.with_log_in_rules(pages.log_in_rules()).with_second_factors(plane::second_factors(&pages)?);
+    let watching = Store::connect(&settings.postgres()?.for_watching()).await?;
+    let live = Live::start(watching, shutdown.clone());
     let at = listener.local_addr()?;
     line(format!("serving the console at {} and the API at http://{at}/api/v1", pages.base(at)));
     let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());
-    let api = api::router(control.clone(), config);
+    let api = api::router(control.clone(), live, config);
     let router = console::router(control.clone(), &pages, proxies, api);
     Ok(tokio::spawn(async move {
         tokio::join!(

@@ -1,6 +1,11 @@
 //! Long tests with whole processes, real services and real kills: `make faults`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails right there")]
 
+#[path = "../it/api_fuzz.rs"]
+mod api_fuzz;
+#[expect(dead_code, reason = "shared with the short tests")]
+#[path = "../it/api_server.rs"]
+mod api_server;
 #[path = "../it/audit.rs"]
 mod audit;
 #[path = "../it/halts.rs"]
@@ -16,6 +21,7 @@ mod receiving;
 #[path = "../it/world.rs"]
 mod world;
 
+mod api;
 mod disk;
 mod history;
 mod outage;

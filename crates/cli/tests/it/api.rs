@@ -20,7 +20,10 @@ pub(crate) async fn ask(
     body: &Value,
 ) -> Answer {
     let (method, path) = (method.to_uppercase(), format!("/api/v1{path}"));
-    let mut ask = api.ask(&method, &path).once().header("if-match", "\"1-draft-0\"");
+    let mut ask = api.ask(&method, &path).once();
+    if method == "PUT" && path.starts_with("/api/v1/campaigns/") {
+        ask = ask.header("if-match", "\"1-draft-0\"");
+    }
     if let Some(key) = key {
         ask = ask.key(key);
     }

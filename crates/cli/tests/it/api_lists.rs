@@ -104,7 +104,7 @@ async fn a_list_that_is_uploaded_can_be_downloaded_and_a_wrong_one_is_refused_wi
 #[tokio::test]
 async fn a_list_that_is_too_long_is_refused_before_it_is_read_and_at_the_limit() {
     let mut world = World::new("api_too_long", "none", Config::default()).await;
-    let limit = [("FLOWCAST_CONSOLE_MAX_LIST_BYTES", "4000000")];
+    let limit = [("FLOWCAST_CONSOLE_MAX_LIST_BYTES", "64000000")];
     let api = ApiServer::start(&mut world, &limit).await;
     let marketer = key(&world, "marketer", &[]).await;
     let id = draft(&api, &marketer).await;
@@ -125,8 +125,9 @@ async fn a_list_that_is_too_long_is_refused_before_it_is_read_and_at_the_limit()
     let mut stream = TcpStream::connect(api.at).await.unwrap();
     stream.write_all(head("transfer-encoding: chunked").as_bytes()).await.unwrap();
     let chunk = [format!("{:x}\r\n", 1 << 16).into_bytes(), vec![b'1'; 1 << 16], b"\r\n".to_vec()].concat();
-    // The server stops reading at the limit.
-    for _ in 0..100 {
+    // The server stops reading at the limit, long before 1 GiB.
+    let before = api.server.peak_kib();
+    for _ in 0..1 << 14 {
         if stream.write_all(&chunk).await.is_err() {
             break;
         }
@@ -135,8 +136,59 @@ async fn a_list_that_is_too_long_is_refused_before_it_is_read_and_at_the_limit()
     drop(tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap());
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let grown = api.server.peak_kib().saturating_sub(before);
+    assert!(grown < 16 * 1024, "{grown} KiB more for a list that is written to a file");
     assert_eq!(world.count("select count(*) from job").await, 0);
     assert_eq!(world.count("select count(*) from recipient").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn names_of_lists_and_campaigns_are_no_paths_and_no_headers() {
+    let mut world = World::new("api_names", "none", Config::default()).await;
+    let api = ApiServer::start(&mut world, &[]).await;
+    let key = key(&world, "admin", &["--numbers"]).await;
+    let name = "x\"\r\nSet-Cookie: a=b\r\n\r\n../../etc/cron.d/x";
+    let definition = json!({"name": name, "sender": "ke-main", "policy": {"assume_window": "open"},
+        "flow": {"body": "Hi", "cta": "Open", "flow_id": "1", "screen": "W"}});
+    let created = api.ask("POST", "/api/v1/campaigns").key(&key).once().json(&definition).send().await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let id = created.json()["campaign_id"].to_string();
+    let names = [
+        ("..%2F..%2F..%2Fetc%2Fpasswd", "passwd"),
+        ("..%5C..%5Cwindows%5Cwin.ini", "win.ini"),
+        ("%2Fetc%2Fshadow", "shadow"),
+        ("a%0D%0ASet-Cookie:%20a=b.csv", "aSet-Cookie: a=b.csv"),
+        ("..", "upload"),
+        ("%22%3B%20filename%3D%22x.exe", "\"; filename=\"x.exe"),
+        ("%1B%5B2J.csv", "[2J.csv"),
+        ("", "upload"),
+    ];
+    for (n, (written, _)) in names.iter().enumerate() {
+        let path = format!("/api/v1/campaigns/{id}/lists?name={written}");
+        let begun =
+            upload(&api, &key, &path, &n.to_string()).body(format!("phone\n25471200000{n}\n")).send().await;
+        let job = ended(&api, &key, &begun.json()["job_id"]).await;
+        assert_eq!(job["state"], "done", "{written} {job}");
+        assert!(!begun.headers.contains_key("set-cookie"), "{begun:?}");
+    }
+    let lists = api.ask("GET", &format!("/api/v1/campaigns/{id}/lists")).key(&key).send().await.json();
+    let found: Vec<&str> =
+        lists["items"].as_array().unwrap().iter().map(|list| list["source"].as_str().unwrap()).collect();
+    assert_eq!(found, names.map(|(_, stored)| stored));
+    let nul = format!("/api/v1/campaigns/{id}/lists?name=a%00b");
+    assert_eq!(upload(&api, &key, &nul, "nul").body("phone\n1\n").send().await.problem().0, "invalid-body");
+    for format in ["csv", "xlsx"] {
+        let path = format!("/api/v1/campaigns/{id}/export?who=failed&format={format}");
+        let file = api.ask("GET", &path).key(&key).send().await;
+        assert_eq!(
+            file.headers["content-disposition"],
+            format!("attachment; filename=\"campaign-{id}.{format}\"")
+        );
+        assert!(
+            !file.headers.contains_key("set-cookie") && file.headers["x-content-type-options"] == "nosniff"
+        );
+    }
     world.close().await;
 }
 

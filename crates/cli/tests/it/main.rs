@@ -4,11 +4,17 @@
 mod accounts;
 mod actions;
 mod api;
+mod api_accounts;
+mod api_campaigns;
 mod api_fuzz;
+mod api_fuzz_short;
 mod api_lists;
+mod api_live;
+mod api_repeated;
 mod api_routes;
 mod api_sentences;
 mod api_server;
+mod api_table;
 mod api_walk;
 mod asleep;
 mod audit;

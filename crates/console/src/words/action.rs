@@ -54,6 +54,18 @@ pub(crate) fn verb(action: Action) -> &'static str {
         Action::EndSession => "ended a session",
         Action::AddKey => "added an API key",
         Action::RevokeKey => "revoked an API key",
+        Action::SetUpFactor => "began to set up an authenticator app",
+        Action::ConfirmFactor => "set up an authenticator app",
+        Action::EnterCode => "entered a code",
+        Action::RemoveFactor => "removed an authenticator app",
+        Action::GiveUpJob => "gave up a job",
+        Action::ViewWebhookEndpoints => "viewed webhook endpoints",
+        Action::AddWebhookEndpoint => "added a webhook endpoint",
+        Action::ChangeWebhookEndpoint => "changed a webhook endpoint",
+        Action::RenewWebhookSecret => "renewed the secret of a webhook endpoint",
+        Action::RemoveWebhookEndpoint => "removed a webhook endpoint",
+        Action::PingWebhookEndpoint => "pinged a webhook endpoint",
+        Action::ResendWebhookEvents => "delivered events again",
     }
 }
 

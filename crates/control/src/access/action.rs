@@ -76,6 +76,8 @@ pub enum Action {
     RedriveDeadLetters,
     /// Compare the counters with a full count.
     CheckCounts,
+    /// Give up a running job. It needs the right that the job needs.
+    GiveUpJob,
     /// Erase personal data of old campaigns.
     RunRetention,
     /// Erase a number.
@@ -130,7 +132,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 61] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -166,6 +168,7 @@ impl Action {
         Self::ViewSystem,
         Self::RedriveDeadLetters,
         Self::CheckCounts,
+        Self::GiveUpJob,
         Self::RunRetention,
         Self::EraseNumber,
         Self::PrepareRestored,
@@ -232,6 +235,7 @@ impl Action {
             Self::ViewSystem => "view.system",
             Self::RedriveDeadLetters => "dead_letter.redrive",
             Self::CheckCounts => "counters.check",
+            Self::GiveUpJob => "job.give_up",
             Self::RunRetention => "retention.run",
             Self::EraseNumber => "number.erase",
             Self::PrepareRestored => "restored.prepare",
@@ -265,6 +269,7 @@ impl Action {
     pub fn right(self) -> Option<Right> {
         let right = match self {
             Self::ViewOwn
+            | Self::GiveUpJob
             | Self::SetPassword
             | Self::OpenSession
             | Self::EndSession

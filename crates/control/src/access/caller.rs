@@ -85,6 +85,8 @@ pub struct Caller {
     pub client: Client,
     /// The key of a request that the client may repeat.
     pub idempotency: Option<Idempotency>,
+    /// The versions of the object that the client accepts, from `If-Match`; empty: any version.
+    pub expected_versions: Vec<String>,
 }
 
 impl Caller {
@@ -97,6 +99,7 @@ impl Caller {
             session: None,
             client: Client::default(),
             idempotency: None,
+            expected_versions: Vec::new(),
         }
     }
 

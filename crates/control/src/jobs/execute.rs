@@ -88,7 +88,7 @@ impl Control {
         Ok(())
     }
 
-    /// Notes the progress of all jobs, and stops those that another process has taken over.
+    /// Notes the progress of all jobs, and stops those that another process has taken over or a person has given up.
     async fn beat(&self) -> Result<(), store::Error> {
         let progress: Vec<(i64, i64, Option<i64>)> = self
             .jobs
@@ -105,9 +105,10 @@ impl Control {
         let kept = self.store.beat_jobs(&self.jobs.worker, &progress).await?;
         for (id, ..) in progress.iter().filter(|(id, ..)| !kept.contains(id)) {
             // A job that has just ended removes itself.
-            if self.store.job(*id).await.is_ok_and(|job| job.state == "running")
-                && let Some((_, task)) = self.jobs.lock().remove(id)
-            {
+            let is_lost = self.store.job(*id).await.is_ok_and(|job| {
+                job.state == "running" || job.problem.as_deref() == Some(store::GIVEN_UP_JOB)
+            });
+            if is_lost && let Some((_, task)) = self.jobs.lock().remove(id) {
                 task.abort();
             }
         }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use store::JobRow;
 use utoipa::ToSchema;
 
+use crate::access::action::Action;
+
 /// The kind of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -29,6 +31,29 @@ impl Kind {
             Self::Resolve => "resolve",
             Self::Archive => "archive",
             Self::Counts => "counts",
+        }
+    }
+
+    /// The action that begins a job of this kind.
+    pub(crate) fn action(self) -> Action {
+        match self {
+            Self::Check => Action::CheckCampaign,
+            Self::Import => Action::ImportList,
+            Self::Retry => Action::RetryRecipients,
+            Self::Resolve => Action::ResolveRecipients,
+            Self::Archive => Action::ArchiveCampaign,
+            Self::Counts => Action::CheckCounts,
+        }
+    }
+
+    /// What is left behind by a job of this kind that is given up; `None`: it cannot be given up.
+    pub(crate) fn after_giving_up(self) -> Option<&'static str> {
+        match self {
+            Self::Check | Self::Counts => Some("nothing was changed"),
+            Self::Import => Some("nothing was imported"),
+            Self::Retry | Self::Resolve => Some("recipients that were processed before stay as they are"),
+            // A half-deleted campaign would be of no use.
+            Self::Archive => None,
         }
     }
 

@@ -46,7 +46,7 @@ impl Rendered {
 }
 
 /// The error text, which is the same for all recipients with this error.
-fn sentence(fault: &RenderError) -> String {
+pub(crate) fn sentence(fault: &RenderError) -> String {
     match fault {
         RenderError::TooLong { section, field, limit, .. } => {
             format!("[{section}] {field}: longer than WhatsApp's {limit} characters when filled in")
@@ -56,7 +56,7 @@ fn sentence(fault: &RenderError) -> String {
 }
 
 impl Sample {
-    fn of(seq: i32, message: Message) -> Self {
+    pub(crate) fn of(seq: i32, message: Message) -> Self {
         match message {
             Message::Flow(flow) => {
                 let (header, body, footer) = (flow.header, flow.body, flow.footer);

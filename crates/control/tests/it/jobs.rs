@@ -110,6 +110,48 @@ async fn a_job_of_a_process_that_ended_is_taken_over_and_resends_to_no_recipient
 }
 
 #[tokio::test]
+async fn an_import_that_is_given_up_imports_nothing() {
+    let world = World::new("control_given_up").await;
+    let id = world.draft(&anna()).await;
+    let shutdown = CancellationToken::new();
+    let keeping = tokio::spawn({
+        let (control, shutdown) = (world.control.clone(), shutdown.clone());
+        async move { control.keep_jobs(shutdown).await }
+    });
+    let other = control::Control::new(control::Setup {
+        store: world.store.clone(),
+        lists: producer::ListsConfig::default(),
+        http: whatsapp::Config::default(),
+        keys: Arc::new(|_| Ok("key".into())),
+    });
+    let lock = format!("begin; select from campaign where id = {} for update", id.0);
+    let waiting = "
+        select (select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')
+        from pg_stat_clear_snapshot()";
+    // The job is given up in its own process, then in another one.
+    for control in [&world.control, &other] {
+        world.look.batch_execute(&lock).await.unwrap();
+        let import = ListImport { default_country: "KE".parse().ok(), ..ListImport::default() };
+        let begun = world.control.begin_import(&anna(), id, list("0712000001;Anna\n"), import).await.unwrap();
+        let until = Instant::now() + Duration::from_mins(1);
+        while world.count(waiting).await == 0 {
+            assert!(Instant::now() < until, "the import does not wait for the row of its campaign");
+            sleep(Duration::from_millis(20)).await;
+        }
+        let given_up = control.give_up_job(&anna(), begun.result.job_id).await.unwrap().result;
+        assert_eq!(given_up.detail.as_deref(), Some("given up by anna; nothing was imported"));
+        world.look.batch_execute("commit").await.unwrap();
+        // The row is free when the transaction of the import has ended.
+        world.look.batch_execute(&format!("{lock}; commit")).await.unwrap();
+    }
+    shutdown.cancel();
+    keeping.await.unwrap();
+    assert_eq!(world.count("select count(*) from import").await, 0);
+    assert_eq!(world.store.campaign(id).await.unwrap().recipients, 0);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_list_is_imported_by_a_job_whose_result_is_committed_with_it() {
     let world = World::new("control_import").await;
     let id = world.draft(&anna()).await;

@@ -4,6 +4,7 @@
 mod audit;
 mod drafts;
 mod jobs;
+mod live;
 mod repeated;
 mod rights;
 mod starts;

@@ -21,6 +21,13 @@ pub struct Change {
 }
 
 impl Store {
+    /// Locks an object until the transaction of a bound store ends, so that its changes are made one after another.
+    pub async fn lock_object(&self, kind: &str, id: &str) -> Result<(), Error> {
+        let lock = "select pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 2))";
+        self.client().await?.execute(lock, &[&kind, &id]).await?;
+        Ok(())
+    }
+
     /// Begins a change.
     pub async fn begin_change(&self) -> Result<Change, Error> {
         Ok(Change { store: self.bind().await?, request: None })

@@ -61,6 +61,20 @@ pub(crate) async fn remember(
 }
 
 impl Store {
+    /// Replaces the stored result of a request.
+    pub async fn replace_result(&self, actor: &str, key: &str, result: &Value) -> Result<(), Error> {
+        let update = "update idempotency set result = $3 where actor = $1 and key = $2";
+        self.client().await?.execute(update, &[&actor, &key, result]).await?;
+        Ok(())
+    }
+
+    /// Removes a request, so that it is executed when it is repeated.
+    pub async fn forget_request(&self, actor: &str, key: &str) -> Result<(), Error> {
+        let delete = "delete from idempotency where actor = $1 and key = $2";
+        self.client().await?.execute(delete, &[&actor, &key]).await?;
+        Ok(())
+    }
+
     /// Removes up to 10,000 results of requests that are older than 24 hours. Returns their number.
     pub async fn forget_requests(&self) -> Result<u64, Error> {
         let delete = "

@@ -16,6 +16,9 @@ use crate::db::error::Error;
 /// A running job without a heartbeat for this time is lost.
 pub const STALE: Duration = Duration::from_secs(15);
 
+/// `problem` of a job that a person gave up.
+pub const GIVEN_UP: &str = "given-up";
+
 /// A job to begin.
 #[derive(Clone, Copy, Debug)]
 pub struct NewJob<'a> {
@@ -149,6 +152,14 @@ impl Store {
         let values: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
             [&id, &worker, &state, &result, &problem, &detail];
         Ok(self.client().await?.execute(FINISH, &values).await? > 0)
+    }
+
+    /// Ends a running job because a person gave it up. Returns whether it was running.
+    pub async fn give_up_job(&self, id: i64, detail: &str) -> Result<bool, Error> {
+        let update = "
+            update job set state = 'interrupted', problem = $3, detail = $2, finished_at = clock_timestamp()
+            where id = $1 and state = 'running'";
+        Ok(self.client().await?.execute(update, &[&id, &detail, &GIVEN_UP]).await? > 0)
     }
 
     /// Takes over a lost job of one of these kinds.

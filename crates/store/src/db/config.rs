@@ -28,10 +28,17 @@ pub struct Config {
     /// `None`: no limit. Not a setting of the file.
     #[serde(skip)]
     pub lock_timeout: Option<Duration>,
+    /// Whether PostgreSQL refuses writes of these connections. Not a setting of the file.
+    #[serde(skip)]
+    pub is_read_only: bool,
 }
 
 /// Connections of a process for maintenance jobs, in addition to its pool.
 const MAINTENANCE_CONNECTIONS: usize = 2;
+/// Connections of a process for following campaigns, in addition to its pool.
+const WATCHING_CONNECTIONS: usize = 2;
+/// Maximum time of a statement that follows campaigns.
+const WATCHING_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum time that a maintenance job waits for a lock. The job is repeated, so it can give up early.
 const MAINTENANCE_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -46,6 +53,18 @@ impl Config {
         }
     }
 
+    /// The same database, for readers that follow campaigns: few connections that cannot write, and short statements. Behind a
+    /// pooler in transaction mode the settings are those of the role.
+    #[must_use]
+    pub fn for_watching(&self) -> Self {
+        Self {
+            connections: self.connections.min(WATCHING_CONNECTIONS),
+            statement_timeout: self.statement_timeout.min(WATCHING_STATEMENT_TIMEOUT),
+            is_read_only: true,
+            ..self.clone()
+        }
+    }
+
     /// The defaults with this address.
     pub fn new(url: SecretString) -> Self {
         Self {
@@ -55,6 +74,7 @@ impl Config {
             statement_timeout: ten_seconds(),
             keeps_plans: false,
             lock_timeout: None,
+            is_read_only: false,
         }
     }
 }

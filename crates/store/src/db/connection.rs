@@ -172,7 +172,7 @@ impl Store {
 }
 
 /// The settings of connections of the pool, in addition to those of every connection.
-fn pool_settings(config: &Config) -> [(&'static str, String); 4] {
+fn pool_settings(config: &Config) -> [(&'static str, String); 5] {
     // A process that keeps plans uses few statements about rows that it names; planning them each time takes longer than
     // executing them. In other processes the campaign is a parameter, and a generic plan would open and lock the partitions of
     // all campaigns.
@@ -183,6 +183,7 @@ fn pool_settings(config: &Config) -> [(&'static str, String); 4] {
         ("enable_seqscan", "off".to_owned()),
         ("plan_cache_mode", plans.to_owned()),
         ("statement_timeout", config.statement_timeout.as_millis().to_string()),
+        ("default_transaction_read_only", if config.is_read_only { "on" } else { "off" }.to_owned()),
         ("lock_timeout", config.lock_timeout.unwrap_or_default().as_millis().to_string()),
     ]
 }

@@ -74,8 +74,8 @@ impl ImportRecord {
                 let ended = client.execute(FINISH, &[id, worker, &state, &result, &problem, &detail]).await?;
                 if ended == 0 {
                     return Err(Error::Conflict(format!(
-                        "job {id} was given up meanwhile, because this process did not reach PostgreSQL; nothing was imported; \
-                         upload the list again"
+                        "job {id} was given up meanwhile, by a person or because this process did not reach PostgreSQL; nothing was \
+                         imported; upload the list again"
                     )));
                 }
             }

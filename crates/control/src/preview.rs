@@ -1,0 +1,126 @@
+//! The message of a campaign, filled in for the first recipients of its list.
+
+use campaign::{CampaignId, Definition, Seq, Variables};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::access::action::{Action, Object};
+use crate::access::caller::Caller;
+use crate::control::{Attempt, Control};
+use crate::error::{Error, Problem};
+use crate::launch::sample::{Sample, sentence};
+
+/// The most recipients of a preview.
+const MOST: u32 = 20;
+/// The recipients of a preview if the caller does not say it.
+const USUAL: u32 = 3;
+
+/// What is previewed.
+#[derive(Clone, Debug, Default)]
+pub struct PreviewRequest {
+    /// An edited definition that is not stored yet; `None`: the definition of the campaign.
+    pub definition: Option<Definition>,
+    /// Recipients after this place of the list.
+    pub after: i32,
+    /// The number of recipients, 1 to 20; `None`: 3.
+    pub limit: Option<u32>,
+}
+
+/// Messages of a campaign as their recipients would see them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    /// The campaign.
+    pub campaign_id: i64,
+    /// Recipients of the campaign.
+    pub recipients: i32,
+    /// The messages. Without recipients: one message whose variables have their names as values.
+    pub items: Vec<PreviewItem>,
+}
+
+/// One message, or why it cannot be filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PreviewItem {
+    /// The place of the recipient in the list; `null`: no recipient.
+    #[schema(required)]
+    pub seq: Option<i32>,
+    /// The header.
+    #[schema(required)]
+    pub header: Option<String>,
+    /// The body, or the name and the variables of a template; `null`: see `problem`.
+    #[schema(required)]
+    pub body: Option<String>,
+    /// The footer.
+    #[schema(required)]
+    pub footer: Option<String>,
+    /// The text of the button.
+    #[schema(required)]
+    pub button: Option<String>,
+    /// Why the message cannot be sent to this recipient.
+    #[schema(required)]
+    pub problem: Option<String>,
+}
+
+impl Control {
+    /// Fills in the message of a campaign for the first recipients. Nothing is stored.
+    pub async fn preview_campaign(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+        request: PreviewRequest,
+    ) -> Result<Preview, Error> {
+        let attempt = Attempt::new(caller, Action::CheckCampaign, Object::Campaign(id));
+        self.act(
+            attempt,
+            Box::pin(async {
+                // The messages contain what the lists say of recipients.
+                self.allow(caller, Action::ViewRecipients, &Object::Campaign(id)).await?;
+                let campaign = self.store.campaign(id).await?;
+                let limit = limit(request.limit)?;
+                let definition = request.definition.unwrap_or(campaign.definition);
+                if !caller.may_use(&definition.sender) {
+                    return Err(store::Error::no_sender(&definition.sender).into());
+                }
+                definition.check()?;
+                definition.check_for(self.store.sender(&definition.sender).await?.provider)?;
+                let message = definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
+                let item = |seq: Option<Seq>, variables: &Variables| {
+                    let rendered = message.render(variables, campaign::Window::Unheard);
+                    let filled =
+                        rendered.map(|message| Sample::of(0, message)).map_err(|fault| sentence(&fault));
+                    PreviewItem::of(seq, filled)
+                };
+                let rows = self.store.variables_after(id, (Seq(request.after), limit)).await?;
+                let mut items: Vec<PreviewItem> =
+                    rows.iter().map(|(seq, variables)| item(Some(*seq), variables)).collect();
+                if campaign.recipients == 0 {
+                    let names = message.variables().iter().map(|name| (name.clone(), name.clone()));
+                    items.push(item(None, &names.collect()));
+                }
+                Ok((Preview { campaign_id: id.0, recipients: campaign.recipients, items }, Value::Null))
+            }),
+        )
+        .await
+    }
+}
+
+fn limit(limit: Option<u32>) -> Result<u32, Error> {
+    match limit.unwrap_or(USUAL) {
+        limit @ 1..=MOST => Ok(limit),
+        limit => Err(Error::refused(Problem::InvalidBody, format!("limit is {limit}; give 1 to {MOST}"))),
+    }
+}
+
+impl PreviewItem {
+    fn of(seq: Option<Seq>, filled: Result<Sample, String>) -> Self {
+        let seq = seq.map(|seq| seq.0);
+        match filled {
+            Ok(Sample { header, body, footer, button, .. }) => {
+                Self { seq, header, body: Some(body), footer, button, problem: None }
+            }
+            Err(problem) => {
+                Self { seq, header: None, body: None, footer: None, button: None, problem: Some(problem) }
+            }
+        }
+    }
+}
