@@ -31,9 +31,6 @@ const MOST_OF_KEY: usize = 255;
 /// The caller of a request that changes nothing.
 pub(crate) struct Reader(pub(crate) Caller);
 
-/// The caller of a request that deletes a resource, with the versions in `If-Match`.
-pub(crate) struct Delete(pub(crate) Caller);
-
 /// The caller of a download, which is no JSON.
 pub(crate) struct Download(pub(crate) Caller);
 
@@ -72,16 +69,6 @@ impl<S: Sync> FromRequestParts<S> for Reader {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         accepts_json(&parts.headers)?;
         caller(parts).map(Self)
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Delete {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        accepts_json(&parts.headers)?;
-        let expected_versions = expected_versions(&parts.headers);
-        Ok(Self(Caller { expected_versions, ..caller(parts)? }))
     }
 }
 

@@ -3,17 +3,21 @@
 //! **Invariants.** Memory does not grow with the list. If the list cannot be completed, the connection is closed without the
 //! last chunk, so that a truncated list does not look complete.
 
+use std::fs::File;
 use std::io::{Error as IoError, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Response};
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use bytes::{Bytes, BytesMut};
 use campaign::CampaignId;
 use control::{Caller, Control, Export, ExportError, ExportFormat};
 use futures::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::oneshot;
 
 use crate::problem::Failure;
 
@@ -21,6 +25,9 @@ use crate::problem::Failure;
 const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for the client.
 const WAITING: usize = 4;
+
+/// The header with a warning about the list, for the person who imports it again.
+const WARNING: HeaderName = HeaderName::from_static("flowcast-warning");
 
 type Chunk = Result<Bytes, IoError>;
 
@@ -64,10 +71,12 @@ pub(crate) async fn recipients(
     export: Export,
 ) -> Result<Response<Body>, Failure> {
     let (chunks, mut waiting) = channel(WAITING);
+    let (begun, warning) = oneshot::channel();
     let (control, runtime) = (control.clone(), Handle::current());
     let writing = tokio::task::spawn_blocking(move || {
         let out = ChunkWriter { chunks: chunks.clone(), buffer: BytesMut::with_capacity(2 * CHUNK) };
-        let written = runtime.block_on(Box::pin(control.export(&caller, id, export, out)));
+        let begins = |warning: Option<&str>| drop(begun.send(warning.map(str::to_owned)));
+        let written = runtime.block_on(Box::pin(control.export_with(&caller, id, export, (out, begins))));
         if let Err(error) = &written {
             // The client sees a broken connection; if no chunk was sent yet, it gets the problem below.
             let broken = IoError::other(error.to_string());
@@ -75,10 +84,13 @@ pub(crate) async fn recipients(
         }
         written
     });
-    match waiting.recv().await {
-        Some(Ok(first)) => Ok(answer(first, waiting, id, export.format)),
+    let first = waiting.recv().await;
+    let warning = warning.await.ok().flatten();
+    let answer = |first, waiting| answer((first, waiting), id, export.format, warning.as_deref());
+    match first {
+        Some(Ok(first)) => Ok(answer(first, waiting)),
         Some(Err(_)) | None => match writing.await {
-            Ok(Ok(_)) => Ok(answer(Bytes::new(), waiting, id, export.format)),
+            Ok(Ok(_)) => Ok(answer(Bytes::new(), waiting)),
             Ok(Err(ExportError::Action(error))) => Err(error.into()),
             Ok(Err(ExportError::Write(error))) => Err(Failure::internal(&error)),
             Err(error) => Err(Failure::internal(&error)),
@@ -86,7 +98,12 @@ pub(crate) async fn recipients(
     }
 }
 
-fn answer(first: Bytes, rest: Receiver<Chunk>, id: CampaignId, format: ExportFormat) -> Response<Body> {
+fn answer(
+    (first, rest): (Bytes, Receiver<Chunk>),
+    id: CampaignId,
+    format: ExportFormat,
+    warning: Option<&str>,
+) -> Response<Body> {
     let rest = futures::stream::unfold(rest, |mut rest| async move { Some((rest.recv().await?, rest)) });
     let first = futures::stream::once(async { Ok(first) });
     let mut response = Response::new(Body::from_stream(first.chain(rest)));
@@ -95,11 +112,38 @@ fn answer(first: Bytes, rest: Receiver<Chunk>, id: CampaignId, format: ExportFor
         ExportFormat::Xlsx => ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"),
     };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let name = format!("attachment; filename=\"campaign-{id}.{extension}\"");
-    if let Ok(name) = HeaderValue::from_str(&name) {
-        headers.insert(CONTENT_DISPOSITION, name);
+    describe(headers, kind, &format!("campaign-{id}.{extension}"));
+    if let Some(warning) = warning.and_then(|warning| HeaderValue::from_str(warning).ok()) {
+        headers.insert(WARNING, warning);
     }
     response
+}
+
+/// The answer with a file that is complete.
+pub(crate) fn file(file: Arc<File>, name: &str) -> Result<Response<Body>, Failure> {
+    let length = file.metadata().map_err(|error| Failure::internal(&error))?.len();
+    let blocks = futures::stream::try_unfold((file, 0), move |(file, offset)| async move {
+        let left = usize::try_from(length - offset).unwrap_or(CHUNK).min(CHUNK);
+        if left == 0 {
+            return Ok(None);
+        }
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut block = vec![0; left];
+            file.read_exact_at(&mut block, offset).map(|()| (file, block))
+        });
+        let (file, block) = reading.await.map_err(IoError::other)??;
+        Ok::<_, IoError>(Some((Bytes::from(block), (file, offset + left as u64))))
+    });
+    let mut response = Response::new(Body::from_stream(blocks));
+    describe(response.headers_mut(), "text/csv; charset=utf-8", name);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}
+
+fn describe(headers: &mut HeaderMap, kind: &'static str, name: &str) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, name);
+    }
 }

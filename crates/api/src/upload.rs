@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
-use control::{Caller, Idempotency, Problem, Spool, SpoolError};
+use control::{Caller, Error, Idempotency, List, ListOptions, Problem, Spool, SpoolError};
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
@@ -30,11 +30,11 @@ pub(crate) struct Upload {
 /// A list that has arrived.
 pub(crate) struct Arrived<'a> {
     /// The caller, with the key and the fingerprint of the request.
-    pub(crate) caller: Caller,
+    caller: Caller,
     /// The list, rewound.
-    pub(crate) file: File,
+    file: File,
     /// Where temporary files are.
-    pub(crate) spool: Spool,
+    spool: Spool,
     /// Limits the lists that arrive or are opened at the same time.
     _permit: SemaphorePermit<'a>,
 }
@@ -71,6 +71,23 @@ impl Upload {
     }
 }
 
+impl Arrived<'_> {
+    /// Detects the format of the list. `name` is its name in reports.
+    pub(crate) async fn open(
+        self,
+        name: Option<&str>,
+        options: ListOptions,
+    ) -> Result<(Caller, List), Failure> {
+        let Self { caller, file, spool, _permit } = self;
+        let (name, options) =
+            (control::file_name(name.unwrap_or_default()), ListOptions { spool, ..options });
+        let opened = tokio::task::spawn_blocking(move || {
+            List::of_file(file, name.clone(), &options).map_err(|error| Error::of_list(name, error))
+        });
+        Ok((caller, opened.await.map_err(|error| Failure::internal(&error))??))
+    }
+}
+
 async fn write(body: Body, spool: &Spool, most: u64, mut hash: Sha256) -> Result<(File, [u8; 32]), Failure> {
     let mut file = tokio::fs::File::from_std(spool.file().map_err(|error| no_space(&error))?);
     let failed = |error| no_space(&spool.unwritable(error));
@@ -99,6 +116,7 @@ fn too_long(most: u64) -> Failure {
     Failure::of(Problem::TooLarge, format!("the list is longer than {most} bytes; split it"))
 }
 
-fn no_space(error: &SpoolError) -> Failure {
+/// The temporary folder has no space.
+pub(crate) fn no_space(error: &SpoolError) -> Failure {
     Failure::of(Problem::Unavailable, format!("{error}; nothing was imported"))
 }

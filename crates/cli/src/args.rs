@@ -30,8 +30,12 @@ use crate::args::webhook_endpoint::WebhookEndpointCommand;
 /// DATABASE_URL and AMQP_URL give the addresses of PostgreSQL and RabbitMQ. All other settings are in flowcast.toml or in
 /// environment variables FLOWCAST_SECTION_KEY.
 ///
+/// If FLOWCAST_URL is set, commands use the API of the server at this address instead, with the key in FLOWCAST_API_KEY or in the
+/// file that FLOWCAST_API_KEY_FILE names: no password of the database is needed. The address must be https, unless it is this
+/// machine or FLOWCAST_INSECURE=1 allows plain http.
+///
 /// Exit codes: 0 success, 1 failure, 2 wrong command line, 3 not found, 4 not possible in the present state, 5 PostgreSQL,
-/// RabbitMQ or a provider is not available (try again).
+/// RabbitMQ, a provider or the API is not available (try again).
 #[derive(Parser)]
 #[command(name = "flowcast", version, max_term_width = 110)]
 pub(crate) struct Args {

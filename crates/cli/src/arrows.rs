@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 6] = [
     &["broker", "store", "whatsapp", "identity", "listener", "simulator", "devstack"],
     &["producer", "consumer", "notifier"],
     &["control"],
-    &["api", "console", "server"],
+    &["api", "client", "console", "server"],
     &["cli", "benches"],
 ];
 

@@ -2,6 +2,7 @@
 
 mod actor;
 mod alerts;
+mod api_access;
 mod args;
 #[cfg(test)]
 mod arrows;
@@ -9,9 +10,11 @@ mod commands;
 #[cfg(test)]
 mod documented;
 mod exit;
+mod interrupt;
 mod keys;
 mod logging;
 mod plane;
+mod reach;
 mod settings;
 mod shutdown;
 mod terminal;
@@ -27,7 +30,7 @@ use crate::commands::{
     accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, providers, report,
     restored, roles, senders, suppressions, waiting, webhook_endpoints,
 };
-use crate::plane::Plane;
+use crate::plane::{Database, Plane};
 use crate::settings::Settings;
 use crate::terminal::output;
 
@@ -57,6 +60,7 @@ fn start(args: Args) -> anyhow::Result<()> {
         output::raw(&script);
         return Ok(());
     }
+    reach::check(&args.command)?;
     failpoint::check().map_err(exit::Refused)?;
     let settings = Settings::load(args.config.as_deref(), std::env::vars())?;
     runtime(&args.command, &settings)?.block_on(run(args.command, settings))
@@ -98,10 +102,10 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Waiting { json } => waiting::run(&settings, json).await,
         Command::CheckCounts => report::check_counts(&Plane::open(&settings).await?).await,
         Command::Retention { command: RetentionCommand::Run { older_than } } => {
-            erasure::retention(&Plane::open(&settings).await?, older_than).await
+            erasure::retention(&Database::open(&settings).await?, older_than).await
         }
-        Command::Erase { number } => erasure::number(&Plane::open(&settings).await?, &number).await,
-        Command::Restored(restored) => restored::run(&Plane::open(&settings).await?, restored).await,
+        Command::Erase { number } => erasure::number(&Database::open(&settings).await?, &number).await,
+        Command::Restored(restored) => restored::run(&Database::open(&settings).await?, restored).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Server => roles::server(&settings).await,

@@ -1,23 +1,58 @@
-//! The control plane as the commands use it.
+//! The control plane as the commands use it: through the database, or through the API of a server.
+//!
+//! **Invariant.** A command does not know which of the two it uses: results and errors are those of `control`.
+
+mod annotated_file;
+mod campaigns;
+mod lists;
+mod senders;
+mod system;
 
 use std::sync::Arc;
 
-use campaign::CampaignId;
+use client::Client;
 use control::{Caller, Control, SecondFactors, Setup, Webhooks};
 use notifier::{Guard, WebhookKey};
 use store::Store;
 
 use crate::exit::Refused;
 use crate::settings::Settings;
-use crate::{actor, keys};
+use crate::{actor, api_access, interrupt, keys};
 
-/// The control plane of the installation in `DATABASE_URL`, and the caller of this command.
-pub(crate) struct Plane {
+/// Where the actions of commands are executed.
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
+pub(crate) enum Plane {
+    /// In this process, with the password of the database.
+    Database(Database),
+    /// In a server, with an API key.
+    Api(Client),
+}
+
+/// The control plane of an installation, and the actor of this command.
+pub(crate) struct Database {
     pub(crate) control: Control,
     pub(crate) caller: Caller,
 }
 
 impl Plane {
+    /// The API if the environment names one, else the database.
+    pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        if let Some(client) = api_access::client(settings.has_database())? {
+            interrupt::explain(client.clone());
+            return Ok(Self::Api(client));
+        }
+        Ok(Self::Database(Database::open(settings).await?))
+    }
+}
+
+impl Plane {
+    /// Whether actions are executed in a server.
+    pub(crate) fn is_api(&self) -> bool {
+        matches!(self, Self::Api(_))
+    }
+}
+
+impl Database {
     /// Connects to PostgreSQL.
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let store = Store::connect(&settings.postgres()?).await?;
@@ -30,11 +65,6 @@ impl Plane {
     pub(crate) fn new(store: Store, lists: producer::ListsConfig, http: whatsapp::Config) -> Self {
         let setup = Setup { store, lists, http, keys: Arc::new(keys::resolve) };
         Self { control: Control::new(setup), caller: actor::caller() }
-    }
-
-    /// The report of a campaign.
-    pub(crate) async fn report(&self, id: CampaignId) -> Result<store::CampaignReport, control::Error> {
-        self.control.report(&self.caller, id).await
     }
 }
 

@@ -49,6 +49,11 @@ impl Settings {
         Ok(Self { table })
     }
 
+    /// Whether the address of PostgreSQL is set.
+    pub(crate) fn has_database(&self) -> bool {
+        self.table.get("postgres").and_then(|section| section.get("url")).is_some()
+    }
+
     pub(crate) fn postgres(&self) -> Result<store::Config, Refused> {
         self.section(
             "postgres",

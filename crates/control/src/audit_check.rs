@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -9,13 +10,23 @@ use crate::control::{Attempt, Control};
 use crate::error::Error;
 
 /// The result of a check of the audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditCheck {
-    /// The number of the last row, which is also the number of rows, and its hash in hexadecimal; `None` if there are no rows.
-    /// Keep both elsewhere: rows that are removed at the end break no chain.
-    pub last: Option<(i64, String)>,
+    /// The last row; `None` if there are no rows. Keep its number and its hash elsewhere: rows that are removed at the end break no chain.
+    #[schema(required)]
+    pub last: Option<LastAuditRow>,
     /// The first row that was changed or does not follow the row before; `None` if the chain is whole.
+    #[schema(required)]
     pub first_broken: Option<i64>,
+}
+
+/// The last row of the audit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastAuditRow {
+    /// The number of the row, which is also the number of rows.
+    pub audit_id: i64,
+    /// The hash of the row, in hexadecimal.
+    pub hash: String,
 }
 
 impl Control {
@@ -24,6 +35,7 @@ impl Control {
         let attempt = Attempt::new(caller, Action::ViewAudit, Object::Installation);
         self.act(attempt, async {
             let last = self.store.last_audit_row().await?;
+            let last = last.map(|(audit_id, hash)| LastAuditRow { audit_id, hash });
             let first_broken = self.store.first_broken_audit_row().await?;
             Ok((AuditCheck { last, first_broken }, json!({})))
         })

@@ -31,6 +31,18 @@ pub struct Miscount {
     pub reported: i64,
 }
 
+impl CountCheck {
+    pub(crate) fn of(campaigns: usize, found: Vec<store::Miscount>) -> Self {
+        let miscount = |found: store::Miscount| Miscount {
+            campaign_id: found.campaign.0,
+            kind: found.kind,
+            counted: found.counted,
+            reported: found.kept,
+        };
+        Self { campaigns, miscounts: found.into_iter().map(miscount).collect() }
+    }
+}
+
 impl Control {
     /// Compares the counters of all campaigns with a full count; reads every table. `progress` gets the number of compared
     /// campaigns and of all campaigns.
@@ -47,13 +59,7 @@ impl Control {
                 done += 1;
                 progress(done, campaigns.len());
             });
-            let miscounts = found.await?.into_iter().map(|found| Miscount {
-                campaign_id: found.campaign.0,
-                kind: found.kind,
-                counted: found.counted,
-                reported: found.kept,
-            });
-            Ok((CountCheck { campaigns: campaigns.len(), miscounts: miscounts.collect() }, Value::Null))
+            Ok((CountCheck::of(campaigns.len(), found.await?), Value::Null))
         })
         .await
     }

@@ -92,6 +92,11 @@ impl Problem {
         }
     }
 
+    /// The kind with this name in the API.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|problem| problem.word() == word)
+    }
+
     /// Whether the action may have changed something before it failed.
     fn may_be_done(self) -> bool {
         matches!(self, Self::Unavailable | Self::Internal)

@@ -17,6 +17,7 @@
 
 mod access;
 mod accounts;
+mod annotated_lists;
 mod audit_check;
 mod audit_log;
 mod control;
@@ -25,6 +26,7 @@ mod dead_letters;
 mod drafts;
 mod error;
 mod events;
+mod imported;
 mod jobs;
 mod keys;
 mod launch;
@@ -68,7 +70,7 @@ pub use access::log_in_rules::LogInRules;
 pub use access::right::{Right, Rights};
 pub use access::role::Role;
 pub use accounts::{Account, AccountEdit, AccountLink, LinkedAccount, NewAccount};
-pub use audit_check::AuditCheck;
+pub use audit_check::{AuditCheck, LastAuditRow};
 pub use audit_log::{AuditQuery, AuditView};
 pub use control::{Control, Done, Keys, Setup};
 pub use counters::{CountCheck, Miscount};
@@ -76,6 +78,7 @@ pub use dead_letters::{DeadLetter, RedrivenLetters};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};
 pub use events::{Event, EventPage};
+pub use imported::{ImportedList, ImportedNumbers, RejectedRow, RejectedRows};
 pub use jobs::begin::JobBegun;
 pub use jobs::job::Job;
 pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
@@ -91,7 +94,9 @@ pub use log_in::{LogIn, LoggedIn};
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use preview::{Preview, PreviewItem, PreviewRequest};
 pub use prices::{NewPrices, Price, PricesView};
-pub use producer::{ExportFormat, List, ListOptions, Spool, SpoolError, file_name};
+pub use producer::{
+    AnnotatedList, ExportFormat, ImportOptions, List, ListOptions, Progress, Spool, SpoolError, file_name,
+};
 pub use recipients::{RecipientDetails, RecipientNumber};
 pub use reports::{Campaign, CampaignEvent, CampaignLine};
 pub use resend::{Resent, Resolve, Retry};
@@ -109,7 +114,7 @@ pub use store::{
     ListReport, MinuteReport, PendingFactor, RecipientFilter, RecipientReport, RejectionReport, ResendClass,
 };
 pub use suppressions::{
-    ImportedNumbers, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
+    CountedSuppressions, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };
 pub use test_message::{TestMessage, TestResult};
 pub use text::{minute, thousands, utc};

@@ -143,12 +143,23 @@ impl Control {
         export: Export,
         out: impl Write + Send,
     ) -> Result<ExportDone, ExportError> {
+        self.export_with(caller, id, export, (out, |_| {})).await
+    }
+
+    /// The same; `begins` gets the warning about the header before the first byte is written.
+    pub async fn export_with(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+        export: Export,
+        (out, begins): (impl Write + Send, impl FnOnce(Option<&str>) + Send),
+    ) -> Result<ExportDone, ExportError> {
         let attempt = Attempt::new(caller, Action::ExportRecipients, Object::Campaign(id))
             .with("recipients", export.who.word());
         let mut failed = None;
         let done = self
             .act(attempt, async {
-                match self.write(id, export, out).await {
+                match self.write(id, export, out, begins).await {
                     Ok(done) => {
                         let details = json!({ "rows": done.recipients });
                         Ok((done, details))
@@ -173,10 +184,12 @@ impl Control {
         id: CampaignId,
         Export { who, format }: Export,
         out: impl Write + Send,
+        begins: impl FnOnce(Option<&str>) + Send,
     ) -> Result<ExportDone, ExportError> {
         let columns = self.store.list_columns(id).await.map_err(Error::from)?;
         let lists = self.store.lists(id).await.map_err(Error::from)?;
         let (columns, header, warning) = header(&lists, columns);
+        begins(warning.as_deref());
         let spool = Spool::new(&self.lists);
         let mut list = Exported::begin(format, out, spool.folder(), &header)?;
         let (mut after, mut recipients) = (Seq(0), 0);

@@ -1,6 +1,6 @@
 //! Campaigns and their reports are read.
 
-use campaign::{CampaignId, Definition};
+use campaign::{CampaignId, CampaignState, Definition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -58,6 +58,17 @@ pub struct CampaignEvent {
 const MOST_MINUTES: u32 = 2_880;
 /// The most events of a campaign that are read.
 const MOST_EVENTS: u32 = 50;
+
+impl Campaign {
+    /// Refuses to import a list unless the campaign is a draft.
+    pub fn check_import(&self) -> Result<(), Error> {
+        let Self { campaign_id: id, state, .. } = self;
+        if *state == CampaignState::Draft.to_string() {
+            return Ok(());
+        }
+        Err(Error::conflict(format!("campaign {id} is {state}; lists can be imported into a draft only")))
+    }
+}
 
 impl Control {
     /// Campaigns that a filter selects, newest first: at most `limit`, only campaigns older than `before` if it is given.

@@ -43,6 +43,27 @@ pub struct Resent {
     pub failed: u64,
 }
 
+impl Resent {
+    /// The result of sending again to failed or undelivered recipients; refused if there were none.
+    pub fn of_retry(id: CampaignId, resent: u64) -> Result<Self, Error> {
+        if resent == 0 {
+            return Err(Error::conflict(format!(
+                "campaign {id}: no recipient is of this class; see 'flowcast campaign report {id}'"
+            )));
+        }
+        Ok(Self { resent, failed: 0 })
+    }
+
+    /// The result of resolving unconfirmed recipients, all or `some` of them; refused if there were none.
+    pub fn of_resolve(id: CampaignId, some: bool, resent: u64, failed: u64) -> Result<Self, Error> {
+        if resent + failed == 0 {
+            let which = if some { "none of these recipients is unknown" } else { "no recipient is unknown" };
+            return Err(Error::conflict(format!("campaign {id}: {which}; there is nothing to resolve")));
+        }
+        Ok(Self { resent, failed })
+    }
+}
+
 impl Control {
     /// Makes failed or undelivered recipients due again, as new attempts. A finished campaign runs again.
     pub async fn retry_recipients(
@@ -58,12 +79,7 @@ impl Control {
         self.act(attempt, async {
             let why = (caller.name(), retry.reason.as_str());
             let resent = self.store.resend(id, (retry.class, retry.code.as_deref()), why, None).await?;
-            if resent == 0 {
-                return Err(Error::conflict(format!(
-                    "campaign {id}: no recipient is of this class; see 'flowcast campaign report {id}'"
-                )));
-            }
-            Ok((Resent { resent, failed: 0 }, json!({ "resent": resent })))
+            Ok((Resent::of_retry(id, resent)?, json!({ "resent": resent })))
         })
         .await
     }
@@ -84,14 +100,8 @@ impl Control {
             let why = (caller.name(), resolve.reason.as_str());
             let Resolved { resent, failed } =
                 self.store.resolve_by_operator(id, resolve.resolution, why, (only, Duration::ZERO)).await?;
-            if resent + failed == 0 {
-                let which = match only {
-                    Some(_) => "none of these recipients is unknown",
-                    None => "no recipient is unknown",
-                };
-                return Err(Error::conflict(format!("campaign {id}: {which}; there is nothing to resolve")));
-            }
-            Ok((Resent { resent, failed }, json!({ "resent": resent, "failed": failed })))
+            let done = Resent::of_resolve(id, only.is_some(), resent, failed)?;
+            Ok((done, json!({ "resent": resent, "failed": failed })))
         })
         .await
     }

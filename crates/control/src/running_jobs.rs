@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
 
+use crate::annotated_lists::AnnotatedLists;
+
 /// Counts the steps of a job.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
@@ -31,13 +33,15 @@ impl Steps {
 pub(crate) struct RunningJobs {
     /// The name of this process in `job.worker`.
     pub(crate) worker: String,
+    /// The annotated lists of its imports.
+    pub(crate) annotated: AnnotatedLists,
     running: Mutex<HashMap<i64, (Arc<Steps>, AbortHandle)>>,
 }
 
 impl RunningJobs {
     pub(crate) fn new() -> Arc<Self> {
         let worker = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
-        Arc::new(Self { worker, running: Mutex::default() })
+        Arc::new(Self { worker, annotated: AnnotatedLists::default(), running: Mutex::default() })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<i64, (Arc<Steps>, AbortHandle)>> {

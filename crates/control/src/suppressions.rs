@@ -2,7 +2,7 @@
 
 use campaign::{Msisdn, SenderId};
 use jiff::Timestamp;
-use producer::{ImportOptions, List, Numbers};
+use producer::{ImportOptions, List};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Store, SuppressionReason};
@@ -13,6 +13,7 @@ use crate::access::caller::Caller;
 use crate::access::right::Right;
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
+use crate::imported::ImportedNumbers;
 use crate::page::{Page, PageRequest};
 
 const EVERY_SENDER: &str = "every sender";
@@ -75,13 +76,11 @@ pub struct LookupEntry {
     pub added_at: Timestamp,
 }
 
-/// The result of importing a list of numbers.
-#[derive(Debug)]
-pub struct ImportedNumbers {
-    /// What was read from the list.
-    pub numbers: Numbers,
-    /// Numbers that were not suppressed before.
-    pub added: u64,
+/// The length of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CountedSuppressions {
+    /// The number of entries that the caller may see.
+    pub total: i64,
 }
 
 impl Control {
@@ -186,6 +185,23 @@ impl Control {
         .await
     }
 
+    /// The number of entries that the caller may see.
+    pub async fn count_suppressions(&self, caller: &Caller) -> Result<CountedSuppressions, Error> {
+        self.act(Attempt::new(caller, Action::ViewSuppressions, Object::Installation), async {
+            let senders: Option<Vec<String>> =
+                caller.senders.as_ref().map(|senders| senders.iter().cloned().collect());
+            let total = self.store.suppression_count(senders.as_deref()).await?;
+            Ok((CountedSuppressions { total }, Value::Null))
+        })
+        .await
+    }
+
+    /// Refuses an import that would be refused after the upload of the list.
+    pub async fn may_suppress(&self, caller: &Caller, sender: Option<&str>) -> Result<(), Error> {
+        let attempt = of_list(caller, Action::ImportSuppressions, sender);
+        self.act_recorded(attempt, async { sender_id(&self.store, sender).await.map(drop) }).await
+    }
+
     /// Adds all numbers of a list to the list of a sender, or to the list for every sender.
     pub async fn import_suppressions(
         &self,
@@ -205,7 +221,7 @@ impl Control {
                 })?
                 .map_err(|source| Error::of_list(name, source))?;
             let added = self.store.suppress(numbers.iter(), sender, SuppressionReason::Operator).await?;
-            Ok((ImportedNumbers { numbers, added }, json!({ "added": added })))
+            Ok((ImportedNumbers::of(&numbers, added, caller), json!({ "added": added })))
         })
         .await
     }

@@ -129,7 +129,9 @@ async fn import_whole(
     let left_out = LeftOut { rejected: rejected.total(), ..found.left_out };
     let (hidden, header) = (found.hidden, found.header);
     let (number_column, columns) = (header.number.clone(), header.columns.clone());
-    let origin = ListOrigin { hidden, number_column: Some(number_column), columns, ..origin };
+    let reasons = rejected.reasons.iter().map(|(reason, n)| (reason.word(), *n)).collect();
+    let number_column = Some(number_column);
+    let origin = ListOrigin { hidden, number_column, columns, header: header.to_string(), reasons, ..origin };
     let counts = import.finish(&origin, left_out, batches, record.as_ref()).await?;
     failpoint::pass(Place::AfterImport);
     found.annotated.map_or(Ok(()), AnnotatedListWriter::finish)?;

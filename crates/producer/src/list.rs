@@ -107,6 +107,11 @@ impl List {
         &self.source.name
     }
 
+    /// The file as it is stored, to upload it.
+    pub fn file(&self) -> Result<File, Error> {
+        self.source.rewound()
+    }
+
     /// Size of the file.
     pub fn bytes(&self) -> u64 {
         self.source.bytes

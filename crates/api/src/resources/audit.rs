@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
-use control::{AuditQuery, AuditView, Page, PageRequest};
+use control::{AuditCheck, AuditQuery, AuditView, Page, PageRequest};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -52,4 +53,13 @@ pub(crate) async fn list(
     let which = AuditQuery { actor, action, object_kind, object };
     let page = api.control.audit(&caller, &which, &PageRequest { after, limit }).await?;
     Ok(page::answer(&uri, &page))
+}
+
+/// Check that no row of the audit was changed or removed; reads all rows
+#[utoipa::path(get, path = "/audit/check", tag = "system", responses((status = 200, body = AuditCheck)))]
+pub(crate) async fn check(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+) -> Result<Json<AuditCheck>, Failure> {
+    Ok(Json(api.control.verify_audit(&caller).await?))
 }

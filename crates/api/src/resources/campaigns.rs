@@ -8,12 +8,12 @@ use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use campaign::CampaignId;
-use control::{Campaign, CampaignReport, Draft, ErrorReport, Page, PageRequest, Problem, Waiting};
+use control::{Campaign, CampaignReport, Draft, ErrorReport, Page, PageRequest, Problem, Sample, Waiting};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admission::Api;
-use crate::body::{Delete, Path, Query, Reader, Write, WriteDefinition};
+use crate::body::{Empty, Path, Query, Reader, Write, WriteDefinition};
 use crate::page::{self, PageQuery};
 use crate::problem::{Failure, Kind};
 use crate::schema::described;
@@ -124,8 +124,8 @@ fn version(headers: &HeaderMap) -> Result<i32, Failure> {
     responses((status = 204, description = "deleted")))]
 pub(crate) async fn delete(
     State(api): State<Arc<Api>>,
-    Delete(caller): Delete,
     Path(id): Path<i64>,
+    Write { caller, body: Empty {} }: Write<Empty>,
 ) -> Result<StatusCode, Failure> {
     api.control.delete_campaign(&caller, CampaignId(id)).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -179,6 +179,17 @@ pub(crate) async fn waiting(
 ) -> Result<Json<Page<Waiting>>, Failure> {
     let items = api.control.waiting_of(&caller, CampaignId(id)).await?;
     Ok(Json(Page { items, next: None }))
+}
+
+/// Show the first messages of a campaign, as their recipients would get them
+#[utoipa::path(get, path = "/campaigns/{id}/samples", tag = "campaigns",
+    params(("id" = i64, description = "Id of the campaign")), responses((status = 200, body = Page<Sample>)))]
+pub(crate) async fn samples(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<i64>,
+) -> Result<Json<Page<Sample>>, Failure> {
+    Ok(Json(api.control.samples(&caller, CampaignId(id)).await?))
 }
 
 fn locate(response: &mut Response, address: &str) {

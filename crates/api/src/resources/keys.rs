@@ -9,7 +9,7 @@ use axum::response::Response;
 use control::{ApiKey, Page};
 
 use crate::admission::Api;
-use crate::body::{Delete, Path, Reader};
+use crate::body::{Empty, Path, Reader, Write};
 use crate::problem::Failure;
 use crate::{etag, resources::changed};
 
@@ -41,8 +41,8 @@ pub(crate) async fn show(
     responses((status = 200, body = ApiKey)))]
 pub(crate) async fn revoke(
     State(api): State<Arc<Api>>,
-    Delete(caller): Delete,
     Path(id): Path<String>,
+    Write { caller, body: Empty {} }: Write<Empty>,
 ) -> Result<Response, Failure> {
     let done = api.control.revoke_key(&caller, &id).await?;
     Ok(etag::with_new_tag(changed(StatusCode::OK, &done), &done.result))

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use campaign::{CampaignId, Country};
-use control::{Error, JobBegun, List, ListImport, ListOptions, Problem};
+use control::{AnnotatedList, JobBegun, ListImport, ListOptions, Problem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::admission::Api;
-use crate::body::{Path, Query};
+use crate::body::{Download, Path, Query};
+use crate::download;
 use crate::problem::Failure;
 use crate::resources::jobs::begun;
-use crate::upload::Upload;
+use crate::upload::{Upload, no_space};
 
 /// How a list is read, and which recipients are left out.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -41,6 +42,10 @@ pub(crate) struct ListQuery {
     /// Ids of campaigns whose recipients are left out, separated by commas.
     #[serde(default)]
     exclude_campaigns: Option<String>,
+    /// Whether the annotated list is written: the list as CSV with a column `error`. GET `/jobs/ID/annotated-list` downloads it for
+    /// 10 minutes after the import.
+    #[serde(default)]
+    annotate: bool,
     /// Import the list even if the campaign contains the same file already.
     #[serde(default)]
     again: bool,
@@ -60,33 +65,34 @@ pub(crate) async fn import(
     upload: Upload,
 ) -> Result<Response, Failure> {
     let id = CampaignId(id);
-    let import = query.import()?;
+    let mut import = query.import()?;
     // Before the list is read, which may take minutes.
     api.control.may_import(&upload.caller, id).await?;
     let arrived = upload.arrive(&api).await?;
-    let options = ListOptions {
-        sheet: query.sheet,
-        encoding: query.encoding,
-        include_hidden: query.include_hidden,
-        spool: arrived.spool,
-        ..ListOptions::default()
-    };
-    let name = control::file_name(query.name.as_deref().unwrap_or_default());
-    let file = arrived.file;
-    let opened = tokio::task::spawn_blocking(move || {
-        List::of_file(file, name.clone(), &options).map_err(|error| Error::of_list(name, error))
-    });
-    let list = opened.await.map_err(|error| Failure::internal(&error))??;
-    Ok(begun(&api.control.begin_import(&arrived.caller, id, list, import).await?))
+    if query.annotate {
+        let file = api.control.spool().file().map_err(|error| no_space(&error))?;
+        import.errors = Some(AnnotatedList::Spooled(Arc::new(file)));
+    }
+    let ListQuery { name, sheet, encoding, include_hidden, .. } = query;
+    let form = ListOptions { sheet, encoding, include_hidden, ..ListOptions::default() };
+    let (caller, list) = arrived.open(name.as_deref(), form).await?;
+    Ok(begun(&api.control.begin_import(&caller, id, list, import).await?))
+}
+
+/// Download the list of an import as CSV with a column `error` that says what is wrong with each row
+#[utoipa::path(get, path = "/jobs/{id}/annotated-list", tag = "jobs", params(("id" = i64, description = "Id of the job")),
+    responses((status = 200, body = Vec<u8>, content_type = "text/csv")))]
+pub(crate) async fn annotated(
+    State(api): State<Arc<Api>>,
+    Download(caller): Download,
+    Path(id): Path<i64>,
+) -> Result<Response, Failure> {
+    download::file(api.control.annotated_list(&caller, id).await?, &format!("job-{id}.csv"))
 }
 
 impl ListQuery {
     fn import(&self) -> Result<ListImport, Failure> {
         let wrong = |text: String| Failure::of(Problem::InvalidBody, text);
-        let country = |code: &String| {
-            code.parse::<Country>()
-                .map_err(|_| wrong(format!("default_country={code}: use two letters of ISO 3166, like KE")))
-        };
         let ids = self.exclude_campaigns.iter().flat_map(|ids| ids.split(','));
         let exclude = ids.map(|id| {
             id.trim().parse().map_err(|_| {
@@ -94,11 +100,19 @@ impl ListQuery {
             })
         });
         Ok(ListImport {
-            default_country: self.default_country.as_ref().map(country).transpose()?,
+            default_country: self.default_country.as_deref().map(country).transpose()?,
             number_column: self.number_column.clone(),
             exclude: exclude.collect::<Result<_, _>>()?,
             again: self.again,
             ..ListImport::default()
         })
     }
+}
+
+/// The country of a parameter.
+pub(crate) fn country(code: &str) -> Result<Country, Failure> {
+    code.parse().map_err(|_| {
+        let text = format!("default_country={code}: use two letters of ISO 3166, like KE");
+        Failure::of(Problem::InvalidBody, text)
+    })
 }

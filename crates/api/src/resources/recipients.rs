@@ -188,7 +188,8 @@ pub(crate) async fn number(
 /// Download recipients with their numbers, as a list that can be imported again
 #[utoipa::path(get, path = "/campaigns/{id}/export", tag = "recipients",
     params(("id" = i64, description = "Id of the campaign"), ExportQuery),
-    responses((status = 200, body = Vec<u8>, content_type = "text/csv")))]
+    responses((status = 200, content((Vec<u8> = "text/csv"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")))))]
 pub(crate) async fn export(
     State(api): State<Arc<Api>>,
     Download(caller): Download,

@@ -6,15 +6,20 @@ use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use control::{NumberLookup, Page, SuppressedNumber, SuppressionView};
+use control::{
+    CountedSuppressions, ImportOptions, ImportedNumbers, ListOptions, NumberLookup, Page, SuppressedNumber,
+    SuppressionView,
+};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::admission::Api;
-use crate::body::{Path, Query, Question, Reader, Write};
+use crate::body::{Empty, Path, Query, Question, Reader, Write};
 use crate::page::{self, PageQuery};
 use crate::problem::Failure;
 use crate::resources::changed;
+use crate::resources::lists::country;
+use crate::upload::Upload;
 
 /// A number to suppress.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
@@ -23,6 +28,34 @@ pub(crate) struct NewSuppression {
     /// The phone number with its country code.
     number: String,
     /// Name of the sender; left out or `null`: every sender.
+    #[serde(default)]
+    sender: Option<String>,
+}
+
+/// How a list of numbers is read, and for whom the numbers are suppressed.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NumbersQuery {
+    /// The file name, for errors.
+    #[serde(default)]
+    name: Option<String>,
+    /// Country of numbers without a country code, two letters of ISO 3166.
+    #[serde(default)]
+    default_country: Option<String>,
+    /// Name of the column with the phone number; left out: found by its name.
+    #[serde(default)]
+    number_column: Option<String>,
+    /// Sheet of a workbook; left out: the first sheet that is not hidden.
+    #[serde(default)]
+    sheet: Option<String>,
+    /// Encoding of a text file; left out: detected.
+    #[serde(default)]
+    encoding: Option<String>,
+    /// Whether hidden rows of a sheet are read.
+    #[serde(default)]
+    include_hidden: bool,
+    /// Name of the sender; left out: every sender.
     #[serde(default)]
     sender: Option<String>,
 }
@@ -58,6 +91,50 @@ pub(crate) async fn add(
     Ok(changed(StatusCode::CREATED, &added))
 }
 
+/// Remove a number from the list of a sender, or from the list for every sender
+#[utoipa::path(post, path = "/suppressions/remove", tag = "suppressions", request_body = NewSuppression,
+    responses((status = 204, description = "removed")))]
+pub(crate) async fn remove_number(
+    State(api): State<Arc<Api>>,
+    Write { caller, body }: Write<NewSuppression>,
+) -> Result<StatusCode, Failure> {
+    api.control.unsuppress(&caller, &body.number, body.sender.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Count the entries of the suppression list
+#[utoipa::path(get, path = "/suppressions/count", tag = "suppressions",
+    responses((status = 200, body = CountedSuppressions)))]
+pub(crate) async fn count(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+) -> Result<Json<CountedSuppressions>, Failure> {
+    Ok(Json(api.control.count_suppressions(&caller).await?))
+}
+
+/// Suppress all numbers of a list for a sender, or for every sender; the body is the file
+///
+/// CSV, Excel (.xlsx) or JSON Lines, also gzipped. Numbers that are on the list already stay there.
+#[utoipa::path(post, path = "/suppressions/import", tag = "suppressions", params(NumbersQuery),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 200, body = ImportedNumbers)))]
+pub(crate) async fn import(
+    State(api): State<Arc<Api>>,
+    Query(query): Query<NumbersQuery>,
+    upload: Upload,
+) -> Result<Json<ImportedNumbers>, Failure> {
+    let NumbersQuery { name, default_country, number_column, sheet, encoding, include_hidden, sender } =
+        query;
+    let default_country = default_country.as_deref().map(country).transpose()?;
+    // Before the list is read, which may take minutes.
+    api.control.may_suppress(&upload.caller, sender.as_deref()).await?;
+    let arrived = upload.arrive(&api).await?;
+    let form = ListOptions { sheet, encoding, include_hidden, ..ListOptions::default() };
+    let (caller, list) = arrived.open(name.as_deref(), form).await?;
+    let options = ImportOptions { default_country, number_column, ..ImportOptions::default() };
+    Ok(Json(api.control.import_suppressions(&caller, list, options, sender.as_deref()).await?))
+}
+
 /// Look up a number
 #[utoipa::path(post, path = "/suppressions/lookup", tag = "suppressions", request_body = NumberQuestion,
     responses((status = 200, body = NumberLookup)))]
@@ -73,8 +150,8 @@ pub(crate) async fn lookup(
     params(("id" = i64, description = "Number of the entry")), responses((status = 204, description = "removed")))]
 pub(crate) async fn remove(
     State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
     Path(id): Path<i64>,
+    Write { caller, body: Empty {} }: Write<Empty>,
 ) -> Result<StatusCode, Failure> {
     api.control.remove_suppression(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)

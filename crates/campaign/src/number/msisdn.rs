@@ -25,6 +25,12 @@ impl FromStr for Country {
     }
 }
 
+impl fmt::Display for Country {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id.as_ref())
+    }
+}
+
 /// A phone number: 7 to 15 E.164 digits with the country code, without `+`.
 ///
 /// A value from [`Msisdn::parse`] is valid in its country's number plan. `Debug` shows the last two digits only.

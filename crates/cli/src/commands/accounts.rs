@@ -5,13 +5,12 @@ use control::{Account, AccountEdit, AccountLink, Grant, NewAccount};
 use crate::args::accounts::{AccountCommand, AccountSet, GrantArgs};
 use crate::commands::waiting::time;
 use crate::exit::Refused;
-use crate::plane::Plane;
+use crate::plane::Database;
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, warning};
 
 pub(crate) async fn run(settings: &Settings, command: AccountCommand) -> anyhow::Result<()> {
-    let plane = Plane::open(settings).await?;
-    let Plane { control, caller } = &plane;
+    let Database { control, caller } = &Database::open(settings).await?;
     match command {
         AccountCommand::Add(add) => {
             let new = NewAccount { name: add.name, email: add.email, grant: grant(add.grant) };

@@ -5,27 +5,26 @@ use control::{ApiKey, NewApiKey};
 use crate::args::accounts::{KeyAdd, KeyCommand};
 use crate::commands::accounts::{grant, senders};
 use crate::commands::waiting::time;
-use crate::plane::Plane;
+use crate::plane::{Database, Plane};
 use crate::settings::Settings;
 use crate::terminal::output::{line, table};
 
 pub(crate) async fn run(settings: &Settings, command: KeyCommand) -> anyhow::Result<()> {
-    let plane = Plane::open(settings).await?;
     match command {
-        KeyCommand::Add(args) => add(&plane, args).await,
-        KeyCommand::List { json } => list(&plane.control.keys(&plane.caller).await?, json),
+        KeyCommand::Add(args) => add(&Database::open(settings).await?, args).await,
+        KeyCommand::List { json } => list(&Plane::open(settings).await?.keys().await?, json),
         KeyCommand::Revoke { id } => {
-            let key = plane.control.revoke_key(&plane.caller, &id).await?.result;
+            let key = Plane::open(settings).await?.revoke_key(&id).await?;
             line(format!("API key {} ({}) is revoked", key.id, key.name));
             Ok(())
         }
     }
 }
 
-async fn add(plane: &Plane, args: KeyAdd) -> anyhow::Result<()> {
+async fn add(database: &Database, args: KeyAdd) -> anyhow::Result<()> {
     let KeyAdd { name, grant: args, expires: valid, networks } = args;
     let new = NewApiKey { name, grant: grant(args), networks, valid };
-    let added = plane.control.add_key(&plane.caller, new).await?.result;
+    let added = database.control.add_key(&database.caller, new).await?.result;
     let Some(secret) = added.secret else { return Ok(()) };
     line(format!("{:<13} {}", "API key", secret.secret()));
     line(format!("{:<13} {}", "id", added.key.id));

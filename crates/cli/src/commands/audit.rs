@@ -1,6 +1,6 @@
 //! `flowcast audit …`: actions of people and programs.
 
-use control::{AuditQuery, AuditView, MAX_LIMIT, PageRequest};
+use control::{AuditQuery, AuditView, LastAuditRow, MAX_LIMIT, PageRequest};
 
 use crate::args::accounts::{AuditCommand, AuditList};
 use crate::commands::waiting::time;
@@ -29,7 +29,7 @@ async fn list(plane: &Plane, args: AuditList) -> anyhow::Result<()> {
     loop {
         let left = most - u32::try_from(rows.len())?;
         let page = PageRequest { after, limit: Some(left.min(MAX_LIMIT)) };
-        let page = plane.control.audit(&plane.caller, &query, &page).await?;
+        let page = plane.audit(&query, &page).await?;
         rows.extend(page.items);
         after = page.next;
         if after.is_none() || rows.len() >= most as usize {
@@ -64,7 +64,7 @@ fn cells(row: &AuditView) -> Vec<String> {
 }
 
 async fn verify(plane: &Plane) -> anyhow::Result<()> {
-    let check = plane.control.verify_audit(&plane.caller).await?;
+    let check = plane.verify_audit().await?;
     if let Some(row) = check.first_broken {
         return Err(Refused(format!(
             "the audit is broken at row {row}: this row was changed, or the row before it was changed or removed; compare the \
@@ -74,7 +74,7 @@ async fn verify(plane: &Plane) -> anyhow::Result<()> {
     }
     match check.last {
         None => line("the audit is empty"),
-        Some((rows, hash)) => line(format!(
+        Some(LastAuditRow { audit_id: rows, hash }) => line(format!(
             "the audit is whole: {} rows, and the hash of the last row is {hash}; keep both elsewhere to find out whether \
              rows are removed at the end",
             thousands(rows)

@@ -15,7 +15,7 @@ const MOST_EXPENSIVE: usize = 5;
 
 /// Prints the check; fails if the campaign cannot be started.
 pub(crate) async fn run(plane: &Plane, id: CampaignId, json: bool) -> anyhow::Result<()> {
-    let check = plane.control.check_campaign(&plane.caller, id).await?;
+    let check = plane.check_campaign(id).await?;
     if json {
         line(serde_json::to_string_pretty(&check)?);
     } else {

@@ -38,7 +38,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
         }
         CampaignCommand::Archive { id } => erasure::archive(plane, id).await,
         CampaignCommand::Status { id, watch, json } => match (watch, json) {
-            (true, false) => progress::watch(&plane.control, &plane.caller, id).await,
+            (true, false) => progress::watch(async || plane.report(id).await).await,
             _ => report::status(plane, id, json).await,
         },
         CampaignCommand::Report { id, format } => report::report(plane, id, format).await,
@@ -53,8 +53,8 @@ fn read(file: &Path) -> anyhow::Result<Definition> {
 }
 
 async fn create(plane: &Plane, file: &Path) -> anyhow::Result<()> {
-    let created = plane.control.create_campaign(&plane.caller, &read(file)?).await;
-    let draft = created.with_context(|| file.display().to_string())?.result;
+    let created = plane.create_campaign(&read(file)?).await;
+    let draft = created.with_context(|| file.display().to_string())?;
     draft.warnings.into_iter().for_each(warning);
     line(draft.campaign_id);
     Ok(())
@@ -64,31 +64,31 @@ async fn edit(plane: &Plane, id: CampaignId, file: &Path, version: Option<i32>) 
     let definition = read(file)?;
     let version = match version {
         Some(version) => version,
-        None => plane.control.campaign(&plane.caller, id).await?.version,
+        None => plane.campaign(id).await?.version,
     };
-    let edited = plane.control.edit_campaign(&plane.caller, id, version, &definition).await;
-    let draft = edited.with_context(|| file.display().to_string())?.result;
+    let edited = plane.edit_campaign(id, version, &definition).await;
+    let draft = edited.with_context(|| file.display().to_string())?;
     draft.warnings.into_iter().for_each(warning);
     line(format!("campaign {id} has version {}", draft.version));
     Ok(())
 }
 
 async fn clone(plane: &Plane, id: CampaignId, name: Option<&str>) -> anyhow::Result<()> {
-    let draft = plane.control.clone_campaign(&plane.caller, id, name).await?.result;
+    let draft = plane.clone_campaign(id, name).await?;
     draft.warnings.into_iter().for_each(warning);
     line(draft.campaign_id);
     Ok(())
 }
 
 async fn delete(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
-    plane.control.delete_campaign(&plane.caller, id).await?;
+    plane.delete_campaign(id).await?;
     line(format!("campaign {id} and its lists are deleted"));
     Ok(())
 }
 
 /// Prints the definition as a campaign file.
 async fn show(plane: &Plane, id: CampaignId, json: bool) -> anyhow::Result<()> {
-    let campaign = plane.control.campaign(&plane.caller, id).await?;
+    let campaign = plane.campaign(id).await?;
     if json {
         line(serde_json::to_string_pretty(&campaign)?);
         return Ok(());
@@ -106,7 +106,7 @@ async fn resolve(plane: &Plane, args: CampaignResolve) -> anyhow::Result<()> {
         Unknown::GiveUp => Resolution::GiveUp,
     };
     let resolve = Resolve { resolution, seqs, reason };
-    let done = plane.control.resolve_recipients(&plane.caller, id, &resolve).await?;
+    let done = plane.resolve_recipients(id, &resolve).await?;
     let (resent, failed) = (i64::try_from(done.resent)?, i64::try_from(done.failed)?);
     let (resent, failed) = (thousands(resent), thousands(failed));
     line(format!("campaign {id}: {resent} unknown recipients are due again, {failed} failed"));
@@ -120,7 +120,7 @@ async fn retry(plane: &Plane, args: CampaignRetry) -> anyhow::Result<()> {
         RetryWho::Failed => ResendClass::Failed,
         RetryWho::Undelivered => ResendClass::Undelivered,
     };
-    let done = plane.control.retry_recipients(&plane.caller, id, &Retry { class, code, reason }).await?;
+    let done = plane.retry_recipients(id, &Retry { class, code, reason }).await?;
     line(format!("campaign {id}: {} recipients are due again", thousands(i64::try_from(done.resent)?)));
     Ok(())
 }
@@ -139,7 +139,7 @@ fn listed(who: ExportWho) -> RecipientFilter {
 }
 
 async fn list(plane: &Plane, before: Option<CampaignId>, limit: u32) -> anyhow::Result<()> {
-    let reports = plane.control.campaigns(&plane.caller, before, limit).await?;
+    let reports = plane.campaigns(before, limit).await?;
     let last = reports.last().map(|report| report.campaign_id).filter(|_| reports.len() == limit as usize);
     if reports.is_empty() && before.is_none() {
         line("no campaigns yet; create one with 'flowcast campaign create FILE.toml'");
@@ -167,14 +167,13 @@ async fn list(plane: &Plane, before: Option<CampaignId>, limit: u32) -> anyhow::
 }
 
 async fn start(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
-    let Started { recipients, opens_at, .. } =
-        plane.control.start_campaign(&plane.caller, id, None).await?.result;
+    let Started { recipients, opens_at, .. } = plane.start_campaign(id).await?;
     line(format!("campaign {id} is running: {} recipients{}", thousands(recipients), opens(opens_at)));
     Ok(())
 }
 
 async fn pause(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
-    let Paused { replaced, .. } = plane.control.pause_campaign(&plane.caller, id).await?.result;
+    let Paused { replaced, .. } = plane.pause_campaign(id).await?;
     line(match replaced {
         None => format!("campaign {id} is paused"),
         Some(reason) => format!(
@@ -185,13 +184,13 @@ async fn pause(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
 }
 
 async fn resume(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
-    let Started { opens_at, .. } = plane.control.resume_campaign(&plane.caller, id).await?.result;
+    let Started { opens_at, .. } = plane.resume_campaign(id).await?;
     line(format!("campaign {id} is running again{}", opens(opens_at)));
     Ok(())
 }
 
 async fn cancel(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
-    let cancelled = plane.control.end_campaign(&plane.caller, id).await?.result.cancelled;
+    let cancelled = plane.end_campaign(id).await?.cancelled;
     line(format!("campaign {id} is cancelled; {cancelled} recipients were not sent to"));
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(crate) async fn run(settings: &Settings, command: DeadLetterCommand) -> anyh
 }
 
 async fn list(plane: &Plane, json: bool) -> anyhow::Result<()> {
-    let letters = plane.control.latest_dead_letters(&plane.caller, LISTED).await?;
+    let letters = plane.latest_dead_letters(LISTED).await?;
     if json {
         line(serde_json::to_string_pretty(&letters)?);
         return Ok(());
@@ -51,7 +51,7 @@ async fn list(plane: &Plane, json: bool) -> anyhow::Result<()> {
 
 async fn redrive(plane: &Plane, ids: &[i64]) -> anyhow::Result<()> {
     let only = (!ids.is_empty()).then_some(ids);
-    let RedrivenLetters { tasks, waiting } = plane.control.redrive(&plane.caller, only).await?.result;
+    let RedrivenLetters { tasks, waiting } = plane.redrive(only).await?;
     let (waiting, tasks) = (thousands(waiting), thousands(tasks));
     line(format!("{waiting} of {tasks} tasks have waiting recipients, which are published again"));
     Ok(())

@@ -20,7 +20,7 @@ use tokio::process::{Child, Command};
 use crate::args;
 use crate::args::lists::ListFile;
 use crate::commands::{import, report};
-use crate::plane::Plane;
+use crate::plane::{Database, Plane};
 use crate::shutdown;
 use crate::terminal::output::{line, thousands};
 use crate::terminal::progress;
@@ -39,7 +39,8 @@ pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
     let scope = stack.scope("demo").await?;
     let store = Store::connect(&store::Config::new(SecretString::from(scope.database_url()))).await?;
     store.migrate().await?;
-    let plane = Plane::new(store.clone(), ListsConfig::default(), whatsapp::Config::default());
+    let database = Database::new(store.clone(), ListsConfig::default(), whatsapp::Config::default());
+    let plane = Plane::Database(database);
     let simulator = start_simulator(&args).await?;
     line(format!("   a simulated Kaleyra answers at {} after {:?}", simulator.base_url(), args.latency));
 
@@ -49,10 +50,10 @@ pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
 
     line(format!("3. One producer and {} consumers, each in its own process", args.consumers));
     let mut processes = start_processes(&scope, &args, &folder)?;
-    plane.control.start_campaign(&plane.caller, id, None).await?;
+    plane.start_campaign(id).await?;
     let shutdown_signal = shutdown::on_signal()?;
     let watched = tokio::select! {
-        watched = progress::watch(&plane.control, &plane.caller, id) => watched,
+        watched = progress::watch(async || plane.report(id).await) => watched,
         died = first_death(&mut processes, folder.path()) => Err(died),
         () = shutdown_signal.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
     };
@@ -93,7 +94,7 @@ async fn prepare(
     store.add_sender(&sender).await?;
     let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;
     definition.sender = sender.name;
-    let id = plane.control.create_campaign(&plane.caller, &definition).await?.result.campaign_id;
+    let id = plane.create_campaign(&definition).await?.campaign_id;
     let id = CampaignId(id);
     let list = folder.join("recipients.csv");
     std::fs::write(&list, write_list(args.recipients))?;

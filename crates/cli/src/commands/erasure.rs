@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use campaign::CampaignId;
 
-use crate::plane::Plane;
+use crate::plane::{Database, Plane};
 use crate::terminal::output::line;
 use crate::terminal::progress;
 
 /// Erases the personal data of campaigns that ended at least this long ago.
-pub(crate) async fn retention(plane: &Plane, older_than: Duration) -> anyhow::Result<()> {
-    let erased = plane.control.run_retention(&plane.caller, older_than).await?.campaigns;
+pub(crate) async fn retention(database: &Database, older_than: Duration) -> anyhow::Result<()> {
+    let erased = database.control.run_retention(&database.caller, older_than).await?.campaigns;
     for campaign in &erased {
         line(format!(
             "campaign {campaign}: numbers, variables, answers and provider ids are erased, counts are kept"
@@ -23,8 +23,8 @@ pub(crate) async fn retention(plane: &Plane, older_than: Duration) -> anyhow::Re
 }
 
 /// Erases one number everywhere.
-pub(crate) async fn number(plane: &Plane, number: &str) -> anyhow::Result<()> {
-    let campaigns = plane.control.erase_number(&plane.caller, number).await?.campaigns;
+pub(crate) async fn number(database: &Database, number: &str) -> anyhow::Result<()> {
+    let campaigns = database.control.erase_number(&database.caller, number).await?.campaigns;
     line(format!(
         "the number is erased in {campaigns} campaigns and in stored webhook posts; a suppressed number stays suppressed"
     ));
@@ -35,8 +35,7 @@ pub(crate) async fn number(plane: &Plane, number: &str) -> anyhow::Result<()> {
 pub(crate) async fn archive(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
     let bar = progress::of_steps(0, "recipients");
     let archived = plane
-        .control
-        .archive_campaign(&plane.caller, id, |done, of| {
+        .archive_campaign(id, |done, of| {
             bar.set_length(u64::try_from(of).unwrap_or(0));
             bar.set_position(u64::try_from(done).unwrap_or(0));
         })

@@ -24,9 +24,9 @@ pub(crate) async fn run(
         return Err(Refused(problem).into());
     }
     let export = Export { who, format };
-    match plane.control.export(&plane.caller, id, export, Listing::new()).await {
-        Ok(done) => {
-            done.warning.into_iter().for_each(warning);
+    match plane.export(id, export, Listing::new()).await {
+        Ok(found) => {
+            found.into_iter().for_each(warning);
             Ok(())
         }
         // The reader wants no more.

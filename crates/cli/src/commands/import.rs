@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use campaign::CampaignId;
-use control::ListImport;
-use producer::{AnnotatedList, ImportReport, List, ListsConfig, Reason, Rejected};
+use control::{ImportedList, ListImport, Problem, RejectedRow, RejectedRows};
+use producer::{AnnotatedList, List, ListsConfig, Reason};
 
 use crate::args::lists::{CampaignImport, ListFile};
 use crate::exit::Refused;
@@ -28,7 +28,7 @@ pub(crate) async fn run(plane: &Plane, lists: &ListsConfig, args: CampaignImport
         progress: Arc::default(),
     };
     // Before the list is read, which may be long.
-    plane.control.campaign(&plane.caller, id).await?;
+    plane.campaign(id).await?;
     let report = match import(plane, lists, id, &file, options.clone()).await {
         Err(error) if is_known(&error) => {
             if !agreed(&error)? {
@@ -61,12 +61,12 @@ pub(crate) async fn import(
     id: CampaignId,
     file: &ListFile,
     options: ListImport,
-) -> anyhow::Result<ImportReport> {
+) -> anyhow::Result<ImportedList> {
     let list = open(file, lists).await?;
     line(format!("{}: {list}", list.name()));
     let progress = Arc::clone(&options.progress);
-    let view = View::new(list.bytes());
-    let importing = plane.control.import_list(&plane.caller, id, list, options);
+    let view = View::new(list.bytes(), plane.is_api());
+    let importing = plane.import_list(id, list, file, options);
     Ok(view.show_until(&progress, importing).await?)
 }
 
@@ -97,9 +97,7 @@ fn refuse_itself(list: &Path, errors: &Path) -> anyhow::Result<()> {
 }
 
 fn is_known(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<control::Error>()
-        .is_some_and(|error| matches!(error, control::Error::Store(store::Error::Known(_))))
+    error.downcast_ref::<control::Error>().is_some_and(|error| error.problem() == Problem::KnownList)
 }
 
 /// Asks whether to import a list again. Without a terminal the import is refused.
@@ -117,22 +115,21 @@ fn agreed(error: &anyhow::Error) -> anyhow::Result<bool> {
 }
 
 /// Prints the counts, the reasons, and the first rejected rows with line and reason.
-pub(crate) fn print(report: &ImportReport, id: CampaignId) {
-    let (counts, left_out) = (report.counts, report.counts.left_out);
+pub(crate) fn print(list: &ImportedList, id: CampaignId) {
     let mut parts = vec![
-        format!("{} imported", thousands(counts.imported)),
-        format!("{} duplicates", thousands(left_out.duplicates)),
+        format!("{} imported", thousands(list.imported)),
+        format!("{} duplicates", thousands(list.duplicates)),
     ];
-    for (n, what) in [(left_out.suppressed, "suppressed"), (left_out.excluded, "excluded")] {
+    for (n, what) in [(list.suppressed, "suppressed"), (list.excluded, "excluded")] {
         if n > 0 {
             parts.push(format!("{} {what}", thousands(n)));
         }
     }
-    parts.push(format!("{} rejected", thousands(left_out.rejected)));
-    line(&report.header);
-    line(format!("{} rows: {}", thousands(counts.uploaded), parts.join(", ")));
-    print_hidden(report.hidden);
-    print_rejected(&report.rejected, Some(id));
+    parts.push(format!("{} rejected", thousands(list.rejected)));
+    line(&list.header);
+    line(format!("{} rows: {}", thousands(list.uploaded), parts.join(", ")));
+    print_hidden(list.hidden);
+    print_rejected((list.rejected, &list.reasons, &list.first), Some(id));
 }
 
 /// Prints how many rows of a sheet were ignored because they are hidden.
@@ -147,32 +144,41 @@ pub(crate) fn print_hidden(hidden: impl Into<i64>) {
 }
 
 /// Prints the reasons with their counts, and the first rejected rows.
-pub(crate) fn print_rejected(rejected: &Rejected, campaign: Option<CampaignId>) {
-    for (reason, n) in &rejected.reasons {
-        line(format!("  {:>8}  {}", thousands(*n), reason.sentence()));
+pub(crate) fn print_rejected(
+    (total, reasons, first): (i32, &[RejectedRows], &[RejectedRow]),
+    campaign: Option<CampaignId>,
+) {
+    for RejectedRows { reason, rows } in reasons {
+        line(format!("  {:>8}  {}", thousands(*rows), sentence(reason)));
     }
-    if rejected.first.is_empty() {
+    if first.is_empty() {
         return;
     }
     line("");
-    let rows: Vec<Vec<String>> = rejected
-        .first
+    let rows: Vec<Vec<String>> = first
         .iter()
         .map(|row| {
-            let sentence = Reason::of(row.reason).map_or(row.reason, Reason::sentence);
             let column = row.column.as_ref().map_or_else(String::new, |column| format!("{column}: "));
-            vec![row.line.to_string(), row.cell.clone(), format!("{column}{sentence}")]
+            vec![row.line.to_string(), row.number.clone(), format!("{column}{}", sentence(&row.reason))]
         })
         .collect();
     table(&["line", "number", "reason"], &rows);
-    let shown = i32::try_from(rejected.first.len()).unwrap_or(i32::MAX);
-    if rejected.total() > shown {
-        let more = thousands(rejected.total() - shown);
+    let shown = i32::try_from(first.len()).unwrap_or(i32::MAX);
+    if total > shown {
+        let more = thousands(total - shown);
         line(match campaign {
             Some(id) => {
                 format!("… and {more} more; all of them are in report.import_rejection, campaign {id}")
             }
             None => format!("… and {more} more"),
         });
+    }
+}
+
+/// The sentence of a reason. A newer server may have a reason that this version does not know.
+fn sentence(reason: &str) -> &str {
+    match Reason::of(reason) {
+        Some(known) => known.sentence(),
+        None => reason,
     }
 }

@@ -9,15 +9,14 @@ use crate::plane::Plane;
 use crate::terminal::output::{line, table};
 
 pub(crate) async fn run(plane: &Plane, args: SenderPrices) -> anyhow::Result<()> {
-    let Plane { control, caller } = plane;
     let list = if let (Some(file), Some(currency)) = (args.file, args.currency) {
-        control.sender(caller, &args.name).await?;
+        plane.sender(&args.name).await?;
         let refused = |error: String| Refused(format!("{}: {error}", file.display()));
         let text = tokio::fs::read_to_string(&file).await.map_err(|error| refused(error.to_string()))?;
         let list = PriceList::parse(&text, currency).map_err(|error| refused(error.to_string()))?;
-        Some(control.set_prices(caller, &args.name, &list).await?.result)
+        Some(plane.set_prices(&args.name, &list).await?)
     } else {
-        control.prices(caller, &args.name).await?
+        plane.prices(&args.name).await?
     };
     if args.json {
         line(serde_json::to_string_pretty(&list)?);

@@ -20,7 +20,7 @@ pub(crate) async fn status(plane: &Plane, id: CampaignId, json: bool) -> anyhow:
     for (state, n) in counts(&report).into_iter().filter(|(_, n)| *n > 0) {
         line(format!("  {:>12}  {state}", thousands(n)));
     }
-    for wait in plane.control.waiting_of(&plane.caller, id).await? {
+    for wait in plane.waiting_of(id).await? {
         line(format!("waits: {}", waiting::sentence(&wait)));
     }
     Ok(())
@@ -100,8 +100,7 @@ fn print_costs(report: &CampaignReport) {
 pub(crate) async fn check_counts(plane: &Plane) -> anyhow::Result<()> {
     let bar = progress::of_steps(0, "campaigns");
     let checked = plane
-        .control
-        .check_counts(&plane.caller, |done, of| {
+        .check_counts(|done, of| {
             bar.set_length(of as u64);
             bar.set_position(done as u64);
         })
@@ -121,7 +120,7 @@ pub(crate) async fn check_counts(plane: &Plane) -> anyhow::Result<()> {
 }
 
 async fn errors(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
-    let errors = plane.control.errors(&plane.caller, id).await?;
+    let errors = plane.errors(id).await?;
     if errors.is_empty() {
         return Ok(());
     }

@@ -3,14 +3,14 @@
 use control::LostTime;
 
 use crate::args::Restored;
-use crate::plane::Plane;
+use crate::plane::Database;
 use crate::terminal::output::{line, table, thousands};
 
 /// Shows the campaigns with recipients that may have been sent to. With `--yes` makes these recipients `unknown`.
-pub(crate) async fn run(plane: &Plane, restored: Restored) -> anyhow::Result<()> {
+pub(crate) async fn run(Database { control, caller }: &Database, restored: Restored) -> anyhow::Result<()> {
     let Restored { backup_at, lost_at, started, rate_was_raised, yes } = restored;
     let lost = LostTime { backup_at, lost_at, started, rate_was_raised };
-    let found = plane.control.lost_sends(&plane.caller, &lost).await?;
+    let found = control.lost_sends(caller, &lost).await?;
     let rows: Vec<Vec<String>> = found
         .campaigns
         .iter()
@@ -38,7 +38,7 @@ pub(crate) async fn run(plane: &Plane, restored: Restored) -> anyhow::Result<()>
         );
         return Ok(());
     }
-    let marked = plane.control.prepare_restored(&plane.caller, &lost).await?;
+    let marked = control.prepare_restored(caller, &lost).await?;
     line(format!(
         "all senders are stopped; {} recipients of {} campaigns are unknown and are not sent to again",
         thousands(i64::try_from(marked).unwrap_or(i64::MAX)),

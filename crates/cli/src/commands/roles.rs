@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Refused;
-use crate::plane::{self, Plane};
+use crate::plane::{self, Database};
 use crate::settings::Settings;
 use crate::terminal::output::line;
 use crate::terminal::progress;
@@ -114,7 +114,7 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
             config.listen
         )
     })?;
-    let Plane { control, .. } = Plane::open(settings).await?;
+    let Database { control, .. } = Database::open(settings).await?;
     let control =
         control.with_log_in_rules(pages.log_in_rules()).with_second_factors(plane::second_factors(&pages)?);
     let watching = Store::connect(&settings.postgres()?.for_watching()).await?;

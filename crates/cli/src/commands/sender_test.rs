@@ -5,10 +5,10 @@ use control::{TestMessage, TestResult};
 
 use crate::args::SenderTest;
 use crate::exit::Refused;
-use crate::plane::Plane;
+use crate::plane::Database;
 use crate::terminal::output::{line, text};
 
-pub(crate) async fn run(plane: &Plane, test: SenderTest) -> anyhow::Result<()> {
+pub(crate) async fn run(Database { control, caller }: &Database, test: SenderTest) -> anyhow::Result<()> {
     let to = Msisdn::parse(&test.to, None).map_err(|error| Refused(format!("--to: {error}")))?;
     let message = TestMessage {
         campaign: test.campaign,
@@ -17,10 +17,10 @@ pub(crate) async fn run(plane: &Plane, test: SenderTest) -> anyhow::Result<()> {
         variables: test.variables.into_iter().collect(),
     };
     if test.dry_run {
-        text(&plane.control.show_test(&plane.caller, &message).await?);
+        text(&control.show_test(caller, &message).await?);
         return Ok(());
     }
-    print(&plane.control.send_test(&plane.caller, &message).await?)
+    print(&control.send_test(caller, &message).await?)
 }
 
 /// Prints the result without the number. Anything but an acceptance is a failure of the command.

@@ -7,18 +7,20 @@ use crate::args::{SenderAdd, SenderCommand};
 use crate::commands::prices;
 use crate::commands::sender_test;
 use crate::exit::Refused;
-use crate::plane::Plane;
+use crate::plane::{Database, Plane};
 use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
 pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::Result<()> {
+    if let SenderCommand::Test(test) = command {
+        return sender_test::run(&Database::open(settings).await?, test).await;
+    }
     let plane = Plane::open(settings).await?;
-    let Plane { control, caller } = &plane;
     match command {
         SenderCommand::Add(add) => self::add(&plane, add).await,
         SenderCommand::List => list(&plane).await,
         SenderCommand::Show { name } => {
-            show(&control.sender(caller, &name).await?);
+            show(&plane.sender(&name).await?);
             Ok(())
         }
         SenderCommand::Prices(args) => prices::run(&plane, args).await,
@@ -33,7 +35,7 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
             set(&plane, &name, change).await
         }
         SenderCommand::Hold { name } => {
-            let held = control.hold_sender(caller, &name).await?.result;
+            let held = plane.hold_sender(&name).await?;
             line(match held.replaced {
                 Some(reason) => format!(
                     "sender {name} is held; it was stopped for {reason} before. It is not probed, and stays stopped until \
@@ -44,16 +46,16 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
             });
             Ok(())
         }
-        SenderCommand::Test(test) => sender_test::run(&plane, test).await,
+        SenderCommand::Test(_) => Ok(()),
         SenderCommand::Probe { name } => {
-            control.probe_sender(caller, &name).await?;
+            plane.probe_sender(&name).await?;
             line(format!(
                 "sender {name} is probed now with one waiting recipient; it opens if the provider accepts the message"
             ));
             Ok(())
         }
         SenderCommand::Resume { name } => {
-            resumed(&name, control.resume_sender(caller, &name).await?.result);
+            resumed(&name, plane.resume_sender(&name).await?);
             Ok(())
         }
     }
@@ -61,13 +63,13 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
 
 async fn set(plane: &Plane, name: &str, change: SenderChange) -> anyhow::Result<()> {
     if change.is_empty() {
-        plane.control.sender(&plane.caller, name).await?;
+        plane.sender(name).await?;
         return Err(Refused(
             "name a setting to change: --rate, --daily-cap, or a flag of the webhook; see 'flowcast sender set --help'".into(),
         )
         .into());
     }
-    show(&plane.control.change_sender(&plane.caller, name, change).await?.result);
+    show(&plane.change_sender(name, change).await?);
     Ok(())
 }
 
@@ -107,14 +109,14 @@ async fn add(plane: &Plane, add: SenderAdd) -> anyhow::Result<()> {
         webhook: add.webhook.settings(),
         name: add.name,
     };
-    let added = plane.control.add_sender(&plane.caller, new).await?.result;
+    let added = plane.add_sender(new).await?;
     line(format!("sender {} added", added.name));
     Ok(())
 }
 
 /// Prints the webhook address of the provider's posts, and how they are authenticated.
 async fn webhook(plane: &Plane, settings: &Settings, name: &str) -> anyhow::Result<()> {
-    let webhook = plane.control.sender_webhook(&plane.caller, name).await?;
+    let webhook = plane.sender_webhook(name).await?;
     let base = settings.server()?.public_url;
     let base = base.as_ref().map_or("https://YOUR-SERVER", |url| url.as_str().trim_end_matches('/'));
     line(format!("{:<13} {base}{}", "address", webhook.path));
@@ -147,7 +149,7 @@ async fn list(plane: &Plane) -> anyhow::Result<()> {
     let (mut rows, mut after) = (Vec::new(), None);
     loop {
         let request = PageRequest { after, limit: Some(control::MAX_LIMIT) };
-        let page = plane.control.senders(&plane.caller, &request).await?;
+        let page = plane.senders(&request).await?;
         rows.extend(page.items.iter().map(cells));
         after = page.next;
         if after.is_none() {

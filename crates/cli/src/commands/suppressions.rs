@@ -1,6 +1,6 @@
 //! `flowcast suppression …`: numbers that must not get messages.
 
-use producer::{ImportOptions, ListsConfig};
+use producer::ListsConfig;
 
 use crate::args::lists::{SuppressionCommand, SuppressionImport, SuppressionNumber};
 use crate::commands::import;
@@ -21,7 +21,7 @@ pub(crate) async fn run(settings: &Settings, command: SuppressionCommand) -> any
 }
 
 async fn add(plane: &Plane, args: &SuppressionNumber) -> anyhow::Result<()> {
-    let added = plane.control.suppress(&plane.caller, &args.number, args.sender.as_deref()).await?.result;
+    let added = plane.suppress(&args.number, args.sender.as_deref()).await?;
     let whom = args.sender.as_deref().unwrap_or(EVERY_SENDER);
     line(if added.is_new {
         format!("the number is on the suppression list, for {whom}")
@@ -32,14 +32,14 @@ async fn add(plane: &Plane, args: &SuppressionNumber) -> anyhow::Result<()> {
 }
 
 async fn remove(plane: &Plane, args: &SuppressionNumber) -> anyhow::Result<()> {
-    plane.control.unsuppress(&plane.caller, &args.number, args.sender.as_deref()).await?;
+    plane.unsuppress(&args.number, args.sender.as_deref()).await?;
     let whom = args.sender.as_deref().unwrap_or(EVERY_SENDER);
     line(format!("the number was removed from the suppression list, for {whom}"));
     Ok(())
 }
 
 async fn list(plane: &Plane, most: u32) -> anyhow::Result<()> {
-    let newest = plane.control.newest_suppressions(&plane.caller, most).await?;
+    let newest = plane.newest_suppressions(most).await?;
     let (suppressed, all) = (newest.items, newest.total);
     if suppressed.is_empty() {
         line("the suppression list is empty");
@@ -62,28 +62,19 @@ async fn list(plane: &Plane, most: u32) -> anyhow::Result<()> {
 
 async fn import(plane: &Plane, lists: &ListsConfig, args: SuppressionImport) -> anyhow::Result<()> {
     if let Some(sender) = &args.sender {
-        plane.control.sender(&plane.caller, sender).await?;
+        plane.sender(sender).await?;
     }
     let list = import::open(&args.file, lists).await?;
     line(format!("{}: {list}", list.name()));
-    let options = ImportOptions {
-        default_country: args.file.default_country,
-        number_column: args.file.number_column.clone(),
-        ..ImportOptions::default()
-    };
-    let imported =
-        plane.control.import_suppressions(&plane.caller, list, options, args.sender.as_deref()).await?;
-    let numbers = imported.numbers;
-    let found = i64::try_from(numbers.iter().count())?;
-    let rejected = &numbers.rejected;
-    line(&numbers.header);
+    let imported = plane.import_suppressions(list, &args.file, args.sender.as_deref()).await?;
+    line(&imported.header);
     line(format!(
         "{} numbers: {} are new on the suppression list; {} rows hold no number",
-        thousands(found),
-        thousands(i64::try_from(imported.added)?),
-        thousands(rejected.total())
+        thousands(imported.numbers),
+        thousands(imported.added),
+        thousands(imported.rejected)
     ));
-    import::print_hidden(i64::try_from(numbers.hidden)?);
-    import::print_rejected(rejected, None);
+    import::print_hidden(imported.hidden);
+    import::print_rejected((imported.rejected, &imported.reasons, &imported.first), None);
     Ok(())
 }

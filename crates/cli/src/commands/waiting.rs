@@ -8,8 +8,7 @@ use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
 pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let Plane { control, caller } = Plane::open(settings).await?;
-    let waits = control.waiting(&caller, None).await?;
+    let waits = Plane::open(settings).await?.waiting().await?;
     if json {
         line(serde_json::to_string_pretty(&waits)?);
         return Ok(());

@@ -10,12 +10,12 @@ use crate::args::webhook_endpoint::{
 };
 use crate::commands::waiting::time;
 use crate::exit::Refused;
-use crate::plane::Plane;
+use crate::plane::Database;
 use crate::settings::Settings;
 use crate::terminal::output::{line, table};
 
 pub(crate) async fn run(settings: &Settings, command: WebhookEndpointCommand) -> anyhow::Result<()> {
-    let plane = Plane::open(settings).await?;
+    let plane = Database::open(settings).await?;
     let (control, caller) = (&plane.control, &plane.caller);
     match command {
         WebhookEndpointCommand::Add(args) => add(&plane, args).await,
@@ -55,14 +55,14 @@ fn secret(shown: &WebhookEndpointSecret) {
     line("the secret is shown only once: store it where the receiver reads it");
 }
 
-async fn add(plane: &Plane, args: WebhookEndpointAdd) -> anyhow::Result<()> {
+async fn add(plane: &Database, args: WebhookEndpointAdd) -> anyhow::Result<()> {
     let WebhookEndpointAdd { name, url, events } = args;
     let new = NewWebhookEndpoint { name, url, events: (!events.is_empty()).then_some(events) };
     secret(&plane.control.add_webhook_endpoint(&plane.caller, &new).await?.result);
     Ok(())
 }
 
-async fn set(plane: &Plane, args: WebhookEndpointSet) -> anyhow::Result<()> {
+async fn set(plane: &Database, args: WebhookEndpointSet) -> anyhow::Result<()> {
     let WebhookEndpointSet { name, url, events, all_events, enabled } = args;
     let events = if all_events { Some(None) } else { (!events.is_empty()).then_some(Some(events)) };
     let edit = WebhookEndpointEdit { url, events, is_enabled: enabled };
@@ -76,7 +76,7 @@ async fn set(plane: &Plane, args: WebhookEndpointSet) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn resend(plane: &Plane, args: WebhookEndpointResend) -> anyhow::Result<()> {
+async fn resend(plane: &Database, args: WebhookEndpointResend) -> anyhow::Result<()> {
     let (control, caller, name) = (&plane.control, &plane.caller, args.name.as_str());
     let resent = match (args.event, args.since) {
         (Some(event), _) => control.resend_webhook_delivery(caller, name, event).await?.result,

@@ -20,17 +20,19 @@ pub(crate) struct View {
     bar: Option<ProgressBar>,
     /// Size of the list.
     bytes: u64,
+    /// Whether the list is uploaded to a server before it is imported.
+    is_upload: bool,
     began: Instant,
 }
 
 impl View {
     /// A display for a list of this size.
-    pub(crate) fn new(bytes: u64) -> Self {
+    pub(crate) fn new(bytes: u64, is_upload: bool) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template(BAR).unwrap_or_else(|_| ProgressStyle::default_bar());
             ProgressBar::new(bytes).with_style(style)
         });
-        Self { bar, bytes, began: Instant::now() }
+        Self { bar, bytes, is_upload, began: Instant::now() }
     }
 
     /// Shows the progress until the work is done.
@@ -52,7 +54,11 @@ impl View {
 
     fn show(&self, progress: &Progress, next_line: &mut Instant) {
         let (rows, bytes) = (progress.rows.load(Ordering::Relaxed), progress.bytes.load(Ordering::Relaxed));
-        let message = message(rows, self.began.elapsed());
+        let what = if self.is_upload { "uploading" } else { "importing" };
+        let message = match rows {
+            0 if self.is_upload => "uploading".to_owned(),
+            rows => message(rows, self.began.elapsed()),
+        };
         match &self.bar {
             Some(bar) => {
                 bar.set_position(bytes.min(self.bytes));
@@ -61,7 +67,7 @@ impl View {
             None if Instant::now() >= *next_line => {
                 *next_line += LINE_EVERY;
                 let percent = bytes.saturating_mul(100).checked_div(self.bytes).unwrap_or(0).min(100);
-                drop(writeln!(std::io::stderr(), "importing: {percent} % of the file, {message}"));
+                drop(writeln!(std::io::stderr(), "{what}: {percent} % of the file, {message}"));
             }
             None => {}
         }

@@ -3,8 +3,6 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use campaign::CampaignId;
-use control::{Caller, Control};
 use indicatif::{ProgressBar, ProgressStyle};
 use store::CampaignReport;
 use tokio::time::Instant;
@@ -25,11 +23,13 @@ pub(crate) fn of_steps(steps: usize, of_what: &'static str) -> ProgressBar {
     ProgressBar::new(u64::try_from(steps).unwrap_or(0)).with_style(style).with_message(of_what)
 }
 
-/// Shows a campaign until it is finished or cancelled, also while it is paused.
-pub(crate) async fn watch(control: &Control, caller: &Caller, id: CampaignId) -> anyhow::Result<()> {
+/// Shows the reports of a campaign until it is finished or cancelled, also while it is paused.
+pub(crate) async fn watch(
+    report: impl AsyncFn() -> Result<CampaignReport, control::Error>,
+) -> anyhow::Result<()> {
     let mut view = View::new(std::io::stderr().is_terminal());
     loop {
-        let report = control.report(caller, id).await?;
+        let report = report().await?;
         view.show(&report);
         if matches!(report.state.as_str(), "finished" | "cancelled") {
             view.end();

@@ -58,6 +58,13 @@ fn cases(draft: &str) -> Vec<Case> {
         ("/senders/{name}/resume", "", "/senders/ke-main/resume".into(), Body::None),
         ("/senders/{name}/probe", stopped, "/senders/ke-main/probe".into(), Body::None),
         ("/suppressions", "", "/suppressions".into(), number()),
+        ("/suppressions/remove", "", "/suppressions/remove".into(), number()),
+        (
+            "/suppressions/import",
+            "",
+            "/suppressions/import?name=n.csv".into(),
+            Body::List("phone\n254712000008\n"),
+        ),
         ("/system/dead-letters/redrive", dead, "/system/dead-letters/redrive".into(), Body::None),
         (
             "/accounts",

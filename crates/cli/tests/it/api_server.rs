@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::receiving::free_address;
@@ -73,6 +74,17 @@ pub(crate) async fn key(world: &World, role: &str, options: &[&str]) -> String {
     let printed = world.ok(&command).await;
     let key = printed.split_whitespace().find(|word| word.starts_with("fc_"));
     key.unwrap().to_owned()
+}
+
+/// A command that uses this API with this key.
+pub(crate) fn through(world: &World, api: &ApiServer, key: &str, arguments: &[&str]) -> Command {
+    let mut command = world.command(arguments);
+    command
+        .env_remove("DATABASE_URL")
+        .env_remove("AMQP_URL")
+        .env("FLOWCAST_URL", format!("http://{}", api.at))
+        .env("FLOWCAST_API_KEY", key);
+    command
 }
 
 impl Ask<'_> {

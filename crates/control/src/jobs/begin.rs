@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use campaign::CampaignId;
-use producer::List;
+use producer::{AnnotatedList, List};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{ImportRecord, NewJob};
@@ -95,6 +95,9 @@ impl Control {
         let (job, counted) = (begun.result.job_id, Arc::clone(&steps));
         let record = ImportRecord::Job { id: job, worker: self.jobs.worker.clone() };
         let progress = Arc::clone(&import.progress);
+        if let Some(AnnotatedList::Spooled(file)) = &import.errors {
+            self.jobs.annotated.begin(job, Arc::clone(file));
+        }
         self.spawn_job(job, steps, async move {
             let mut importing = Box::pin(control.import_allowed(id, list, import, record));
             loop {

@@ -1,7 +1,7 @@
 //! Jobs are executed: heartbeats, and lost jobs that this process takes over.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use store::{JobEnd, JobRow};
@@ -54,6 +54,7 @@ impl Control {
         let mut running = self.jobs.lock();
         let task = tokio::spawn(async move {
             let result = work.await;
+            control.jobs.annotated.end(id, result.is_ok(), Instant::now());
             control.end_job(id, result).await;
             control.jobs.lock().remove(&id);
         });
@@ -90,6 +91,7 @@ impl Control {
 
     /// Notes the progress of all jobs, and stops those that another process has taken over or a person has given up.
     async fn beat(&self) -> Result<(), store::Error> {
+        self.jobs.annotated.clean(Instant::now());
         let progress: Vec<(i64, i64, Option<i64>)> = self
             .jobs
             .lock()

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use store::{JobRow, ResendClass, Resolved};
 
 use crate::control::Control;
+use crate::counters::CountCheck;
 use crate::error::{Error, Problem};
 use crate::running_jobs::Steps;
 
@@ -55,7 +56,9 @@ impl Control {
                         steps.set(done, total);
                     })
                     .await?;
-                Ok(json!({ "campaigns": total, "differences": miscounts.len() }))
+                let check = CountCheck::of(campaigns.len(), miscounts);
+                let differences = check.miscounts.len();
+                Ok(json!({ "campaigns": total, "differences": differences, "miscounts": check.miscounts }))
             }
             other => Err(Error::refused(
                 Problem::Internal,

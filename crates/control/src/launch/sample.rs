@@ -4,22 +4,26 @@ use std::collections::BTreeMap;
 
 use campaign::{CompiledMessage, Message, RenderError, Variables, Window};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The number of sample messages.
 const SAMPLES: usize = 3;
 
 /// One message as its recipient would see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sample {
     /// The place of the recipient.
     pub seq: i32,
     /// The header.
+    #[schema(required)]
     pub header: Option<String>,
     /// The body, or the name and the variables of a template.
     pub body: String,
     /// The footer.
+    #[schema(required)]
     pub footer: Option<String>,
     /// The text of the button.
+    #[schema(required)]
     pub button: Option<String>,
 }
 
@@ -32,6 +36,10 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
+    pub(crate) fn has_all_samples(&self) -> bool {
+        self.samples.len() >= SAMPLES
+    }
+
     pub(crate) fn add(&mut self, seq: i32, message: &CompiledMessage, variables: &Variables) {
         match message.render(variables, Window::Unheard) {
             Ok(message) if self.samples.len() < SAMPLES => self.samples.push(Sample::of(seq, message)),

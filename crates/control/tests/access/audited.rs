@@ -113,7 +113,7 @@ async fn each_action_of_keys_and_sessions_is_in_the_audit_exactly_once() {
     control.audit(ops, &control::AuditQuery::default(), &control::PageRequest::default()).await.unwrap();
     assert_eq!(since(&world, &mut row).await, [""; 0]);
     let check = control.verify_audit(ops).await.unwrap();
-    assert_eq!((check.first_broken, check.last.unwrap().0), (None, row));
+    assert_eq!((check.first_broken, check.last.unwrap().audit_id), (None, row));
     world.close().await;
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign::CampaignId;
-use control::{Caller, Job, ListImport, Problem, Retry};
+use control::{Caller, ImportedList, Job, ListImport, Problem, Retry};
 use producer::{ImportOptions, List, ListOptions, Progress};
 use serde_json::{Value, json};
 use store::{ImportRecord, NewJob, ResendClass};
@@ -159,10 +159,14 @@ async fn a_list_is_imported_by_a_job_whose_result_is_committed_with_it() {
     let rows = "0712000001;Anna\n0712000002;Ben\n12;Nobody\n";
     let begun = world.control.begin_import(&anna(), id, list(rows), import()).await.unwrap();
     let job = ended(&world, begun.result.job_id).await;
-    let counts = json!({
-        "uploaded": 3, "imported": 2, "duplicates": 0, "suppressed": 0, "excluded": 0, "rejected": 1,
-    });
-    assert_eq!((job.state.as_str(), job.result), ("done", Some(counts)), "{:?}", job.detail);
+    assert_eq!(job.state, "done", "{:?}", job.detail);
+    let imported: ImportedList = serde_json::from_value(job.result.unwrap()).unwrap();
+    assert_eq!((imported.uploaded, imported.imported, imported.rejected, imported.hidden), (3, 2, 1, 0));
+    assert!(imported.header.starts_with("the numbers are those of column '"), "{}", imported.header);
+    assert_eq!(imported.reasons.iter().map(|reason| reason.rows).collect::<Vec<_>>(), [1]);
+    assert!(imported.first.is_empty(), "cells of a list are not kept in a job");
+    let rejected = world.control.rejected_rows(&anna(), begun.result.job_id).await.unwrap().items;
+    assert_eq!((rejected.len(), rejected[0].line, rejected[0].number.as_str()), (1, 4, "12"));
     // The same file again is a refusal with a sentence.
     let begun = world.control.begin_import(&anna(), id, list(rows), import()).await.unwrap();
     let job = ended(&world, begun.result.job_id).await;

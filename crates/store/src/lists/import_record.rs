@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::changes::audit::{self, AuditEntry};
 use crate::changes::jobs::{FINISH, JobEnd};
 use crate::db::error::Error;
-use crate::lists::import_rows::ImportCounts;
+use crate::lists::import_rows::{ImportCounts, ListOrigin};
 
 /// Records of an import, committed with the list.
 #[derive(Clone, Debug)]
@@ -43,9 +43,10 @@ impl ImportRecord {
         client: &Client,
         campaign: i64,
         counts: &ImportCounts,
+        (import, origin): (i64, &ListOrigin),
     ) -> Result<(), Error> {
         let left_out = counts.left_out;
-        let numbers = json!({
+        let mut numbers = json!({
             "uploaded": counts.uploaded,
             "imported": counts.imported,
             "duplicates": left_out.duplicates,
@@ -70,6 +71,11 @@ impl ImportRecord {
                 client.execute(audit::INSERT, &audit::values(&entry)).await?;
             }
             Self::Job { id, worker } => {
+                let reasons = origin.reasons.iter().map(|(reason, n)| json!({ "reason": reason, "rows": n }));
+                numbers["import_id"] = import.into();
+                numbers["hidden"] = origin.hidden.into();
+                numbers["header"] = origin.header.as_str().into();
+                numbers["reasons"] = reasons.collect();
                 let (state, result, problem, detail) = JobEnd::Done(&numbers).columns();
                 let ended = client.execute(FINISH, &[id, worker, &state, &result, &problem, &detail]).await?;
                 if ended == 0 {

@@ -17,6 +17,10 @@ pub struct ListOrigin {
     pub number_column: Option<String>,
     /// Every column, as the list names it.
     pub columns: Vec<String>,
+    /// What was read from the header, as a sentence.
+    pub header: String,
+    /// Rejected rows by reason.
+    pub reasons: Vec<(&'static str, i32)>,
 }
 
 /// An imported list of a campaign.
@@ -64,6 +68,19 @@ pub struct Rejection {
     pub line: i32,
     /// The code of the reason.
     pub reason: &'static str,
+    /// The column with the error, if it is not the number column.
+    pub column: Option<String>,
+    /// The cell of the number column, shortened.
+    pub cell: String,
+}
+
+/// A rejected row of an imported list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RejectedRow {
+    /// Line of the file, from 1, including the header.
+    pub line: i32,
+    /// The code of the reason.
+    pub reason: String,
     /// The column with the error, if it is not the number column.
     pub column: Option<String>,
     /// The cell of the number column, shortened.

@@ -131,6 +131,14 @@ impl Store {
         Ok((rows.iter().map(entry).collect::<Result<_, Error>>()?, all))
     }
 
+    /// The number of entries. With `senders`, only entries of these senders and entries for every sender.
+    pub async fn suppression_count(&self, senders: Option<&[String]>) -> Result<i64, Error> {
+        let select = "
+            select count(*) from suppression p left join sender s on s.id = p.sender_id
+            where coalesce(s.name is null or s.name = any($1), true)";
+        Ok(self.client().await?.query_one(select, &[&senders]).await?.get(0))
+    }
+
     /// Entries with a lower id than `before`, the highest id first, at most `limit`. With `senders`, only entries of these
     /// senders and entries for every sender.
     pub async fn suppression_page(
