@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::frame::{Page, Section};
 use crate::page::stops;
 use crate::part::badge::badge;
+use crate::part::button::{Weight, link};
 use crate::part::card::{empty, flush};
 use crate::part::filter::{Choice, filter_bar, search, select};
 use crate::part::progress::Progress;
@@ -91,7 +92,7 @@ fn draw(
     senders: &[SenderView],
 ) -> Markup {
     let body = html! {
-        (stops::of_senders(viewer, senders, waiting))
+        (stops::of_senders(viewer, senders, waiting, Some(&link("/senders", "Show senders", Weight::Plain))))
         (list(viewer, asked, lines, waiting, senders))
     };
     let summary = summary(waiting);

@@ -31,7 +31,7 @@ pub(crate) async fn show(State(console): State<Arc<Console>>, viewer: Viewer) ->
 fn draw(viewer: &Viewer, senders: &[SenderView], waiting: &[Waiting]) -> Markup {
     let open = senders.iter().filter(|sender| sender.is_open).count();
     let body = html! {
-        (stops::of_senders(viewer, senders, waiting))
+        (stops::of_senders(viewer, senders, waiting, None))
         @if senders.is_empty() { (none()) } @else { (list(viewer, senders, waiting)) }
     };
     let summary =

@@ -5,14 +5,18 @@ use control::{CampaignReport, SenderView, Waiting};
 use maud::{Markup, html};
 
 use crate::part::alert::alert;
-use crate::part::button::{Weight, link};
 use crate::session::Viewer;
 use crate::words::number::counted;
 use crate::words::waiting::{Reason, first};
 use crate::words::{Tone, provider, stop, time};
 
-/// An alert for each sender that a fault stopped. Pauses by people are no faults.
-pub(crate) fn of_senders(viewer: &Viewer, senders: &[SenderView], waiting: &[Waiting]) -> Markup {
+/// An alert, with a button, for each sender that a fault stopped. Pauses by people are no faults.
+pub(crate) fn of_senders(
+    viewer: &Viewer,
+    senders: &[SenderView],
+    waiting: &[Waiting],
+    action: Option<&Markup>,
+) -> Markup {
     let stopped = senders.iter().filter_map(|sender| {
         let stop = sender.stops.iter().find(|stop| stop.campaign_id.is_none())?;
         let reason =
@@ -26,7 +30,7 @@ pub(crate) fn of_senders(viewer: &Viewer, senders: &[SenderView], waiting: &[Wai
             @let campaigns = i64::try_from(own.len()).unwrap_or(0);
             @let service = provider::name(&sender.provider);
             @let text = text(viewer, reason, service, (Some(stop.since), stop.until), &format!("{} in {}", counted(recipients, "recipient", "recipients"), counted(campaigns, "campaign", "campaigns")));
-            (alert(tone(reason), &format!("{} is stopped: {}", sender.name, stop::cause(reason, service)), &text, Some(&link("/senders", "Show senders", Weight::Plain))))
+            (alert(tone(reason), &format!("{} is stopped: {}", sender.name, stop::cause(reason, service)), &text, action))
         }
     }
 }

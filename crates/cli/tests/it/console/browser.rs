@@ -66,7 +66,7 @@ impl Browser {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .expect("chromedriver is not installed; run scripts/bootstrap");
+            .unwrap_or_else(|error| panic!("cannot start chromedriver ({error}); run scripts/bootstrap"));
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();

@@ -19,7 +19,10 @@ pub(crate) fn card(errors: &[ErrorReport]) -> Markup {
         column("Recipients", Kind::Number),
         column("What you can do", Kind::Quiet),
     ];
-    let rows: Vec<Vec<Markup>> = errors.iter().take(MOST).map(row).collect();
+    // Recipients of other classes are sent to again; they have not failed.
+    let errors: Vec<&ErrorReport> =
+        errors.iter().filter(|error| ["failed", "undelivered", "unknown"].contains(&&*error.class)).collect();
+    let rows: Vec<Vec<Markup>> = errors.iter().take(MOST).map(|error| row(error)).collect();
     let body = html! {
         @if rows.is_empty() { p class="aside" { "No message has failed." } }
         @else { (table("Reasons, the most frequent first", &columns, &rows)) }

@@ -44,7 +44,7 @@ pub(crate) fn card(viewer: &Viewer, known: &Known) -> Markup {
 }
 
 /// A stop of the campaign, or of its sender while the campaign was running.
-fn concerns(stop: &PastStop, known: &Known) -> bool {
+pub(crate) fn concerns(stop: &PastStop, known: &Known) -> bool {
     let (report, id) = (&known.report, known.campaign.campaign_id);
     match stop.stop.campaign_id {
         Some(own) => own == id && stop.stop.reason != StopReason::Operator.word(),

@@ -6,12 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::chart::{Band, Bar, BarChart, MOST_BARS};
+use crate::page::campaign::history::concerns;
 use crate::page::campaign::{Known, Range};
 use crate::part::segmented;
 use crate::part::table::{Kind, column, table};
 use crate::words::number::counted;
 use crate::words::state::Clock;
 use crate::words::stop;
+
+/// A shorter stretch would have bars as wide as cards.
+const LEAST_MINUTES: i64 = 15;
 
 /// The card.
 pub(crate) fn card(known: &Known, range: Range, clock: Clock<'_>) -> Markup {
@@ -70,7 +74,7 @@ impl Stretch {
     /// A stretch of whole minutes.
     pub(crate) fn between(from: Timestamp, to: Timestamp) -> Option<Self> {
         let from = Timestamp::from_second(from.as_second().div_euclid(60) * 60).ok()?;
-        let all = (to.as_second() - from.as_second()).max(60).div_euclid(60) + 1;
+        let all = (to.as_second() - from.as_second()).max(60 * LEAST_MINUTES).div_euclid(60) + 1;
         let most = i64::try_from(MOST_BARS).unwrap_or(i64::MAX);
         let minutes = (all - 1) / most + 1;
         Some(Self { from, to, minutes, bars: (all - 1) / minutes + 1 })
@@ -104,10 +108,8 @@ impl Stretch {
                 format!("{}: {}{count}", text(begin(index)), counted(accepted, "message", "messages"));
             Bar { accepted: accepted as f64 / length, failed: failed as f64 / length, title }
         });
-        let bands = known
-            .stops
-            .iter()
-            .filter_map(|stop| self.band(stop, known.campaign.campaign_id, clock.now, place));
+        let stops = known.stops.iter().filter(|stop| concerns(stop, known));
+        let bands = stops.filter_map(|stop| self.band(stop, clock.now, place));
         let ticks = [0, 1, 2, 3].map(|third| {
             (f64::from(third) / 3.0, text(self.from.as_second() + self.bars * seconds * i64::from(third) / 3))
         });
@@ -121,21 +123,10 @@ impl Stretch {
         }
     }
 
-    fn band(
-        self,
-        stop: &PastStop,
-        id: i64,
-        now: Timestamp,
-        place: impl Fn(Timestamp) -> f64,
-    ) -> Option<Band> {
+    fn band(self, stop: &PastStop, now: Timestamp, place: impl Fn(Timestamp) -> f64) -> Option<Band> {
         let (since, ended) = (stop.stop.since, stop.ended_at.unwrap_or(now));
-        let concerns = stop.stop.campaign_id.is_none_or(|own| own == id);
         let reason = stop.stop.reason.parse::<StopReason>().ok()?;
         let label = crate::words::capital(stop::short(reason));
-        (concerns && ended > self.from && since < self.to).then(|| Band {
-            from: place(since),
-            to: place(ended),
-            label,
-        })
+        (ended > self.from && since < self.to).then(|| Band { from: place(since), to: place(ended), label })
     }
 }
