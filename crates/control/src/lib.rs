@@ -37,6 +37,7 @@ mod log_in;
 mod members;
 mod once;
 mod page;
+mod password_change;
 mod passwords;
 mod preview;
 mod prices;

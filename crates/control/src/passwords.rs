@@ -1,8 +1,8 @@
-//! Setting a password with a one-time link, and changing one's own password.
+//! Setting a password with a one-time link, and other actions of people who are not logged in.
 //!
 //! **Invariant.** Each attempt is in the audit once, invalid links of one address up to the limit of its failed log-ins. The password is in no error, no log and no table.
 
-use identity::{PasswordHash, PasswordRules, Token};
+use identity::{PasswordRules, Token};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use store::Store;
@@ -13,52 +13,8 @@ use crate::access::right::Rights;
 use crate::accounts::Account;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
-use crate::log_in::{delay, keys, too_many};
 
 impl Control {
-    /// Changes the password of the caller, who is logged in and knows the present one, and ends all other sessions of the account.
-    pub async fn change_password(
-        &self,
-        caller: &Caller,
-        old: SecretString,
-        new: SecretString,
-    ) -> Result<(), Error> {
-        let Some(session) = caller.session else {
-            return Err(Error::conflict("only a person who is logged in can change the own password"));
-        };
-        // An open session on a forgotten screen must not be a way to guess the password.
-        let keys = keys(caller.name(), &caller.client);
-        let wait = self.store.admit_log_in(&keys, delay).await?;
-        if !wait.is_zero() {
-            return Err(too_many(wait));
-        }
-        let attempt = Attempt::new(caller, Action::SetPassword, Object::Account(caller.name().to_owned()));
-        let account = self.store.account(caller.name()).await?;
-        let before = account.password_hash.clone();
-        let is_right = self.hasher.verify(old, before.clone().map(PasswordHash::stored)).await;
-        let before = match (is_right, before) {
-            (Ok(true), Some(before)) => before,
-            (Ok(_), _) => return Err(self.refuse(attempt, wrong_password()).await),
-            (Err(error), _) => return Err(self.refuse(attempt, error.into()).await),
-        };
-        if let Err(error) = self.rules(&account.name).check(new.expose_secret()) {
-            return Err(self.refuse(attempt, error.into()).await);
-        }
-        let hash = match self.hasher.hash(new).await {
-            Ok(hash) => hash,
-            Err(error) => return Err(self.refuse(attempt, error.into()).await),
-        };
-        self.change(attempt, async |store: Store| {
-            if !store.change_password(account.id, (&before, hash.as_str()), session.id).await? {
-                return Err(wrong_password());
-            }
-            store.forgive_log_in(&keys).await?;
-            Ok(((), json!({ "change": true })))
-        })
-        .await
-        .map(drop)
-    }
-
     /// The name of the enabled account of a one-time link that is valid now. Asking does not use the link up.
     pub async fn name_of_link(&self, token: &str) -> Result<String, Error> {
         let token = Token::parse(token).ok_or_else(invalid_link)?;
@@ -66,7 +22,8 @@ impl Control {
         row.map(|row| row.name).ok_or_else(invalid_link)
     }
 
-    fn rules(&self, account: &str) -> PasswordRules {
+    /// The rules of passwords of an account.
+    pub(crate) fn rules(&self, account: &str) -> PasswordRules {
         PasswordRules::of(self.log_ins.words.iter().map(String::as_str).chain([account]))
     }
 
@@ -126,10 +83,6 @@ pub(crate) fn person(name: &str, client: Client) -> Caller {
         idempotency: None,
         expected_versions: Vec::new(),
     }
-}
-
-fn wrong_password() -> Error {
-    Error::refused(Problem::InvalidBody, "the present password is wrong; nothing was changed")
 }
 
 fn invalid_link() -> Error {

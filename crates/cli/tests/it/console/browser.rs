@@ -59,14 +59,15 @@ impl Browser {
     /// Starts a driver at a free port and a browser.
     pub(crate) async fn start() -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let mut driver = Command::new("chromedriver")
+        let driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start chromedriver ({error}); run scripts/bootstrap"));
+            .spawn();
+        assert!(driver.is_ok(), "chromedriver cannot be started; run scripts/bootstrap");
+        let mut driver = driver.unwrap();
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
@@ -154,12 +155,11 @@ impl Browser {
 
     /// What the policy of pages refused, and errors of scripts, since the last time.
     pub(crate) async fn violations(&self) -> Vec<String> {
-        // A page with the status 4xx is written to the log as well.
-        self.log()
-            .await
-            .into_iter()
-            .filter(|line| !line.contains("the server responded with a status"))
-            .collect()
+        // Pages with the status 4xx and the log-out are written to the log as well.
+        let is_fault = |line: &String| {
+            !line.contains("the server responded with a status") && !line.contains("Cleared data types")
+        };
+        self.log().await.into_iter().filter(is_fault).collect()
     }
 
     /// What the browser wrote to its console since the last time: errors of scripts, and what the policy of the page refused.
