@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::consumer_task::{ConsumerTask, Order};
 use crate::inbox::Inbox;
+use crate::metrics::{self, Purpose};
 use crate::{Acknowledgement, Config, Delivery, DeliveryTag, QueueName, State};
 
 /// Receives messages from one queue.
@@ -45,6 +46,7 @@ impl Consumer {
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (stop, hurry) = (shutdown.child_token(), CancellationToken::new());
         let (state_sender, state) = watch::channel(State::Connecting);
+        metrics::follow(Purpose::of(&config, &queue), state.clone());
         let consuming = ConsumerTask {
             config,
             queue,

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
+use crate::metrics::{self, Purpose};
 use crate::{Config, Error};
 
 /// How often a link is checked, in addition to its own events.
@@ -39,6 +40,19 @@ pub enum State {
     Paused,
 }
 
+impl State {
+    /// Its name in metrics and health.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Down => "down",
+            Self::Up => "up",
+            Self::Blocked => "blocked",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// One connection to RabbitMQ.
 pub(crate) struct Link {
     connection: Connection,
@@ -49,7 +63,14 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects under a name that RabbitMQ shows to operators.
-    pub(crate) async fn open(config: &Config, name: &str) -> Result<Self, Error> {
+    pub(crate) async fn open(config: &Config, purpose: Purpose, name: &str) -> Result<Self, Error> {
+        let _step = telemetry::step(telemetry::Stage::Connect);
+        let opened = Self::connect(config, name).await;
+        metrics::count_connect(purpose, &opened);
+        opened
+    }
+
+    async fn connect(config: &Config, name: &str) -> Result<Self, Error> {
         let uri = config.uri()?;
         let limit = config.connect_timeout;
         let line = Line::default();

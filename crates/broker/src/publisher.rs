@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::{self, Purpose};
 use crate::publisher_task::{Fault, PublisherTask};
 use crate::requests::{Job, Request, RequestQueue};
 use crate::{Config, Error, QueueName, State};
@@ -43,6 +44,7 @@ impl Publisher {
         let (questions, question_intake) = RequestQueue::new(WAITING_REQUESTS);
         let (state_sender, state) = watch::channel(State::Connecting);
         let queues = KnownQueues::default();
+        metrics::follow(Purpose::Publisher, state.clone());
         let limit = config.operation_timeout;
         let fault = Fault::default();
         let worker = PublisherTask {

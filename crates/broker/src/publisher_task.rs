@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::backoff::Backoff;
 use crate::link::Link;
+use crate::metrics::Purpose;
 use crate::publisher::KnownQueues;
 use crate::requests::{Job, Request, RequestQueue};
 use crate::round::{self, Batch, WINDOW};
@@ -75,7 +76,7 @@ impl PublisherTask {
     async fn connect(&mut self) -> Option<Result<(Link, Channel), Error>> {
         let (config, queues) = (self.config.clone(), KnownQueues::clone(&self.queues));
         self.while_refusing(async move {
-            let link = Link::open(&config, "flowcast publisher").await?;
+            let link = Link::open(&config, Purpose::Publisher, "flowcast publisher").await?;
             declare(&link, &queues).await?;
             let channel = link.channel().await?;
             link.within("select confirms", channel.confirm_select(ConfirmSelectOptions::default())).await?;

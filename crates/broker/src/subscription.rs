@@ -25,6 +25,7 @@ use crate::ack_window::{AckWindow, Frame, MOST_WAIT};
 use crate::consumer_task::Order;
 use crate::inbox::Inbox;
 use crate::link::Link;
+use crate::metrics::Purpose;
 use crate::{Acknowledgement, Config, Delivery, DeliveryTag, Error, QueueName, topology};
 
 /// The most deliveries that are passed on at once.
@@ -60,7 +61,8 @@ impl Subscription {
         prefetch: u16,
         (generation, inbox): (u64, Arc<Inbox>),
     ) -> Result<Self, Error> {
-        let link = Link::open(&config, &format!("flowcast consumer of {queue}")).await?;
+        let (purpose, name) = (Purpose::of(&config, &queue), format!("flowcast consumer of {queue}"));
+        let link = Link::open(&config, purpose, &name).await?;
         match topology::ensure(&link, &queue).await {
             Err(error @ Error::Mismatch { .. }) => {
                 warn!(

@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod campaigns;
+pub(crate) mod health;
 pub(crate) mod lists;
 pub(crate) mod prices;
 pub(crate) mod webhook;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 
 use crate::args::accounts::{AccountCommand, AuditCommand, KeyCommand};
 use crate::args::campaigns::CampaignCommand;
+use crate::args::health::HealthArgs;
 use crate::args::lists::SuppressionCommand;
 use crate::args::prices::SenderPrices;
 use crate::args::webhook::WebhookArgs;
@@ -131,6 +133,10 @@ pub(crate) enum Command {
     },
     /// Prepare a restored database for sending: recipients that may have been sent to since the backup become unknown
     Restored(Restored),
+    /// Print the metrics of the installation once, in the text format of Prometheus
+    Metrics,
+    /// Ask a role on this machine whether it is ready, for a container's health check
+    Health(HealthArgs),
     /// Run a producer: publish due recipients to RabbitMQ. Run more than one for availability
     Producer,
     /// Run a consumer: claim recipients and send their messages. Run as many as the load needs

@@ -11,6 +11,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod erasure;
 pub(crate) mod export;
+pub(crate) mod health;
 pub(crate) mod import;
 pub(crate) mod prices;
 pub(crate) mod providers;

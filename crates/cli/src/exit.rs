@@ -11,6 +11,11 @@ use crate::terminal::output::complain;
 #[error("{0}")]
 pub(crate) struct Refused(pub(crate) String);
 
+/// A process is not ready, or none answers; try again later.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unready(pub(crate) String);
+
 const FAILED: u8 = 1;
 const NOT_FOUND: u8 = 3;
 const REFUSED: u8 = 4;
@@ -42,7 +47,7 @@ fn code(error: &anyhow::Error) -> u8 {
             if let Some(error) = cause.downcast_ref::<store::Error>() {
                 return Some(store_code(error));
             }
-            if cause.is::<broker::Error>() {
+            if cause.is::<broker::Error>() || cause.is::<Unready>() {
                 return Some(UNAVAILABLE);
             }
             let refused = cause.is::<Refused>() || cause.is::<campaign::DefinitionError>();

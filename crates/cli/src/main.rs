@@ -13,6 +13,9 @@ mod exit;
 mod interrupt;
 mod keys;
 mod logging;
+#[cfg(test)]
+mod metrics_page;
+mod monitoring;
 mod plane;
 mod reach;
 mod settings;
@@ -27,8 +30,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command, RetentionCommand};
 use crate::commands::{
-    accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, providers, report,
-    restored, roles, senders, suppressions, waiting, webhook_endpoints,
+    accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, health, providers,
+    report, restored, roles, senders, suppressions, waiting, webhook_endpoints,
 };
 use crate::plane::{Database, Plane};
 use crate::settings::Settings;
@@ -106,6 +109,8 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         }
         Command::Erase { number } => erasure::number(&Database::open(&settings).await?, &number).await,
         Command::Restored(restored) => restored::run(&Database::open(&settings).await?, restored).await,
+        Command::Metrics => health::metrics(&settings).await,
+        Command::Health(args) => health::run(&settings, &args).await,
         Command::Producer => roles::producer(&settings).await,
         Command::Consumer => roles::consumer(&settings).await,
         Command::Server => roles::server(&settings).await,

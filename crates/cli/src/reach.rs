@@ -36,6 +36,8 @@ fn needs(command: &Command) -> Option<Needs> {
         Command::Retention { .. } => Some(Needs::Database("retention run")),
         Command::Erase { .. } => Some(Needs::Database("erase")),
         Command::Restored(_) => Some(Needs::Database("restored")),
+        Command::Metrics => Some(Needs::Database("metrics")),
+        Command::Health(_) => Some(Needs::Machine("health")),
         Command::Producer => Some(Needs::Services("producer")),
         Command::Consumer => Some(Needs::Services("consumer")),
         Command::Server => Some(Needs::Services("server")),

@@ -22,6 +22,7 @@ const SECTIONS: &[&str] = &[
     "providers",
     "alerts",
     "webhooks",
+    "metrics",
 ];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
@@ -123,6 +124,10 @@ impl Settings {
         let config: alerts::Config = self.section("alerts", None)?;
         config.check().map_err(Refused)?;
         Ok(config)
+    }
+
+    pub(crate) fn metrics(&self) -> Result<telemetry::Config, Refused> {
+        self.section("metrics", None)
     }
 
     pub(crate) fn webhooks(&self) -> Result<notifier::Config, Refused> {
@@ -230,6 +235,7 @@ mod tests {
         assert_eq!(settings.http().unwrap(), defaults.http().unwrap());
         assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
         assert_eq!(settings.webhooks().unwrap(), defaults.webhooks().unwrap());
+        assert_eq!(settings.metrics().unwrap(), defaults.metrics().unwrap());
     }
 
     #[test]
@@ -250,7 +256,7 @@ mod tests {
     fn an_invalid_key_section_or_value_gives_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, lists, http, providers, alerts, webhooks"
+                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, lists, http, providers, alerts, webhooks, metrics"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

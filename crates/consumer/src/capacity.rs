@@ -7,7 +7,7 @@
 //! Without a rate, a claim starts with [`REQUEST_STEP`] requests and adds more while the provider is slow: a fast provider
 //! gets all requests over a few warm connections.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -35,6 +35,12 @@ impl Capacity {
         let permits = |n: u16| Arc::new(Semaphore::new(usize::from(n)));
         let (in_flight, requests) = (permits(most_in_flight), permits(most_requests));
         Self { in_flight, requests, most_in_flight, most_requests }
+    }
+
+    /// The semaphores and limits of recipients and of requests, to show what is in use.
+    pub(crate) fn limits(&self) -> [(Weak<Semaphore>, u16); 2] {
+        let limit = |permits, most| (Arc::downgrade(permits), most);
+        [limit(&self.in_flight, self.most_in_flight), limit(&self.requests, self.most_requests)]
     }
 
     /// How many recipients the next batch takes, at most `at_most`: as many as permits are available, but at least a quarter of

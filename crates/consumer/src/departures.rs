@@ -21,6 +21,7 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 use store::{Claim, LeaseRequest, TimedLease};
 use tokio::time::Instant;
 
+use crate::sender_metrics::MissedSlot;
 use crate::sender_worker::SenderWorker;
 
 /// Meta's pair rate limit: one message to the same recipient in six seconds. It applies to a sender of any provider.
@@ -188,6 +189,8 @@ impl Queue {
                 self.slots.lease.take_slot(self.slots.at.elapsed())
             };
             let Some(slot) = slot else {
+                // A claim has a slot for each recipient: without a stall or a lowered rate, none is missing.
+                worker.metrics.count_missed_slot(MissedSlot::Stall);
                 let late = self.is_unused.then(|| self.slots.at.elapsed().mul_f64(1.25) + MARGIN);
                 let ahead = late.unwrap_or_default();
                 let request = LeaseRequest { n: self.waiting.max(1), ahead, probes: self.probes };

@@ -12,11 +12,15 @@ mod config;
 mod departures;
 mod gate;
 mod gate_mirror;
+mod metrics;
 mod pipeline;
 mod recorder;
 mod run;
+mod sender_health;
 mod sender_loop;
+mod sender_metrics;
 mod sender_worker;
 
 pub use config::{Config, KeyResolver};
+pub use metrics::INSTRUMENTS;
 pub use run::{Setup, run};

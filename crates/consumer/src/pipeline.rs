@@ -10,6 +10,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use store::{Claim, ClaimedRow, RecordedOutcome, RequestRecord};
+use telemetry::Stage;
 use tokio::time::{Instant, MissedTickBehavior};
 use whatsapp::Outgoing;
 
@@ -18,6 +19,7 @@ use crate::campaigns::Campaign;
 use crate::capacity::Permits;
 use crate::departures::{Departure, Departures};
 use crate::recorder::Finished;
+use crate::sender_metrics::MissedSlot;
 use crate::sender_worker::{ClaimTurn, SenderWorker, Unclaimed};
 
 const DEADLINE: Refusal = Refusal::own("deadline");
@@ -141,10 +143,8 @@ async fn deliver(
     if let Some(pause) = worker.pacer.pair_pause(row.msisdn) {
         return not_sent(given_back(pause, PAIR_LIMIT));
     }
-    match tokio::time::timeout_at(worker.leave_by(claimed.claim), depart(worker, claimed)).await {
-        Ok(Departure::Now) => {}
-        Ok(Departure::Missed) => return not_sent(given_back(Duration::ZERO, MISSED)),
-        Err(_) => return not_sent(given_back(Duration::ZERO, LEASE_ENDED)),
+    if let Some(why) = wait_for_departure(worker, claimed).await {
+        return not_sent(given_back(Duration::ZERO, why));
     }
     if let Some(held_back) = hold_back(worker, claimed) {
         return not_sent(held_back);
@@ -157,7 +157,9 @@ async fn deliver(
         campaign: claimed.campaign,
         attempt: row.attempt,
     };
+    let step = telemetry::step(Stage::Request);
     let answer = worker.channel.send(&outgoing).await;
+    drop(step);
     failpoint::pass(Place::AfterAnswer);
     let attempt = Attempt {
         number: row.attempt,
@@ -174,6 +176,25 @@ async fn deliver(
     let (latency, http_status, wa_id) = (answer.latency, answer.http_status, answer.wa_id);
     let request = RequestRecord { sent_at, latency, http_status, wa_id };
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
+}
+
+/// Waits until the request may leave; otherwise returns the reason why it does not leave.
+async fn wait_for_departure(worker: &SenderWorker, claimed: Claimed<'_>) -> Option<Refusal> {
+    let ready = Instant::now();
+    match tokio::time::timeout_at(worker.leave_by(claimed.claim), depart(worker, claimed)).await {
+        Ok(Departure::Now) => {
+            worker.metrics.count_slot_wait(ready.elapsed());
+            None
+        }
+        Ok(Departure::Missed) => {
+            worker.metrics.count_missed_slot(MissedSlot::NoSlot);
+            Some(MISSED)
+        }
+        Err(_) => {
+            worker.metrics.count_missed_slot(MissedSlot::LeaseEnded);
+            Some(LEASE_ENDED)
+        }
+    }
 }
 
 /// Waits for the slot of the next request, and for a gate mirror that is fresh when the slot comes.

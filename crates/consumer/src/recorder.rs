@@ -9,6 +9,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker::{Acknowledgement, Acknowledger, DeliveryTag};
@@ -16,9 +17,12 @@ use campaign::{CampaignId, ClaimId, SenderId, Seq};
 use failpoint::Place;
 use futures::FutureExt;
 use store::{Backoff, RecordedOutcome, Store};
+use telemetry::Stage;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::sender_metrics::SenderMetrics;
 
 /// Most outcomes of one commit.
 const MOST: usize = 500;
@@ -51,6 +55,7 @@ pub(crate) struct Recorder {
     pub(crate) store: Store,
     pub(crate) sender: SenderId,
     pub(crate) acknowledger: Acknowledger,
+    pub(crate) metrics: Arc<SenderMetrics>,
     /// Cancelled when the drain time is over: stop waiting for PostgreSQL.
     pub(crate) give_up: CancellationToken,
 }
@@ -94,6 +99,7 @@ impl Recorder {
             for key in open.due(Instant::now()) {
                 self.record(key, &mut open).await;
             }
+            self.metrics.waiting.set(open.len());
         }
         finished.close();
         while let Ok(finished) = finished.try_recv() {
@@ -123,6 +129,7 @@ impl Recorder {
                 Err(error) if error.may_be_of_one_row() && n > 1 => at_most = n / 2,
                 Err(error) if error.may_be_of_one_row() && key.1.is_none() => {
                     for refused in kept.finished.drain(..n) {
+                        self.metrics.refused.inc();
                         open.refuse(refused, &error);
                     }
                     at_most = MOST;
@@ -143,7 +150,12 @@ impl Recorder {
         claims: &HashMap<ClaimId, usize>,
     ) -> Result<(), store::Error> {
         let closed = closed_by(finished, claims);
-        let recorded = self.store.record(self.sender, campaign, finished, &closed).await?;
+        let (step, begun) = (telemetry::step(Stage::Record), Instant::now());
+        let recorded = self.store.record(self.sender, campaign, finished, &closed).await;
+        drop(step);
+        self.metrics.count_record(begun.elapsed());
+        let recorded = recorded?;
+        self.metrics.late.inc_by(recorded.late);
         failpoint::pass(Place::AfterRecord);
         if recorded.late > 0 {
             let late = recorded.late;
@@ -157,7 +169,9 @@ impl Recorder {
             drop(permit);
             tags
         });
-        self.acknowledger.acknowledge_many(tags.map(|tag| (tag, acknowledgement)).collect());
+        let tags: Vec<_> = tags.map(|tag| (tag, acknowledgement)).collect();
+        self.metrics.count_deliveries(acknowledgement, tags.len());
+        self.acknowledger.acknowledge_many(tags);
     }
 
     /// Requeues the messages of outcomes that could not be recorded before the worker stopped. Their recipients become
@@ -169,6 +183,7 @@ impl Recorder {
                 campaign.id = %campaign, outcomes,
                 "{outcomes} outcomes could not be recorded before the worker stopped; their recipients become unknown"
             );
+            self.metrics.dropped.inc_by(outcomes as u64);
             self.acknowledge(finished.into_iter(), Acknowledgement::Requeue);
         }
     }
@@ -190,6 +205,12 @@ impl Kept {
 }
 
 impl Open {
+    /// The number of outcomes that are not recorded.
+    fn len(&self) -> f64 {
+        let outcomes = self.kept.values().map(|kept| kept.finished.len()).sum::<usize>();
+        f64::from(u32::try_from(outcomes).unwrap_or(u32::MAX))
+    }
+
     fn keep(&mut self, finished: Finished) {
         let key = (finished.campaign, None);
         self.kept.entry(key).or_insert_with(|| Kept::new(key)).finished.push(finished);

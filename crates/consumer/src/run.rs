@@ -15,7 +15,9 @@ use whatsapp::{Account, Channel, Client};
 
 use crate::config::{Config, KeyResolver};
 use crate::gate_mirror::GateMirror;
+use crate::sender_health::SenderHealth;
 use crate::sender_loop::run_sender;
+use crate::sender_metrics::SenderMetrics;
 use crate::sender_worker::Parts;
 
 /// How often the worker looks for new senders.
@@ -41,6 +43,7 @@ struct Worker {
     store: Store,
     mirror: Arc<GateMirror>,
     client: Client,
+    health: SenderHealth,
     shutdown: CancellationToken,
 }
 
@@ -50,7 +53,8 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     let mirror = GateMirror::new();
     // The mirror is needed until the last request, after the shutdown.
     let following = tokio::spawn(Arc::clone(&mirror).follow(store.watch_gates()));
-    let worker = Worker { id: Uuid::now_v7(), setup, store, mirror, client, shutdown };
+    let health = SenderHealth::start();
+    let worker = Worker { id: Uuid::now_v7(), setup, store, mirror, client, health, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
     worker.report_alive(&HashSet::new()).await;
     let mut sender_workers = JoinSet::new();
@@ -61,6 +65,7 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
                 for sender in senders.into_iter().filter(|sender| worker.works_for(sender)) {
                     worker.start_sender_worker(sender, &mut known, &mut sender_workers).await;
                 }
+                telemetry::health::all_parts_known();
             }
             Err(error) => {
                 tracing::warn!(
@@ -123,6 +128,7 @@ impl Worker {
                 let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
                 let ahead = prefetch(sender.rate, self.setup.config.in_flight);
                 let consumer = Consumer::start(broker, queue, ahead, &self.shutdown);
+                self.health.follow(&parts.sender.name, consumer.state());
                 sender_workers.spawn(run_sender(parts, consumer));
             }
             Err(reason) => {
@@ -151,6 +157,7 @@ impl Worker {
             mirror: Arc::clone(&self.mirror),
             channel,
             references,
+            metrics: Arc::new(SenderMetrics::new(&sender.name, sender.provider)),
             sender,
             worker: self.id,
             shutdown: self.shutdown.clone(),

@@ -32,6 +32,7 @@ pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) {
         store: parts.store.clone(),
         sender: id,
         acknowledger: consumer.acknowledger(),
+        metrics: Arc::clone(&parts.metrics),
         give_up: give_up.clone(),
     };
     let recording = tokio::spawn(recorder.run(to_record));
@@ -45,6 +46,7 @@ pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) {
 /// Receives deliveries and starts a pipeline for each batch, within the concurrency limits.
 async fn take_deliveries(worker: &Arc<SenderWorker>, mut consumer: Consumer) -> (Consumer, JoinSet<()>) {
     let capacity = Capacity::new(worker.config.in_flight, worker.config.requests);
+    worker.metrics.follow(capacity.limits());
     let mut running = JoinSet::new();
     let mut deliveries = Vec::new();
     while let Some((mut permits, turn)) = gather(worker, &capacity, &mut consumer, &mut deliveries).await {

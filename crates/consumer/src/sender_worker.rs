@@ -14,6 +14,7 @@ use store::{
     Backoff, Claim, ClaimAnswer, ClaimRefusal, LeaseAnswer, LeaseRequest, RecordedOutcome, SenderRow, Store,
     TimedLease, permits_per_lease,
 };
+use telemetry::Stage;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,7 @@ use crate::departures::Pacer;
 use crate::gate::Gate;
 use crate::gate_mirror::GateMirror;
 use crate::recorder::Finished;
+use crate::sender_metrics::SenderMetrics;
 
 const UNANSWERED: Refusal = Refusal::own("claim_unanswered");
 
@@ -41,6 +43,7 @@ pub(crate) struct SenderWorker {
     pub(crate) gate: Gate,
     pub(crate) mirror: Arc<GateMirror>,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) metrics: Arc<SenderMetrics>,
     store: Store,
     sender: SenderId,
     worker_id: Uuid,
@@ -81,13 +84,24 @@ pub(crate) struct Parts {
     pub(crate) sender: SenderRow,
     pub(crate) worker: Uuid,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) metrics: Arc<SenderMetrics>,
 }
 
 impl SenderWorker {
     /// A sender worker that acknowledges through `acknowledger` and sends outcomes to the recorder through `finished`.
     pub(crate) fn new(parts: Parts, acknowledger: Acknowledger, finished: mpsc::Sender<Finished>) -> Self {
-        let Parts { config, request_timeout, store, mirror, channel, references, sender, worker, shutdown } =
-            parts;
+        let Parts {
+            config,
+            request_timeout,
+            store,
+            mirror,
+            channel,
+            references,
+            sender,
+            worker,
+            shutdown,
+            metrics,
+        } = parts;
         let gates = (store.clone(), Arc::clone(&mirror));
         Self {
             gate: Gate::new(gates, sender.id, format!("worker {worker}"), shutdown.clone()),
@@ -103,6 +117,7 @@ impl SenderWorker {
             channel,
             references,
             shutdown,
+            metrics,
             store,
             worker_id: worker,
             acknowledger,
@@ -171,7 +186,11 @@ impl SenderWorker {
             is_in_doubt = false;
             let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
             let asked = Instant::now();
-            match self.store.claim(self.sender, batch.campaign, &seqs, ours).await {
+            let step = telemetry::step(Stage::Claim);
+            let answer = self.store.claim(self.sender, batch.campaign, &seqs, ours).await;
+            drop(step);
+            self.metrics.count_claim(asked, &answer);
+            match answer {
                 Ok(ClaimAnswer::Granted(claim)) => {
                     *last = claim.id;
                     let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
@@ -257,6 +276,7 @@ impl SenderWorker {
 
     /// Passes an outcome to the recorder.
     pub(crate) async fn pass_to_recorder(&self, finished: Finished) {
+        self.metrics.count_outcome(&finished.outcome);
         if self.finished.send(finished).await.is_err() {
             tracing::error!(
                 "the recorder has ended; a recipient becomes unknown when the lease of its claim ends"
@@ -270,13 +290,19 @@ impl SenderWorker {
             Unclaimed::Stale => Acknowledgement::Ack,
             Unclaimed::Stopping => Acknowledgement::Requeue,
         };
-        self.acknowledger.acknowledge_many(tags.map(|tag| (tag, acknowledgement)).collect());
+        self.acknowledge_all(tags, acknowledgement);
+    }
+
+    fn acknowledge_all(&self, tags: impl Iterator<Item = DeliveryTag>, acknowledgement: Acknowledgement) {
+        let tags: Vec<_> = tags.map(|tag| (tag, acknowledgement)).collect();
+        self.metrics.count_deliveries(acknowledgement, tags.len());
+        self.acknowledger.acknowledge_many(tags);
     }
 
     /// Dead-letters a message that is no task.
     pub(crate) fn dead_letter(&self, tag: DeliveryTag, error: &campaign::TaskError) {
         tracing::error!("a message of the queue goes to the dead letters: {error}");
-        self.acknowledger.acknowledge(tag, Acknowledgement::DeadLetter);
+        self.acknowledge_all(std::iter::once(tag), Acknowledgement::DeadLetter);
     }
 
     /// Dead-letters the messages of the one recipient asked for, because PostgreSQL refuses to claim its row.
@@ -286,9 +312,7 @@ impl SenderWorker {
             "a recipient cannot be claimed, its message goes to the dead letters: {error}"
         );
         let Part { claim, tags } = batch.stale_part(seqs);
-        tags.into_values()
-            .flatten()
-            .for_each(|tag| self.acknowledger.acknowledge(tag, Acknowledgement::DeadLetter));
+        self.acknowledge_all(tags.into_values().flatten(), Acknowledgement::DeadLetter);
         Part { claim, tags: BTreeMap::new() }
     }
 

@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use store::{Backoff, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics;
+
 /// The most unacknowledged messages.
 const AT_ONCE: u16 = 50;
 /// How long acknowledgements may take at shutdown.
@@ -45,6 +47,7 @@ async fn keep(store: &Store, delivery: &Delivery, prefix: &str, shutdown: &Cance
                 letter.queue.unwrap_or("another queue"),
                 letter.reason
             );
+            metrics::count_dead_letter(letter.reason);
             return true;
         };
         if !backoff.pause(&error, shutdown).await {

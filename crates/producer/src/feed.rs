@@ -13,11 +13,14 @@ use broker::{Publisher, QueueName};
 use campaign::{CampaignId, Probing, SendTask, Seq};
 use failpoint::Place;
 use store::{FeedState, SenderFeed, Store};
+use telemetry::Stage;
 use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::feed::share::{Claimant, share};
+use crate::installation;
+use crate::metrics::FeedMetrics;
 
 /// The time for which the queue holds ids ahead of the workers, and the least and most ids.
 const AHEAD: Duration = Duration::from_secs(5);
@@ -81,6 +84,7 @@ pub(crate) struct Feed<'a> {
     pub(crate) queue: QueueName,
     pub(crate) sender: &'a SenderFeed,
     pub(crate) config: &'a Config,
+    pub(crate) metrics: &'a FeedMetrics,
 }
 
 impl Feed<'_> {
@@ -97,6 +101,7 @@ impl Feed<'_> {
             return self.probe(memory).await;
         }
         let depth = usize::try_from(self.publisher.depth(&self.queue).await?).unwrap_or(usize::MAX);
+        installation::note_queue(&self.sender.name, depth);
         self.remember_campaigns(depth, memory);
         let missing = missing_ids(self.sender.per_second, depth);
         let due = self.publish_due(missing, memory).await?;
@@ -233,7 +238,10 @@ impl Feed<'_> {
             return Ok(());
         }
         let bodies = tasks.iter().copied().map(SendTask::encode).collect();
+        let (step, begun) = (telemetry::step(Stage::Publish), Instant::now());
         let published = self.publisher.publish(&self.queue, bodies).await;
+        drop(step);
+        self.metrics.count_published(tasks.len(), begun.elapsed().as_secs_f64(), &published);
         memory.note_published(tasks);
         if published.is_err() {
             memory.forget_order();
@@ -279,6 +287,7 @@ impl Feed<'_> {
         {
             (mark.moved_at, mark.rewinds) = (now, mark.rewinds + 1);
             self.store.rewind(id).await?;
+            self.metrics.rewinds.inc();
             tracing::warn!(
                 campaign.id = %id, low_water,
                 "messages of campaign {id} were lost; they are published again"

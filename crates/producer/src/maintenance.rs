@@ -12,9 +12,11 @@ use std::time::Duration;
 
 use store::{Error, Resolved, Store, VolumeLimits};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::retry_pause::pause_after;
 
 /// The pause between two runs of a job.
@@ -80,7 +82,10 @@ pub(crate) async fn run(producer: Uuid, store: Store, shutdown: CancellationToke
 async fn repeat(job: Job, producer: Uuid, store: Store, shutdown: CancellationToken) {
     let mut failures = 0_u16;
     loop {
-        let pause = match job.run(producer, &store).await {
+        let begun = Instant::now();
+        let ran = job.run(producer, &store).await;
+        metrics::count_maintenance(job.word(), begun.elapsed().as_secs_f64(), ran.is_ok());
+        let pause = match ran {
             Ok(()) => {
                 failures = 0;
                 job.period()
@@ -117,6 +122,23 @@ impl Job {
             Self::OpenCappedSenders => "opening senders whose daily cap allows more recipients",
             Self::RotateVolumes => "rotating volumes and dropping archived volumes",
             Self::RemoveOldRows => "removing old sessions, jobs, results of repeated requests, and events",
+        }
+    }
+
+    /// The word in metrics.
+    fn word(self) -> &'static str {
+        match self {
+            Self::ExpireClaims => "expire_claims",
+            Self::ExpireCampaigns => "expire_campaigns",
+            Self::FinishCancellations => "finish_cancellations",
+            Self::OpenHours => "open_hours",
+            Self::EndStragglers => "end_stragglers",
+            Self::ResolveByReceipts => "resolve_by_receipts",
+            Self::ResolveByRule => "resolve_by_rule",
+            Self::FoldCounters => "fold_counters",
+            Self::OpenCappedSenders => "open_capped_senders",
+            Self::RotateVolumes => "rotate_volumes",
+            Self::RemoveOldRows => "remove_old_rows",
         }
     }
 
@@ -183,10 +205,11 @@ impl Results {
 
 async fn expire_claims(producer: Uuid, store: &Store) -> Result<(), Error> {
     let mut results = Results::default();
-    for sender in store.fed_senders(producer).await? {
+    for (sender, name) in store.fed_senders(producer).await? {
         let expired = store.expire_claims(sender).await;
         if let Some(expired @ 1..) = results.keep(format_args!("sender {sender}"), expired) {
             tracing::warn!(sender.id = %sender, expired, "a worker died; {expired} recipients became unknown");
+            metrics::count_expired_claims(&name, expired);
         }
     }
     results.end()

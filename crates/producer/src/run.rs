@@ -10,6 +10,8 @@ use std::time::Duration;
 use broker::{Publisher, State, Topology};
 use campaign::SenderId;
 use store::{FeedTrouble, SenderFeed, Store};
+use telemetry::Stage;
+use telemetry::health::{self, Need, Part};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +20,9 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::error::Error;
 use crate::feed::{Feed, Memory};
-use crate::maintenance;
+use crate::metrics::{self, FeedMetrics};
 use crate::retry_pause::pause_after;
+use crate::{installation, maintenance};
 
 /// How long a round waits for the slowest sender. Then the next round begins, and that sender's task continues.
 const ROUND_WAIT: Duration = Duration::from_millis(100);
@@ -38,13 +41,20 @@ struct Producer {
 }
 
 /// What this producer knows about one sender between two rounds. Nothing is lost with it.
-#[derive(Default)]
 struct SenderState {
+    metrics: Arc<FeedMetrics>,
     /// `None` while a task uses it.
     memory: Option<Memory>,
     /// Failed rounds since the last success.
     failures: u16,
     retry_at: Option<Instant>,
+}
+
+impl SenderState {
+    fn new(sender: &str) -> Self {
+        let metrics = Arc::new(FeedMetrics::new(sender));
+        Self { metrics, memory: Some(Memory::default()), failures: 0, retry_at: None }
+    }
 }
 
 /// The result of one sender's task in a round.
@@ -67,13 +77,18 @@ pub struct Setup {
     pub publisher: Publisher,
     /// The names of the queues.
     pub topology: Topology,
+    /// The most campaigns with metrics of their own.
+    pub measured_campaigns: usize,
 }
 
 /// Feeds every sender that no other producer feeds, until `shutdown`. Failures of PostgreSQL and RabbitMQ are retried.
 pub async fn run(setup: Setup, shutdown: CancellationToken) {
-    let Setup { config, store, maintenance, publisher, topology } = setup;
+    let Setup { config, store, maintenance, publisher, topology, measured_campaigns } = setup;
     let id = Uuid::now_v7();
     tracing::info!(producer.id = %id, "producer {id} has started");
+    add_health(&publisher);
+    let measuring = installation::run(id, maintenance.clone(), measured_campaigns, shutdown.clone());
+    let measuring = tokio::spawn(measuring);
     let jobs = tokio::spawn(maintenance::run(id, maintenance, shutdown.clone()));
     let mut producer = Producer {
         id,
@@ -88,19 +103,43 @@ pub async fn run(setup: Setup, shutdown: CancellationToken) {
     };
     producer.feed_until(&shutdown).await;
     producer.stop().await;
+    if let Err(error) = measuring.await {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "reading the metrics of the installation failed: {error}"
+        );
+    }
     if let Err(error) = jobs.await {
         tracing::error!(error = &error as &dyn std::error::Error, "the maintenance jobs failed: {error}");
     }
     tracing::info!(producer.id = %id, "producer {id} has stopped");
 }
 
+/// Adds the parts of a producer. After its start it stays ready without PostgreSQL or RabbitMQ: no request is routed to it.
+fn add_health(publisher: &Publisher) {
+    health::add("postgres", Need::Once, || {
+        let state = store::postgres_state();
+        Part::word(state == "ok", state)
+    });
+    let state = publisher.state();
+    health::add("broker", Need::Once, move || {
+        let state = *state.borrow();
+        Part::word(matches!(state, State::Up | State::Blocked), state.word())
+    });
+    health::all_parts_known();
+}
+
 impl Producer {
     async fn feed_until(&mut self, shutdown: &CancellationToken) {
         let mut failures = 0_u16;
         while !shutdown.is_cancelled() {
-            let pause = match self.round().await {
+            let (step, begun) = (telemetry::step(Stage::FeedRound), Instant::now());
+            let ended = self.round().await;
+            drop(step);
+            let pause = match ended {
                 Ok(busy) => {
                     failures = 0;
+                    metrics::note_round(begun.elapsed().as_secs_f64(), self.senders.len());
                     if busy { self.config.busy_pause } else { self.config.idle_pause }
                 }
                 Err(error) => {
@@ -153,10 +192,7 @@ impl Producer {
     /// Starts this sender's task, unless the last one still runs or the backoff has not passed.
     fn start_feeding(&mut self, sender: SenderFeed) {
         let id = sender.sender;
-        let state = self
-            .senders
-            .entry(id)
-            .or_insert_with(|| SenderState { memory: Some(Memory::default()), ..Default::default() });
+        let state = self.senders.entry(id).or_insert_with(|| SenderState::new(&sender.name));
         if state.retry_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
@@ -165,9 +201,16 @@ impl Producer {
         };
         let (store, publisher, config) =
             (self.store.clone(), self.publisher.clone(), Arc::clone(&self.config));
-        let queue = self.topology.sender_queue(id.0);
+        let (queue, metrics) = (self.topology.sender_queue(id.0), Arc::clone(&state.metrics));
         self.running.spawn(async move {
-            let feed = Feed { store: &store, publisher: &publisher, queue, sender: &sender, config: &config };
+            let feed = Feed {
+                store: &store,
+                publisher: &publisher,
+                queue,
+                sender: &sender,
+                config: &config,
+                metrics: &metrics,
+            };
             let result = feed.round(&mut memory).await;
             FeedResult { sender: id, memory, result }
         });
@@ -210,6 +253,7 @@ impl Producer {
             }
             Err(error) => {
                 state.failures = state.failures.saturating_add(1);
+                state.metrics.failures.inc();
                 let pause = pause_after(state.failures);
                 state.retry_at = Some(Instant::now() + pause);
                 tracing::warn!(

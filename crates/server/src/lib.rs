@@ -19,15 +19,18 @@
 //! # Structure
 //!
 //! Each module uses only modules above it: `config`, `http` (connections and limits), `webhook`, `upload`, `background` (periodic
-//! tasks), `server` (start and stop).
+//! tasks), `monitor` (metrics and health), `server` (start and stop). `metrics` is used by all.
 
 mod background;
 mod config;
 mod http;
+mod metrics;
+mod monitor;
 mod server;
 mod upload;
 mod webhook;
 
 pub use config::Config;
+pub use metrics::INSTRUMENTS;
 pub use server::{Server, Setup};
 pub use webhook::senders::Secrets;

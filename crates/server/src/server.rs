@@ -22,7 +22,7 @@ use crate::upload::handler::Uploads;
 use crate::webhook::committer::Committer;
 use crate::webhook::handler::WebhookState;
 use crate::webhook::senders::Secrets;
-use crate::{upload, webhook};
+use crate::{monitor, upload, webhook};
 
 /// The parts a server is built from.
 pub struct Setup {
@@ -79,6 +79,7 @@ impl Server {
             memory: BodyMemory::new(config.queue_bytes),
             config: config.clone(),
         };
+        monitor::start(&state.queue, &state.memory, Arc::clone(&state.health));
         let uploads =
             Uploads::new(store.clone(), config.clone(), setup.lists, setup.upload_key.as_ref(), proxies);
         let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)) };

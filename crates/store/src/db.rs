@@ -10,6 +10,7 @@ pub(crate) mod connection;
 pub(crate) mod connector;
 pub(crate) mod error;
 pub(crate) mod grants;
+pub(crate) mod metrics;
 pub(crate) mod pool;
 pub(crate) mod relocation;
 pub(crate) mod schema;

@@ -10,13 +10,14 @@ use campaign::{CampaignId, Provider};
 
 use crate::db::volume::written_for;
 use crate::inbound::{answers, receipts};
+use crate::reporting::installation;
 use crate::sending::{claim, claim_pending, fragments, rate_limit, record, record_final};
 use crate::unknown::{resend, resolve, resolve_by_receipt};
 
 /// The campaign of the snapshots.
 const CAMPAIGN: CampaignId = CampaignId(7);
 
-fn statements() -> [(&'static str, String); 10] {
+fn statements() -> [(&'static str, String); 11] {
     [
         ("claim", &claim::STATEMENT),
         ("claim_pending", &claim_pending::STATEMENT),
@@ -25,6 +26,7 @@ fn statements() -> [(&'static str, String); 10] {
         ("record_final", &record_final::STATEMENT),
         ("store_answers", &answers::STATEMENT),
         ("store_receipts", &receipts::STATEMENT),
+        ("measure_campaigns", &installation::CAMPAIGNS),
         ("resend", &resend::STEP),
         ("resolve", &resolve::STEP),
         ("resolve_by_receipt", &resolve_by_receipt::STEP),

@@ -23,6 +23,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.pages().err(),
         temporary_folder(settings).err(),
         settings.alerts().err(),
+        settings.metrics().err(),
         plane::webhook_key(settings).err(),
         settings.pages().and_then(|pages| plane::second_factors(&pages)).err(),
     ];

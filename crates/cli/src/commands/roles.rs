@@ -8,6 +8,7 @@ use broker::{Publisher, Topology};
 use control::Live;
 use notifier::{Guard, Poster, Timing};
 use store::Store;
+use telemetry::health::{self, Need, Part};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ use crate::settings::Settings;
 use crate::terminal::output::line;
 use crate::terminal::progress;
 use crate::{alerts, args};
-use crate::{keys, shutdown};
+use crate::{keys, monitoring, shutdown};
 
 /// `flowcast migrate`
 pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
@@ -46,9 +47,11 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let poster = Poster::of_operator(settings.http()?.proxy.as_ref())?;
     let key = plane::webhook_key(settings)?;
     let guarded = Poster::guarded(&Guard::new(settings.webhooks()?.networks))?;
+    let shutdown = shutdown::on_signal()?;
+    let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, producer::INSTRUMENTS];
+    monitoring::start(settings, "producer", &metrics, producer::INSTALLATION_INSTRUMENTS, &shutdown).await?;
     let store = open(settings).await?;
     let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
-    let shutdown = shutdown::on_signal()?;
     let topology = Topology::new(&broker.prefix);
     // The publisher outlives the feed, so that messages published when the signal comes are confirmed.
     let closing = CancellationToken::new();
@@ -57,7 +60,9 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let telling = tokio::spawn(alerts::run(alerts, store.clone(), poster, shutdown.clone()));
     let webhooks = notifier::Setup { store: store.clone(), key, poster: guarded, timing: Timing::default() };
     let notifying = tokio::spawn(notifier::run(webhooks, shutdown.clone()));
-    producer::run(producer::Setup { config, store, maintenance, publisher, topology }, shutdown).await;
+    let measured_campaigns = settings.metrics()?.campaigns;
+    let setup = producer::Setup { config, store, maintenance, publisher, topology, measured_campaigns };
+    producer::run(setup, shutdown).await;
     telling.await.context("sending alerts")?;
     notifying.await.context("delivering events to webhook endpoints")?;
     draining.await.context("draining dead letters")?;
@@ -73,8 +78,11 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
         http: settings.http()?,
         keys: Arc::new(keys::resolve),
     };
+    let shutdown = shutdown::on_signal()?;
+    let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, consumer::INSTRUMENTS];
+    monitoring::start(settings, "consumer", &metrics, &[], &shutdown).await?;
     let store = connect(store::Config { keeps_plans: true, ..settings.postgres()? }).await?;
-    consumer::run(setup, store, shutdown::on_signal()?).await?;
+    consumer::run(setup, store, shutdown).await?;
     Ok(())
 }
 
@@ -91,8 +99,10 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
         overrides: settings.http()?.overrides,
         secrets: Arc::new(keys::resolve_secret),
     };
-    let store = open(settings).await?;
     let shutdown = shutdown::on_signal()?;
+    let metrics = [store::INSTRUMENTS, server::INSTRUMENTS];
+    monitoring::start(settings, "server", &metrics, &[], &shutdown).await?;
+    let store = open(settings).await?;
     let server =
         server::Server::bind(setup, store).await.with_context(|| format!("cannot listen at {listen}"))?;
     line(format!("receiving webhooks and uploads at http://{}", server.address()?));
@@ -190,6 +200,7 @@ async fn open(settings: &Settings) -> anyhow::Result<Store> {
 async fn connect(config: store::Config) -> anyhow::Result<Store> {
     let store = Store::connect(&config).await?;
     store.check_schema().await?;
+    health::add("schema", Need::Once, || Part::word(true, "ok"));
     if let Some(run) = store.settings_to_make().await? {
         tracing::warn!("statements through PgBouncer may be slow; as a superuser run once: {run}");
     }

@@ -36,6 +36,8 @@ pub(crate) const DATABASE_ONLY: &[(&str, &[&str])] = &[
     ("retention run", &["retention", "run", "--older-than", "90d"]),
     ("erase", &["erase", "+254712000001"]),
     ("restored", &["restored", "--backup-at", "2026-11-29T03:00:00Z", "--lost-at", "2026-11-29T04:00:00Z"]),
+    ("metrics", &["metrics"]),
+    ("health", &["health"]),
     ("producer", &["producer"]),
     ("consumer", &["consumer"]),
     ("server", &["server"]),

@@ -33,6 +33,7 @@ mod hours;
 mod launch;
 mod lists;
 mod mistakes;
+mod monitoring;
 mod opt_outs;
 mod outages;
 mod places;

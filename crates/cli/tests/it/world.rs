@@ -124,6 +124,7 @@ impl World {
             .env("FLOWCAST_ACTOR", "operator")
             .env("TEST_PROVIDER_KEY", KEY)
             .env("FLOWCAST_CONSOLE_LISTEN", "127.0.0.1:0")
+            .env("FLOWCAST_METRICS_LISTEN", "127.0.0.1:0")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .kill_on_drop(true);

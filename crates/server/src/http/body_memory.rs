@@ -73,6 +73,11 @@ impl BodyMemory {
         ArrivingBody { memory: Arc::clone(self), id, evicted }
     }
 
+    /// The bytes in use.
+    pub(crate) fn used(&self) -> usize {
+        self.lock().used
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

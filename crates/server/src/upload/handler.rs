@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use tokio_util::io::ReaderStream;
 
 use crate::config::Config;
+use crate::metrics;
 use crate::upload::body::{self, BodyFormat};
 use crate::upload::query::UploadQuery;
 use crate::upload::refusal::{
@@ -94,10 +95,12 @@ async fn receive(
         let form = BodyFormat::of(&head.headers)?;
         uploads.import(CampaignId(id), query, (form, body), (address, wants_annotated_list)).await
     };
-    answer.await.unwrap_or_else(|(status, error)| {
+    let answer = answer.await.unwrap_or_else(|(status, error)| {
         tracing::warn!(campaign.id = id, status = status.as_u16(), "an upload was refused");
         (status, Json(serde_json::json!({ "error": error }))).into_response()
-    })
+    });
+    metrics::count_upload(answer.status().as_u16());
+    answer
 }
 
 impl Uploads {

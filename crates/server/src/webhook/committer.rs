@@ -5,9 +5,12 @@
 use std::sync::Arc;
 
 use store::{Error, Ingest, Ingested, Store};
+use telemetry::Stage;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::http::body_memory::AuthenticatedBody;
+use crate::metrics;
 use crate::webhook::events::RequestRows;
 use crate::webhook::stops;
 
@@ -65,7 +68,11 @@ impl Committer {
     /// Commits a batch and answers it. If the database refuses a row, the requests without such a row are committed first.
     async fn commit(&self, batch: Vec<QueuedRequest>) {
         let rows = Ingest::join(batch.iter().map(|request| &request.rows.ingest));
-        match self.store.ingest(&rows).await {
+        let (step, begun) = (telemetry::step(Stage::PostCommit), Instant::now());
+        let ingested = self.store.ingest(&rows).await;
+        drop(step);
+        metrics::count_commit(begun.elapsed().as_secs_f64());
+        match ingested {
             Err(error) if error.is_of_a_row() => self.commit_one_by_one(batch).await,
             ingested => self.answer(ingested, batch).await,
         }

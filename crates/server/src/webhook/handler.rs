@@ -24,6 +24,7 @@ use crate::http::body_memory::{AuthenticatedBody, BodyMemory};
 use crate::http::content_coding::{ContentCoding, DecodeError, Decoder};
 use crate::http::health::DatabaseHealth;
 use crate::http::read_body::{self, BodyError};
+use crate::metrics::{self, EventCounts};
 use crate::webhook::committer::{CommitResult, QueuedRequest};
 use crate::webhook::events::{self, RequestRows};
 use crate::webhook::refusal_counts::RefusalCounts;
@@ -166,11 +167,15 @@ impl WebhookState {
     /// Queues the rows of a request and waits for their commit.
     async fn commit(&self, sender: &Sender, rows: RequestRows, memory: AuthenticatedBody) -> Response {
         let (answer, result) = oneshot::channel();
+        let events = EventCounts::of(&rows.ingest);
         if self.queue.try_send(QueuedRequest { rows, answer, memory }).is_err() {
             return self.busy(sender, "overload");
         }
         match tokio::time::timeout(self.config.commit_timeout, result).await {
-            Ok(Ok(CommitResult::Committed)) => StatusCode::OK.into_response(),
+            Ok(Ok(CommitResult::Committed)) => {
+                sender.metrics.count_committed(events);
+                StatusCode::OK.into_response()
+            }
             Ok(Ok(CommitResult::NotCommitted) | Err(_)) | Err(_) => self.busy(sender, "not_committed"),
         }
     }
@@ -183,7 +188,7 @@ impl WebhookState {
         address: IpAddr,
         (status, kind): (StatusCode, &'static str),
     ) -> Response {
-        self.refusals.count(sender.id, kind);
+        self.count_refused(sender, kind);
         if self.bad_requests.count_exceeds_limit(Some(sender.id.0), address, Instant::now()) {
             return too_many_requests();
         }
@@ -199,7 +204,7 @@ impl WebhookState {
         address: IpAddr,
         (status, kind): (StatusCode, &'static str),
     ) -> Response {
-        self.refusals.count(sender.id, kind);
+        self.count_refused(sender, kind);
         if !self.invalid_requests.count_exceeds_limit(Some(sender.id.0), address, Instant::now()) {
             tracing::warn!(sender.id = %sender.id, kind, "a webhook request to sender {} was refused: {kind}", sender.name);
         }
@@ -216,8 +221,13 @@ impl WebhookState {
 
     /// Asks the provider to repeat the request soon.
     fn busy(&self, sender: &Sender, kind: &'static str) -> Response {
-        self.refusals.count(sender.id, kind);
+        self.count_refused(sender, kind);
         retry_later()
+    }
+
+    fn count_refused(&self, sender: &Sender, kind: &'static str) {
+        self.refusals.count(sender.id, kind);
+        metrics::count_refused(&sender.name, kind);
     }
 }
 

@@ -14,6 +14,8 @@ use store::WebhookRow;
 use subtle::ConstantTimeEq;
 use tokio::sync::RwLock;
 
+use crate::metrics::SenderMetrics;
+
 /// Resolves a secret from `env:NAME` or `file:PATH`; the error names the source.
 pub type Secrets = dyn Fn(&str) -> Result<SecretString, String> + Send + Sync;
 
@@ -23,6 +25,7 @@ pub(crate) struct Sender {
     pub(crate) name: String,
     pub(crate) provider: Provider,
     pub(crate) words: ConsentWords,
+    pub(crate) metrics: SenderMetrics,
     verify_token: [u8; 32],
     secret: Secret,
     sources: Option<Vec<IpNet>>,
@@ -72,6 +75,7 @@ impl Sender {
         }
         Self {
             id: row.sender,
+            metrics: SenderMetrics::new(&row.name),
             words: ConsentWords::new(row.opt_out_words.as_deref(), row.opt_in_words.as_deref()),
             verify_token: hash(row.verify_token.to_string().as_bytes()),
             // PostgreSQL validated the networks, so parsing does not fail.

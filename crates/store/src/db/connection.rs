@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::Runtime;
-use deadpool::managed::{Pool, Timeouts};
-use jiff::Timestamp;
+use deadpool::managed::{Pool, PoolError, Timeouts};
+use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -16,7 +16,8 @@ use crate::db::clock::DatabaseClock;
 use crate::db::config::Config;
 use crate::db::connector::{Connector, OwnConnection};
 use crate::db::error::Error;
-use crate::db::pool::{Bound, Client as PoolClient, Manager};
+use crate::db::metrics;
+use crate::db::pool::{Bound, Client as PoolClient, Manager, Pooled};
 use crate::db::tls::tls;
 
 /// A connection with more prepared statements than this drops all of them when it is taken from the pool. Each costs PostgreSQL
@@ -63,6 +64,8 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
+        let weak = pool.weak();
+        metrics::follow(move || weak.upgrade().map(|pool| pool.status()));
         Ok(Self { pool, own, pooler: address.pooler, wait: config.wait, clock: Arc::default(), bound: None })
     }
 
@@ -75,15 +78,24 @@ impl Store {
                 |bound| &mut *bound.0,
             )));
         }
-        let client = self.pool.get().await?;
+        Ok(PoolClient::Pooled(self.pooled().await?))
+    }
+
+    async fn pooled(&self) -> Result<Pooled, Error> {
+        let begun = Instant::now();
+        let got = self.pool.get().await;
+        metrics::count_pool_wait(begun);
+        if let Err(PoolError::Timeout(_)) = &got {
+            metrics::count_error("timeout");
+        }
+        let client = got?;
         client.keep_prepared(MOST_PREPARED);
-        Ok(PoolClient::Pooled(client))
+        Ok(client)
     }
 
     /// A store that executes all statements in one transaction, of one connection of the pool.
     pub(crate) async fn bind(&self) -> Result<Self, Error> {
-        let mut client = self.pool.get().await?;
-        client.keep_prepared(MOST_PREPARED);
+        let mut client = self.pooled().await?;
         client.bind().await?;
         Ok(Self { bound: Some(Arc::new(tokio::sync::Mutex::new(Bound(client)))), ..self.clone() })
     }
@@ -124,8 +136,11 @@ impl Store {
         let ask = client.prepare_cached("select clock_timestamp()").await?;
         for _ in 0..MEASUREMENTS {
             let asked = Instant::now();
-            let written = client.query_one(&ask, &[]).await?.get(0);
+            let written: Timestamp = client.query_one(&ask, &[]).await?.get(0);
             self.local_time(asked, written);
+            let offset = written.duration_since(Timestamp::now())
+                + SignedDuration::try_from(asked.elapsed() / 2).unwrap_or_default();
+            metrics::note_clock_offset(offset.as_secs_f64());
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Makes connections to PostgreSQL with the settings of this program.
 
+use telemetry::Stage;
 use tokio::task::JoinHandle;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Connection, Socket};
@@ -7,6 +8,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::db::address::{Address, PoolMode};
 use crate::db::error::Error;
+use crate::db::metrics;
 
 /// A connection outside the pool; the caller has to poll it.
 pub(crate) type OwnConnection = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -47,8 +49,7 @@ impl Connector {
 
     /// Makes a connection and the task that polls it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-        // Boxed, because it would make every future that connects large.
-        let (client, connection) = Box::pin(self.postgres.connect(self.tls.clone())).await?;
+        let (client, connection) = self.connect_undriven().await?;
         let task = tokio::spawn(async move {
             if let Err(error) = connection.await {
                 let error = Error::from(error);
@@ -63,6 +64,13 @@ impl Connector {
 
     /// Makes a connection that the caller has to poll.
     pub(crate) async fn connect_undriven(&self) -> Result<(Client, OwnConnection), tokio_postgres::Error> {
-        Box::pin(self.postgres.connect(self.tls.clone())).await
+        let _step = telemetry::step(Stage::Connect);
+        // Boxed, because it would make every future that connects large.
+        let connected = Box::pin(self.postgres.connect(self.tls.clone())).await;
+        metrics::count_connect(connected.is_ok());
+        if let Err(error) = &connected {
+            metrics::count_error(metrics::class(error));
+        }
+        connected
     }
 }

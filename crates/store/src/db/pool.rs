@@ -17,6 +17,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement, ToStatement};
 
 use crate::db::connector::Connector;
+use crate::db::metrics;
 use crate::db::sqlstate::{Fault, is_of_session};
 
 /// Connections younger than this are kept. So during an outage a process makes at most one pool of connections in this time.
@@ -70,6 +71,7 @@ struct Trouble(Arc<Mutex<Option<Instant>>>);
 impl Trouble {
     /// Returns the result, and notes an error of a session.
     fn look<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        metrics::note_result(&result);
         if let Err(error) = &result
             && error.as_db_error().is_some_and(|error| is_of_session(Fault::of(error)))
         {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use campaign::{CampaignId, SendTask, SenderId, Seq};
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 use crate::senders::rate::rate_of;
 
 /// A sender with its running campaigns.
@@ -14,6 +16,8 @@ use crate::senders::rate::rate_of;
 pub struct SenderFeed {
     /// The sender.
     pub sender: SenderId,
+    /// Its name.
+    pub name: String,
     /// Whether its gate is open.
     pub is_open: bool,
     /// Rate in requests per second; `None`: no limit.
@@ -83,7 +87,8 @@ impl Store {
             where producer = $1 or lease_until < clock_timestamp()";
         let client = self.client().await?;
         let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
-        client.execute(&client.prepare_cached(take).await?, &[&producer, &lease_ms]).await?;
+        let take = client.prepare_cached(take).await?;
+        metrics::TAKE_FEEDS.time(client.execute(&take, &[&producer, &lease_ms])).await?;
         Ok(())
     }
 
@@ -102,10 +107,10 @@ impl Store {
             )
             update due set publish_at = due_at from reopened where due.campaign_id = reopened.campaign_id";
         let read = "
-            select s.sender_id, g.is_open, g.permits, g.per_us, g.burst, c.id, c.recipients, f.cursor, f.published,
+            select s.sender_id, sender.name, g.is_open, g.permits, g.per_us, g.burst, c.id, c.recipients, f.cursor, f.published,
                 f.low_water, may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as may_send,
                 coalesce((c.definition #>> '{policy,weight}')::int, 1) as weight
-            from sender_feed s join sender_gate g using (sender_id)
+            from sender_feed s join sender_gate g using (sender_id) join sender on sender.id = s.sender_id
             left join (campaign c join campaign_feed f on f.campaign_id = c.id)
                 on c.sender_id = s.sender_id and c.state = 'running'
                     and coalesce(c.deadline_at > clock_timestamp(), true)
@@ -113,13 +118,15 @@ impl Store {
         let client = self.client().await?;
         client.execute(&client.prepare_cached(rewind).await?, &[&producer]).await?;
         let mut feeds: Vec<SenderFeed> = Vec::new();
-        for row in client.query(&client.prepare_cached(read).await?, &[&producer]).await? {
+        let read = client.prepare_cached(read).await?;
+        for row in metrics::READ_FEEDS.time(client.query(&read, &[&producer])).await? {
             let sender = SenderId(row.get("sender_id"));
             if feeds.last().is_none_or(|feed| feed.sender != sender) {
                 let rate = rate_of(row.get("permits"), row.get("per_us"), row.get("burst"));
                 let per_second = rate.map(campaign::Rate::per_second);
                 feeds.push(SenderFeed {
                     sender,
+                    name: row.get("name"),
                     is_open: row.get("is_open"),
                     per_second,
                     campaigns: Vec::new(),
@@ -171,13 +178,14 @@ impl Store {
         Ok(())
     }
 
-    /// The senders whose feeds this producer has.
-    pub async fn fed_senders(&self, producer: Uuid) -> Result<Vec<SenderId>, Error> {
+    /// The senders whose feeds this producer has, with their names.
+    pub async fn fed_senders(&self, producer: Uuid) -> Result<Vec<(SenderId, String)>, Error> {
         let select = "
-            select sender_id from sender_feed where producer = $1 and lease_until > clock_timestamp() order by 1";
+            select f.sender_id, s.name from sender_feed f join sender s on s.id = f.sender_id
+            where f.producer = $1 and f.lease_until > clock_timestamp() order by 1";
         let client = self.client().await?;
         let rows = client.query(&client.prepare_cached(select).await?, &[&producer]).await?;
-        Ok(rows.iter().map(|row| SenderId(row.get(0))).collect())
+        Ok(rows.iter().map(|row| (SenderId(row.get(0)), row.get(1))).collect())
     }
 
     /// Releases the feeds of this producer, so that another producer need not wait for the end of the lease.
@@ -200,9 +208,9 @@ impl Store {
         let until = until.min(after.saturating_add(LOOK));
         let client = self.client().await?;
         let most = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = client
-            .query(&client.prepare_cached(select).await?, &[&campaign.0, &after, &until, &most])
-            .await?;
+        let select = client.prepare_cached(select).await?;
+        let of_range: [&(dyn ToSql + Sync); 4] = [&campaign.0, &after, &until, &most];
+        let rows = metrics::PENDING_BETWEEN.time(client.query(&select, &of_range)).await?;
         let seqs: Vec<Seq> = rows.iter().map(|row| Seq(row.get(0))).collect();
         let looked_to = seqs.last().filter(|_| seqs.len() == limit).map_or(until, |last| last.0);
         Ok(PendingRange { seqs, looked_to })
@@ -215,7 +223,8 @@ impl Store {
             update campaign_feed set cursor = $3, published = greatest(published, $3)
             where campaign_id = $1 and cursor = $2";
         let client = self.client().await?;
-        client.execute(&client.prepare_cached(update).await?, &[&campaign.0, &from, &to]).await?;
+        let update = client.prepare_cached(update).await?;
+        metrics::ADVANCE_CURSOR.time(client.execute(&update, &[&campaign.0, &from, &to])).await?;
         Ok(())
     }
 
@@ -240,7 +249,8 @@ impl Store {
             from campaign c where c.id = f.campaign_id and f.campaign_id = $1
             returning f.low_water";
         let client = self.client().await?;
-        let row = client.query_opt(&client.prepare_cached(update).await?, &[&campaign.0, &LOOK]).await?;
+        let update = client.prepare_cached(update).await?;
+        let row = metrics::ADVANCE_LOW_WATER.time(client.query_opt(&update, &[&campaign.0, &LOOK])).await?;
         row.map(|row| row.get(0)).ok_or_else(|| Error::no_campaign(campaign))
     }
 
@@ -259,7 +269,8 @@ impl Store {
             returning due.campaign_id, due.seq";
         let client = self.client().await?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = client.query(&client.prepare_cached(update).await?, &[&sender.0, &limit]).await?;
+        let update = client.prepare_cached(update).await?;
+        let rows = metrics::TAKE_DUE.time(client.query(&update, &[&sender.0, &limit])).await?;
         Ok(rows
             .iter()
             .map(|row| SendTask { campaign: CampaignId(row.get(0)), seq: Seq(row.get(1)) })

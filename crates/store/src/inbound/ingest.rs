@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::db::connection::Store;
 use crate::db::error::{Error, cause};
+use crate::db::metrics;
 use crate::db::pool::Transaction;
 use crate::inbound::answers::{self, Answered};
 use crate::inbound::batch::{Ingest, Ingested};
@@ -29,11 +30,15 @@ impl Store {
     /// ([`Error::is_of_a_row`]), [`Store::ingest_apart`] stores the others.
     pub async fn ingest(&self, batch: &Ingest) -> Result<Ingested, Error> {
         let mut client = self.client().await?;
-        let tx = client.transaction().await?;
-        bodies(&tx, &batch.bodies).await?;
-        let ingested = store_rows(&tx, batch).await?;
-        counts(&tx, &batch.counts).await?;
-        tx.commit().await?;
+        let storing = async {
+            let tx = client.transaction().await?;
+            bodies(&tx, &batch.bodies).await?;
+            let ingested = store_rows(&tx, batch).await?;
+            counts(&tx, &batch.counts).await?;
+            tx.commit().await?;
+            Ok::<_, Error>(ingested)
+        };
+        let ingested = metrics::INGEST.time(storing).await?;
         if ingested.has_new_aliases {
             // The batch stays stored if this fails; maintenance of the server repeats it.
             drop(client);

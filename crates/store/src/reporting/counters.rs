@@ -8,6 +8,7 @@ use campaign::CampaignId;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 
 /// Maximum number of deltas per fold; the same as in the database function.
 const MOST: i64 = 20_000;
@@ -30,7 +31,7 @@ impl Store {
     pub async fn fold_counters(&self) -> Result<(), Error> {
         let client = self.client().await?;
         let fold = client.prepare_cached("select fold_counters()").await?;
-        while client.query_one(&fold, &[]).await?.get::<_, i64>(0) == MOST {}
+        while metrics::FOLD_COUNTERS.time(client.query_one(&fold, &[])).await?.get::<_, i64>(0) == MOST {}
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 
 impl Store {
     /// Notes that a worker works for these senders now. The note is valid for ten seconds.
@@ -17,7 +18,8 @@ impl Store {
             on conflict (worker, sender_id) do update set seen_at = clock_timestamp()";
         let senders: Vec<i64> = senders.iter().map(|sender| sender.0).collect();
         let client = self.client().await?;
-        client.execute(&client.prepare_cached(upsert).await?, &[&worker, &senders]).await?;
+        let upsert = client.prepare_cached(upsert).await?;
+        metrics::WORKER_SEEN.time(client.execute(&upsert, &[&worker, &senders])).await?;
         Ok(())
     }
 

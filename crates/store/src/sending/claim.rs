@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, read_refusal};
@@ -76,7 +77,7 @@ impl Store {
     async fn claim_any(&self, request: &ClaimRequest) -> Result<ClaimAnswer, Error> {
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(request.campaign, &STATEMENT)).await?;
-        let (asked, answer) = request.ask(&client, &prepared).await?;
+        let (asked, answer) = metrics::CLAIM.time(request.ask(&client, &prepared)).await?;
         let Some(answer) = answer else {
             // The campaign or the sender was deleted: the message is outdated.
             return Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue));

@@ -17,6 +17,7 @@ use tokio_postgres::Row;
 
 use crate::db::connection::Store;
 use crate::db::error::{Error, is_without_table};
+use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal};
@@ -39,7 +40,7 @@ impl Store {
             let prepared = client.prepare_cached(&written_for(request.campaign, &STATEMENT)).await?;
             request.ask(&client, &prepared).await
         };
-        let (asked, answer) = match answer.await {
+        let (asked, answer) = match metrics::CLAIM_PENDING.time(answer).await {
             Ok((asked, Some(answer))) => (asked, answer),
             Ok((_, None)) => return Ok(None),
             Err(error) if is_given_back(&error) || is_without_table(&error) => return Ok(None),

@@ -23,6 +23,7 @@ use tokio_postgres::{AsyncMessage, Client, Row, Statement};
 use crate::campaigns::finish_and_cancel::CANCELLED;
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 use crate::senders::rate::rate_of;
 
 /// A connection without an answer after this time counts as broken.
@@ -124,7 +125,8 @@ impl GateWatch {
     async fn ask(&self, since: &str) -> Result<Vec<Row>, Error> {
         if let Some(reader) = self.link.reader() {
             let asked = async { reader.client.query(&reader.read, &[&since]).await };
-            if let Ok(Ok(rows)) = tokio::time::timeout(ANSWER_WITHIN, asked).await {
+            if let Ok(Ok(rows)) = tokio::time::timeout(ANSWER_WITHIN, metrics::GATE_CHANGES.time(asked)).await
+            {
                 return Ok(rows);
             }
             self.link.set(None);

@@ -12,9 +12,11 @@ use campaign::{CampaignId, Lease, Rate, SenderId};
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::senders::rate::rate_of;
@@ -85,8 +87,9 @@ impl Store {
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let asked = Instant::now();
-        let Some(row) = client.query_opt(&prepared, &[&i64::from(n), &sender.0, &ahead, &probes]).await?
-        else {
+        let (n_slots, sender) = (i64::from(n), sender.0);
+        let wanted: [&(dyn ToSql + Sync); 4] = [&n_slots, &sender, &ahead, &probes];
+        let Some(row) = metrics::LEASE.time(client.query_opt(&prepared, &wanted)).await? else {
             return Ok(LeaseAnswer::Held);
         };
         Ok(match (row.get::<_, Option<i64>>("epoch"), row.get("open")) {

@@ -17,6 +17,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::fragments::FRAGMENTS;
@@ -111,7 +112,7 @@ impl Store {
             &sender.0,
             &closed,
         ];
-        let row = client.query_one(&prepared, &parameters).await?;
+        let row = metrics::RECORD.time(client.query_one(&prepared, &parameters)).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
         let recording = RecordResult { changed: count("changed"), late: count("late") };
         let overtaken: Vec<i32> = row.get("overtaken");

@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::db::connection::Store;
 use crate::db::error::{Error, is_without_table};
+use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::fragments::FRAGMENTS;
@@ -47,7 +48,7 @@ impl Store {
             let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
             client.query_one(&prepared, &parameters).await
         };
-        match recorded.await {
+        match metrics::RECORD_FINAL.time(recorded).await {
             Ok(row) => Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0)),
             Err(error) if is_without_table(&error) => Ok(0),
             Err(error) => Err(error.into()),

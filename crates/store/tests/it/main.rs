@@ -21,6 +21,7 @@ mod finish_and_cancel;
 mod folders;
 mod gate_watch;
 mod imports;
+mod installation;
 mod outcomes;
 mod people;
 mod plans;

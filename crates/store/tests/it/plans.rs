@@ -19,6 +19,8 @@ const PARENTS: [&str; 5] = ["recipient", "recipient_number", "attempt", "receipt
 const MOST_LOCKS: usize = 40;
 /// Most rows of a list of 3,000 recipients that a statement reads to find 20 of them at most.
 const MOST_ROWS: f64 = 100.0;
+/// Instead of the table that a statement changes, if it only reads.
+const NOTHING: &str = "pg_class";
 /// The planner's settings of connections of the pool.
 const LIKE_THE_POOL: &str =
     "set local jit = off; set local enable_seqscan = off; set local plan_cache_mode = force_custom_plan";
@@ -38,7 +40,7 @@ fn case(snapshot: &'static str, changes: &'static str, values: &str) -> Case {
     Case { snapshot, values, changes, is_of_pool: snapshot != "resend" }
 }
 
-fn cases(sender: i64, claim: i64) -> [Case; 10] {
+fn cases(sender: i64, claim: i64) -> [Case; 11] {
     let sender = format!("{sender}::bigint");
     let claims = format!("array[{claim}, {claim}]::bigint[]");
     let claimed_by = format!("{sender}; '00000000-0000-0000-0000-000000000001'::uuid; 60000::float8");
@@ -81,6 +83,7 @@ fn cases(sender: i64, claim: i64) -> [Case; 10] {
                 array[17]"
             ),
         ),
+        case("measure_campaigns", NOTHING, &format!("array[{sender}]")),
         case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'; 'anna'; null::timestamptz"),
         case(
             "resolve",
@@ -171,7 +174,10 @@ async fn a_long_statement_reads_few_rows_and_only_tables_of_the_volume_of_its_ca
                 and c.relnamespace = 'public'::regnamespace";
         let rows = world.look.query(locks, &[]).await.unwrap();
         let locked: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
-        assert!(world.count(&changed).await > 0, "{name} changes nothing: its plan says nothing");
+        assert!(
+            case.changes == NOTHING || world.count(&changed).await > 0,
+            "{name} changes nothing: its plan says nothing"
+        );
         world.look.batch_execute("rollback").await.unwrap();
 
         let used = tables(&plan);
