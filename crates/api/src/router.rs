@@ -26,6 +26,14 @@ use crate::resources::{
 /// The routes that need a key, below `/api/v1`, and their document.
 pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::base())
+        .merge(of_campaigns())
+        .merge(of_senders_and_jobs())
+        .merge(of_the_installation())
+        .split_for_parts()
+}
+
+fn of_campaigns() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
         .routes(routes!(campaigns::list, campaigns::create))
         .routes(routes!(campaigns::show, campaigns::edit, campaigns::delete))
         .routes(routes!(campaigns::clone))
@@ -51,13 +59,17 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(running::pause))
         .routes(routes!(running::resume))
         .routes(routes!(running::end))
+        .routes(routes!(lists::annotated))
+}
+
+fn of_senders_and_jobs() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
         .routes(routes!(jobs::check))
         .routes(routes!(jobs::retry))
         .routes(routes!(jobs::resolve))
         .routes(routes!(jobs::archive))
         .routes(routes!(jobs::show, jobs::give_up))
         .routes(routes!(jobs::rejected_rows))
-        .routes(routes!(lists::annotated))
         .routes(routes!(jobs::check_counters))
         .routes(routes!(senders::list, senders::add))
         .routes(routes!(senders::show, senders::change))
@@ -73,6 +85,10 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(suppressions::lookup))
         .routes(routes!(suppressions::remove_number))
         .routes(routes!(suppressions::remove))
+}
+
+fn of_the_installation() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
         .routes(routes!(waiting::list))
         .routes(routes!(live::live))
         .routes(routes!(audit::list))
@@ -92,7 +108,6 @@ pub(crate) fn routes() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(accounts::list, accounts::add))
         .routes(routes!(accounts::show, accounts::change))
         .routes(routes!(accounts::link))
-        .split_for_parts()
 }
 
 /// The API. It needs the extension `Arc<listener::connections::Connection>` on its requests to know addresses of clients.

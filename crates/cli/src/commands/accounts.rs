@@ -38,9 +38,10 @@ pub(crate) async fn run(settings: &Settings, command: AccountCommand) -> anyhow:
         }
         AccountCommand::RemoveApp { name } => {
             let removed = control.remove_second_factor(caller, &name).await?.result;
-            line(match removed {
-                true => format!("the authenticator app of account '{name}' was removed"),
-                false => format!("account '{name}' has no authenticator app; nothing was changed"),
+            line(if removed {
+                format!("the authenticator app of account '{name}' was removed")
+            } else {
+                format!("account '{name}' has no authenticator app; nothing was changed")
             });
             Ok(())
         }

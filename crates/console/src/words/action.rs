@@ -3,6 +3,7 @@
 use control::Action;
 
 /// What was done, as the middle of "Anna … this campaign".
+#[expect(clippy::too_many_lines, reason = "one line per action")]
 pub(crate) fn verb(action: Action) -> &'static str {
     match action {
         Action::CreateCampaign => "created the draft",

@@ -1,7 +1,5 @@
 //! A person logs in with a browser.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use fantoccini::Locator;
 use identity::{Factor, FactorKey};
 
@@ -50,8 +48,8 @@ async fn a_person_sets_a_password_with_a_link_logs_in_changes_it_and_logs_out() 
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+async fn unix_seconds(world: &World) -> u64 {
+    world.count("select extract(epoch from clock_timestamp())::bigint").await.cast_unsigned()
 }
 
 /// The app of an account, as the QR code fills it.
@@ -83,7 +81,7 @@ async fn an_operator_sets_up_an_app_and_a_log_in_asks_for_its_code() {
     browser.fill(&[("code", "000000")]).await;
     browser.send("form[action='/log-in/app']").await;
     browser.shows("#form-error", "The code is wrong").await;
-    let (app, begun) = (app(&world, "olga").await, unix_seconds());
+    let (app, begun) = (app(&world, "olga").await, unix_seconds(&world).await);
     browser.fill(&[("code", &app.code_at(begun))]).await;
     browser.send("form[action='/log-in/app']").await;
     browser.shows("h1", "Keep your recovery codes").await;
