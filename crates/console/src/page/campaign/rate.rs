@@ -71,10 +71,11 @@ impl Stretch {
         Self::between(from, if is_over && range == Range::All { end } else { end.max(clock.now) })
     }
 
-    /// A stretch of whole minutes.
+    /// A stretch of whole minutes. A short one begins earlier, because a later end would be in the future.
     pub(crate) fn between(from: Timestamp, to: Timestamp) -> Option<Self> {
-        let from = Timestamp::from_second(from.as_second().div_euclid(60) * 60).ok()?;
-        let all = (to.as_second() - from.as_second()).max(60 * LEAST_MINUTES).div_euclid(60) + 1;
+        let from = from.as_second().min(to.as_second() - 60 * LEAST_MINUTES);
+        let from = Timestamp::from_second(from.div_euclid(60) * 60).ok()?;
+        let all = (to.as_second() - from.as_second()).div_euclid(60) + 1;
         let most = i64::try_from(MOST_BARS).unwrap_or(i64::MAX);
         let minutes = (all - 1) / most + 1;
         Some(Self { from, to, minutes, bars: (all - 1) / minutes + 1 })

@@ -140,6 +140,11 @@ fn a_campaign_of_any_length_has_at_most_120_bars_and_loses_no_message() {
             .collect();
         let sums = Stretch::between(from, to).unwrap().sums(&rows);
         assert!(sums.len() <= 120, "{minutes}: {} bars", sums.len());
+        assert!(
+            minutes > 15 || sums.last().is_some_and(|last| *last != (0, 0)),
+            "{minutes}: the chart ends now"
+        );
+        assert!(minutes != 119 || sums.len() == 120, "120 minutes are 120 bars");
         let sent: i64 = sums.iter().map(|(accepted, failed)| accepted + failed).sum();
         assert_eq!(sent, (minutes + 1) * 4, "{minutes}");
     }
