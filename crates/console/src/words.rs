@@ -26,7 +26,8 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
-    /// All meanings.
+    /// All meanings, for the page of components.
+    #[cfg(debug_assertions)]
     pub(crate) const ALL: [Self; 5] = [Self::Good, Self::Bad, Self::Warn, Self::Info, Self::Quiet];
 
     /// The class in the style sheet.
