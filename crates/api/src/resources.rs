@@ -32,7 +32,15 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// The answer to a change.
 pub(crate) fn changed<T: Serialize>(status: StatusCode, done: &Done<T>) -> Response {
-    let mut response = (status, Json(&done.result)).into_response();
+    marked((status, Json(&done.result)).into_response(), done)
+}
+
+/// The answer to a change that has no result.
+pub(crate) fn no_content<T>(done: &Done<T>) -> Response {
+    marked(StatusCode::NO_CONTENT.into_response(), done)
+}
+
+fn marked<T>(mut response: Response, done: &Done<T>) -> Response {
     if done.is_replayed {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }

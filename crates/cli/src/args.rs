@@ -29,7 +29,8 @@ use crate::args::webhook_endpoint::WebhookEndpointCommand;
 
 /// Send bulk WhatsApp Flow campaigns: at the provider's rate, losing no recipient, sending to no recipient twice.
 ///
-/// DATABASE_URL and AMQP_URL give the addresses of PostgreSQL and RabbitMQ. All other settings are in flowcast.toml or in
+/// DATABASE_URL and AMQP_URL give the addresses of PostgreSQL and RabbitMQ, or DATABASE_URL_FILE and AMQP_URL_FILE the files that
+/// contain them. All other settings are in flowcast.toml or in
 /// environment variables FLOWCAST_SECTION_KEY.
 ///
 /// If FLOWCAST_URL is set, commands use the API of the server at this address instead, with the key in FLOWCAST_API_KEY or in the

@@ -44,7 +44,7 @@ impl Settings {
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => Table::new(),
             Err(error) => return Err(Refused(format!("cannot read {}: {error}", path.display()))),
         };
-        for (name, value) in environment {
+        for (name, value) in with_files(environment)? {
             overlay(&mut table, &name, value)?;
         }
         Ok(Self { table })
@@ -155,6 +155,26 @@ impl Settings {
             Refused(format!("[{name}] {}", error.message().replace('\n', " ")))
         })
     }
+}
+
+/// Replaces `DATABASE_URL_FILE` and `AMQP_URL_FILE` by the content of the files that they name: in a file, a password is in no list of
+/// processes and in no description of a container.
+fn with_files(environment: impl Iterator<Item = (String, String)>) -> Result<Vec<(String, String)>, Refused> {
+    let mut variables: Vec<(String, String)> = environment.collect();
+    for name in ["DATABASE_URL", "AMQP_URL"] {
+        let of_file = format!("{name}_FILE");
+        let Some(place) = variables.iter().position(|(found, _)| *found == of_file) else { continue };
+        let (_, path) = variables.swap_remove(place);
+        // Compose files can empty a variable, and cannot remove it.
+        variables.retain(|(found, value)| found != name || !value.is_empty());
+        if variables.iter().any(|(found, _)| found == name) {
+            return Err(Refused(format!("{name} and {of_file} are both set; unset one of them")));
+        }
+        let content = std::fs::read_to_string(&path)
+            .map_err(|error| Refused(format!("{of_file}: cannot read {path}: {error}")))?;
+        variables.push((name.to_owned(), content.trim().to_owned()));
+    }
+    Ok(variables)
 }
 
 fn parse(text: &str, path: &Path) -> Result<Table, Refused> {
@@ -301,5 +321,19 @@ mod tests {
         let settings = settings.unwrap();
         let shown = format!("{:?} {:?}", settings.postgres().unwrap(), settings.broker().unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn an_address_can_be_in_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "postgres://user:hunter2@host/db\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let settings = load("", &[("DATABASE_URL_FILE", path)]).unwrap();
+        assert!(settings.postgres().is_ok() && settings.has_database());
+        assert!(load("", &[("DATABASE_URL", ""), ("DATABASE_URL_FILE", path)]).unwrap().postgres().is_ok());
+        let both = load("", &[("DATABASE_URL_FILE", path), ("DATABASE_URL", "postgres://h/d")]).unwrap_err();
+        assert_eq!(both.to_string(), "DATABASE_URL and DATABASE_URL_FILE are both set; unset one of them");
+        let missing = load("", &[("AMQP_URL_FILE", "/nowhere/url")]).unwrap_err().to_string();
+        assert!(missing.starts_with("AMQP_URL_FILE: cannot read /nowhere/url"), "{missing}");
     }
 }

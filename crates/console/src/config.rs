@@ -151,6 +151,7 @@ mod tests {
     fn the_keys_are_the_members() {
         let members = toml::Table::try_from(Config {
             public_url: "https://example.org".parse().ok(),
+            key: Some("env:KEY".into()),
             ..Config::default()
         });
         let members: Vec<String> = members.unwrap().keys().cloned().collect();

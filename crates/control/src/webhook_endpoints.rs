@@ -21,6 +21,7 @@ use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
 use crate::members::given;
+use crate::versions::{Versioned, check_version, version_of};
 use crate::webhooks::Webhooks;
 
 /// A webhook endpoint to add.
@@ -94,6 +95,12 @@ pub struct WebhookEndpointSecret {
     pub endpoint: WebhookEndpoint,
     /// The secret with which the receiver verifies signatures: `whsec_…`. It is shown only once.
     pub secret: String,
+}
+
+impl Versioned for WebhookEndpoint {
+    fn version(&self) -> String {
+        version_of(&(&self.name, &self.url, &self.events, self.generation, self.disabled_at))
+    }
 }
 
 impl From<EndpointRow> for WebhookEndpoint {
@@ -181,6 +188,7 @@ impl Control {
             attempt = attempt.with("is_enabled", is_enabled);
         }
         self.change(attempt, async |store: Store| {
+            check(&store, caller, name).await?;
             if let Some(url) = &edit.url {
                 self.check_url(url)?;
             }
@@ -219,6 +227,7 @@ impl Control {
     ) -> Result<Done<WebhookEndpoint>, Error> {
         let attempt = attempt(caller, Action::RemoveWebhookEndpoint, name);
         self.change(attempt, async |store: Store| {
+            check(&store, caller, name).await?;
             Ok((store.remove_endpoint(name).await?.into(), Value::Null))
         })
         .await
@@ -241,6 +250,12 @@ impl Control {
             .map_err(|error| Error::invalid(format!("the address is not a URL: {error}")))?;
         self.webhooks.guard.check_url(&parsed).map_err(Error::invalid)
     }
+}
+
+/// Refuses a change of an endpoint that the client has read in another version.
+async fn check(store: &Store, caller: &Caller, name: &str) -> Result<(), Error> {
+    let present = async { Ok(Some(WebhookEndpoint::from(store.endpoint(name).await?))) };
+    check_version(store, caller, &Object::WebhookEndpoint(name.to_owned()), present).await
 }
 
 /// The host of an address, for the audit.

@@ -17,8 +17,8 @@ use crate::admission::Api;
 use crate::body::{Empty, Path, Query, Question, Reader, Write};
 use crate::page::{self, PageQuery};
 use crate::problem::Failure;
-use crate::resources::changed;
 use crate::resources::lists::country;
+use crate::resources::{changed, no_content};
 use crate::upload::Upload;
 
 /// A number to suppress.
@@ -97,9 +97,8 @@ pub(crate) async fn add(
 pub(crate) async fn remove_number(
     State(api): State<Arc<Api>>,
     Write { caller, body }: Write<NewSuppression>,
-) -> Result<StatusCode, Failure> {
-    api.control.unsuppress(&caller, &body.number, body.sender.as_deref()).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Response, Failure> {
+    Ok(no_content(&api.control.unsuppress(&caller, &body.number, body.sender.as_deref()).await?))
 }
 
 /// Count the entries of the suppression list

@@ -58,30 +58,35 @@ pub(crate) async fn show(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    Ok(etag::answer(&headers, &api.control.webhook_endpoint(&caller, &name).await?))
+    Ok(etag::versioned(&headers, &api.control.webhook_endpoint(&caller, &name).await?))
 }
 
 /// Change, disable or enable a webhook endpoint
 #[utoipa::path(patch, path = "/webhook-endpoints/{name}", tag = "webhooks",
-    params(("name" = String, Path, description = "Name of the endpoint")), request_body = WebhookEndpointEdit,
+    params(("name" = String, Path, description = "Name of the endpoint"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the endpoint that was read; left out: any")),
+    request_body = WebhookEndpointEdit,
     responses((status = 200, body = WebhookEndpoint)))]
 pub(crate) async fn change(
     State(api): State<Arc<Api>>,
     Path(name): Path<String>,
     Write { caller, body }: Write<WebhookEndpointEdit>,
 ) -> Result<Response, Failure> {
-    Ok(changed(StatusCode::OK, &api.control.change_webhook_endpoint(&caller, &name, &body).await?))
+    let done = api.control.change_webhook_endpoint(&caller, &name, &body).await?;
+    Ok(etag::with_new_tag(changed(StatusCode::OK, &done), &done.result))
 }
 
 /// Remove a webhook endpoint with its deliveries
 #[utoipa::path(delete, path = "/webhook-endpoints/{name}", tag = "webhooks",
-    params(("name" = String, Path, description = "Name of the endpoint")), responses((status = 200, body = WebhookEndpoint)))]
+    params(("name" = String, Path, description = "Name of the endpoint"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the endpoint that was read; left out: any")),
+    responses((status = 200, body = WebhookEndpoint)))]
 pub(crate) async fn remove(
     State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
     Path(name): Path<String>,
-) -> Result<Json<WebhookEndpoint>, Failure> {
-    Ok(Json(api.control.remove_webhook_endpoint(&caller, &name).await?.result))
+    Write { caller, body: Empty {} }: Write<Empty>,
+) -> Result<Response, Failure> {
+    Ok(changed(StatusCode::OK, &api.control.remove_webhook_endpoint(&caller, &name).await?))
 }
 
 /// Renew the secret. For 24 hours, deliveries are signed with both secrets

@@ -60,7 +60,7 @@ pub(crate) enum WebhookEndpointCommand {
 pub(crate) struct WebhookEndpointAdd {
     /// Name of the webhook endpoint: letters, digits, '.', '-' and '_'
     pub(crate) name: String,
-    /// Address to post to; https, unless its network is listed in [webhooks] networks
+    /// Address to post to; https, unless the configuration allows its network (section webhooks, networks)
     pub(crate) url: String,
     /// Send only this kind of event, such as campaign.finished; repeat the option for several. Default: all
     #[arg(long = "event", value_name = "KIND")]

@@ -111,7 +111,7 @@ async fn a_wrong_request_is_a_problem_and_every_answer_has_the_headers() {
         (get("/api/v1/senders/nobody").send().await, 404, "not-found"),
         (get("/api/v1/senders/a%00b").send().await, 404, "not-found"),
         (get("/api/v1/nothing").send().await, 404, "not-found"),
-        (get("/").send().await, 404, "not-found"),
+        (get("/problems/nothing").send().await, 404, "not-found"),
         (api.ask("PUT", "/api/v1/senders").key(&key).send().await, 405, "method-not-allowed"),
         (get("/api/v1/senders?limits=3").send().await, 400, "invalid-body"),
         (get("/api/v1/senders?limit=201").send().await, 400, "invalid-body"),

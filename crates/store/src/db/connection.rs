@@ -187,20 +187,24 @@ impl Store {
 }
 
 /// The settings of connections of the pool, in addition to those of every connection.
-fn pool_settings(config: &Config) -> [(&'static str, String); 5] {
+fn pool_settings(config: &Config) -> Vec<(&'static str, String)> {
     // A process that keeps plans uses few statements about rows that it names; planning them each time takes longer than
     // executing them. In other processes the campaign is a parameter, and a generic plan would open and lock the partitions of
     // all campaigns.
     let plans = if config.keeps_plans { "force_generic_plan" } else { "force_custom_plan" };
-    [
+    let mut settings = vec![
         // Our statements look up some hundred rows by key. In a list of ten thousand rows the planner would prefer to read the
         // whole list.
         ("enable_seqscan", "off".to_owned()),
         ("plan_cache_mode", plans.to_owned()),
         ("statement_timeout", config.statement_timeout.as_millis().to_string()),
-        ("default_transaction_read_only", if config.is_read_only { "on" } else { "off" }.to_owned()),
         ("lock_timeout", config.lock_timeout.unwrap_or_default().as_millis().to_string()),
-    ]
+    ];
+    if config.is_read_only {
+        // Never "off": an operator may have made the database read-only.
+        settings.push(("default_transaction_read_only", "on".to_owned()));
+    }
+    settings
 }
 
 fn parse(config: &Config) -> Result<Address, Error> {
