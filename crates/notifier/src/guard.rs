@@ -46,7 +46,7 @@ impl Guard {
         Self { networks: networks.into() }
     }
 
-    /// Checks what can be checked without resolving the name. [`Guard::check_resolved`] checks the addresses of the name at each
+    /// Checks what can be checked without resolving the name. The addresses of the name are checked at each
     /// connection.
     pub fn check_url(&self, url: &Url) -> Result<(), Refused> {
         let is_plain = match url.scheme() {

@@ -1,10 +1,10 @@
 //! Metrics and health of one process.
 //!
 //! A crate declares its metrics in one file, `metrics.rs`, as statics of [`Counters`], [`Gauges`] and [`Histograms`]. Code that runs
-//! often keeps the handles ([`Counters::with`]), so that an event costs a few atomic operations.
+//! often keeps the handles (`Counters::with`), so that an event costs a few atomic operations.
 //!
 //! **Invariants.**
-//! - The handlers of [`router`] read memory only. They never wait for PostgreSQL, RabbitMQ or a provider.
+//! - The handlers of [`router()`] read memory only. They never wait for PostgreSQL, RabbitMQ or a provider.
 //! - The number of series is bounded: a value that is not in the list of its label becomes `other`, and senders beyond
 //!   `[metrics] senders` become `_other`.
 //! - No label contains a phone number, a variable, an id of a message, a key or an address.
