@@ -170,25 +170,9 @@ impl Kind {
     /// The status of the answer.
     pub(crate) fn status(self) -> StatusCode {
         match self {
-            Self::Control(problem) => match problem {
-                Problem::Unauthorized => StatusCode::UNAUTHORIZED,
-                Problem::Forbidden | Problem::LogInAgain => StatusCode::FORBIDDEN,
-                Problem::NotFound => StatusCode::NOT_FOUND,
-                Problem::InvalidBody | Problem::IdempotencyMissing => StatusCode::BAD_REQUEST,
-                Problem::InvalidDefinition
-                | Problem::ProviderCannot
-                | Problem::BadList
-                | Problem::IdempotencyReused => StatusCode::UNPROCESSABLE_ENTITY,
-                Problem::ConflictState
-                | Problem::KnownList
-                | Problem::IdempotencyRunning
-                | Problem::CheckOutdated => StatusCode::CONFLICT,
-                Problem::VersionConflict => StatusCode::PRECONDITION_FAILED,
-                Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-                Problem::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-                Problem::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-                Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            },
+            Self::Control(problem) => {
+                StatusCode::from_u16(problem.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,

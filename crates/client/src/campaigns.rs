@@ -2,8 +2,8 @@
 
 use campaign::{CampaignId, Definition};
 use control::{
-    Campaign, CampaignReport, Check, Draft, Ended, Error, ErrorReport, JobBegun, Page, Paused, Problem,
-    Resent, Resolve, Retry, Sample, Started, Waiting,
+    Campaign, CampaignReport, Check, Draft, Ended, Error, ErrorReport, JobBegun, Page, Paused, Preview,
+    PreviewItem, Problem, Resent, Resolve, Retry, SAMPLES, Sample, Started, Waiting,
 };
 use reqwest::header::{HeaderValue, IF_MATCH};
 use serde::Deserialize;
@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::request::Request;
 use crate::transport::Client;
+
+/// Messages that the API fills in at once.
+const MOST_PREVIEWED: u32 = 20;
 
 /// The result of the jobs that send again.
 #[derive(Deserialize)]
@@ -89,9 +92,9 @@ impl Client {
         let checked = self.job_of(id, "check", &look, |_, _| {}).await?;
         let mut check: Check = self.result(checked)?;
         // A job keeps no messages, because they contain names of recipients.
-        let samples: Page<Sample> =
-            self.read(Request::get(["campaigns", &id.to_string(), "samples"])).await?;
-        check.samples = samples.items;
+        let preview = Request::post(["campaigns", &id.to_string(), "preview"]);
+        let preview: Preview = self.read(preview.json(&json!({ "limit": MOST_PREVIEWED }))?).await?;
+        check.samples = preview.items.into_iter().filter_map(sample).take(SAMPLES).collect();
         Ok(check)
     }
 
@@ -165,4 +168,10 @@ impl Client {
     pub(crate) fn result<T: serde::de::DeserializeOwned>(&self, result: Value) -> Result<T, Error> {
         serde_json::from_value(result).map_err(|error| self.unreadable(&error))
     }
+}
+
+/// A message that could be filled in.
+fn sample(item: PreviewItem) -> Option<Sample> {
+    let PreviewItem { seq, header, body, footer, button, problem: _ } = item;
+    Some(Sample { seq: seq?, header, body: body?, footer, button })
 }

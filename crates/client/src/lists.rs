@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use campaign::{CampaignId, Country};
-use control::{Error, ImportedList, ImportedNumbers, JobBegun, Page, Problem, Progress, RejectedRow};
+use control::{
+    Error, ImportedList, ImportedNumbers, JobBegun, Page, Problem, Progress, RejectedRow, SHOWN_REJECTED_ROWS,
+};
 use http_body::{Frame, SizeHint};
 use reqwest::Body;
 use tokio::task::JoinHandle;
@@ -90,9 +92,13 @@ impl Client {
         let look = format!("flowcast campaign status {id}");
         let rows = |done: i64, _| progress.rows.store(done.unsigned_abs(), Ordering::Relaxed);
         let mut list: ImportedList = self.result(self.finished(begun, &look, rows).await?)?;
-        let rejected = Request::get(["jobs", &begun.job_id.to_string(), "rejected-rows"]);
-        let page: Page<RejectedRow> = self.read(rejected).await?;
-        list.first = page.items;
+        if let Some(number) = list.list.take().filter(|_| list.rejected > 0) {
+            let (id, number) = (id.to_string(), number.to_string());
+            let rejected = Request::get(["campaigns", &id, "lists", &number, "rejections"]);
+            let page: Page<RejectedRow> =
+                self.read(rejected.query("limit", Some(SHOWN_REJECTED_ROWS))).await?;
+            list.first = page.items;
+        }
         Ok((list, begun))
     }
 

@@ -60,25 +60,7 @@ impl Failure {
 
 /// The status of a problem of the control plane.
 fn status(problem: Problem) -> StatusCode {
-    match problem {
-        Problem::Unauthorized => StatusCode::UNAUTHORIZED,
-        Problem::Forbidden | Problem::LogInAgain => StatusCode::FORBIDDEN,
-        Problem::NotFound => StatusCode::NOT_FOUND,
-        Problem::InvalidBody | Problem::IdempotencyMissing => StatusCode::BAD_REQUEST,
-        Problem::InvalidDefinition
-        | Problem::ProviderCannot
-        | Problem::BadList
-        | Problem::IdempotencyReused => StatusCode::UNPROCESSABLE_ENTITY,
-        Problem::ConflictState
-        | Problem::KnownList
-        | Problem::IdempotencyRunning
-        | Problem::CheckOutdated => StatusCode::CONFLICT,
-        Problem::VersionConflict => StatusCode::PRECONDITION_FAILED,
-        Problem::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Problem::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-        Problem::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Problem::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    StatusCode::from_u16(problem.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 impl From<Error> for Failure {

@@ -136,14 +136,26 @@ impl Control {
         self.allow(attempt.caller, attempt.action, &attempt.object).await?;
         let mut change = self.store.begin_change().await?;
         if let Some(request) = request(attempt.caller) {
-            match change.admit(request).await? {
-                Admission::New => {}
-                Admission::Executed(result) => return Ok(Done { result: read(result)?, is_replayed: true }),
-                Admission::OtherRequest => return Err(reused()),
-                Admission::Running => return Err(running()),
+            let answer = match change.admit(request).await? {
+                Admission::New => None,
+                Admission::Executed(result) => {
+                    Some(read(result).map(|result| Done { result, is_replayed: true }))
+                }
+                Admission::OtherRequest => Some(Err(reused())),
+                Admission::Running => Some(Err(running())),
+            };
+            if let Some(answer) = answer {
+                change.roll_back().await;
+                return answer;
             }
         }
-        let (result, more) = work(change.store()).await?;
+        let (result, more) = match work(change.store()).await {
+            Ok(done) => done,
+            Err(error) => {
+                change.roll_back().await;
+                return Err(error);
+            }
+        };
         let details = merged(&attempt.details, more);
         let value = serde_json::to_value(&result).map_err(|error| unwritable(&error))?;
         let entry = attempt.action.is_audited().then(|| entry(attempt, "done", &details));

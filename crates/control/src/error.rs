@@ -92,6 +92,23 @@ impl Problem {
         }
     }
 
+    /// The HTTP status with which API and console answer (RFC 9110).
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::InvalidBody | Self::IdempotencyMissing => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden | Self::LogInAgain => 403,
+            Self::NotFound => 404,
+            Self::ConflictState | Self::KnownList | Self::IdempotencyRunning | Self::CheckOutdated => 409,
+            Self::VersionConflict => 412,
+            Self::TooLarge => 413,
+            Self::InvalidDefinition | Self::ProviderCannot | Self::BadList | Self::IdempotencyReused => 422,
+            Self::TooManyRequests => 429,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
     /// The kind with this name in the API.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|problem| problem.word() == word)

@@ -6,25 +6,26 @@ use std::sync::Arc;
 
 use producer::{ImportReport, Numbers, Reason};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use store::Rejection;
+use store::{Rejection, RejectionReport};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::access::right::Right;
-use crate::control::{Attempt, Control};
+use crate::control::Control;
 use crate::error::{Error, Problem};
-use crate::page::Page;
 
-/// The most rejected rows that are shown.
-const SHOWN: u32 = 20;
+/// The rejected rows that commands show.
+pub const SHOWN: u32 = 20;
 /// A cell with fewer digits is no phone number.
 const DIGITS_OF_NUMBER: usize = 7;
 
 /// The result of importing a list of recipients. `uploaded` is the sum of `imported` and the rows that were left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedList {
+    /// The number of the list in its campaign, from 1; only in the result of a job.
+    #[serde(default)]
+    pub list: Option<i64>,
     /// Rows of the list.
     pub uploaded: i32,
     /// Imported recipients.
@@ -98,6 +99,7 @@ impl ImportedList {
     pub fn of(report: ImportReport) -> Self {
         let (counts, left_out) = (report.counts, report.counts.left_out);
         Self {
+            list: None,
             uploaded: counts.uploaded,
             imported: counts.imported,
             duplicates: left_out.duplicates,
@@ -129,6 +131,12 @@ impl ImportedNumbers {
 }
 
 impl RejectedRow {
+    /// A stored row, as the caller may see it.
+    pub(crate) fn read(row: RejectionReport, caller: &Caller) -> Self {
+        let RejectionReport { line, reason, column_name: column, cell: number } = row;
+        Self { line, reason, column, number }.shown_to(caller)
+    }
+
     fn of(row: Rejection) -> Self {
         Self { line: row.line, reason: row.reason.to_owned(), column: row.column, number: row.cell }
     }
@@ -165,26 +173,6 @@ fn masked(cell: &str) -> String {
 }
 
 impl Control {
-    /// The first rejected rows of the list that a job has imported.
-    pub async fn rejected_rows(&self, caller: &Caller, job: i64) -> Result<Page<RejectedRow>, Error> {
-        let job = self.job(caller, job).await?;
-        let object =
-            job.campaign_id.map_or(Object::Installation, |id| Object::Campaign(campaign::CampaignId(id)));
-        self.act(Attempt::new(caller, Action::ViewRecipients, object), async {
-            let import = job.result.as_ref().and_then(|result| result.get("import_id")?.as_i64());
-            let rows = match import {
-                Some(import) => self.store.rejected_rows(import, SHOWN).await?,
-                None => Vec::new(),
-            };
-            let row = |row: store::RejectedRow| {
-                let store::RejectedRow { line, reason, column, cell: number } = row;
-                RejectedRow { line, reason, column, number }.shown_to(caller)
-            };
-            Ok((Page { items: rows.into_iter().map(row).collect(), next: None }, Value::Null))
-        })
-        .await
-    }
-
     /// The annotated list of an import, for the caller that has uploaded the list.
     pub async fn annotated_list(&self, caller: &Caller, job: i64) -> Result<Arc<File>, Error> {
         let found = self.job(caller, job).await?;
@@ -202,7 +190,7 @@ impl Control {
         self.jobs.annotated.get(job).filter(|_| may_read).ok_or_else(|| {
             let text = format!(
                 "there is no annotated list of job {job} here: only the server that imported the list has it, for 10 minutes, and only for \
-                 the key that uploaded the list; GET /jobs/{job}/rejected-rows shows the first rejected rows"
+                 the key that uploaded the list; GET /campaigns/ID/lists/LIST/rejections shows the rejected rows"
             );
             Error::refused(Problem::NotFound, text)
         })

@@ -79,13 +79,13 @@ pub use dead_letters::{DeadLetter, RedrivenLetters};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};
 pub use events::{Event, EventPage};
-pub use imported::{ImportedList, ImportedNumbers, RejectedRow, RejectedRows};
+pub use imported::{ImportedList, ImportedNumbers, RejectedRow, RejectedRows, SHOWN as SHOWN_REJECTED_ROWS};
 pub use jobs::begin::JobBegun;
 pub use jobs::job::Job;
 pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
 pub use launch::check::Check;
 pub use launch::forecast::{Cost, CostOfCountry};
-pub use launch::sample::Sample;
+pub use launch::sample::{SAMPLES, Sample};
 pub use list_reports::Conservation;
 pub use lists::{Export, ExportDone, ExportError, ListImport};
 pub use live::progress::{CampaignProgress, ProgressCounts};
@@ -112,7 +112,7 @@ pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
 pub use store::{
     AnswerReport, AnswerSummary, CampaignFilter, CampaignReport, CountryReport, ErrorReport, ImportRow,
-    ListReport, MinuteReport, PendingFactor, RecipientFilter, RecipientReport, RejectionReport, ResendClass,
+    ListReport, MinuteReport, PendingFactor, RecipientFilter, RecipientReport, ResendClass,
 };
 pub use suppressions::{
     CountedSuppressions, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,

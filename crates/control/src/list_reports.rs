@@ -3,14 +3,14 @@
 use campaign::CampaignId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{ListReport, RejectionReport};
+use store::ListReport;
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
-use crate::access::right::Right;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
+use crate::imported::RejectedRow;
 use crate::page::{Page, PageRequest};
 
 /// The rows of the lists of a campaign, and where each of them is now. `difference` is 0.
@@ -90,15 +90,14 @@ impl Control {
         lists.into_iter().find(|found| found.list == list).ok_or_else(|| no_list(id, list))
     }
 
-    /// The rejected rows of a list, in the order of their lines. Only callers that may see numbers get the content of the number
-    /// column.
+    /// The rejected rows of a list, in the order of their lines.
     pub async fn rejections(
         &self,
         caller: &Caller,
         id: CampaignId,
         list: i64,
         page: &PageRequest,
-    ) -> Result<Page<RejectionReport>, Error> {
+    ) -> Result<Page<RejectedRow>, Error> {
         let attempt = Attempt::new(caller, Action::ViewRecipients, Object::Campaign(id));
         self.act(
             attempt,
@@ -106,9 +105,9 @@ impl Control {
                 self.list_report(caller, id, list).await?;
                 let limit = page.limit()?;
                 let after = i32::try_from(page.after_id()?.unwrap_or(0)).unwrap_or(i32::MAX);
-                let has_numbers = caller.rights.has(Right::Numbers);
-                let rows = self.store.rejections(id, list, (after, limit + 1), has_numbers).await?;
-                Ok((Page::of(rows, limit, |row| row.line.to_string()), Value::Null))
+                let rows = self.store.rejections(id, list, (after, limit + 1)).await?;
+                let rows = rows.into_iter().map(|row| RejectedRow::read(row, caller)).collect();
+                Ok((Page::of(rows, limit, |row: &RejectedRow| row.line.to_string()), Value::Null))
             }),
         )
         .await

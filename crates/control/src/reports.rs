@@ -82,7 +82,7 @@ impl Control {
         let attempt = Attempt::new(caller, Action::View, Object::Installation);
         self.act(attempt, async {
             let filter = CampaignFilter { senders: seen(caller, filter.senders), ..filter };
-            let reports = self.store.filtered_reports(&filter, before, limit).await?;
+            let reports = self.store.report_page(&filter, before, limit).await?;
             let ids: Vec<i64> = reports.iter().map(|report| report.campaign_id).collect();
             let minutes = self.store.last_hour(&ids).await?;
             let line = |report: CampaignReport| {
@@ -158,9 +158,8 @@ impl Control {
     ) -> Result<Vec<CampaignReport>, Error> {
         let attempt = Attempt::new(caller, Action::View, Object::Installation);
         self.act(attempt, async {
-            let senders: Option<Vec<String>> =
-                caller.senders.as_ref().map(|senders| senders.iter().cloned().collect());
-            Ok((self.store.report_page(before, senders.as_deref(), limit).await?, json!({})))
+            let filter = CampaignFilter { senders: seen(caller, None), ..CampaignFilter::default() };
+            Ok((self.store.report_page(&filter, before, limit).await?, json!({})))
         })
         .await
     }

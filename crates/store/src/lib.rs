@@ -71,7 +71,7 @@ pub use inbound::rows::{
 };
 pub use lists::exports::RecipientFilter;
 pub use lists::import_record::ImportRecord;
-pub use lists::import_rows::{ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, RejectedRow, Rejection};
+pub use lists::import_rows::{ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
 pub use lists::imports::Import;
 pub use lists::suppressions::{Suppressed, SuppressionReason};
 pub use reporting::answer_summary::{AnswerSummary, FieldSummary, ValueCount};

@@ -8,7 +8,7 @@ use axum::http::header::{IF_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use campaign::CampaignId;
-use control::{Campaign, CampaignReport, Draft, ErrorReport, Page, PageRequest, Problem, Sample, Waiting};
+use control::{Campaign, CampaignReport, Draft, ErrorReport, Page, PageRequest, Problem, Waiting};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -179,17 +179,6 @@ pub(crate) async fn waiting(
 ) -> Result<Json<Page<Waiting>>, Failure> {
     let items = api.control.waiting_of(&caller, CampaignId(id)).await?;
     Ok(Json(Page { items, next: None }))
-}
-
-/// Show the first messages of a campaign, as their recipients would get them
-#[utoipa::path(get, path = "/campaigns/{id}/samples", tag = "campaigns",
-    params(("id" = i64, description = "Id of the campaign")), responses((status = 200, body = Page<Sample>)))]
-pub(crate) async fn samples(
-    State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
-    Path(id): Path<i64>,
-) -> Result<Json<Page<Sample>>, Failure> {
-    Ok(Json(api.control.samples(&caller, CampaignId(id)).await?))
 }
 
 fn locate(response: &mut Response, address: &str) {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use campaign::{CampaignId, Resolution, Seq};
-use control::{Done, Job, JobBegun, Page, RejectedRow, ResendClass, Resolve, Retry};
+use control::{Done, Job, JobBegun, ResendClass, Resolve, Retry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -85,17 +84,6 @@ pub(crate) async fn give_up(
     Path(id): Path<i64>,
 ) -> Result<Response, Failure> {
     Ok(changed(StatusCode::OK, &api.control.give_up_job(&caller, id).await?))
-}
-
-/// List the first rejected rows of an import
-#[utoipa::path(get, path = "/jobs/{id}/rejected-rows", tag = "jobs", params(("id" = i64, description = "Id of the job")),
-    responses((status = 200, body = Page<RejectedRow>)))]
-pub(crate) async fn rejected_rows(
-    State(api): State<Arc<Api>>,
-    Reader(caller): Reader,
-    Path(id): Path<i64>,
-) -> Result<Json<Page<RejectedRow>>, Failure> {
-    Ok(Json(api.control.rejected_rows(&caller, id).await?))
 }
 
 /// Check whether a campaign can be started; estimate time and cost

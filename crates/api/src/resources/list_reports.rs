@@ -7,7 +7,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use campaign::CampaignId;
-use control::{Conservation, ListReport, Page, RejectionReport};
+use control::{Conservation, ListReport, Page, RejectedRow};
 use serde::Serialize;
 
 use crate::admission::Api;
@@ -22,15 +22,6 @@ use crate::schema::described;
 #[serde(transparent)]
 pub(crate) struct List(ListReport);
 described!(List, "A list of a campaign: its number `list` from 1, and the columns of the view report.import");
-
-/// A rejected row.
-#[derive(Serialize)]
-#[serde(transparent)]
-pub(crate) struct Rejection(RejectionReport);
-described!(
-    Rejection,
-    "A rejected row of a list: line, reason, column, and for keys that may see numbers the content of the number column"
-);
 
 /// List the lists of a campaign, in the order of their import
 #[utoipa::path(get, path = "/campaigns/{id}/lists", tag = "campaigns",
@@ -57,10 +48,10 @@ pub(crate) async fn show(
     Ok(etag::answer(&headers, &List(api.control.list_report(&caller, CampaignId(id), list).await?)))
 }
 
-/// List the rejected rows of a list, in the order of their lines
+/// List the rejected rows of a list, in the order of their lines; without the right to see numbers, the digits are masked
 #[utoipa::path(get, path = "/campaigns/{id}/lists/{list}/rejections", tag = "campaigns",
     params(("id" = i64, description = "Id of the campaign"), ("list" = i64, description = "Number of the list, from 1"), PageQuery),
-    responses((status = 200, body = Page<Rejection>)))]
+    responses((status = 200, body = Page<RejectedRow>)))]
 pub(crate) async fn rejections(
     State(api): State<Arc<Api>>,
     Reader(caller): Reader,
@@ -68,8 +59,8 @@ pub(crate) async fn rejections(
     OriginalUri(uri): OriginalUri,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Failure> {
-    let Page { items, next } = api.control.rejections(&caller, CampaignId(id), list, &query.into()).await?;
-    Ok(page::answer(&uri, &Page { items: items.into_iter().map(Rejection).collect(), next }))
+    let rows = api.control.rejections(&caller, CampaignId(id), list, &query.into()).await?;
+    Ok(page::answer(&uri, &rows))
 }
 
 /// Show the rows of the lists of a campaign, and where each of them is now

@@ -50,7 +50,7 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, producer::INSTRUMENTS];
     monitoring::start(settings, "producer", &metrics, producer::INSTALLATION_INSTRUMENTS, &shutdown).await?;
-    let store = open(settings).await?;
+    let Some(store) = shutdown.run_until_cancelled(open(settings)).await.transpose()? else { return Ok(()) };
     let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
     let topology = Topology::new(&broker.prefix);
     // The publisher outlives the feed, so that messages published when the signal comes are confirmed.
@@ -81,7 +81,8 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, consumer::INSTRUMENTS];
     monitoring::start(settings, "consumer", &metrics, &[], &shutdown).await?;
-    let store = connect(store::Config { keeps_plans: true, ..settings.postgres()? }).await?;
+    let connecting = connect(store::Config { keeps_plans: true, ..settings.postgres()? });
+    let Some(store) = shutdown.run_until_cancelled(connecting).await.transpose()? else { return Ok(()) };
     consumer::run(setup, store, shutdown).await?;
     Ok(())
 }
@@ -102,7 +103,7 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let metrics = [store::INSTRUMENTS, server::INSTRUMENTS];
     monitoring::start(settings, "server", &metrics, &[], &shutdown).await?;
-    let store = open(settings).await?;
+    let Some(store) = shutdown.run_until_cancelled(open(settings)).await.transpose()? else { return Ok(()) };
     let server =
         server::Server::bind(setup, store).await.with_context(|| format!("cannot listen at {listen}"))?;
     line(format!("receiving webhooks and uploads at http://{}", server.address()?));

@@ -12,6 +12,9 @@ mod audit;
 mod halts;
 #[path = "../it/postgres_tools.rs"]
 mod postgres_tools;
+#[expect(dead_code, reason = "shared with the short tests")]
+#[path = "../it/process.rs"]
+mod process;
 #[path = "../it/rates.rs"]
 mod rates;
 #[expect(dead_code, reason = "shared with the short tests")]

@@ -28,7 +28,6 @@ fn of_campaigns() -> Vec<Route> {
         ("get", "/campaigns/{campaign}/report", "viewer", none()),
         ("get", "/campaigns/{campaign}/errors", "viewer", none()),
         ("get", "/campaigns/{campaign}/waiting", "viewer", none()),
-        ("get", "/campaigns/{campaign}/samples", "marketer", none()),
         ("get", "/campaigns/{campaign}/lists", "viewer", none()),
         ("post", "/campaigns/{campaign}/lists", "marketer", none()),
         ("get", "/campaigns/{campaign}/lists/{list}", "viewer", none()),
@@ -78,7 +77,6 @@ fn of_the_installation() -> Vec<Route> {
     vec![
         ("get", "/jobs/{job}", "viewer", none()),
         ("delete", "/jobs/{job}", "marketer", none()),
-        ("get", "/jobs/{job}/rejected-rows", "viewer", none()),
         ("get", "/jobs/{job}/annotated-list", "marketer", none()),
         ("post", "/system/counters/check", "operator", none()),
         ("get", "/suppressions", "operator", none()),

@@ -39,6 +39,7 @@ mod outages;
 mod places;
 mod postgres_tools;
 mod privacy;
+mod process;
 mod providers;
 mod queue;
 mod rates;

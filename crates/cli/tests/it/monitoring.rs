@@ -285,12 +285,13 @@ async fn systemd_is_notified_of_ready_watchdog_and_stopping() {
     let environment = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "500000")];
     let consumer = world.start_with("consumer", &environment);
     let next = |wanted: &str| {
-        let mut buffer = [0; 64];
+        let (mut buffer, deadline) = ([0; 64], Instant::now() + PATIENCE);
         loop {
             let n = socket.recv(&mut buffer).unwrap();
             if &buffer[..n] == wanted.as_bytes() {
                 return;
             }
+            assert!(Instant::now() < deadline, "systemd was not told {wanted}");
         }
     };
     next("READY=1");

@@ -1,22 +1,21 @@
 //! Services of its own for each test, a simulated provider, and the `flowcast` processes.
 
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use broker::{Publisher, Topology};
 use devstack::{Proxy, Scope, Stack};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use secrecy::SecretString;
 use simulator::{Ledger, Running, Simulator};
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::{Client, NoTls};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+pub(crate) use crate::process::Process;
 
 /// The key the simulated provider knows; it must be found in no log.
 pub(crate) const KEY: &str = "key-7f3a9c51";
@@ -39,11 +38,6 @@ pub(crate) struct World {
     processes: u32,
     /// Addresses that the processes are given instead of the true ones.
     detours: Vec<(&'static str, String)>,
-}
-
-/// A `flowcast` process; killed when dropped.
-pub(crate) struct Process {
-    child: Child,
 }
 
 impl World {
@@ -160,7 +154,7 @@ impl World {
         command.envs(self.detours.iter().map(|(name, url)| (*name, url)));
         command.envs(environment.iter().copied());
         let child = command.stderr(std::fs::File::create(log).unwrap()).spawn().unwrap();
-        Process { child }
+        Process::of(child)
     }
 
     /// Puts a proxy between RabbitMQ and the processes that are started from now on.
@@ -361,41 +355,5 @@ impl World {
 pub(crate) fn nothing_planted_in(text: &str) {
     for planted in PLANTED {
         assert!(!text.contains(planted), "{planted} is in:\n{text}");
-    }
-}
-
-impl Process {
-    /// SIGTERM, and waits for the end.
-    pub(crate) async fn stop(mut self) -> ExitStatus {
-        self.signal(Signal::SIGTERM);
-        tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap()
-    }
-
-    /// Waits until it has died of SIGKILL.
-    pub(crate) async fn died(mut self) {
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
-        assert_eq!(status.signal(), Some(Signal::SIGKILL as i32));
-    }
-
-    /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill(self.id(), signal).unwrap();
-    }
-
-    /// The most memory that it has had, in KiB.
-    pub(crate) fn peak_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim();
-        peak.strip_suffix(" kB").unwrap().parse().unwrap()
-    }
-
-    /// Its process id.
-    pub(crate) fn id(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.child.id().unwrap()).unwrap())
-    }
-
-    /// SIGKILL.
-    pub(crate) async fn kill(mut self) {
-        self.child.kill().await.unwrap();
     }
 }

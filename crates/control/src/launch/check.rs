@@ -12,12 +12,8 @@ use crate::control::{Attempt, Control};
 use crate::error::Error;
 use crate::launch::forecast::{Cost, CostForecast, late, refuse_too_late};
 use crate::launch::sample::{Rendered, Sample};
-use crate::page::Page;
 use crate::running::fingerprint_of;
 use crate::text::thousands;
-
-/// Recipients that are read at once for samples.
-const RECIPIENTS: u32 = 100;
 
 /// The result of the check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -123,29 +119,6 @@ impl Control {
             return refuse_too_late(id, &forecast);
         }
         Err(Error::conflict(incomplete(id, lacking)))
-    }
-
-    /// The first messages of a campaign.
-    pub async fn samples(&self, caller: &Caller, id: CampaignId) -> Result<Page<Sample>, Error> {
-        let attempt = Attempt::new(caller, Action::CheckCampaign, Object::Campaign(id));
-        self.act(attempt, async {
-            let mut rendered = Rendered::default();
-            let Ok(message) = self.store.campaign(id).await?.definition.compile() else {
-                return Ok((Page { items: Vec::new(), next: None }, json!({})));
-            };
-            let mut after = 0;
-            loop {
-                let page = self.store.pending_recipients(id, after, RECIPIENTS).await?;
-                for (seq, variables) in &page {
-                    rendered.add(*seq, &message, variables);
-                }
-                match page.last() {
-                    Some((last, _)) if !rendered.has_all_samples() => after = *last,
-                    _ => return Ok((Page { items: rendered.samples, next: None }, json!({}))),
-                }
-            }
-        })
-        .await
     }
 
     /// Renders the message for all waiting recipients.

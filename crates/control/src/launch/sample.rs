@@ -6,8 +6,8 @@ use campaign::{CompiledMessage, Message, RenderError, Variables, Window};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The number of sample messages.
-const SAMPLES: usize = 3;
+/// The number of sample messages of a check.
+pub const SAMPLES: usize = 3;
 
 /// One message as its recipient would see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -36,10 +36,6 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    pub(crate) fn has_all_samples(&self) -> bool {
-        self.samples.len() >= SAMPLES
-    }
-
     pub(crate) fn add(&mut self, seq: i32, message: &CompiledMessage, variables: &Variables) {
         match message.render(variables, Window::Unheard) {
             Ok(message) if self.samples.len() < SAMPLES => self.samples.push(Sample::of(seq, message)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campaign::CampaignId;
-use control::{Caller, ImportedList, Job, ListImport, Problem, Retry};
+use control::{Caller, ImportedList, Job, ListImport, PageRequest, Problem, Retry};
 use producer::{ImportOptions, List, ListOptions, Progress};
 use serde_json::{Value, json};
 use store::{ImportRecord, NewJob, ResendClass};
@@ -165,7 +165,8 @@ async fn a_list_is_imported_by_a_job_whose_result_is_committed_with_it() {
     assert!(imported.header.starts_with("the numbers are those of column '"), "{}", imported.header);
     assert_eq!(imported.reasons.iter().map(|reason| reason.rows).collect::<Vec<_>>(), [1]);
     assert!(imported.first.is_empty(), "cells of a list are not kept in a job");
-    let rejected = world.control.rejected_rows(&anna(), begun.result.job_id).await.unwrap().items;
+    let all = PageRequest::default();
+    let rejected = world.control.rejections(&anna(), id, imported.list.unwrap(), &all).await.unwrap().items;
     assert_eq!((rejected.len(), rejected[0].line, rejected[0].number.as_str()), (1, 4, "12"));
     // The same file again is a refusal with a sentence.
     let begun = world.control.begin_import(&anna(), id, list(rows), import()).await.unwrap();

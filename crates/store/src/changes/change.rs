@@ -64,4 +64,11 @@ impl Change {
         }
         self.store.commit_bound().await
     }
+
+    /// Rolls the change back, and waits until its locks are free: a client that repeats a refused request at once does not find it
+    /// running. A change that is dropped is rolled back too, without waiting.
+    pub async fn roll_back(self) {
+        // Without a connection, PostgreSQL rolls back by itself.
+        self.store.roll_back_bound().await.ok();
+    }
 }

@@ -33,16 +33,16 @@ pub enum Admission {
     Running,
 }
 
-/// Looks up a request, and locks its key until the transaction ends.
+/// Looks up a request, and locks its key until the transaction ends. A request whose result is stored needs no lock, so that clients
+/// that repeat it at the same time all get the result.
 pub(crate) async fn admit(client: &Connection, request: &IdempotentRequest) -> Result<Admission, Error> {
     let lock = "select pg_try_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 1))";
     let select = "select fingerprint, result from idempotency where actor = $1 and key = $2";
     let IdempotentRequest { actor, key, fingerprint } = request;
-    if !client.query_one(lock, &[actor, key]).await?.get::<_, bool>(0) {
-        return Ok(Admission::Running);
-    }
+    let is_locked: bool = client.query_one(lock, &[actor, key]).await?.get(0);
     Ok(match client.query_opt(select, &[actor, key]).await? {
-        None => Admission::New,
+        None if is_locked => Admission::New,
+        None => Admission::Running,
         Some(row) if row.get::<_, &[u8]>(0) == fingerprint => Admission::Executed(row.get(1)),
         Some(_) => Admission::OtherRequest,
     })

@@ -106,6 +106,12 @@ impl Store {
         Ok(bound.lock().await.0.commit_bound().await?)
     }
 
+    /// Rolls the transaction of a bound store back.
+    pub(crate) async fn roll_back_bound(&self) -> Result<(), Error> {
+        let Some(bound) = &self.bound else { return Ok(()) };
+        Ok(bound.lock().await.0.roll_back_bound().await?)
+    }
+
     /// Refuses a connection outside the transaction of a bound store: it would wait for the locks of the transaction.
     fn refuse_bound(&self) -> Result<(), Error> {
         match self.bound {

@@ -144,6 +144,13 @@ impl Connection {
         committed
     }
 
+    /// Rolls the transaction of [`Connection::bind`] back.
+    pub(crate) async fn roll_back_bound(&mut self) -> Result<(), Error> {
+        self.batch_execute("rollback").await?;
+        self.is_bound = false;
+        Ok(())
+    }
+
     /// Rolls the transaction of [`Connection::bind`] back before the next statement of this connection.
     pub(crate) fn unbind(&mut self) {
         if std::mem::take(&mut self.is_bound) {

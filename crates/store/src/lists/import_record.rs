@@ -72,7 +72,9 @@ impl ImportRecord {
             }
             Self::Job { id, worker } => {
                 let reasons = origin.reasons.iter().map(|(reason, n)| json!({ "reason": reason, "rows": n }));
-                numbers["import_id"] = import.into();
+                let list = "select count(*) from import where campaign_id = $1 and id <= $2";
+                numbers["list"] =
+                    client.query_one(list, &[&campaign, &import]).await?.get::<_, i64>(0).into();
                 numbers["hidden"] = origin.hidden.into();
                 numbers["header"] = origin.header.as_str().into();
                 numbers["reasons"] = reasons.collect();

@@ -74,19 +74,6 @@ pub struct Rejection {
     pub cell: String,
 }
 
-/// A rejected row of an imported list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejectedRow {
-    /// Line of the file, from 1, including the header.
-    pub line: i32,
-    /// The code of the reason.
-    pub reason: String,
-    /// The column with the error, if it is not the number column.
-    pub column: Option<String>,
-    /// The cell of the number column, shortened.
-    pub cell: String,
-}
-
 /// Numbers that an import may leave out.
 #[derive(Clone, Copy, Debug)]
 pub enum Numbers {

@@ -18,9 +18,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::volume::Volume;
 use crate::lists::import_record::ImportRecord;
-use crate::lists::import_rows::{
-    ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, RejectedRow, Rejection,
-};
+use crate::lists::import_rows::{ImportCounts, ImportRow, LeftOut, ListOrigin, Numbers, Rejection};
 
 /// A list that is being imported. Nothing is kept if it is dropped without [`Import::finish`].
 pub struct Import {
@@ -48,20 +46,6 @@ impl Store {
             columns: row.get(3),
         };
         Ok(rows.iter().map(list).collect())
-    }
-
-    /// The first rejected rows of an imported list, at most `limit`.
-    pub async fn rejected_rows(&self, import: i64, limit: u32) -> Result<Vec<RejectedRow>, Error> {
-        let select = "
-            select line, reason, column_name, cell from import_rejection where import_id = $1 order by line limit $2";
-        let rows = self.client().await?.query(select, &[&import, &i64::from(limit)]).await?;
-        let rejected = |row: &tokio_postgres::Row| RejectedRow {
-            line: row.get(0),
-            reason: row.get(1),
-            column: row.get(2),
-            cell: row.get(3),
-        };
-        Ok(rows.iter().map(rejected).collect())
     }
 }
 

@@ -37,7 +37,7 @@ view_row! {
         pub line: i32,
         pub reason: String,
         pub column_name: Option<String>,
-        pub cell: Option<String>,
+        pub cell: String,
     }
 }
 
@@ -51,23 +51,20 @@ impl Store {
         Ok(rows.iter().map(ListReport::read).collect())
     }
 
-    /// Rejected rows of the list with this number, in the order of their lines, after a line, at most `limit`. The content of the
-    /// number column is `None` unless `has_numbers`.
+    /// Rejected rows of the list with this number, in the order of their lines, after a line, at most `limit`.
     pub async fn rejections(
         &self,
         campaign: CampaignId,
         list: i64,
         (after, limit): (i32, u32),
-        has_numbers: bool,
     ) -> Result<Vec<RejectionReport>, Error> {
         let select = "
-            select line, reason, column_name, case when $5 then cell end as cell from import_rejection
+            select line, reason, column_name, cell from import_rejection
             where import_id = (select id from import where campaign_id = $1 order by id offset $2 limit 1) and line > $3
             order by line limit $4";
         let client = self.client().await?;
         let offset = (list - 1).max(0);
-        let rows =
-            client.query(select, &[&campaign.0, &offset, &after, &i64::from(limit), &has_numbers]).await?;
+        let rows = client.query(select, &[&campaign.0, &offset, &after, &i64::from(limit)]).await?;
         Ok(rows.iter().map(RejectionReport::read).collect())
     }
 

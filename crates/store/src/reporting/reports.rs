@@ -99,28 +99,9 @@ impl Store {
         reports.pop().ok_or_else(|| Error::no_campaign(campaign))
     }
 
-    /// A page of the reports of all campaigns, or of campaigns of these senders, newest first: at most `limit`, only campaigns
-    /// older than `before` if it is given.
-    pub async fn report_page(
-        &self,
-        before: Option<CampaignId>,
-        senders: Option<&[String]>,
-        limit: u32,
-    ) -> Result<Vec<CampaignReport>, Error> {
-        let before = before.map_or(i64::MAX, |campaign| campaign.0);
-        let (all, of_senders) = (
-            "where r.campaign_id < $1 order by r.campaign_id desc limit $2",
-            "where r.campaign_id < $1 and r.sender = any($3) order by r.campaign_id desc limit $2",
-        );
-        match senders {
-            None => self.reports(all, &[&before, &i64::from(limit)]).await,
-            Some(senders) => self.reports(of_senders, &[&before, &i64::from(limit), &senders]).await,
-        }
-    }
-
     /// A page of the reports of the campaigns that a filter selects, newest first: at most `limit`, only campaigns older than
     /// `before` if it is given.
-    pub async fn filtered_reports(
+    pub async fn report_page(
         &self,
         filter: &CampaignFilter,
         before: Option<CampaignId>,

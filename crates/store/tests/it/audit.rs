@@ -135,6 +135,11 @@ async fn of_two_requests_with_one_key_at_the_same_time_one_is_executed() {
         panic!("executed again")
     };
     assert_eq!(stored, result);
+    // The result is there for every client that asks while another one reads it.
+    let mut third = world.store.begin_change().await.unwrap();
+    let admission = third.admit(request("api_key:a", "k", 1)).await.unwrap();
+    assert!(matches!(admission, Admission::Executed(_)), "{admission:?}");
+    drop(third);
     assert!(matches!(again.admit(request("api_key:a", "k", 2)).await.unwrap(), Admission::OtherRequest));
     assert!(matches!(again.admit(request("api_key:b", "k", 1)).await.unwrap(), Admission::New));
     drop(again);
@@ -145,11 +150,17 @@ async fn of_two_requests_with_one_key_at_the_same_time_one_is_executed() {
 #[tokio::test]
 async fn a_request_whose_change_was_given_up_is_new_again() {
     let world = World::new("idempotency_given_up", None).await;
+    for _ in 0..20 {
+        let mut change = world.store.begin_change().await.unwrap();
+        let admission = change.admit(request("api_key:a", "k", 1)).await.unwrap();
+        assert!(matches!(admission, Admission::New), "{admission:?}");
+        change.roll_back().await;
+    }
     let mut change = world.store.begin_change().await.unwrap();
     assert!(matches!(change.admit(request("api_key:a", "k", 1)).await.unwrap(), Admission::New));
     drop(change);
     let mut change = world.store.begin_change().await.unwrap();
-    // The rollback of the first change is sent before the next statement of its connection, so this may come before it.
+    // Nobody waited for the rollback of the dropped change. It is sent before the next statement of its connection, so this may come before it.
     let admission = loop {
         match change.admit(request("api_key:a", "k", 1)).await.unwrap() {
             Admission::Running => tokio::task::yield_now().await,
