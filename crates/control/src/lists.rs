@@ -17,8 +17,8 @@ use crate::access::caller::Caller;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
 
-/// Recipients read at once.
-const PAGE: i64 = 5_000;
+/// Places of a list that are read at once.
+const PAGE: i32 = 5_000;
 
 /// How a list is read, and which recipients are left out.
 #[derive(Clone, Debug, Default)]
@@ -192,20 +192,20 @@ impl Control {
         begins(warning.as_deref());
         let spool = Spool::new(&self.lists);
         let mut list = Exported::begin(format, out, spool.folder(), &header)?;
+        let last = self.store.campaign(id).await.map_err(Error::from)?.recipients;
         let (mut after, mut recipients) = (Seq(0), 0);
-        loop {
-            let page = self.store.listed(id, who, (after, PAGE)).await.map_err(Error::from)?;
-            let Some((last, ..)) = page.last() else {
-                list.finish()?;
-                return Ok(ExportDone { recipients, warning });
-            };
-            after = *last;
+        while after.0 < last {
+            let through = Seq(after.0.saturating_add(PAGE));
+            let page = self.store.listed(id, who, (after, through)).await.map_err(Error::from)?;
+            after = through;
             recipients += page.len() as u64;
             for (_, msisdn, variables) in &page {
                 let cells = columns.iter().map(|column| variables.0.get(column).map_or("", String::as_str));
                 list.recipient(*msisdn, cells)?;
             }
         }
+        list.finish()?;
+        Ok(ExportDone { recipients, warning })
     }
 }
 

@@ -139,24 +139,6 @@ impl Store {
         Ok(())
     }
 
-    /// Places and variables of `pending` recipients after this place, in the order of the list, at most `limit`.
-    pub async fn pending_recipients(
-        &self,
-        id: CampaignId,
-        after: i32,
-        limit: u32,
-    ) -> Result<Vec<(i32, Variables)>, Error> {
-        let select = "
-            select seq, variables from recipient where campaign_id = $1 and state = 'pending' and seq > $2
-            order by seq limit $3";
-        let rows = self.client().await?.query(select, &[&id.0, &after, &i64::from(limit)]).await?;
-        let read = |row: &tokio_postgres::Row| {
-            let variables = row.try_get::<_, Json<Variables>>(1).map_err(Error::unreadable)?.0;
-            Ok((row.get(0), variables))
-        };
-        rows.iter().map(read).collect()
-    }
-
     /// The number of `pending` recipients that are on the suppression list.
     pub async fn suppressed_recipients(&self, id: CampaignId) -> Result<i64, Error> {
         let select = "

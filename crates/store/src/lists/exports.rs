@@ -91,20 +91,23 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// The next recipients of this kind after a place, at most `limit`, in the order of the list. Recipients whose number was
-    /// erased are left out.
+    /// The recipients of this kind after a place and up to another one, in the order of the list. Recipients whose number was erased
+    /// are left out.
+    ///
+    /// Both places bound what is read. With a limit instead, PostgreSQL sorts the rest of the list for every page if it expects few
+    /// recipients of this kind, as after a cancellation.
     pub async fn listed(
         &self,
         campaign: CampaignId,
         who: RecipientFilter,
-        (after, limit): (Seq, i64),
+        (after, through): (Seq, Seq),
     ) -> Result<Vec<(Seq, Msisdn, Variables)>, Error> {
         let select = format!(
             "select r.seq, r.msisdn, r.variables from recipient r
-            where r.campaign_id = $1 and r.seq > $2 and r.msisdn > 0 and {} order by r.seq limit $3",
+            where r.campaign_id = $1 and r.seq > $2 and r.seq <= $3 and r.msisdn > 0 and {} order by r.seq",
             who.condition()
         );
-        let rows = self.client().await?.query(&select, &[&campaign.0, &after.0, &limit]).await?;
+        let rows = self.client().await?.query(&select, &[&campaign.0, &after.0, &through.0]).await?;
         rows.iter()
             .map(|row| {
                 let digits = u64::try_from(row.get::<_, i64>(1)).map_err(Error::unreadable)?;

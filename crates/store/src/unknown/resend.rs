@@ -31,6 +31,9 @@ impl ResendClass {
     }
 }
 
+/// Places of a list in one transaction.
+const PAGE: i32 = 5_000;
+
 pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("resend.sql"), &[]));
 
 impl Store {
@@ -46,11 +49,13 @@ impl Store {
     ) -> Result<u64, Error> {
         let lock = "
             select state, coalesce(deadline_at <= clock_timestamp(), false),
-                coalesce(erased_at, archived_at) is not null from campaign where id = $1 for update";
+                coalesce(erased_at, archived_at) is not null, recipients
+            from campaign where id = $1 for update";
         let undelivered = class == ResendClass::Undelivered;
         let mut client = self.own_client().await?;
-        let (mut after, mut total) = (0, 0);
+        let (mut after, mut total) = (0_i32, 0);
         loop {
+            let through = after.saturating_add(PAGE);
             let tx = client.transaction().await?;
             let row = tx.query_opt(lock, &[&campaign.0]).await?;
             let row = row.ok_or_else(|| Error::no_campaign(campaign))?;
@@ -60,21 +65,23 @@ impl Store {
                     "campaign {campaign} {why}, its recipients are not sent to again"
                 )));
             }
+            let last: i32 = row.get(3);
             let row = tx
                 .query_one(
                     &**STEP,
-                    &[&campaign.0, &after, &undelivered, &code, &reason, &actor, &unchanged_since],
+                    &[&campaign.0, &after, &undelivered, &code, &reason, &actor, &unchanged_since, &through],
                 )
                 .await?;
-            if row.get::<_, i64>(0) > 0 {
+            let resent: i64 = row.get(0);
+            if resent > 0 {
                 tx.execute(RUN_AGAIN, &[&campaign.0]).await?;
             }
             tx.commit().await?;
-            total += u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
-            match row.get::<_, Option<i32>>(1) {
-                Some(last) => after = last,
-                None => return Ok(total),
+            total += u64::try_from(resent).unwrap_or(0);
+            if through >= last {
+                return Ok(total);
             }
+            after = through;
         }
     }
 }

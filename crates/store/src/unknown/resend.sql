@@ -1,13 +1,14 @@
--- Resends to the next recipients of campaign $1 after place $2: failed, or undelivered ($3), with code $4 if it is given; $5: why;
--- $6: the name of the actor; $7: only recipients that have not changed since.
+-- Resends to the recipients of campaign $1 after place $2 up to place $8: failed, or undelivered ($3), with code $4 if it is given;
+-- $5: why; $6: the name of the actor; $7: only recipients that have not changed since. Both places bound what is read: with a limit
+-- instead, the rest of the list is sorted for every page if few recipients of this kind are expected.
 with open as (
     select r.seq, r.claim_id, r.state from recipient r
     left join lateral (select * from receipt where campaign_id = $1 and seq = r.seq limit 1) t on true
-    where r.campaign_id = $1 and r.seq > $2 and r.msisdn > 0 and case when $3
+    where r.campaign_id = $1 and r.seq > $2 and r.seq <= $8 and r.msisdn > 0 and case when $3
             then r.state = 'accepted' and t.failed_at is not null and t.delivered_at is null
             else r.state = 'failed' end
         and coalesce(r.changed_at < $7, true) and ($4::text is null or $4 = case when $3 then t.code else r.reason_code end)
-    order by r.seq limit 5000 for update of r
+    order by r.seq for update of r
 ), opened as (
     update recipient r set state = 'retry', reason_code = 'resent', changed_at = clock_timestamp()
     from open where r.campaign_id = $1 and r.seq = open.seq
@@ -19,4 +20,4 @@ with open as (
     select $1, open.seq, c.sender_id, clock_timestamp(), clock_timestamp() from open join campaign c on c.id = $1
     on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
 )
-select count(*), max(seq) from open
+select count(*) from open

@@ -26,10 +26,16 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
     assert!(world.store.finish_if_done(campaign).await.unwrap());
 
     let listed = async |who| {
-        let page = world.store.listed(campaign, who, (Seq(0), 10)).await.unwrap();
+        let page = world.store.listed(campaign, who, (Seq(0), Seq(10))).await.unwrap();
         page.iter().map(|(seq, ..)| seq.0).collect::<Vec<i32>>()
     };
     assert_eq!(listed(RecipientFilter::Failed).await, [1, 2, 3]);
+    let part = world.store.listed(campaign, RecipientFilter::Failed, (Seq(1), Seq(2))).await.unwrap();
+    assert_eq!(
+        part.iter().map(|(seq, ..)| seq.0).collect::<Vec<_>>(),
+        [2],
+        "a page reads no further than its end"
+    );
     assert_eq!(listed(RecipientFilter::NotDelivered).await, [4, 6]);
     assert_eq!(listed(RecipientFilter::NotAnswered).await, [4, 5, 6]);
     assert_eq!(world.store.list_columns(campaign).await.unwrap(), ["first_name", "town"]);
@@ -66,5 +72,21 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
         error.to_string(),
         format!("campaign {campaign} is cancelled, its recipients are not sent to again")
     );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_resend_reaches_the_last_place_of_a_list_of_several_pages() {
+    let world = World::new("resend_pages", None).await;
+    let campaign = world.campaign(10_001).await;
+    let last = world.granted(campaign, 10_001..=10_001).await;
+    world.record(campaign, &last, &Outcome::Failed { reason: reason("E1") }).await;
+    let resent =
+        world.store.resend(campaign, (ResendClass::Failed, None), ("anna", "test"), None).await.unwrap();
+    assert_eq!(resent, 1);
+    let waiting = format!(
+        "select count(*) from recipient where campaign_id = {campaign} and seq = 10001 and state = 'retry'"
+    );
+    assert_eq!(world.count(&waiting).await, 1);
     world.close().await;
 }
