@@ -91,6 +91,7 @@ fn of_the_installation() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(live::live))
         .routes(routes!(audit::list))
         .routes(routes!(audit::check))
+        .routes(routes!(system::show))
         .routes(routes!(system::dead_letters))
         .routes(routes!(system::redrive))
         .routes(routes!(events::list))

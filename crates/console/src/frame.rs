@@ -1,9 +1,11 @@
 //! What every page has: head, navigation, title, and the person who is logged in.
 
+use control::Right;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{Name, path};
 use crate::failure::Failure;
+use crate::page::settings::tabs::may_everywhere;
 use crate::part::icon::{Icon, icon, logo};
 use crate::session::Viewer;
 use crate::visit::Visit;
@@ -17,15 +19,25 @@ const HTMX: &str = r#"{"extensions":"sse,hx-csp","includeIndicatorCSS":false,"hi
 pub(crate) enum Section {
     Campaigns,
     Senders,
+    Activity,
     Settings,
 }
 
 impl Section {
-    const ALL: [(Self, &'static str, &'static str, Icon); 3] = [
+    const ALL: [(Self, &'static str, &'static str, Icon); 4] = [
         (Self::Campaigns, "/campaigns", "Campaigns", Icon::Campaigns),
         (Self::Senders, "/senders", "Senders", Icon::Senders),
+        (Self::Activity, "/activity", "Activity", Icon::Activity),
         (Self::Settings, "/settings", "Settings", Icon::Settings),
     ];
+
+    /// Whether the section is shown to a person.
+    fn is_for(self, viewer: &Viewer) -> bool {
+        match self {
+            Self::Campaigns | Self::Senders | Self::Settings => true,
+            Self::Activity => may_everywhere(viewer, Right::ViewAudit),
+        }
+    }
 }
 
 /// A page in the frame.
@@ -89,11 +101,11 @@ fn rail(section: Option<Section>, viewer: &Viewer) -> Markup {
     let name = viewer.caller.name();
     let initials: String = name.chars().take(2).flat_map(char::to_uppercase).collect();
     html! {
-        div class="rail" {
+        header class="rail" {
             p class="logo" { (logo()) }
             nav aria-label="Main" {
                 ul {
-                    @for (own, address, label, drawn) in Section::ALL {
+                    @for (own, address, label, drawn) in Section::ALL.into_iter().filter(|(own, ..)| own.is_for(viewer)) {
                         li {
                             a href=(address) aria-current=[(section == Some(own)).then_some("page")] { (icon(drawn)) (label) }
                         }

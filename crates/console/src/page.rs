@@ -1,5 +1,6 @@
 //! The pages, one file each: what is asked, what is shown, in that order.
 
+pub(crate) mod activity;
 pub(crate) mod campaign;
 pub(crate) mod campaigns;
 #[cfg(debug_assertions)]

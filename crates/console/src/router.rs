@@ -1,5 +1,6 @@
 //! The routes.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +27,8 @@ use crate::config::{Config, Proxies};
 use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
-use crate::page::{campaign, campaigns, link, log_in, second_factor, senders, settings};
+use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
+use crate::page::{activity, campaign, campaigns, link, log_in, second_factor, senders, settings};
 use crate::session::{Console, require_session};
 
 /// The longest form in bytes.
@@ -36,13 +38,19 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The pages, and the API below `/api` and `/problems`. It needs the extension `Arc<listener::connections::Connection>` on its
 /// requests to know addresses of clients.
-pub fn router(control: Control, config: &Config, trusted_proxies: Vec<IpNet>, api: Router) -> Router {
+pub fn router(
+    control: Control,
+    (config, listen): (&Config, SocketAddr),
+    trusted_proxies: Vec<IpNet>,
+    api: Router,
+) -> Router {
     let console = Arc::new(Console {
         control,
         cookies: Cookies { is_insecure: config.insecure_loopback },
         proxies: Proxies(trusted_proxies.clone()),
         unlisted: UnlistedProxies::new("console", trusted_proxies),
         zone: TimeZone::get(&config.zone).unwrap_or(TimeZone::UTC),
+        base: config.base(listen),
     });
     let pages = pages(console);
     // Not nested: the API has its own answers to unknown addresses, and its log its own routes.
@@ -64,6 +72,8 @@ fn pages(console: Arc<Console>) -> Router {
         .route("/settings/theme", post(settings::theme))
         .route("/settings/app/remove", post(second_factor::remove))
         .route("/settings/sessions/{id}/end", post(settings::end_session))
+        .merge(settings_of_the_installation())
+        .route("/activity", get(activity::show))
         .fallback(async || Failure::of_status(StatusCode::NOT_FOUND))
         .layer(from_fn_with_state(Arc::clone(&console), require_session));
     let public = Router::new()
@@ -85,4 +95,21 @@ fn pages(console: Arc<Console>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&console), answer))
         .layer(CompressionLayer::new())
         .with_state(console)
+}
+
+fn settings_of_the_installation() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/settings/keys", get(keys::show).post(keys::add))
+        .route("/settings/keys/{id}/revoke", post(keys::revoke))
+        .route("/settings/accounts", get(accounts::show).post(accounts::add))
+        .route("/settings/accounts/{name}", get(account::show).post(account::change))
+        .route("/settings/accounts/{name}/{action}", post(account::switch))
+        .route("/settings/accounts/{name}/link", post(account::new_link))
+        .route("/settings/accounts/{name}/sessions/end", post(account::end_sessions))
+        .route("/settings/webhook-endpoints", get(webhooks::show).post(webhooks::add))
+        .route("/settings/webhook-endpoints/{name}", get(webhook::show).post(webhook::change))
+        .route("/settings/webhook-endpoints/{name}/{action}", post(webhook::act))
+        .route("/settings/system", get(system::show))
+        .route("/settings/system/redrive", post(system::redrive))
+        .route("/settings/system/count-check", post(system::check_counts))
 }

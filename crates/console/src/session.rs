@@ -8,7 +8,9 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use control::{Caller, CallerSession, Client, Control, PendingFactor, Problem, Role, SessionUse};
+use control::{
+    Caller, CallerSession, Client, Control, PageRequest, PendingFactor, Problem, Role, SessionUse,
+};
 use jiff::tz::TimeZone;
 use listener::connections::Connection;
 use listener::unlisted_proxies::UnlistedProxies;
@@ -30,6 +32,8 @@ pub(crate) struct Console {
     pub(crate) unlisted: UnlistedProxies,
     /// The time zone of people whose account has none.
     pub(crate) zone: TimeZone,
+    /// The address at which browsers reach the console, without a slash at its end.
+    pub(crate) base: String,
 }
 
 /// A person who is logged in.
@@ -93,6 +97,13 @@ impl Console {
     async fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, control::Error> {
         let token = cookie::value(&parts.headers, self.cookies.session_name()).unwrap_or_default();
         self.control.caller_of_session(token, SessionUse::Activity, client).await
+    }
+
+    /// The names of the senders that the caller may use.
+    pub(crate) async fn sender_names(&self, caller: &Caller) -> Result<Vec<String>, control::Error> {
+        let all = PageRequest { after: None, limit: Some(control::MAX_LIMIT) };
+        let senders = self.control.senders(caller, &all).await?;
+        Ok(senders.items.into_iter().map(|sender| sender.name).collect())
     }
 
     /// The person whose session cookie the request has.

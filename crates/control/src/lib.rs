@@ -56,6 +56,7 @@ mod sender_webhook;
 mod senders;
 mod sessions;
 mod suppressions;
+mod system;
 mod test_message;
 mod text;
 mod versions;
@@ -92,6 +93,7 @@ pub use live::progress::{CampaignProgress, ProgressCounts};
 pub use live::sampler::Live;
 pub use live::topics::{Sample as LiveSample, SampleId, State as LiveState, Watch};
 pub use log_in::{LogIn, LoggedIn};
+pub use notifier::KINDS as EVENT_KINDS;
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use preview::{Preview, PreviewItem, PreviewRequest};
 pub use prices::{NewPrices, Price, PricesView};
@@ -117,6 +119,7 @@ pub use store::{
 pub use suppressions::{
     CountedSuppressions, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };
+pub use system::{SenderSystem, SystemView};
 pub use test_message::{TestMessage, TestResult};
 pub use text::{minute, thousands, utc};
 pub use versions::Versioned;

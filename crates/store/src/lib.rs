@@ -63,7 +63,7 @@ pub use events::deliveries::{DeliveryRow, Recovered};
 pub use events::endpoints::{EndpointChange, EndpointRow};
 pub use events::outbox::EventRow;
 pub use events::take_delivery::{AttemptResult, DeliveryToMake, Next};
-pub use feeding::feed::{FeedState, FeedTrouble, PendingRange, SenderFeed};
+pub use feeding::feed::{FeedHolder, FeedState, FeedTrouble, PendingRange, SenderFeed};
 pub use inbound::batch::{Ingest, Ingested};
 pub use inbound::receipts::ReceiptCounts;
 pub use inbound::rows::{

@@ -1,11 +1,12 @@
-//! `/system`: dead-lettered queue messages.
+//! `/system`: the state of the installation, and dead-lettered queue messages.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
-use axum::response::Response;
-use control::{DeadLetter, Page, RedrivenLetters};
+use axum::response::{IntoResponse, Response};
+use control::{DeadLetter, Page, RedrivenLetters, SystemView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,6 +23,12 @@ pub(crate) struct Redrive {
     /// Numbers of dead letters; left out or `null`: all that were not redriven yet.
     #[serde(default)]
     ids: Option<Vec<i64>>,
+}
+
+/// Read what feeds and sends each sender, and the state of the database
+#[utoipa::path(get, path = "/system", tag = "system", responses((status = 200, body = SystemView)))]
+pub(crate) async fn show(State(api): State<Arc<Api>>, Reader(caller): Reader) -> Result<Response, Failure> {
+    Ok(Json(api.control.system(&caller).await?).into_response())
 }
 
 /// List dead-lettered queue messages, the highest number first

@@ -134,7 +134,7 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     line(format!("serving the console at {} and the API at http://{at}/api/v1", pages.base(at)));
     let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());
     let api = api::router(control.clone(), live, config);
-    let router = console::router(control.clone(), &pages, proxies, api);
+    let router = console::router(control.clone(), (&pages, at), proxies, api);
     Ok(tokio::spawn(async move {
         tokio::join!(
             listener::listen(listener, router, &limits, shutdown.clone()),

@@ -89,6 +89,7 @@ fn of_the_installation() -> Vec<Route> {
         ("get", "/waiting", "viewer", none()),
         ("get", "/audit", "operator", none()),
         ("get", "/audit/check", "operator", none()),
+        ("get", "/system", "operator", none()),
         ("get", "/system/dead-letters", "operator", none()),
         ("post", "/system/dead-letters/redrive", "operator", json!({})),
         ("get", "/live?campaign_id=999", "viewer", none()),

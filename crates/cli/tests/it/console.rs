@@ -6,3 +6,4 @@ mod live;
 mod log_in;
 mod pages;
 mod server;
+mod settings;

@@ -19,13 +19,13 @@ use crate::world::{PATIENCE, World, nothing_planted_in};
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 /// Keeps every request as text, and answers 200.
-struct Receiver {
-    url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     requests: watch::Receiver<Vec<String>>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (seen, requests) = watch::channel(Vec::new());

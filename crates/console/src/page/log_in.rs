@@ -36,6 +36,7 @@ pub(crate) struct Asked {
 enum After {
     LogOut,
     Password,
+    Stale,
 }
 
 /// A filled-in form.
@@ -51,6 +52,7 @@ pub(crate) struct Filled {
 pub(crate) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Markup {
     let note = asked.after.map(|after| match after {
         After::LogOut => done("You are logged out."),
+        After::Stale => done("Enter your password again. For accounts, keys and webhook endpoints, an open session is not enough."),
         After::Password => done("Your password is set. Log in with it."),
     });
     draw(&visit, "", asked.next.as_deref().unwrap_or_default(), note.as_ref())

@@ -1,5 +1,14 @@
 //! `/settings`: the person's own password, sessions and colors.
 
+pub(crate) mod account;
+pub(crate) mod accounts;
+pub(crate) mod filled;
+pub(crate) mod keys;
+pub(crate) mod system;
+pub(crate) mod tabs;
+pub(crate) mod webhook;
+pub(crate) mod webhooks;
+
 use std::sync::Arc;
 
 use axum::Form;
@@ -16,6 +25,7 @@ use crate::failure::Failure;
 use crate::frame::{Page, Section, sentence};
 use crate::page::link::new_password;
 use crate::page::second_factor;
+use crate::page::settings::tabs::{Tab, settings_tabs};
 use crate::part::alert::{done, form_error};
 use crate::part::badge::badge;
 use crate::part::button::{Weight, form, submit};
@@ -138,6 +148,7 @@ impl Own {
 
 fn draw(viewer: &Viewer, own: &Own, note: Option<&str>, error: Option<&str>) -> Markup {
     let body = html! {
+        (settings_tabs(viewer, Tab::Own))
         @if let Some(note) = note { (done(note)) }
         @if let Some(error) = error { (form_error(&sentence(error))) }
         div class="cols" { (account(viewer)) (appearance(viewer.visit.theme)) }

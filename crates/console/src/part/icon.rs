@@ -7,6 +7,7 @@ use maud::{Markup, html};
 pub(crate) enum Icon {
     Campaigns,
     Senders,
+    Activity,
     Settings,
 }
 
@@ -17,6 +18,7 @@ pub(crate) fn icon(icon: Icon) -> Markup {
             @match icon {
                 Icon::Campaigns => { path d="M4 6h16M4 12h16M4 18h10" {} }
                 Icon::Senders => { path d="M4 12l16-8-6 16-3-6z" {} }
+                Icon::Activity => { path d="M3 12h4l3-8 4 16 3-8h4" {} }
                 Icon::Settings => {
                     circle cx="12" cy="12" r="3" {}
                     path d="M12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M5 19l2-2M17 7l2-2" {}

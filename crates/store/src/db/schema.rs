@@ -19,6 +19,8 @@ const SETTINGS: &str = "
         raise notice 'jit stays as it is: % does not own the database', current_user;
     end $$";
 
+const LAST_MIGRATION: &str = "select coalesce(max(version), 0)::int8 from refinery_schema_history";
+
 /// The result of a migration run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
@@ -57,6 +59,11 @@ impl Store {
         Ok(Migrated { applied: report.applied_migrations().iter().map(ToString::to_string).collect() })
     }
 
+    /// The number of the last migration.
+    pub async fn schema_version(&self) -> Result<i64, Error> {
+        Ok(self.client().await?.query_one(LAST_MIGRATION, &[]).await?.get(0))
+    }
+
     /// Fails if the tables are of another version than this program.
     pub async fn check_schema(&self) -> Result<(), Error> {
         let client = self.client().await?;
@@ -64,8 +71,7 @@ impl Store {
         if !client.query_one(table, &[]).await?.get::<_, bool>(0) {
             return Err(Error::Schema("the database has no tables yet; run 'flowcast migrate'".into()));
         }
-        let history = "select coalesce(max(version), 0)::int8 from refinery_schema_history";
-        let found: i64 = client.query_one(history, &[]).await?.get(0);
+        let found: i64 = client.query_one(LAST_MIGRATION, &[]).await?.get(0);
         let known =
             embedded::migrations::runner().get_migrations().iter().map(|m| i64::from(m.version())).max();
         let has_old: bool = client.query_one(HAS_OLD_TABLES, &[]).await?.get(0);

@@ -26,6 +26,19 @@ pub struct SenderFeed {
     pub campaigns: Vec<FeedState>,
 }
 
+/// Who feeds a sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedHolder {
+    /// The sender.
+    pub sender: SenderId,
+    /// Its name.
+    pub name: String,
+    /// Whether a producer holds the lease of its feed.
+    pub has_producer: bool,
+    /// What keeps the producer from feeding, as the database names it.
+    pub trouble: Option<String>,
+}
+
 /// The progress of the feed of a running campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedState {
@@ -90,6 +103,21 @@ impl Store {
         let take = client.prepare_cached(take).await?;
         metrics::TAKE_FEEDS.time(client.execute(&take, &[&producer, &lease_ms])).await?;
         Ok(())
+    }
+
+    /// Who feeds each sender, by name.
+    pub async fn sender_feeds(&self) -> Result<Vec<FeedHolder>, Error> {
+        let select = "
+            select s.id, s.name, f.lease_until > clock_timestamp(), f.trouble
+            from sender s join sender_feed f on f.sender_id = s.id order by s.name";
+        let rows = self.client().await?.query(select, &[]).await?;
+        let holder = |row: &tokio_postgres::Row| FeedHolder {
+            sender: SenderId(row.get(0)),
+            name: row.get(1),
+            has_producer: row.get(2),
+            trouble: row.get(3),
+        };
+        Ok(rows.iter().map(holder).collect())
     }
 
     /// Reads the progress of the running campaigns of this producer. First, a campaign or sender that was opened again is set

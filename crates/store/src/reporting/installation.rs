@@ -136,6 +136,19 @@ impl Store {
         Ok(measures)
     }
 
+    /// The measures of what sends these senders, and of their unconfirmed recipients.
+    pub async fn measure_sending(&self, senders: &[SenderId]) -> Result<Vec<Measure>, Error> {
+        let client = self.client().await?;
+        let ids: Vec<i64> = senders.iter().map(|sender| sender.0).collect();
+        let mut measures = Vec::new();
+        for statement in [SENDERS, UNKNOWN] {
+            for row in rows(&client, statement, &[&ids]).await? {
+                measures.extend(columns(&row, 1));
+            }
+        }
+        Ok(measures)
+    }
+
     /// The measures of the database as a whole. Its size takes longer to read than all others together.
     pub async fn measure_database(&self, with_size: bool) -> Result<Vec<Measure>, Error> {
         let client = self.client().await?;

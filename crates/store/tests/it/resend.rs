@@ -30,12 +30,6 @@ async fn a_retry_makes_new_attempts_and_keeps_the_old_ones() {
         page.iter().map(|(seq, ..)| seq.0).collect::<Vec<i32>>()
     };
     assert_eq!(listed(RecipientFilter::Failed).await, [1, 2, 3]);
-    let part = world.store.listed(campaign, RecipientFilter::Failed, (Seq(1), Seq(2))).await.unwrap();
-    assert_eq!(
-        part.iter().map(|(seq, ..)| seq.0).collect::<Vec<_>>(),
-        [2],
-        "a page reads no further than its end"
-    );
     assert_eq!(listed(RecipientFilter::NotDelivered).await, [4, 6]);
     assert_eq!(listed(RecipientFilter::NotAnswered).await, [4, 5, 6]);
     assert_eq!(world.store.list_columns(campaign).await.unwrap(), ["first_name", "town"]);
@@ -81,6 +75,14 @@ async fn a_resend_reaches_the_last_place_of_a_list_of_several_pages() {
     let campaign = world.campaign(10_001).await;
     let last = world.granted(campaign, 10_001..=10_001).await;
     world.record(campaign, &last, &Outcome::Failed { reason: reason("E1") }).await;
+    let page = async |after, through| {
+        world.store.listed(campaign, RecipientFilter::Failed, (Seq(after), Seq(through))).await.unwrap().len()
+    };
+    assert_eq!(
+        (page(0, 10_000).await, page(10_000, 10_001).await),
+        (0, 1),
+        "a page reads no further than its end"
+    );
     let resent =
         world.store.resend(campaign, (ResendClass::Failed, None), ("anna", "test"), None).await.unwrap();
     assert_eq!(resent, 1);

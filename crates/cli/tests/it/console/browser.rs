@@ -122,6 +122,20 @@ impl Browser {
         }
     }
 
+    /// The same for a page that does not change by itself: it is loaded again until it shows the text.
+    pub(crate) async fn shows_after_reload(&self, selector: &str, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.text(selector).await;
+            if found.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{selector} shows '{found}', not '{text}'");
+            sleep(Duration::from_millis(100)).await;
+            self.client.refresh().await.unwrap();
+        }
+    }
+
     /// Fills in fields of a form by their names.
     pub(crate) async fn fill(&self, fields: &[(&str, &str)]) {
         for (name, value) in fields {

@@ -1,13 +1,15 @@
 //! The pages in a browser, with campaigns of every kind.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::console::browser::Browser;
-use crate::console::server::{ConsoleServer, PASSWORD};
+use crate::console::server::ConsoleServer;
 use crate::world::World;
 
 /// Sizes of windows: a desk, a phone, and the narrowest of WCAG 1.4.10.
 const SIZES: [(&str, u32, u32); 3] = [("desk", 1280, 900), ("phone", 360, 800), ("narrow", 320, 640)];
+
+const AXE: &str = include_str!("../../../../console/assets/vendor/axe.min.js");
 
 /// Campaigns that are completed, stopped for low balance, paused by a person, and drafts.
 async fn campaigns(world: &mut World) -> [String; 2] {
@@ -47,22 +49,57 @@ async fn picture(browser: &Browser, name: &str) {
     std::fs::write(format!("{folder}/{name}.png"), browser.client.screenshot().await.unwrap()).unwrap();
 }
 
+/// What axe-core, a checker of accessibility, finds on the page that is open: rules of WCAG 2.2 AA and best practice.
+async fn violations_of_accessibility(browser: &Browser) -> Value {
+    browser.client.execute(AXE, vec![]).await.unwrap();
+    let script = "
+        const done = arguments[arguments.length - 1];
+        const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+        axe.run({ runOnly: tags, resultTypes: ['violations'] }).then(found => done(found.violations.map(
+            rule => `${rule.id}: ${rule.help}: ${rule.nodes.map(node => node.html).join(' | ')}`)))";
+    browser.client.execute_async(script, vec![]).await.unwrap()
+}
+
+/// The pages, by the names of their pictures.
+fn pages(completed: &str, stopped: &str) -> Vec<(&'static str, String)> {
+    let fixed = [
+        ("campaigns", "/campaigns"),
+        ("filtered", "/campaigns?state=finished"),
+        ("nothing-found", "/campaigns?q=nothing"),
+        ("senders", "/senders"),
+        ("settings", "/settings"),
+        ("keys", "/settings/keys"),
+        ("accounts", "/settings/accounts"),
+        ("account", "/settings/accounts/marta"),
+        ("webhooks", "/settings/webhook-endpoints"),
+        ("webhook", "/settings/webhook-endpoints/crm"),
+        ("system", "/settings/system"),
+        ("activity", "/activity"),
+        ("not-found", "/campaigns/999"),
+        ("components", "/dev/components"),
+    ];
+    let campaigns =
+        [("stopped", format!("/campaigns/{stopped}")), ("completed", format!("/campaigns/{completed}"))];
+    fixed.into_iter().map(|(name, address)| (name, address.to_owned())).chain(campaigns).collect()
+}
+
+/// A webhook endpoint and an API key, for the pages of the settings.
+async fn settings(world: &World) {
+    world.file("key", "0123456789abcdef0123456789abcdef");
+    world.file("flowcast.toml", "[webhooks]\nkey = \"file:key\"\n");
+    world.ok(&["webhook-endpoint", "add", "crm", "https://crm.example.org/flowcast"]).await;
+    world.ok(&["key", "add", "back office", "--role", "viewer", "--expires", "90d"]).await;
+}
+
 #[tokio::test]
 async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_its_policy() {
     let provider = simulator::Config { balance: Some(420), ..simulator::Config::default() };
     let mut world = World::new("console_pages", "80/s", provider).await;
     let [completed, stopped] = campaigns(&mut world).await;
+    settings(&world).await;
     let console = ConsoleServer::start(&mut world).await;
-    let link = console.link(&world, "marta", "operator").await;
     let browser = Browser::start().await;
-    browser.open(&console.address(&link)).await;
-    picture(&browser, "link").await;
-    browser.fill(&[("password", PASSWORD), ("again", PASSWORD)]).await;
-    browser.send("main form").await;
-    browser.shows("main", "Your password is set").await;
-    picture(&browser, "log-in").await;
-    browser.log_in("marta", PASSWORD).await;
-    browser.shows("h1", "Campaigns").await;
+    console.person(&world, &browser, "marta", "admin").await;
 
     browser.shows(".alert", "ke-main is stopped: low balance at Kaleyra").await;
     for (n, row) in [
@@ -74,38 +111,32 @@ async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_it
     ] {
         browser.shows(&format!("tbody tr:nth-child({n})"), row).await;
     }
-    let (completed, stopped) = (format!("/campaigns/{completed}"), format!("/campaigns/{stopped}"));
-    browser.open(&console.address(&stopped)).await;
+    browser.open(&console.address(&format!("/campaigns/{stopped}"))).await;
     browser.shows(".alert", "no recipient is lost and no attempt was used").await;
     browser.shows(".timeline", "operator started the campaign").await;
     browser.shows("#balance", "Difference").await;
 
-    let pages = [
-        ("campaigns", "/campaigns"),
-        ("filtered", "/campaigns?state=finished"),
-        ("nothing-found", "/campaigns?q=nothing"),
-        ("stopped", &stopped),
-        ("completed", &completed),
-        ("senders", "/senders"),
-        ("settings", "/settings"),
-        ("not-found", "/campaigns/999"),
-        ("components", "/dev/components"),
-    ];
+    let mut inaccessible = Vec::new();
     for theme in ["light", "dark"] {
         browser.open(&console.address("/settings")).await;
         browser.press(&format!("button[value={theme}]")).await;
         browser.shows(&format!("button[value={theme}][aria-pressed=true]"), "").await;
         for (size, width, height) in SIZES {
             browser.resize(width, height).await;
-            for (name, address) in pages {
-                browser.open(&console.address(address)).await;
-                assert_eq!(faults(&browser).await, Value::Array(vec![]), "{name}, {size}, {theme}");
+            for (name, address) in pages(&completed, &stopped) {
+                browser.open(&console.address(&address)).await;
+                let seen = format!("{name}, {size}, {theme}");
+                assert_eq!(faults(&browser).await, json!([]), "{seen}");
                 if size != "narrow" {
                     picture(&browser, &format!("{name}-{size}-{theme}")).await;
+                    for rule in violations_of_accessibility(&browser).await.as_array().unwrap() {
+                        inaccessible.push(format!("{seen}: {rule}"));
+                    }
                 }
             }
         }
     }
+    assert_eq!(inaccessible, Vec::<String>::new());
     assert_eq!(browser.violations().await, Vec::<String>::new());
     world.close().await;
 }

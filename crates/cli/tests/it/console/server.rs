@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::api_server::{ApiServer, Ask};
+use crate::console::browser::Browser;
 use crate::receiving::free_address;
 use crate::world::World;
 
@@ -39,5 +40,21 @@ impl ConsoleServer {
         let link = printed.lines().find_map(|line| line.strip_prefix("link ")).unwrap().trim();
         let (_, path) = link.split_once("/link/").unwrap();
         format!("/link/{path}")
+    }
+
+    /// Sets the password of a person with a one-time link.
+    pub(crate) async fn set_password(&self, browser: &Browser, link: &str) {
+        browser.open(&self.address(link)).await;
+        browser.fill(&[("password", PASSWORD), ("again", PASSWORD)]).await;
+        browser.send("main form").await;
+        browser.shows("main", "Your password is set").await;
+    }
+
+    /// Adds an account, sets its password and logs in.
+    pub(crate) async fn person(&self, world: &World, browser: &Browser, name: &str, role: &str) {
+        let link = self.link(world, name, role).await;
+        self.set_password(browser, &link).await;
+        browser.log_in(name, PASSWORD).await;
+        browser.shows("h1", "Campaigns").await;
     }
 }
