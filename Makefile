@@ -15,7 +15,7 @@ RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
-demo: ready ## Run one campaign of 10,000 recipients from list to report on this machine, with real services
+demo: ready ## Run one campaign of 10,000 recipients with real services, then serve the web console (DEMO=--exit: end)
 	@cargo build --quiet --bin flowcast
 	@cargo run --quiet --bin flowcast -- demo $(DEMO)
 

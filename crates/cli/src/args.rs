@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod campaigns;
+pub(crate) mod demo;
 pub(crate) mod health;
 pub(crate) mod lists;
 pub(crate) mod prices;
@@ -64,7 +65,7 @@ pub(crate) enum LogFormat {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run one campaign from list to report on this machine, with private services and a simulated provider
-    Demo(Demo),
+    Demo(demo::Demo),
     /// Apply database migrations
     Migrate,
     /// Check configuration, PostgreSQL and RabbitMQ, and print every problem
@@ -381,20 +382,4 @@ pub(crate) struct Simulator {
     /// Environment variable with the webhook secret: Meta's app secret, or user:password
     #[arg(long, value_name = "VAR", requires = "webhook_url")]
     pub(crate) webhook_secret_env: Option<String>,
-}
-
-#[derive(ClapArgs)]
-pub(crate) struct Demo {
-    /// Number of recipients
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) recipients: u32,
-    /// Rate of the sender, or none
-    #[arg(long, default_value = "1000/s", value_parser = rate)]
-    pub(crate) rate: RateArg,
-    /// Number of consumers
-    #[arg(long, default_value_t = 2)]
-    pub(crate) consumers: u32,
-    /// Latency of the simulated provider
-    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration)]
-    pub(crate) latency: Duration,
 }

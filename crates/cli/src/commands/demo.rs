@@ -1,24 +1,23 @@
 //! `flowcast demo`: one campaign on this machine, from list to report, with real services and real processes.
 
+mod processes;
+
+use std::io::IsTerminal;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
 use campaign::{CampaignId, Definition, Provider};
-use control::ListImport;
-use devstack::{Scope, Stack};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use control::{Grant, ListImport, NewAccount, Role, SenderChange, WebhookSettings};
+use devstack::Stack;
 use producer::ListsConfig;
 use secrecy::SecretString;
 use simulator::{Running, Simulator};
 use store::{NewSender, Store};
-use tempfile::TempDir;
-use tokio::process::{Child, Command};
 
-use crate::args;
+use crate::args::demo::Demo;
 use crate::args::lists::ListFile;
+use crate::commands::demo::processes::{Addresses, Processes};
 use crate::commands::{import, report};
 use crate::plane::{Database, Plane};
 use crate::shutdown;
@@ -28,11 +27,12 @@ use crate::terminal::progress;
 const KEY_NAME: &str = "FLOWCAST_DEMO_KEY";
 const KEY: &str = "demo-key";
 const CAMPAIGN: &str = include_str!("../../../../examples/campaign.toml");
-/// How long a process may drain before it is killed.
-const DRAIN_LIMIT: Duration = Duration::from_secs(15);
+const WEBHOOK_SECRET_NAME: &str = "FLOWCAST_DEMO_WEBHOOK";
+const WEBHOOK_SECRET: &str = "demo:demo-webhook";
+const SENDER: &str = "demo";
 
 /// Runs the demo.
-pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Demo) -> anyhow::Result<()> {
     line("1. RabbitMQ and Postgres");
     let stack = Stack::start().await?;
     line(format!("   {}", stack.describe()));
@@ -48,26 +48,65 @@ pub(crate) async fn run(args: args::Demo) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let id = prepare(&plane, &store, &simulator, &args, folder.path()).await?;
 
-    line(format!("3. One producer and {} consumers, each in its own process", args.consumers));
-    let mut processes = start_processes(&scope, &args, &folder)?;
+    line(format!("3. One server, one producer and {} consumers, each in its own process", args.consumers));
+    let (mut processes, at) = Processes::start(&scope, &args, folder.path()).await?;
+    post_receipts(&plane, &simulator, &at).await?;
     plane.start_campaign(id).await?;
     let shutdown_signal = shutdown::on_signal()?;
-    let watched = tokio::select! {
-        watched = progress::watch(async || plane.report(id).await) => watched,
-        died = first_death(&mut processes, folder.path()) => Err(died),
-        () = shutdown_signal.cancelled() => Err(anyhow::anyhow!("stopped before the end")),
+    let shown = async {
+        progress::watch(async || plane.report(id).await).await?;
+        line("4. What the provider's ledger and the report say");
+        compare(&store, &simulator, id).await?;
+        if !args.exit && std::io::stdout().is_terminal() {
+            invite(&plane, &at).await?;
+            shutdown_signal.cancelled().await;
+        }
+        Ok(())
     };
-    let stopped = stop_processes(processes).await;
-    watched.and(stopped)?;
-
-    line("4. What the provider's ledger and the report say");
-    let result = compare(&store, &simulator, id).await;
+    let shown = tokio::select! {
+        shown = shown => shown,
+        died = processes.first_death(folder.path()) => Err(died),
+        () = shutdown_signal.cancelled() => {
+            line("stopped by a signal");
+            Ok(())
+        }
+    };
+    let stopped = processes.stop().await;
     simulator.shutdown().await;
     scope.close().await?;
-    result
+    shown.and(stopped)
 }
 
-async fn start_simulator(args: &args::Demo) -> anyhow::Result<Running> {
+/// Lets the simulated provider post receipts and answers to the server.
+async fn post_receipts(plane: &Plane, simulator: &Running, at: &Addresses) -> anyhow::Result<()> {
+    let webhook = plane.sender_webhook(SENDER).await?;
+    let webhook = simulator::Webhook {
+        url: format!("{}{}", at.webhooks, webhook.path),
+        secret: Some(SecretString::from(WEBHOOK_SECRET)),
+        after: simulator::Latency { fixed: Duration::from_millis(300), ..simulator::Latency::default() },
+        read: 0.8,
+        failed: 0.02,
+        answered: 0.2,
+        ..simulator::Webhook::default()
+    };
+    simulator.controls().set_webhook(Some(webhook))?;
+    Ok(())
+}
+
+/// Prints how to open the console.
+async fn invite(plane: &Plane, at: &Addresses) -> anyhow::Result<()> {
+    let Plane::Database(Database { control, caller }) = plane else { return Ok(()) };
+    let grant = Grant { role: Role::Admin, has_numbers: true, senders: None };
+    let account = NewAccount { name: "demo".into(), email: None, grant };
+    let linked = control.add_account(caller, account).await?.result;
+    line("5. The web console");
+    line("   Set a password with this link, and log in as 'demo'. The link works once, for an hour:");
+    line(format!("   {}{}", at.console, linked.path().unwrap_or_default()));
+    line("   The campaign is in it, and you can start others. Everything ends with Ctrl-C.");
+    Ok(())
+}
+
+async fn start_simulator(args: &Demo) -> anyhow::Result<Running> {
     let mut config = simulator::Config { api_key: SecretString::from(KEY), ..simulator::Config::default() };
     config.latency.fixed = args.latency;
     Ok(Simulator::start(config).await?)
@@ -77,12 +116,12 @@ async fn prepare(
     plane: &Plane,
     store: &Store,
     simulator: &Running,
-    args: &args::Demo,
+    args: &Demo,
     folder: &Path,
 ) -> anyhow::Result<CampaignId> {
     let provider = simulator::Config::default();
     let sender = NewSender {
-        name: "demo".into(),
+        name: SENDER.into(),
         provider: Provider::Kaleyra,
         base_url: simulator.base_url(),
         account: Some(provider.account),
@@ -91,7 +130,12 @@ async fn prepare(
         rate: args.rate.0,
         daily_cap: None,
     };
+    let webhook = WebhookSettings {
+        secret_ref: Some(Some(format!("env:{WEBHOOK_SECRET_NAME}"))),
+        ..WebhookSettings::default()
+    };
     store.add_sender(&sender).await?;
+    plane.change_sender(SENDER, SenderChange { webhook, ..SenderChange::default() }).await?;
     let mut definition = Definition::parse(CAMPAIGN).context("examples/campaign.toml")?;
     definition.sender = sender.name;
     let id = plane.create_campaign(&definition).await?.campaign_id;
@@ -122,68 +166,6 @@ fn write_list(recipients: u32) -> String {
         "0712000000;Achieng again\n12345;Too short\nnobody;No number\n2.54712E+11;From a spreadsheet\n",
     );
     list
-}
-
-fn start_processes(
-    scope: &Scope,
-    args: &args::Demo,
-    folder: &TempDir,
-) -> anyhow::Result<Vec<(String, Child)>> {
-    let program = std::env::current_exe()?;
-    let consumers = (1..=args.consumers).map(|n| ("consumer", format!("consumer-{n}")));
-    std::iter::once(("producer", "producer".to_owned()))
-        .chain(consumers)
-        .map(|(role, name)| {
-            let log = std::fs::File::create(folder.path().join(format!("{name}.log")))?;
-            let child = Command::new(&program)
-                .arg(role)
-                .env("DATABASE_URL", scope.database_url())
-                .env("AMQP_URL", scope.amqp_url())
-                .env("FLOWCAST_BROKER_PREFIX", scope.queue_prefix())
-                .env(KEY_NAME, KEY)
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(log)
-                .kill_on_drop(true)
-                .spawn()
-                .with_context(|| format!("starting the {role}"))?;
-            line(format!("   {name}: process {}", child.id().unwrap_or_default()));
-            Ok((name, child))
-        })
-        .collect()
-}
-
-/// The first process that ends too early, with the end of its log.
-async fn first_death(processes: &mut [(String, Child)], logs: &Path) -> anyhow::Error {
-    let deaths = processes.iter_mut().map(|(name, child)| {
-        Box::pin(async move {
-            let status =
-                child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string());
-            (name.clone(), status)
-        })
-    });
-    let ((name, status), ..) = futures::future::select_all(deaths).await;
-    let log = std::fs::read_to_string(logs.join(format!("{name}.log"))).unwrap_or_default();
-    let last: Vec<&str> = log.lines().rev().take(5).collect();
-    let last: Vec<&str> = last.into_iter().rev().collect();
-    anyhow::anyhow!("{name} ended with {status}; the end of its log:\n{}", last.join("\n"))
-}
-
-/// Sends SIGTERM and waits for the drain.
-async fn stop_processes(processes: Vec<(String, Child)>) -> anyhow::Result<()> {
-    for (_, child) in &processes {
-        if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()) {
-            // A process that has ended already cannot get a signal; its exit status is checked below.
-            kill(Pid::from_raw(pid), Signal::SIGTERM).ok();
-        }
-    }
-    for (name, mut child) in processes {
-        let status = tokio::time::timeout(DRAIN_LIMIT, child.wait())
-            .await
-            .with_context(|| format!("{name} did not stop in {DRAIN_LIMIT:?}"))??;
-        anyhow::ensure!(status.success(), "{name} ended with {status}");
-    }
-    Ok(())
 }
 
 /// Checks that the ledger has each recipient exactly once and that the report adds up.

@@ -64,8 +64,13 @@ impl ApiServer {
     }
 
     pub(crate) fn ask<'a>(&self, method: &'a str, path: &'a str) -> Ask<'a> {
-        Ask { at: self.at, method, path, headers: Vec::new(), body: Vec::new() }
+        ask_at(self.at, method, path)
     }
+}
+
+/// A request to a server at this address.
+pub(crate) fn ask_at<'a>(at: SocketAddr, method: &'a str, path: &'a str) -> Ask<'a> {
+    Ask { at, method, path, headers: Vec::new(), body: Vec::new() }
 }
 
 /// Adds an API key with this role and these further options.

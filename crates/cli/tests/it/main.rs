@@ -24,6 +24,7 @@ mod campaigns;
 mod command_table;
 mod console;
 mod costs;
+mod demo;
 mod events;
 mod exports;
 mod flooding;

@@ -29,7 +29,8 @@ async fn campaigns(world: &mut World) -> [String; 2] {
     [completed, stopped]
 }
 
-/// What is wrong with the page that is open: wider than the window, or a text that became an element.
+/// What is wrong with the page that is open: wider than the window, more than 60 KiB with all its files, or a text that became an
+/// element.
 async fn faults(browser: &Browser) -> Value {
     let script = "
         const root = document.documentElement;
@@ -38,7 +39,10 @@ async fn faults(browser: &Browser) -> Value {
             .filter(element => element.getBoundingClientRect().height < 24 && element.offsetParent)
             .map(element => `${element.textContent}: lower than 24 px`);
         const headings = document.querySelectorAll('h1').length === 1 ? [] : ['not one h1'];
-        return [...wide, ...small, ...headings]";
+        const sizes = ['navigation', 'resource'].flatMap(type => performance.getEntriesByType(type)).map(entry => entry.encodedBodySize);
+        const bytes = sizes.reduce((one, other) => one + other);
+        const heavy = bytes > 1000 && bytes <= 61440 ? [] : [`${bytes} bytes`];
+        return [...wide, ...small, ...headings, ...heavy]";
     browser.client.execute(script, vec![]).await.unwrap()
 }
 
