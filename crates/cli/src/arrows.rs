@@ -12,7 +12,7 @@ use toml::Table;
 /// crates.
 const LAYERS: [&[&str]; 6] = [
     &["campaign", "failpoint", "flowcast-telemetry", "telemetry"],
-    &["broker", "store", "whatsapp", "identity", "listener", "simulator", "devstack"],
+    &["broker", "store", "whatsapp", "identity", "oidc", "listener", "simulator", "devstack"],
     &["producer", "consumer", "notifier"],
     &["control"],
     &["api", "client", "console", "server"],

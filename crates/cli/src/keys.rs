@@ -45,6 +45,11 @@ pub(crate) fn resolve_factor_key(reference: &str) -> Result<FactorKey, String> {
     found.map_err(|problem| format!("[console] key: {problem}"))
 }
 
+/// Reads the secret of the client at the OpenID provider.
+pub(crate) fn resolve_client_secret(reference: &str) -> Result<SecretString, String> {
+    find("secret of the client", reference).map_err(|problem| format!("[oidc] client_secret: {problem}"))
+}
+
 fn find(what: &str, reference: &str) -> Result<SecretString, String> {
     let found = match reference.split_once(':') {
         Some(("env", name)) => std::env::var(name).map_err(|_| {

@@ -11,7 +11,7 @@ mod system;
 use std::sync::Arc;
 
 use client::Client;
-use control::{Caller, Control, SecondFactors, Setup, Webhooks};
+use control::{Caller, CompanyLogIns, Control, SecondFactors, Setup, Webhooks};
 use notifier::{Guard, WebhookKey};
 use store::Store;
 
@@ -91,4 +91,25 @@ fn webhooks(settings: &Settings) -> Result<Webhooks, Refused> {
         Err(problem) => Err(problem.to_string()),
     };
     Ok(Webhooks { key, guard })
+}
+
+/// How people log in with the account of their company; `None`: with passwords only.
+pub(crate) fn company_log_ins(settings: &Settings, base: &str) -> Result<Option<CompanyLogIns>, Refused> {
+    let config = settings.oidc()?;
+    let Some(issuer) = config.issuer else { return Ok(None) };
+    let mut roles = Vec::new();
+    for (group, role) in config.roles {
+        let role = role.parse().map_err(|error| Refused(format!("[oidc] roles: {group}: {error}")))?;
+        roles.push((group, role));
+    }
+    let provider = oidc::Provider::new(oidc::Settings {
+        issuer,
+        client_id: config.client_id,
+        client_secret: keys::resolve_client_secret(&config.client_secret).map_err(Refused)?,
+        redirect_uri: format!("{base}/log-in/company/callback"),
+        groups_claim: config.groups_claim,
+        scopes: config.scopes,
+    });
+    let provider = provider.map_err(|error| Refused(format!("[oidc] {error}")))?;
+    Ok(Some(CompanyLogIns { provider, name: config.name, roles }))
 }

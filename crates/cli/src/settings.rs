@@ -17,6 +17,7 @@ const SECTIONS: &[&str] = &[
     "consumer",
     "server",
     "console",
+    "oidc",
     "lists",
     "http",
     "providers",
@@ -111,6 +112,13 @@ impl Settings {
         let config: console::Config = self.part_of("console", None, |key| keys.contains(&key))?;
         let listen = self.console()?.listen;
         config.check(listen).map_err(|error| Refused(format!("[console] {error}")))?;
+        Ok(config)
+    }
+
+    /// Log-ins with the account of a company.
+    pub(crate) fn oidc(&self) -> Result<oidc::Config, Refused> {
+        let config: oidc::Config = self.section("oidc", None)?;
+        config.check().map_err(|error| Refused(format!("[oidc] {error}")))?;
         Ok(config)
     }
 

@@ -35,6 +35,20 @@ impl Cookies {
         self.set(self.theme_name(), word, "; Max-Age=31536000")
     }
 
+    pub(crate) fn company_name(self) -> &'static str {
+        if self.is_insecure { "flowcast-company" } else { "__Host-flowcast-company" }
+    }
+
+    /// What a browser keeps while a person logs in at the company, for 10 minutes.
+    pub(crate) fn company(self, attempt: &str) -> Option<HeaderValue> {
+        self.set(self.company_name(), attempt, "; Max-Age=600")
+    }
+
+    /// Removes it.
+    pub(crate) fn no_company(self) -> Option<HeaderValue> {
+        self.set(self.company_name(), "", "; Max-Age=0")
+    }
+
     fn set(self, name: &str, value: &str, more: &str) -> Option<HeaderValue> {
         let secure = if self.is_insecure { "" } else { "; Secure" };
         HeaderValue::from_str(&format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}")).ok()

@@ -5,7 +5,6 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{Name, path};
 use crate::failure::Failure;
-use crate::page::settings::tabs::may_everywhere;
 use crate::part::icon::{Icon, icon, logo};
 use crate::session::Viewer;
 use crate::visit::Visit;
@@ -35,7 +34,7 @@ impl Section {
     fn is_for(self, viewer: &Viewer) -> bool {
         match self {
             Self::Campaigns | Self::Senders | Self::Settings => true,
-            Self::Activity => may_everywhere(viewer, Right::ViewAudit),
+            Self::Activity => viewer.may_everywhere(Right::ViewAudit),
         }
     }
 }

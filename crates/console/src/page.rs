@@ -3,6 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod campaign;
 pub(crate) mod campaigns;
+pub(crate) mod company;
 #[cfg(debug_assertions)]
 pub(crate) mod components;
 #[cfg(debug_assertions)]

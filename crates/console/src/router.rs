@@ -28,7 +28,7 @@ use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
 use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
-use crate::page::{activity, campaign, campaigns, link, log_in, second_factor, senders, settings};
+use crate::page::{activity, campaign, campaigns, company, link, log_in, second_factor, senders, settings};
 use crate::session::{Console, require_session};
 
 /// The longest form in bytes.
@@ -79,6 +79,8 @@ fn pages(console: Arc<Console>) -> Router {
     let public = Router::new()
         .route("/assets/{file}", get(assets::serve))
         .route("/log-in", get(log_in::show).post(log_in::send))
+        .route("/log-in/company", get(company::begin))
+        .route("/log-in/company/callback", get(company::finish))
         .route("/log-in/code", get(second_factor::ask).post(second_factor::enter))
         .route("/log-in/app", get(second_factor::set_up).post(second_factor::confirm))
         .route("/log-out", post(log_in::out))

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use control::{
-    Caller, CallerSession, Client, Control, PageRequest, PendingFactor, Problem, Role, SessionUse,
+    Caller, CallerSession, Client, Control, PageRequest, PendingFactor, Problem, Right, Role, SessionUse,
 };
 use jiff::tz::TimeZone;
 use listener::connections::Connection;
@@ -47,6 +47,18 @@ pub(crate) struct Viewer {
     pub(crate) zone: TimeZone,
     /// The request.
     pub(crate) visit: Visit,
+}
+
+impl Viewer {
+    /// Whether the person has this right.
+    pub(crate) fn may(&self, right: Right) -> bool {
+        self.caller.rights.has(right)
+    }
+
+    /// Whether the person has this right for every sender.
+    pub(crate) fn may_everywhere(&self, right: Right) -> bool {
+        self.may(right) && self.caller.senders.is_none()
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Viewer {

@@ -15,6 +15,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::access::log_in_rules::LogInRules;
 use crate::access::right::Right;
+use crate::company::CompanyLogIns;
 use crate::error::{Error, Problem};
 use crate::repeated::{read, request, reused, running, unwritable};
 use crate::running_jobs::RunningJobs;
@@ -52,6 +53,8 @@ pub struct Control {
     pub(crate) log_ins: LogInRules,
     pub(crate) webhooks: Arc<Webhooks>,
     pub(crate) second_factors: SecondFactors,
+    /// Log-ins with the account of a company; `None`: only passwords.
+    pub(crate) company: Option<Arc<CompanyLogIns>>,
 }
 
 /// The result of an action.
@@ -99,6 +102,7 @@ impl Control {
             log_ins: LogInRules::default(),
             webhooks: Arc::default(),
             second_factors: SecondFactors::default(),
+            company: None,
         }
     }
 

@@ -104,12 +104,13 @@ impl Control {
         let opened = self.change(attempt, async |store: Store| {
             let new = NewSession {
                 account: account.id,
-                password_hash,
+                password_hash: Some(password_hash),
                 token_hash: token_hash.bytes(),
                 longest: self.log_ins.longest,
                 address,
                 user_agent: user_agent.as_deref(),
                 pending,
+                authenticated_at: None,
             };
             let session = store.open_session(new).await?.ok_or_else(wrong)?;
             if let Some(replaced) = replaced {

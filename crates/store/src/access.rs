@@ -4,6 +4,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
+pub(crate) mod company_accounts;
 pub(crate) mod links;
 pub(crate) mod log_ins;
 pub(crate) mod old_rows;

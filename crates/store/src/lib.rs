@@ -42,6 +42,7 @@ mod statements;
 
 pub use access::accounts::{AccountChange, AccountId, AccountRow, Grant, NewAccount};
 pub use access::api_keys::{ApiKeyRow, ApiKeyState, ApiKeyUse, NewApiKey};
+pub use access::company_accounts::CompanyIdentity;
 pub use access::log_ins::{LogInDelay, LogInKey, LogInKind};
 pub use access::second_factors::{PendingFactor, SecondFactorRow};
 pub use access::sessions::{LiveSession, NewSession, SessionRow, SessionTimes};

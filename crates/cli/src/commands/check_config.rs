@@ -26,6 +26,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.metrics().err(),
         plane::webhook_key(settings).err(),
         settings.pages().and_then(|pages| plane::second_factors(&pages)).err(),
+        plane::company_log_ins(settings, "https://flowcast.example").err(),
     ];
     for problem in sections {
         wrong.extend(problem.map(|problem| problem.to_string()));

@@ -128,10 +128,15 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let Database { control, .. } = Database::open(settings).await?;
     let control =
         control.with_log_in_rules(pages.log_in_rules()).with_second_factors(plane::second_factors(&pages)?);
+    let at = listener.local_addr()?;
+    let base = pages.base(at);
+    let control = match plane::company_log_ins(settings, &base)? {
+        Some(company) => control.with_company_log_ins(company),
+        None => control,
+    };
     let watching = Store::connect(&settings.postgres()?.for_watching()).await?;
     let live = Live::start(watching, shutdown.clone());
-    let at = listener.local_addr()?;
-    line(format!("serving the console at {} and the API at http://{at}/api/v1", pages.base(at)));
+    line(format!("serving the console at {base} and the API at http://{at}/api/v1"));
     let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());
     let api = api::router(control.clone(), live, config);
     let router = console::router(control.clone(), (&pages, at), proxies, api);

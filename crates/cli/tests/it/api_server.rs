@@ -23,6 +23,7 @@ pub(crate) struct ApiServer {
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The headers; the values of one that comes several times are lines.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
 }
@@ -149,10 +150,11 @@ impl Answer {
         let head = std::str::from_utf8(&answer[..end]).ok()?;
         let mut lines = head.split("\r\n");
         let status = lines.next()?.get(9..12)?.parse().ok()?;
-        let headers = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect();
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            let all = headers.entry(name.to_ascii_lowercase()).or_default();
+            *all = if all.is_empty() { value.to_owned() } else { format!("{all}\n{value}") };
+        }
         Some(Self { status, headers, body: answer[end + 4..].to_vec() })
     }
 

@@ -1,9 +1,11 @@
 //! The web console in a browser, and its answers to other clients.
 
 mod browser;
+mod company;
 mod forms;
 mod live;
 mod log_in;
+mod openid_provider;
 mod pages;
 mod server;
 mod settings;

@@ -11,12 +11,13 @@ use control::{LogIn, Problem};
 use maud::{Markup, html};
 use secrecy::SecretString;
 use serde::Deserialize;
+use url::form_urlencoded::Serializer;
 
 use crate::cookie;
 use crate::failure::Failure;
 use crate::frame;
 use crate::part::alert::{done, form_error};
-use crate::part::button::{Weight, submit};
+use crate::part::button::{Weight, link, submit};
 use crate::part::field::Field;
 use crate::session::{Console, From, LogInState, pending_page, safe_page};
 use crate::visit::Visit;
@@ -49,13 +50,24 @@ pub(crate) struct Filled {
 }
 
 /// `GET /log-in`
-pub(crate) async fn show(visit: Visit, Query(asked): Query<Asked>) -> Markup {
+pub(crate) async fn show(
+    State(console): State<Arc<Console>>,
+    visit: Visit,
+    Query(asked): Query<Asked>,
+) -> Markup {
     let note = asked.after.map(|after| match after {
         After::LogOut => done("You are logged out."),
         After::Stale => done("Enter your password again. For accounts, keys and webhook endpoints, an open session is not enough."),
         After::Password => done("Your password is set. Log in with it."),
     });
-    draw(&visit, "", asked.next.as_deref().unwrap_or_default(), note.as_ref())
+    let is_stale = matches!(asked.after, Some(After::Stale));
+    let form = LogInForm {
+        name: "",
+        next: asked.next.as_deref().unwrap_or_default(),
+        note,
+        company: console.control.company_name().map(|name| (name, is_stale)),
+    };
+    form.draw(&visit)
 }
 
 /// `POST /log-in`
@@ -87,40 +99,74 @@ pub(crate) async fn send(
         Problem::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         _ => return Err(error.into()),
     };
-    let note = form_error(&frame::sentence(&error.to_string()));
-    Ok((status, draw(&visit, &name, &next, Some(&note))).into_response())
+    let form = LogInForm {
+        name: &name,
+        next: &next,
+        note: Some(form_error(&frame::sentence(&error.to_string()))),
+        company: console.control.company_name().map(|name| (name, false)),
+    };
+    Ok((status, form.draw(&visit)).into_response())
 }
 
-fn draw(visit: &Visit, name: &str, next: &str, note: Option<&Markup>) -> Markup {
-    let is_wrong = !name.is_empty();
-    let name = Field {
-        name: "name",
-        label: "Name",
-        kind: "text",
-        autocomplete: "username",
-        value: name,
-        hint: None,
-        is_wrong,
-    };
-    let password = Field {
-        name: "password",
-        label: "Password",
-        kind: "password",
-        autocomplete: "current-password",
-        value: "",
-        ..name
-    };
-    let body = html! {
-        @if let Some(note) = note { (note) }
-        form class="form" method="post" action="/log-in" {
-            @if !next.is_empty() { input type="hidden" name="next" value=(next); }
-            (name.draw())
-            (password.draw())
-            (submit("Log in", Weight::Primary))
-        }
-        p class="hint" { "No account or no password? Ask an admin for a link." }
-    };
-    frame::bare("Log in", visit, &body)
+/// The form of a log-in.
+pub(crate) struct LogInForm<'a> {
+    /// The name that the person typed before.
+    pub(crate) name: &'a str,
+    /// The page to open afterwards.
+    pub(crate) next: &'a str,
+    /// What happened before.
+    pub(crate) note: Option<Markup>,
+    /// What the account of the company is called, and whether the person has to prove again who it is.
+    pub(crate) company: Option<(&'a str, bool)>,
+}
+
+impl LogInForm<'_> {
+    /// Draws the page.
+    pub(crate) fn draw(&self, visit: &Visit) -> Markup {
+        let is_wrong = !self.name.is_empty();
+        let name = Field {
+            name: "name",
+            label: "Name",
+            kind: "text",
+            autocomplete: "username",
+            value: self.name,
+            hint: None,
+            is_wrong,
+        };
+        let password = Field {
+            name: "password",
+            label: "Password",
+            kind: "password",
+            autocomplete: "current-password",
+            value: "",
+            ..name
+        };
+        let body = html! {
+            @if let Some(note) = &self.note { (note) }
+            @if let Some((company, is_stale)) = self.company {
+                (link(&company_address(self.next, is_stale), &format!("Log in with {company}"), Weight::Plain))
+                p class="hint" { "Or with a password of Flowcast:" }
+            }
+            form class="form" method="post" action="/log-in" {
+                @if !self.next.is_empty() { input type="hidden" name="next" value=(self.next); }
+                (name.draw())
+                (password.draw())
+                (submit("Log in", Weight::Primary))
+            }
+            p class="hint" { "No account or no password? Ask an admin for a link." }
+        };
+        frame::bare("Log in", visit, &body)
+    }
+}
+
+/// The address at which a log-in with the account of a company begins.
+fn company_address(next: &str, is_fresh: bool) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("next", next);
+    if is_fresh {
+        query.append_pair("fresh", "true");
+    }
+    format!("/log-in/company?{}", query.finish())
 }
 
 /// `POST /log-out`
@@ -145,11 +191,18 @@ mod tests {
 
     #[test]
     fn the_form_is_for_password_managers_and_keeps_the_name_and_the_page() {
-        let page = draw(&Visit::new(Theme::System), "anna\"", "/campaigns/7", None).into_string();
+        let form = LogInForm {
+            name: "anna\"",
+            next: "/campaigns/7",
+            note: None,
+            company: Some(("Example <Ltd>", true)),
+        };
+        let page = form.draw(&Visit::new(Theme::System)).into_string();
         for expected in [
             r#"autocomplete="username" value="anna&quot;""#,
             r#"autocomplete="current-password" value="""#,
             r#"<input type="hidden" name="next" value="/campaigns/7">"#,
+            r#"href="/log-in/company?next=%2Fcampaigns%2F7&amp;fresh=true">Log in with Example &lt;Ltd&gt;"#,
         ] {
             assert!(page.contains(expected), "{expected} is not in {page}");
         }

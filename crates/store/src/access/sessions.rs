@@ -19,8 +19,8 @@ use crate::db::error::Error;
 pub struct NewSession<'a> {
     /// The account.
     pub account: AccountId,
-    /// The hash that the password was verified with.
-    pub password_hash: &'a str,
+    /// The hash that the password was verified with; `None`: the company of the person verified who it is.
+    pub password_hash: Option<&'a str>,
     /// SHA-256 of the token.
     pub token_hash: &'a [u8],
     /// The longest time of the session.
@@ -31,6 +31,8 @@ pub struct NewSession<'a> {
     pub user_agent: Option<&'a str>,
     /// What the person has still to do before anything else.
     pub pending: Option<PendingFactor>,
+    /// When the person proved who it is; `None`: now.
+    pub authenticated_at: Option<Timestamp>,
 }
 
 /// Times of sessions.
@@ -94,10 +96,22 @@ impl Store {
         // The lock makes a change of the account at the same time wait, so that it ends this session, too.
         let insert = "
             with verified as (
-                select id from account where id = $1 and password_hash = $2 and disabled_at is null for share)
-            insert into session (account_id, token_hash, until, address, user_agent, pending)
-            select id, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7 from verified returning id";
-        let NewSession { account, password_hash, token_hash, longest, address, user_agent, pending } = new;
+                select id from account
+                where id = $1 and ($2::text is null or password_hash = $2) and disabled_at is null for share)
+            insert into session (account_id, token_hash, until, address, user_agent, pending, fresh_at)
+            select id, $3, clock_timestamp() + make_interval(secs => $4), $5, $6, $7,
+                least(coalesce($8, clock_timestamp()), clock_timestamp())
+            from verified returning id";
+        let NewSession {
+            account,
+            password_hash,
+            token_hash,
+            longest,
+            address,
+            user_agent,
+            pending,
+            authenticated_at,
+        } = new;
         let pending = pending.map(PendingFactor::word);
         let client = self.client().await?;
         let row = client
@@ -111,6 +125,7 @@ impl Store {
                     &address,
                     &user_agent,
                     &pending,
+                    &authenticated_at,
                 ],
             )
             .await?;

@@ -12,12 +12,13 @@ const TIMES: SessionTimes = SessionTimes { idle: HOUR, fresh: Duration::from_min
 pub(crate) async fn open(store: &Store, account: AccountId, token: u8) -> Option<i64> {
     let new = NewSession {
         account,
-        password_hash: HASH,
+        password_hash: Some(HASH),
         token_hash: &[token; 32],
         longest: 12 * HOUR,
         address: None,
         pending: None,
         user_agent: Some("Firefox"),
+        authenticated_at: None,
     };
     store.open_session(new).await.unwrap()
 }

@@ -161,8 +161,10 @@ impl Browser {
         self.client.issue_cmd(Device(size)).await.unwrap();
     }
 
-    /// Fills in and sends the form of the log-in.
+    /// Fills in and sends the form of the log-in, when the page is loaded.
     pub(crate) async fn log_in(&self, name: &str, password: &str) {
+        let field = Locator::Css("input[name=name]");
+        self.client.wait().at_most(PATIENCE).for_element(field).await.unwrap();
         self.fill(&[("name", name), ("password", password)]).await;
         self.send("main form").await;
     }

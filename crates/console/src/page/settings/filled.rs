@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use control::{Grant, Role};
 use maud::{Markup, html};
 
-use crate::page::settings::tabs::may;
 use crate::part::check::{check, checks};
 use crate::part::filter::select;
 use crate::session::Viewer;
@@ -74,7 +73,7 @@ pub(crate) fn grant_fields(viewer: &Viewer, senders: &[String], chosen: &Grant) 
         @if !boxes.is_empty() {
             (checks("Senders", "senders", &boxes, Some("Without a check mark: all of them, also those that are added later.")))
         }
-        @if may(viewer, control::Right::Numbers) {
+        @if viewer.may(control::Right::Numbers) {
             (check("numbers", "May see and download whole phone numbers", chosen.has_numbers))
         }
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::frame::{Page, Section, sentence};
 use crate::page::settings::filled::{Filled, grant_fields, senders_of};
-use crate::page::settings::tabs::{Tab, fresh, may, settings_tabs};
+use crate::page::settings::tabs::{Tab, fresh, settings_tabs};
 use crate::part::alert::{done, form_error};
 use crate::part::badge::badge;
 use crate::part::button::{Weight, form, link, submit};
@@ -91,7 +91,7 @@ pub(crate) async fn revoke(
 }
 
 async fn page(console: &Console, viewer: &Viewer, note: Option<Markup>) -> Result<Markup, Failure> {
-    let keys = if may(viewer, Right::ManageAccounts) {
+    let keys = if viewer.may(Right::ManageAccounts) {
         console.control.keys(&viewer.caller).await?
     } else {
         console.control.own_keys(&viewer.caller).await?

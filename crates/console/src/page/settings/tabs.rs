@@ -44,21 +44,11 @@ impl Tab {
     fn is_for(self, viewer: &Viewer) -> bool {
         match self {
             Self::Own | Self::Keys => true,
-            Self::Accounts => may(viewer, Right::ManageAccounts),
-            Self::Webhooks => may_everywhere(viewer, Right::ManageWebhooks),
-            Self::System => may_everywhere(viewer, Right::Operate),
+            Self::Accounts => viewer.may(Right::ManageAccounts),
+            Self::Webhooks => viewer.may_everywhere(Right::ManageWebhooks),
+            Self::System => viewer.may_everywhere(Right::Operate),
         }
     }
-}
-
-/// Whether the person has this right.
-pub(crate) fn may(viewer: &Viewer, right: Right) -> bool {
-    viewer.caller.rights.has(right)
-}
-
-/// Whether the person has this right for every sender.
-pub(crate) fn may_everywhere(viewer: &Viewer, right: Right) -> bool {
-    may(viewer, right) && viewer.caller.senders.is_none()
 }
 
 /// The tabs, above the content of a page of the settings.
