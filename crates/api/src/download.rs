@@ -4,64 +4,29 @@
 //! last chunk, so that a truncated list does not look complete.
 
 use std::fs::File;
-use std::io::{Error as IoError, ErrorKind, Write};
+use std::io::Error as IoError;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use campaign::CampaignId;
 use control::{Caller, Control, Export, ExportError, ExportFormat};
 use futures::StreamExt;
+use listener::chunks::{Chunk, chunks};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use crate::problem::Failure;
 
-/// The length of a chunk in bytes.
+/// The length of a chunk of a complete file in bytes.
 const CHUNK: usize = 64 * 1024;
-/// Chunks that may wait for the client.
-const WAITING: usize = 4;
 
 /// The header with a warning about the list, for the person who imports it again.
 const WARNING: HeaderName = HeaderName::from_static("flowcast-warning");
-
-type Chunk = Result<Bytes, IoError>;
-
-/// Writes to the client. The thread waits while the client is slow.
-struct ChunkWriter {
-    chunks: Sender<Chunk>,
-    buffer: BytesMut,
-}
-
-impl ChunkWriter {
-    fn send(&mut self) -> std::io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let chunk = self.buffer.split().freeze();
-        // Not `blocking_send`: the thread drives the future of the export.
-        let sent = futures::executor::block_on(self.chunks.send(Ok(chunk)));
-        sent.map_err(|_| IoError::from(ErrorKind::BrokenPipe))
-    }
-}
-
-impl Write for ChunkWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= CHUNK {
-            self.send()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.send()
-    }
-}
 
 /// The answer with recipients of a campaign as a file.
 pub(crate) async fn recipients(
@@ -70,17 +35,16 @@ pub(crate) async fn recipients(
     id: CampaignId,
     export: Export,
 ) -> Result<Response<Body>, Failure> {
-    let (chunks, mut waiting) = channel(WAITING);
+    let (out, mut waiting) = chunks();
+    let other = out.other();
     let (begun, warning) = oneshot::channel();
     let (control, runtime) = (control.clone(), Handle::current());
     let writing = tokio::task::spawn_blocking(move || {
-        let out = ChunkWriter { chunks: chunks.clone(), buffer: BytesMut::with_capacity(2 * CHUNK) };
         let begins = |warning: Option<&str>| drop(begun.send(warning.map(str::to_owned)));
         let written = runtime.block_on(Box::pin(control.export_with(&caller, id, export, (out, begins))));
         if let Err(error) = &written {
             // The client sees a broken connection; if no chunk was sent yet, it gets the problem below.
-            let broken = IoError::other(error.to_string());
-            drop(futures::executor::block_on(chunks.send(Err(broken))));
+            other.fail(error);
         }
         written
     });

@@ -140,6 +140,18 @@ pub(crate) fn share(part: i64, whole: i64) -> Markup {
     }
 }
 
+/// A strip of time with marked stretches: from and to, of a whole. A short stretch is visible.
+pub(crate) fn strip(bands: &[(i64, i64)], whole: i64, label: &str) -> Markup {
+    let place = |at: i64| at.clamp(0, whole) * 1_000 / whole.max(1);
+    html! {
+        svg class="strip" viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(label) {
+            @for (from, to) in bands {
+                rect x=(place(*from)) width=((place(*to) - place(*from)).max(2)) height="10" {}
+            }
+        }
+    }
+}
+
 /// With one decimal at most.
 fn short(value: f64) -> String {
     let text = format!("{value:.1}");

@@ -24,6 +24,11 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, text)
     }
 
+    /// Try again after some seconds.
+    pub(crate) fn unavailable(text: &str, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
+    }
+
     /// The failure of an answer that has only a status, such as 405 of the router.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let text = match status {
@@ -82,6 +87,14 @@ impl From<Error> for Failure {
             }
             _ => Self::new(status(problem), error.to_string()),
         }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    /// A download whose client is gone; no one reads this.
+    fn from(error: std::io::Error) -> Self {
+        tracing::debug!("a download ended early: {error}");
+        Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 }
 

@@ -5,27 +5,31 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{Name, path};
 use crate::failure::Failure;
+use crate::live::parts::Parts;
+use crate::part::follow::{Follow, live_state};
 use crate::part::icon::{Icon, icon, logo};
 use crate::session::Viewer;
 use crate::visit::Visit;
 use crate::words::{capital, time};
 
-/// htmx: its extensions, no style of its own, no history of its own.
-const HTMX: &str = r#"{"extensions":"sse,hx-csp","includeIndicatorCSS":false,"history":false}"#;
+/// htmx: its extensions, no style of its own, no history of its own, and pages of errors are not put into a part.
+const HTMX: &str = r#"{"extensions":"sse,hx-csp","includeIndicatorCSS":false,"history":false,"noSwap":[204,304,"4xx","5xx"]}"#;
 
 /// A section of the navigation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
     Campaigns,
     Senders,
+    Recipients,
     Activity,
     Settings,
 }
 
 impl Section {
-    const ALL: [(Self, &'static str, &'static str, Icon); 4] = [
+    const ALL: [(Self, &'static str, &'static str, Icon); 5] = [
         (Self::Campaigns, "/campaigns", "Campaigns", Icon::Campaigns),
         (Self::Senders, "/senders", "Senders", Icon::Senders),
+        (Self::Recipients, "/recipients", "Recipients", Icon::Recipients),
         (Self::Activity, "/activity", "Activity", Icon::Activity),
         (Self::Settings, "/settings", "Settings", Icon::Settings),
     ];
@@ -34,6 +38,7 @@ impl Section {
     fn is_for(self, viewer: &Viewer) -> bool {
         match self {
             Self::Campaigns | Self::Senders | Self::Settings => true,
+            Self::Recipients => viewer.may(Right::ViewRecipients),
             Self::Activity => viewer.may_everywhere(Right::ViewAudit),
         }
     }
@@ -53,6 +58,10 @@ pub(crate) struct Page<'a> {
     pub(crate) summary: Option<Markup>,
     /// Buttons on the right of the heading.
     pub(crate) actions: Option<Markup>,
+    /// Where live parts come from.
+    pub(crate) follow: Option<Follow>,
+    /// The live parts that the frame has: the mark, and what screen readers say.
+    pub(crate) live: Option<Parts>,
     /// The content.
     pub(crate) body: Markup,
 }
@@ -61,7 +70,17 @@ impl<'a> Page<'a> {
     /// A page with a heading and a content.
     pub(crate) fn new(title: &'a str, section: Section, body: Markup) -> Self {
         let section = Some(section);
-        Self { title, section, parent: None, badge: None, summary: None, actions: None, body }
+        Self {
+            title,
+            section,
+            parent: None,
+            badge: None,
+            summary: None,
+            actions: None,
+            follow: None,
+            live: None,
+            body,
+        }
     }
 
     /// The whole document.
@@ -69,15 +88,16 @@ impl<'a> Page<'a> {
         let content = html! {
             a class="skip" href="#main" { "Skip to content" }
             div class="app" {
-                (rail(self.section, viewer))
+                (rail(&self, viewer))
                 main id="main" {
                     (heading(&self))
                     (self.body)
                     (foot(viewer))
                 }
             }
+            @if let Some(follow) = &self.follow { (follow.connect(&viewer.visit)) }
         };
-        document(self.title, &viewer.visit, false, &content)
+        document(self.title, &viewer.visit, self.follow.is_some(), &content)
     }
 }
 
@@ -91,12 +111,12 @@ fn heading(page: &Page<'_>) -> Markup {
                 h1 { (page.title) @if let Some(badge) = &page.badge { " " (badge) } }
                 @if let Some(summary) = &page.summary { p class="sub" { (summary) } }
             }
-            @if let Some(actions) = &page.actions { div class="actions" { (actions) } }
+            @if let Some(actions) = &page.actions { div class="actions" id="live-actions" { (actions) } }
         }
     }
 }
 
-fn rail(section: Option<Section>, viewer: &Viewer) -> Markup {
+fn rail(page: &Page<'_>, viewer: &Viewer) -> Markup {
     let name = viewer.caller.name();
     let initials: String = name.chars().take(2).flat_map(char::to_uppercase).collect();
     html! {
@@ -106,11 +126,12 @@ fn rail(section: Option<Section>, viewer: &Viewer) -> Markup {
                 ul {
                     @for (own, address, label, drawn) in Section::ALL.into_iter().filter(|(own, ..)| own.is_for(viewer)) {
                         li {
-                            a href=(address) aria-current=[(section == Some(own)).then_some("page")] { (icon(drawn)) (label) }
+                            a href=(address) aria-current=[(page.section == Some(own)).then_some("page")] { (icon(drawn)) (label) }
                         }
                     }
                 }
             }
+            @if let Some(parts) = &page.live { (live_state(parts)) }
             div class="who" {
                 span class="initials" aria-hidden="true" { (initials) }
                 span {
@@ -190,7 +211,7 @@ pub(crate) fn document(title: &str, visit: &Visit, is_live: bool, content: &Mark
                 // Not deferred: htmx would then begin as soon as it is loaded, perhaps before its extensions, and process the page
                 // without the gate of hx-csp.
                 @if is_live {
-                    @for name in [Name::Htmx, Name::HtmxSse, Name::HtmxCsp] { script src=(path(name)) nonce=(visit.nonce) {} }
+                    @for name in [Name::Htmx, Name::HtmxSse, Name::HtmxCsp, Name::Script] { script src=(path(name)) nonce=(visit.nonce) {} }
                 }
             }
         }
@@ -216,7 +237,7 @@ mod tests {
         assert!(page.contains("&lt;script&gt;alert(1)") && !page.contains("<script"), "{page}");
         assert!(page.contains(r#"data-theme="dark""#) && page.contains(&visit.id.to_string()), "{page}");
         let live = document("x", &visit, true, &html! {}).into_string();
-        assert_eq!(live.matches(&format!("nonce=\"{}\"></script>", visit.nonce)).count(), 3, "{live}");
+        assert_eq!(live.matches(&format!("nonce=\"{}\"></script>", visit.nonce)).count(), 4, "{live}");
         assert!(!live.contains("defer") && !live.contains("async"), "{live}");
     }
 }

@@ -15,7 +15,7 @@
 //! # Structure
 //!
 //! `config`, `visit` (what is known of a request), `assets`, `headers`, `csrf` (forged requests), `cookie`, `failure`, `words` (labels and sentences), `chart` (SVG), `part`
-//! (components, one function each), `frame` (what every page has), `answer`, `session`, `page` (one file per page), `router`.
+//! (components, one function each), `live` (streams of live parts), `frame` (what every page has), `csv` and `download` (files), `summaries` (counted answers), `recent` (people who were here), `answer`, `session`, `page` (one file per page), `router`.
 
 mod answer;
 mod assets;
@@ -23,13 +23,18 @@ mod chart;
 mod config;
 mod cookie;
 mod csrf;
+mod csv;
+mod download;
 mod failure;
 mod frame;
 mod headers;
+mod live;
 mod page;
 mod part;
+mod recent;
 mod router;
 mod session;
+mod summaries;
 mod visit;
 mod words;
 

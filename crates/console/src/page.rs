@@ -1,6 +1,7 @@
 //! The pages, one file each: what is asked, what is shown, in that order.
 
 pub(crate) mod activity;
+pub(crate) mod ask;
 pub(crate) mod campaign;
 pub(crate) mod campaigns;
 pub(crate) mod company;
@@ -10,7 +11,10 @@ pub(crate) mod components;
 pub(crate) mod dev;
 pub(crate) mod link;
 pub(crate) mod log_in;
+pub(crate) mod people;
 pub(crate) mod second_factor;
+pub(crate) mod sender;
+pub(crate) mod sender_action;
 pub(crate) mod senders;
 pub(crate) mod settings;
 mod stops;

@@ -7,6 +7,7 @@ pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod field;
 pub(crate) mod filter;
+pub(crate) mod follow;
 pub(crate) mod icon;
 pub(crate) mod progress;
 pub(crate) mod segmented;

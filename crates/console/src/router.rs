@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{get, post};
-use control::Control;
+use control::{Control, Live};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use listener::unlisted_proxies::UnlistedProxies;
@@ -27,9 +27,19 @@ use crate::config::{Config, Proxies};
 use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
+use crate::live::feeds::Feeds;
+use crate::live::stream;
+use crate::page::campaign::action::{end, pause, resolve, retry};
+use crate::page::campaign::recipients::{self as people_of, one};
+use crate::page::campaign::{answers, export, lists, message};
 use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
-use crate::page::{activity, campaign, campaigns, company, link, log_in, second_factor, senders, settings};
+use crate::page::{
+    activity, campaign, campaigns, company, link, log_in, people, second_factor, sender, sender_action,
+    senders, settings,
+};
+use crate::recent::Recent;
 use crate::session::{Console, require_session};
+use crate::summaries::Summaries;
 
 /// The longest form in bytes.
 const MAX_FORM: usize = 64 * 1024;
@@ -39,12 +49,15 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The pages, and the API below `/api` and `/problems`. It needs the extension `Arc<listener::connections::Connection>` on its
 /// requests to know addresses of clients.
 pub fn router(
-    control: Control,
+    (control, live): (Control, Live),
     (config, listen): (&Config, SocketAddr),
     trusted_proxies: Vec<IpNet>,
     api: Router,
 ) -> Router {
     let console = Arc::new(Console {
+        recent: Recent::default(),
+        summaries: Summaries::default(),
+        feeds: Feeds::new(control.clone(), live),
         control,
         cookies: Cookies { is_insecure: config.insecure_loopback },
         proxies: Proxies(trusted_proxies.clone()),
@@ -61,11 +74,54 @@ pub fn router(
     })
 }
 
+/// Actions on one campaign and on one sender.
+fn actions() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/campaigns/{id}/pause", get(pause::ask).post(pause::pause))
+        .route("/campaigns/{id}/resume", post(pause::resume))
+        .route("/campaigns/{id}/end", get(end::ask).post(end::end))
+        .route("/campaigns/{id}/retry", get(retry::ask).post(retry::retry))
+        .route("/campaigns/{id}/resolve", get(resolve::ask).post(resolve::resolve))
+        .route("/senders/{name}", get(sender::show))
+        .route("/senders/{name}/webhook", post(sender::webhook))
+        .route("/senders/{name}/hold", get(sender_action::ask_hold).post(sender_action::hold))
+        .route("/senders/{name}/rate", get(sender_action::ask_rate).post(sender_action::rate))
+        .route("/senders/{name}/cap", get(sender_action::ask_cap).post(sender_action::cap))
+        .route("/senders/{name}/probe", post(sender_action::probe))
+        .route("/senders/{name}/resume", post(sender_action::resume))
+}
+
+/// The pages of one campaign beside its overview, and recipients of all campaigns.
+fn recipients() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/campaigns/{id}/recipients", get(people_of::show))
+        .route("/campaigns/{id}/recipients/{place}", get(one::show))
+        .route("/campaigns/{id}/recipients/{place}/number", post(one::number))
+        .route("/campaigns/{id}/recipients/{place}/suppress", post(one::suppress))
+        .route("/campaigns/{id}/answers", get(answers::show))
+        .route("/campaigns/{id}/answers.csv", get(answers::download))
+        .route("/campaigns/{id}/lists", get(lists::show))
+        .route("/campaigns/{id}/lists/{list}", get(lists::rejected))
+        .route("/campaigns/{id}/message", get(message::show))
+        .route("/campaigns/{id}/download", get(export::show))
+        .route("/recipients", get(people::show).post(people::find))
+        .route("/recipients/suppress", post(people::suppress))
+        .route("/recipients/suppressions.csv", get(people::list::download))
+        .route("/recipients/suppressions/import", post(people::list::import))
+        .route("/recipients/suppressions/{id}/remove", post(people::list::remove))
+}
+
 fn pages(console: Arc<Console>) -> Router {
     let protected = Router::new()
         .route("/", get(async || Redirect::to("/campaigns")))
         .route("/campaigns", get(campaigns::show))
+        .route("/campaigns/live", get(stream::list))
+        .route("/campaigns/parts", get(campaigns::all_parts))
         .route("/campaigns/{id}", get(campaign::show))
+        .route("/campaigns/{id}/live", get(stream::campaign))
+        .route("/campaigns/{id}/parts", get(campaign::all_parts))
+        .merge(actions())
+        .merge(recipients())
         .route("/senders", get(senders::show))
         .route("/settings", get(settings::show))
         .route("/settings/password", post(settings::password))

@@ -14,12 +14,18 @@ use control::{
 use jiff::tz::TimeZone;
 use listener::connections::Connection;
 use listener::unlisted_proxies::UnlistedProxies;
+use tokio::time::Instant;
 use url::form_urlencoded::byte_serialize;
 
 use crate::config::Proxies;
 use crate::cookie::{self, Cookies};
 use crate::failure::Failure;
+use crate::live::feeds::Feeds;
+use crate::page::campaign;
+use crate::recent::Recent;
+use crate::summaries::Summaries;
 use crate::visit::Visit;
+use crate::words::state::Clock;
 
 /// The audit keeps this many characters of the name of a program.
 const MOST_CHARACTERS: usize = 200;
@@ -27,6 +33,12 @@ const MOST_CHARACTERS: usize = 200;
 /// The state of all requests.
 pub(crate) struct Console {
     pub(crate) control: Control,
+    /// People who were here.
+    pub(crate) recent: Recent,
+    /// Counted answers.
+    pub(crate) summaries: Summaries,
+    /// Live parts of pages.
+    pub(crate) feeds: Feeds,
     pub(crate) cookies: Cookies,
     pub(crate) proxies: Proxies,
     pub(crate) unlisted: UnlistedProxies,
@@ -58,6 +70,11 @@ impl Viewer {
     /// Whether the person has this right for every sender.
     pub(crate) fn may_everywhere(&self, right: Right) -> bool {
         self.may(right) && self.caller.senders.is_none()
+    }
+
+    /// The time of the request in the zone of the person.
+    pub(crate) fn clock(&self) -> Clock<'_> {
+        Clock { now: self.visit.now, zone: &self.zone }
     }
 }
 
@@ -106,9 +123,12 @@ impl FromRequestParts<Arc<Console>> for LogInState {
 }
 
 impl Console {
+    fn token<'a>(&self, parts: &'a Parts) -> &'a str {
+        cookie::value(&parts.headers, self.cookies.session_name()).unwrap_or_default()
+    }
+
     async fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, control::Error> {
-        let token = cookie::value(&parts.headers, self.cookies.session_name()).unwrap_or_default();
-        self.control.caller_of_session(token, SessionUse::Activity, client).await
+        self.control.caller_of_session(self.token(parts), SessionUse::Activity, client).await
     }
 
     /// The names of the senders that the caller may use.
@@ -147,9 +167,13 @@ pub(crate) async fn require_session(
     let viewer = async { console.viewer(caller?, visit).await };
     let viewer = match viewer.await {
         Ok(viewer) => viewer,
-        Err(error) if error.problem() == Problem::Unauthorized => return log_in_first(&parts),
-        Err(error) => return Failure::from(error).into_response(),
+        Err(error) if error.problem() == Problem::Unauthorized => {
+            console.recent.forget(console.token(&parts));
+            return log_in_first(&parts);
+        }
+        Err(error) => return while_away(&console, &parts, error),
     };
+    console.recent.note(console.token(&parts), &viewer, Instant::now());
     if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
         connection.mark_authenticated();
         console.unlisted.warn_if_unlisted(connection.peer, &parts.headers);
@@ -158,6 +182,20 @@ pub(crate) async fn require_session(
     let mut response = next.run(Request::from_parts(parts, body)).await;
     // An error page has the frame of the person.
     response.extensions_mut().insert(viewer);
+    response
+}
+
+/// The answer while PostgreSQL does not answer: the last numbers of a page that this process has, and nothing else.
+fn while_away(console: &Console, parts: &Parts, error: control::Error) -> Response {
+    let is_shown = error.problem() == Problem::Unavailable && parts.method == Method::GET;
+    let viewer = console.recent.find(console.token(parts), Instant::now()).filter(|_| is_shown);
+    let visit = parts.extensions.get::<Visit>().cloned();
+    let viewer = viewer.zip(visit).map(|(viewer, visit)| Viewer { visit, ..viewer });
+    let page = viewer.as_ref().and_then(|viewer| campaign::last(console, viewer, parts.uri.path()));
+    let mut response = page.map_or_else(|| Failure::from(error).into_response(), IntoResponse::into_response);
+    if let Some(viewer) = viewer {
+        response.extensions_mut().insert(viewer);
+    }
     response
 }
 

@@ -2,11 +2,15 @@
 
 pub(crate) mod action;
 pub(crate) mod agent;
+pub(crate) mod answer;
+pub(crate) mod attempt;
+pub(crate) mod kind;
 pub(crate) mod number;
 pub(crate) mod provider;
 pub(crate) mod recipient;
 pub(crate) mod state;
 pub(crate) mod stop;
+pub(crate) mod suppression;
 pub(crate) mod time;
 pub(crate) mod waiting;
 

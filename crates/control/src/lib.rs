@@ -20,6 +20,7 @@ mod accounts;
 mod annotated_lists;
 mod audit_check;
 mod audit_log;
+mod campaign_page;
 mod company;
 mod company_log_in;
 mod control;
@@ -28,6 +29,7 @@ mod dead_letters;
 mod drafts;
 mod error;
 mod events;
+mod found_numbers;
 mod imported;
 mod jobs;
 mod keys;
@@ -53,6 +55,7 @@ mod running;
 mod running_jobs;
 mod second_factor;
 mod second_factors;
+mod sender_page;
 mod sender_stops;
 mod sender_webhook;
 mod senders;
@@ -76,6 +79,7 @@ pub use access::role::Role;
 pub use accounts::{Account, AccountEdit, AccountLink, LinkedAccount, NewAccount};
 pub use audit_check::{AuditCheck, LastAuditRow};
 pub use audit_log::{AuditQuery, AuditView};
+pub use campaign_page::CampaignPage;
 pub use company::CompanyLogIns;
 pub use company_log_in::CompanyAnswer;
 pub use control::{Control, Done, Keys, Setup};
@@ -84,6 +88,7 @@ pub use dead_letters::{DeadLetter, RedrivenLetters};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};
 pub use events::{Event, EventPage};
+pub use found_numbers::FoundNumber;
 pub use imported::{ImportedList, ImportedNumbers, RejectedRow, RejectedRows, SHOWN as SHOWN_REJECTED_ROWS};
 pub use jobs::begin::JobBegun;
 pub use jobs::job::Job;
@@ -91,8 +96,9 @@ pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
 pub use launch::check::Check;
 pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::{SAMPLES, Sample};
-pub use list_reports::Conservation;
+pub use list_reports::{Conservation, rejection_sentence};
 pub use lists::{Export, ExportDone, ExportError, ListImport};
+pub use live::guards::Guard;
 pub use live::progress::{CampaignProgress, ProgressCounts};
 pub use live::sampler::Live;
 pub use live::topics::{Sample as LiveSample, SampleId, State as LiveState, Watch};
@@ -112,13 +118,16 @@ pub use retention::{ErasedCampaigns, ErasedNumber};
 pub use running::{Ended, Paused, Started};
 pub use second_factor::{ConfirmedFactor, FactorSetUp};
 pub use second_factors::{SecondFactorRule, SecondFactors};
+pub use sender_page::SenderPage;
 pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopView, UsedUpCap};
 pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
 pub use store::{
-    AnswerReport, AnswerSummary, CampaignFilter, CampaignReport, CountryReport, ErrorReport, ImportRow,
-    ListReport, MinuteReport, PendingFactor, RecipientFilter, RecipientReport, ResendClass,
+    AnswerReport, AnswerSummary, AttemptReport, CampaignFilter, CampaignReport, CountryReport, ErrorReport,
+    FieldSummary, FoundRecipient, ImportRow, ListReport, MinuteReport, PendingFactor, ProviderNotice,
+    RecipientFilter, RecipientKind, RecipientReport, ResendClass, ResendCount, ResolutionReport,
+    UnusablePosts,
 };
 pub use suppressions::{
     CountedSuppressions, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,

@@ -114,6 +114,11 @@ impl Control {
     }
 }
 
+/// What is wrong with a rejected row and what to do, by the word of its reason; the word itself if this program does not know it.
+pub fn rejection_sentence(reason: &str) -> &str {
+    producer::Reason::of(reason).map_or(reason, |known| known.sentence())
+}
+
 fn no_list(id: CampaignId, list: i64) -> Error {
     Error::refused(Problem::NotFound, format!("campaign {id} has no list {list}; the first has number 1"))
 }

@@ -9,7 +9,9 @@
 //! - A watcher that is slow gets the latest state only.
 //! - A state is said to be old as soon as PostgreSQL does not answer.
 //! - The connections of the sampler cannot write.
+//! - The streams of a session or API key that is not valid any more are ended within 10 seconds.
 
+pub(crate) mod guards;
 pub(crate) mod progress;
 pub(crate) mod sampler;
 pub(crate) mod speed;

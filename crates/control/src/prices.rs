@@ -58,7 +58,7 @@ impl NewPrices {
 }
 
 impl PricesView {
-    fn of(sender: &str, list: &PriceList) -> Self {
+    pub(crate) fn of(sender: &str, list: &PriceList) -> Self {
         let row = |(code, price): (&campaign::CallingCode, &rust_decimal::Decimal)| Price {
             calling_code: code.to_string(),
             price: price.to_string(),

@@ -1,11 +1,11 @@
 //! Recipients and their answers are read.
 
-use campaign::{CampaignId, RecipientState, Seq};
+use campaign::{CampaignId, Seq};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{
-    AnswerReport, AnswerSummary, AttemptReport, CountryReport, MinuteReport, RecipientReport,
+    AnswerReport, AnswerSummary, AttemptReport, CountryReport, MinuteReport, RecipientKind, RecipientReport,
     ResolutionReport,
 };
 
@@ -26,6 +26,9 @@ pub struct RecipientDetails {
     pub resolutions: Vec<ResolutionReport>,
 }
 
+/// The most answers of one recipient.
+const MOST_ANSWERS: u32 = 50;
+
 /// The whole number of a recipient.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecipientNumber {
@@ -36,12 +39,12 @@ pub struct RecipientNumber {
 }
 
 impl Control {
-    /// Recipients of a campaign in the order of the list, with masked numbers; in one state, if it is given.
+    /// Recipients of a campaign in the order of the list, with masked numbers; of one kind and with one code, if these are given.
     pub async fn recipients(
         &self,
         caller: &Caller,
         id: CampaignId,
-        state: Option<RecipientState>,
+        which: (Option<RecipientKind>, Option<&str>),
         page: &PageRequest,
     ) -> Result<Page<RecipientReport>, Error> {
         let attempt = Attempt::new(caller, Action::ViewRecipients, Object::Campaign(id));
@@ -49,8 +52,7 @@ impl Control {
             self.store.campaign(id).await?;
             let limit = page.limit()?;
             let after = Seq(seq(page.after_id()?.unwrap_or(0))?);
-            let state = state.map(RecipientState::word);
-            let rows = self.store.recipients(id, state, (after, limit + 1)).await?;
+            let rows = self.store.recipients(id, which, (after, limit + 1)).await?;
             Ok((Page::of(rows, limit, |row| row.seq.to_string()), json!({})))
         })
         .await
@@ -89,6 +91,23 @@ impl Control {
             let number = self.store.number_of(id, seq).await?;
             let number = number.map(|number| format!("+{}", number.digits()));
             Ok((RecipientNumber { seq: seq.0, number }, json!({})))
+        })
+        .await
+    }
+
+    /// The flow answers of one recipient, the oldest first.
+    pub async fn answers_of(
+        &self,
+        caller: &Caller,
+        id: CampaignId,
+        seq: Seq,
+    ) -> Result<Vec<AnswerReport>, Error> {
+        let attempt = Attempt::new(caller, Action::ViewAnswers, Object::Campaign(id));
+        self.act(attempt, async {
+            let rows = self.store.answers(id, (Some((seq, "")), MOST_ANSWERS)).await?;
+            let mut own: Vec<_> = rows.into_iter().filter(|row| row.seq == seq.0).collect();
+            own.sort_by_key(|row| row.answered_at);
+            Ok((own, Value::Null))
         })
         .await
     }

@@ -4,7 +4,7 @@ use campaign::{CampaignId, CampaignState, Definition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{AuditFilter, CampaignFilter, CampaignReport, ErrorReport, ImportRow, MinuteReport};
+use store::{CampaignFilter, CampaignReport, ErrorReport, ImportRow};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
@@ -54,10 +54,11 @@ pub struct CampaignEvent {
     pub outcome: String,
 }
 
-/// The most minutes of a chart: two days.
-const MOST_MINUTES: u32 = 2_880;
-/// The most events of a campaign that are read.
-const MOST_EVENTS: u32 = 50;
+impl CampaignEvent {
+    pub(crate) fn of(row: store::AuditRow) -> Self {
+        Self { at: row.at, actor: row.actor, action: row.action, outcome: row.outcome }
+    }
+}
 
 impl Campaign {
     /// Refuses to import a list unless the campaign is a draft.
@@ -97,41 +98,6 @@ impl Control {
         .await
     }
 
-    /// Minutes of a campaign in which something happened after this time, the oldest first; at most those of two days.
-    pub async fn minutes(
-        &self,
-        caller: &Caller,
-        id: CampaignId,
-        after: Option<Timestamp>,
-    ) -> Result<Vec<MinuteReport>, Error> {
-        self.view(caller, id, async { Ok(self.store.timeline(id, after, MOST_MINUTES).await?) }).await
-    }
-
-    /// What people and programs did to a campaign, the newest first. Addresses and programs are in the audit only.
-    pub async fn campaign_events(
-        &self,
-        caller: &Caller,
-        id: CampaignId,
-    ) -> Result<Vec<CampaignEvent>, Error> {
-        self.view(caller, id, async {
-            let object = id.to_string();
-            let filter = AuditFilter {
-                object_kind: Some("campaign"),
-                object: Some(&object),
-                ..AuditFilter::default()
-            };
-            let rows = self.store.audit(filter, MOST_EVENTS).await?;
-            let event = |row: store::AuditRow| CampaignEvent {
-                at: row.at,
-                actor: row.actor,
-                action: row.action,
-                outcome: row.outcome,
-            };
-            Ok(rows.into_iter().map(event).collect())
-        })
-        .await
-    }
-
     /// A campaign with its definition.
     pub async fn campaign(&self, caller: &Caller, id: CampaignId) -> Result<Campaign, Error> {
         self.view(caller, id, async {
@@ -160,6 +126,21 @@ impl Control {
         self.act(attempt, async {
             let filter = CampaignFilter { senders: seen(caller, None), ..CampaignFilter::default() };
             Ok((self.store.report_page(&filter, before, limit).await?, json!({})))
+        })
+        .await
+    }
+
+    /// The reports of these campaigns; those that do not exist are left out.
+    pub async fn reports_of(
+        &self,
+        caller: &Caller,
+        campaigns: &[CampaignId],
+    ) -> Result<Vec<CampaignReport>, Error> {
+        let attempt = Attempt::new(caller, Action::View, Object::Installation);
+        self.act(attempt, async {
+            let mut reports = self.store.reports_of(campaigns).await?;
+            reports.retain(|report| caller.may_use(&report.sender));
+            Ok((reports, json!({})))
         })
         .await
     }

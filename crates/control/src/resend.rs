@@ -5,7 +5,7 @@ use std::time::Duration;
 use campaign::{CampaignId, Resolution, Seq};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{ResendClass, Resolved};
+use store::{ResendClass, ResendCount, Resolved};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -82,6 +82,12 @@ impl Control {
             Ok((Resent::of_retry(id, resent)?, json!({ "resent": resent })))
         })
         .await
+    }
+
+    /// The recipients that [`Control::retry_recipients`] would send to, by class and code.
+    pub async fn resend_counts(&self, caller: &Caller, id: CampaignId) -> Result<Vec<ResendCount>, Error> {
+        let attempt = Attempt::new(caller, Action::View, Object::Campaign(id));
+        self.act(attempt, async { Ok((self.store.resend_counts(id).await?, json!({}))) }).await
     }
 
     /// Resolves unconfirmed recipients: those that the provider may or may not have accepted.

@@ -112,7 +112,7 @@ impl StopView {
 }
 
 impl PastStop {
-    fn of(hold: PastHold) -> Self {
+    pub(crate) fn of(hold: PastHold) -> Self {
         let PastHold { id, campaign, reason, code, detail, since, until, caused_by, probes, .. } = hold;
         let campaign_id = campaign.map(|campaign| campaign.0);
         let stop = StopView { campaign_id, reason, detail, since, until, caused_by };

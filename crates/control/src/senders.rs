@@ -250,7 +250,7 @@ async fn shown(store: &Store, caller: &Caller, name: &str) -> Result<SenderView,
     Ok(view(caller, &store.sender(name).await?, &store.holds().await?))
 }
 
-fn view(caller: &Caller, sender: &SenderRow, holds: &[store::HoldRow]) -> SenderView {
+pub(crate) fn view(caller: &Caller, sender: &SenderRow, holds: &[store::HoldRow]) -> SenderView {
     let sees_key = caller.rights.has(Right::ManageSenders);
     SenderView {
         name: sender.name.clone(),

@@ -76,6 +76,13 @@ pub struct LookupEntry {
     pub added_at: Timestamp,
 }
 
+impl LookupEntry {
+    pub(crate) fn of(entry: store::Suppressed) -> Self {
+        let store::Suppressed { id: suppression_id, sender, reason, added_at, .. } = entry;
+        Self { suppression_id, sender, reason, added_at }
+    }
+}
+
 /// The length of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CountedSuppressions {
@@ -140,14 +147,7 @@ impl Control {
         self.act(attempt, async {
             let entries = self.store.suppressions_of(parse(number)?).await?;
             let seen = entries.into_iter().filter(|entry| is_seen(caller, entry.sender.as_deref()));
-            let entries: Vec<LookupEntry> = seen
-                .map(|entry| LookupEntry {
-                    suppression_id: entry.id,
-                    sender: entry.sender,
-                    reason: entry.reason,
-                    added_at: entry.added_at,
-                })
-                .collect();
+            let entries: Vec<LookupEntry> = seen.map(LookupEntry::of).collect();
             let details = json!({ "entries": entries.len() });
             Ok((NumberLookup { entries }, details))
         })
@@ -227,7 +227,7 @@ impl Control {
     }
 }
 
-fn of_list<'a>(caller: &'a Caller, action: Action, sender: Option<&str>) -> Attempt<'a> {
+pub(crate) fn of_list<'a>(caller: &'a Caller, action: Action, sender: Option<&str>) -> Attempt<'a> {
     Attempt::new(caller, action, Object::Suppressions(sender.map(str::to_owned)))
 }
 
@@ -237,7 +237,7 @@ fn reading(caller: &Caller) -> Action {
 }
 
 /// An entry for every sender concerns every caller.
-fn is_seen(caller: &Caller, sender: Option<&str>) -> bool {
+pub(crate) fn is_seen(caller: &Caller, sender: Option<&str>) -> bool {
     sender.is_none_or(|sender| caller.may_use(sender))
 }
 
@@ -253,12 +253,12 @@ fn shown(caller: &Caller, entry: store::Suppressed) -> SuppressionView {
     }
 }
 
-fn parse(number: &str) -> Result<Msisdn, Error> {
+pub(crate) fn parse(number: &str) -> Result<Msisdn, Error> {
     Msisdn::parse(number, None)
         .map_err(|error| Error::invalid(format!("{error}; write the number with its country code")))
 }
 
-async fn sender_id(store: &Store, name: Option<&str>) -> Result<Option<SenderId>, Error> {
+pub(crate) async fn sender_id(store: &Store, name: Option<&str>) -> Result<Option<SenderId>, Error> {
     match name {
         Some(name) => Ok(Some(store.sender(name).await?.id)),
         None => Ok(None),

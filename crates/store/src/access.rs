@@ -10,3 +10,4 @@ pub(crate) mod log_ins;
 pub(crate) mod old_rows;
 pub(crate) mod second_factors;
 pub(crate) mod sessions;
+pub(crate) mod stream_holders;

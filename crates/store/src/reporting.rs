@@ -5,8 +5,10 @@
 pub(crate) mod answer_summary;
 pub(crate) mod answers;
 pub(crate) mod breakdowns;
+pub(crate) mod campaign_page;
 pub(crate) mod counters;
 pub(crate) mod dead_letters;
+pub(crate) mod found_recipients;
 pub(crate) mod installation;
 pub(crate) mod lists;
 pub(crate) mod live;

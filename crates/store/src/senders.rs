@@ -2,6 +2,7 @@
 //!
 //! Uses `db`.
 
+pub(crate) mod activity;
 pub(crate) mod alerts;
 pub(crate) mod hold_history;
 pub(crate) mod holds;

@@ -3,6 +3,7 @@
 //! Uses `db`, `senders`, `campaigns`.
 
 pub(crate) mod resend;
+pub(crate) mod resend_counts;
 pub(crate) mod resolve;
 pub(crate) mod resolve_by_receipt;
 pub(crate) mod restored;

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use campaign::CampaignId;
-use control::{CampaignProgress, Job, LiveSample, LiveState, Problem, SampleId, Watch};
+use control::{CampaignProgress, Guard, Job, LiveSample, LiveState, Problem, SampleId, Watch};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
@@ -61,7 +61,7 @@ pub(crate) struct LiveEvent {
 /// Follow a campaign, a job, or all running campaigns
 ///
 /// The answer is a stream of server-sent events. Each event has an `id` and as its data the whole state; the first is the present
-/// state, further ones follow at most once a second when the state changes. The stream ends after about 10 minutes; connect again
+/// state, further ones follow at most once a second when the state changes. The stream ends after about 10 minutes, and when the key is revoked; connect again
 /// with `Last-Event-ID`, as `EventSource` does by itself.
 #[utoipa::path(get, path = "/live", tag = "campaigns",
     params(LiveQuery, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received")),
@@ -87,7 +87,8 @@ pub(crate) async fn live(
         Failure::of(Problem::Unavailable, text).retry_after(60)
     })?;
     let seen = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
-    let stream = Stream { watch, seen, until: Instant::now() + api.stream_time(), _permit: permit };
+    let guard = api.live.guard(&api.control, &caller);
+    let stream = Stream { watch, guard, seen, until: Instant::now() + api.stream_time(), _permit: permit };
     let events = futures::stream::unfold(stream, Stream::next);
     let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(COMMENT_EVERY)).into_response();
     // Proxies must not collect events.
@@ -98,6 +99,8 @@ pub(crate) async fn live(
 /// An open stream.
 struct Stream {
     watch: Watch,
+    /// Ends the stream of a key that is revoked.
+    guard: Guard,
     /// The last event that the client has seen.
     seen: Option<SampleId>,
     until: Instant,
@@ -107,7 +110,11 @@ struct Stream {
 impl Stream {
     async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         loop {
-            let sample = tokio::time::timeout_at(self.until, self.watch.next()).await.ok()??;
+            let sample = tokio::select! {
+                () = self.guard.ended() => return None,
+                () = tokio::time::sleep_until(self.until) => return None,
+                sample = self.watch.next() => sample?,
+            };
             let is_known = self
                 .seen
                 .is_some_and(|seen| seen.process == sample.id.process && seen.number >= sample.id.number);

@@ -9,7 +9,7 @@ use axum::response::Response;
 use campaign::{CampaignId, Seq};
 use control::{
     CountryReport, Export, ExportFormat, MinuteReport, Page, PageRequest, RecipientDetails, RecipientFilter,
-    RecipientNumber, RecipientReport,
+    RecipientKind, RecipientNumber, RecipientReport,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -153,8 +153,8 @@ pub(crate) async fn list(
     Query(query): Query<RecipientQuery>,
 ) -> Result<Response, Failure> {
     let request = PageRequest { after: query.after, limit: query.limit };
-    let state = query.state.map(StateWord::state);
-    let found = api.control.recipients(&caller, CampaignId(id), state, &request).await?;
+    let kind = query.state.map(|state| RecipientKind::In(state.state()));
+    let found = api.control.recipients(&caller, CampaignId(id), (kind, None), &request).await?;
     let items = found.items.into_iter().map(Recipient).collect();
     Ok(page::answer(&uri, &Page { items, next: found.next }))
 }

@@ -138,8 +138,8 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let live = Live::start(watching, shutdown.clone());
     line(format!("serving the console at {base} and the API at http://{at}/api/v1"));
     let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());
-    let api = api::router(control.clone(), live, config);
-    let router = console::router(control.clone(), (&pages, at), proxies, api);
+    let api = api::router(control.clone(), live.clone(), config);
+    let router = console::router((control.clone(), live), (&pages, at), proxies, api);
     Ok(tokio::spawn(async move {
         tokio::join!(
             listener::listen(listener, router, &limits, shutdown.clone()),

@@ -244,6 +244,19 @@ impl World {
         self.look.query_one(select, &[]).await.unwrap().get(0)
     }
 
+    /// The recipients of a campaign whose message was accepted.
+    pub(crate) async fn accepted(&self, id: &str) -> i64 {
+        self.count(&format!("select accepted from report.campaign where campaign_id = {id}")).await
+    }
+
+    /// Waits until so many messages of a campaign were accepted.
+    pub(crate) async fn until_accepted(&self, id: &str, least: i64) {
+        let enough = format!(
+            "select (accepted >= {least})::int::bigint from report.campaign where campaign_id = {id}"
+        );
+        self.until(&enough, 1).await;
+    }
+
     /// Waits until a query gives this number; meanwhile the books must balance at every look.
     pub(crate) async fn until(&self, select: &str, wanted: i64) {
         self.until_after(select, wanted, PATIENCE).await;

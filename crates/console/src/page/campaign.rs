@@ -1,32 +1,39 @@
 //! `/campaigns/ID`: one campaign.
 
+pub(crate) mod action;
+pub(crate) mod answers;
+pub(crate) mod export;
 mod failures;
 mod history;
+pub(crate) mod lists;
+pub(crate) mod message;
 mod numbers;
+pub(crate) mod parts;
 mod rate;
+pub(crate) mod recipients;
+mod tab;
+mod tabs;
 
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use campaign::{CampaignId, Rate};
-use control::{
-    Campaign, CampaignEvent, CampaignReport, ErrorReport, MinuteReport, PageRequest, PastStop, SenderView,
-    Waiting,
-};
+use campaign::CampaignId;
+use control::CampaignPage;
 use jiff::{Span, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
-use crate::page::stops;
-use crate::part::badge::badge;
+use crate::live::parts::{Parts, id};
+use crate::page::campaign::action::Done;
+use crate::page::campaign::tabs::Tab;
+use crate::part::follow::Follow;
 use crate::session::{Console, Viewer};
-use crate::words::state::{self, Clock};
-use crate::words::{Tone, provider, time};
+use crate::visit::Visit;
 
 /// The range of the chart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) enum Range {
     #[serde(rename = "15m")]
     Quarter,
@@ -47,8 +54,13 @@ impl Range {
         (Self::All, "all", "All"),
     ];
 
+    /// The value in the address.
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(own, ..)| *own == self).map_or("all", |(_, word, _)| word)
+    }
+
     /// The beginning of the range; `None`: of the campaign.
-    fn begin(self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn begin(self, now: Timestamp) -> Option<Timestamp> {
         let span = match self {
             Self::Quarter => Span::new().minutes(15),
             Self::Hour => Span::new().hours(1),
@@ -63,27 +75,15 @@ impl Range {
 #[derive(Default, Deserialize)]
 pub(crate) struct Asked {
     #[serde(default)]
-    range: Range,
-}
-
-/// What is known of a campaign.
-struct Known {
-    campaign: Campaign,
-    report: CampaignReport,
-    waiting: Vec<Waiting>,
-    errors: Vec<ErrorReport>,
-    minutes: Vec<MinuteReport>,
-    events: Vec<CampaignEvent>,
-    sender: SenderView,
-    stops: Vec<PastStop>,
-}
-
-impl Known {
-    /// The rate of the campaign or of its sender, whichever is lower.
-    fn allowed(&self) -> Option<Rate> {
-        let rates = [self.sender.rate, self.campaign.definition.policy.rate];
-        rates.into_iter().flatten().min_by(|one, other| one.per_second().total_cmp(&other.per_second()))
-    }
+    pub(crate) range: Range,
+    /// What was done before the page was opened, and for how many recipients.
+    #[serde(default)]
+    done: Option<Done>,
+    #[serde(default)]
+    n: i64,
+    /// Whether the numbers are the last ones from before PostgreSQL stopped answering.
+    #[serde(skip)]
+    is_old: bool,
 }
 
 /// `GET /campaigns/ID`
@@ -93,54 +93,79 @@ pub(crate) async fn show(
     Path(id): Path<i64>,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
-    let (control, caller, id) = (&console.control, &viewer.caller, CampaignId(id));
-    let campaign = control.campaign(caller, id).await?;
-    let sender = campaign.definition.sender.clone();
-    let newest = PageRequest { after: None, limit: Some(50) };
-    let (report, waiting, errors, minutes, events, sender, stops) = tokio::try_join!(
-        control.report(caller, id),
-        control.waiting_of(caller, id),
-        control.errors(caller, id),
-        control.minutes(caller, id, asked.range.begin(viewer.visit.now)),
-        control.campaign_events(caller, id),
-        control.sender(caller, &sender),
-        control.sender_stops(caller, &sender, &newest),
-    )?;
-    let known = Known { campaign, report, waiting, errors, minutes, events, sender, stops: stops.items };
-    Ok(draw(&viewer, &known, asked.range))
+    let page = read(&console, &viewer, CampaignId(id), asked.range).await?;
+    Ok(draw(&viewer, &page, &asked))
 }
 
-fn draw(viewer: &Viewer, known: &Known, range: Range) -> Markup {
-    let report = &known.report;
-    let clock = Clock { now: viewer.visit.now, zone: &viewer.zone };
-    let state = state::of(report, &known.waiting, clock);
+/// The page of this address with the last numbers that this process has, while PostgreSQL does not answer.
+pub(crate) fn last(console: &Console, viewer: &Viewer, path: &str) -> Option<Markup> {
+    let id = path.strip_prefix("/campaigns/")?.parse().ok().map(CampaignId)?;
+    let frame = console.feeds.latest(&viewer.caller, id)?.latest()?;
+    let page = frame.shown.0.as_ref()?;
+    let visit = Visit { now: frame.at, ..viewer.visit.clone() };
+    Some(draw(&Viewer { visit, ..viewer.clone() }, page, &Asked { is_old: true, ..Asked::default() }))
+}
+
+/// What the page shows, from one connection.
+pub(crate) async fn read(
+    console: &Console,
+    viewer: &Viewer,
+    id: CampaignId,
+    range: Range,
+) -> Result<CampaignPage, Failure> {
+    let reader = console.control.reader().await?;
+    Ok(reader.campaign_page(&viewer.caller, id, range.begin(viewer.visit.now)).await?)
+}
+
+/// `GET /campaigns/ID/parts`: all live parts, for a page that has no stream.
+pub(crate) async fn all_parts(
+    State(console): State<Arc<Console>>,
+    viewer: Viewer,
+    Path(id): Path<i64>,
+    Query(asked): Query<Asked>,
+) -> Result<Markup, Failure> {
+    let page = read(&console, &viewer, CampaignId(id), asked.range).await?;
+    Ok(drawn(&viewer, &page, &asked).all())
+}
+
+fn drawn(viewer: &Viewer, page: &CampaignPage, asked: &Asked) -> Parts {
+    let mut parts = parts::of(page, asked.range, viewer.clock());
+    parts.add_mark(!asked.is_old, viewer.clock());
+    // Not in the stream: what a person may do is not the same for everybody.
+    let of_stop = action::stop_button(viewer, page);
+    parts.add("actions", action::buttons(viewer, page, of_stop.0.is_empty()));
+    parts.add("stop-action", of_stop);
+    parts
+}
+
+fn draw(viewer: &Viewer, page: &CampaignPage, asked: &Asked) -> Markup {
+    let report = &page.report;
+    let parts = drawn(viewer, page, asked);
+    let (chart, rows) = (parts.slot("chart"), parts.slot("chart-table"));
+    let address =
+        |what: &str| format!("/campaigns/{}/{what}?range={}", report.campaign_id, asked.range.word());
+    let follow = Follow { stream: address("live"), parts: address("parts") };
     let body = html! {
-        (stops::of_campaign(viewer, report, &known.waiting))
-        (numbers::progress(report, &state))
-        div class="cols" { (rate::card(known, range, clock)) (numbers::funnel(report)) }
-        div class="cols" { (failures::card(&known.errors)) (history::card(viewer, known)) }
-        (numbers::balance(report))
+        (Tab::Overview.draw(viewer, report.campaign_id))
+        @if let Some(done) = asked.done { (done.draw(asked.n)) }
+        div class="stop-note" { (parts.slot("stop")) div class="actions" id=(id("stop-action")) { (parts.content("stop-action")) } }
+        (parts.slot("progress"))
+        div class="cols" { (rate::card(asked.range, &chart, &rows)) (parts.slot("funnel")) }
+        div class="cols" { (parts.slot("failures")) (parts.slot("history")) }
+        (parts.slot("balance"))
     };
     let page = Page::new(&report.name, Section::Campaigns, body);
     Page {
         parent: Some(("/campaigns", "Campaigns")),
-        badge: Some(badge(state.tone, state.short.as_deref().unwrap_or(&state.text))),
-        summary: Some(summary(viewer, known, &state)),
+        badge: Some(parts.inline("badge")),
+        summary: Some(parts.inline("summary")),
+        actions: Some(parts.content("actions")),
+        follow: Some(follow),
+        live: Some(parts.clone()),
         ..page
     }
     .draw(viewer)
 }
 
-fn summary(viewer: &Viewer, known: &Known, state: &state::Label) -> Markup {
-    let report = &known.report;
-    html! {
-        "via " a href="/senders" { (report.sender) } " (" (provider::name(&report.provider)) ")"
-        @if let Some(started) = report.started_at { " · started " (time::element(started, viewer.visit.now, &viewer.zone)) }
-        @if state.tone == Tone::Good && let Some(rate) = known.allowed() { " · " (rate) " allowed" }
-        @if state.tone == Tone::Good && !state.more.is_empty() { " · " b { (state.more) } }
-        @if let Some(finished) = report.finished_at { " · ended " (time::element(finished, viewer.visit.now, &viewer.zone)) }
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,10 +1,11 @@
 //! `/campaigns`: the campaigns, the newest first.
 
-use std::collections::BTreeSet;
+pub(crate) mod parts;
+
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use campaign::{CampaignId, CampaignState, StopReason};
+use campaign::{CampaignId, CampaignState};
 use control::{CampaignFilter, CampaignLine, Page as Rows, PageRequest, SenderView, Waiting};
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -13,18 +14,15 @@ use url::form_urlencoded::Serializer;
 use crate::chart::sparkline;
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
-use crate::page::stops;
-use crate::part::badge::badge;
-use crate::part::button::{Weight, link};
+use crate::live::parts::Parts;
+use crate::page::campaigns::parts::{CELLS, place};
 use crate::part::card::{empty, flush};
 use crate::part::filter::{Choice, filter_bar, search, select};
-use crate::part::progress::Progress;
+use crate::part::follow::Follow;
 use crate::part::table::{Kind, column, table};
 use crate::session::{Console, Viewer};
-use crate::words::number::{counted, percent, thousands};
+use crate::words::number::counted;
 use crate::words::provider;
-use crate::words::state::{self, Clock};
-use crate::words::waiting::Reason;
 
 /// The campaigns of a page.
 const LIMIT: u32 = 25;
@@ -55,13 +53,20 @@ impl Asked {
 
     /// The address of the page after this campaign.
     fn next(&self, after: &str) -> String {
+        self.address("/campaigns", after)
+    }
+
+    fn address(&self, page: &str, after: &str) -> String {
         let mut query = Serializer::new(String::new());
         for (name, value) in [("state", &self.state), ("sender", &self.sender), ("q", &self.q)] {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
         }
-        format!("/campaigns?{}", query.append_pair("after", after).finish())
+        if !after.is_empty() {
+            query.append_pair("after", after);
+        }
+        format!("{page}?{}", query.finish())
     }
 }
 
@@ -71,17 +76,38 @@ pub(crate) async fn show(
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
-    let (control, caller) = (&console.control, &viewer.caller);
+    let Listed { lines, waiting, senders } = read(&console, &viewer, &asked).await?;
+    Ok(draw(&viewer, &asked, &lines, &waiting, &senders))
+}
+
+/// `GET /campaigns/parts`: all live parts, for a page that has no stream.
+pub(crate) async fn all_parts(
+    State(console): State<Arc<Console>>,
+    viewer: Viewer,
+    Query(asked): Query<Asked>,
+) -> Result<Markup, Failure> {
+    let Listed { lines, waiting, senders } = read(&console, &viewer, &asked).await?;
+    Ok(drawn(&viewer, &lines, &waiting, &senders).all())
+}
+
+/// Reads with one connection.
+async fn read(console: &Console, viewer: &Viewer, asked: &Asked) -> Result<Listed, Failure> {
+    let (reader, caller) = (console.control.reader().await?, &viewer.caller);
     let after = Some(asked.after.clone()).filter(|after| !after.is_empty());
     let before = PageRequest { after, limit: None }.after_id()?.map(CampaignId);
     let all = PageRequest { after: None, limit: Some(control::MAX_LIMIT) };
-    let (lines, waiting, senders) = tokio::try_join!(
-        control.campaign_lines(caller, asked.filter(), before, LIMIT + 1),
-        control.waiting(caller, None),
-        control.senders(caller, &all),
-    )?;
+    let lines = reader.campaign_lines(caller, asked.filter(), before, LIMIT + 1).await?;
+    let waiting = reader.waiting(caller, None).await?;
+    let senders = reader.senders(caller, &all).await?.items;
     let lines = Rows::of(lines, LIMIT, |line| line.report.campaign_id.to_string());
-    Ok(draw(&viewer, &asked, &lines, &waiting, &senders.items))
+    Ok(Listed { lines, waiting, senders })
+}
+
+/// What the page shows.
+struct Listed {
+    lines: Rows<CampaignLine>,
+    waiting: Vec<Waiting>,
+    senders: Vec<SenderView>,
 }
 
 fn draw(
@@ -91,48 +117,31 @@ fn draw(
     waiting: &[Waiting],
     senders: &[SenderView],
 ) -> Markup {
+    let parts = drawn(viewer, lines, waiting, senders);
     let body = html! {
-        (stops::of_senders(viewer, senders, waiting, Some(&link("/senders", "Show senders", Weight::Plain))))
-        (list(viewer, asked, lines, waiting, senders))
+        (parts.slot("stops"))
+        (list(asked, lines, &parts, senders))
     };
-    let summary = summary(waiting);
     let page = Page::new("Campaigns", Section::Campaigns, body);
-    Page { summary: (!summary.is_empty()).then(|| html! { (summary) }), ..page }.draw(viewer)
+    let follow = (!lines.items.is_empty()).then(|| follow(asked, lines));
+    Page { summary: Some(parts.inline("summary")), follow, live: Some(parts), ..page }.draw(viewer)
 }
 
-/// How many campaigns have waiting recipients, by what they wait for.
-fn summary(waiting: &[Waiting]) -> String {
-    let of = |wanted: fn(Reason) -> bool| {
-        let ids = waiting.iter().filter(|wait| Reason::of(&wait.reason).is_some_and(wanted));
-        ids.filter_map(|wait| wait.campaign_id).collect::<BTreeSet<_>>().len()
-    };
-    let parts = [
-        (
-            of(|reason| matches!(reason, Reason::Rate | Reason::Queue | Reason::Throttled | Reason::Retry)),
-            "sending",
-        ),
-        (
-            of(|reason| {
-                reason.fault().is_some()
-                    || matches!(reason, Reason::Stop(stop) if stop != StopReason::Operator)
-            }),
-            "stopped",
-        ),
-        (of(|reason| reason == Reason::Stop(StopReason::Operator)), "paused"),
-        (of(|reason| reason == Reason::Hours), "scheduled"),
-    ];
-    let parts: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    parts.join(" · ")
+fn follow(asked: &Asked, lines: &Rows<CampaignLine>) -> Follow {
+    let ids: Vec<String> = lines.items.iter().map(|line| line.report.campaign_id.to_string()).collect();
+    Follow {
+        stream: format!("/campaigns/live?ids={}", ids.join(",")),
+        parts: asked.address("/campaigns/parts", &asked.after),
+    }
 }
 
-fn list(
-    viewer: &Viewer,
-    asked: &Asked,
-    lines: &Rows<CampaignLine>,
-    waiting: &[Waiting],
-    senders: &[SenderView],
-) -> Markup {
+fn drawn(viewer: &Viewer, lines: &Rows<CampaignLine>, waiting: &[Waiting], senders: &[SenderView]) -> Parts {
+    let mut parts = parts::of(lines.items.iter().map(|line| &line.report), waiting, senders, viewer.clock());
+    parts.add_mark(true, viewer.clock());
+    parts
+}
+
+fn list(asked: &Asked, lines: &Rows<CampaignLine>, parts: &Parts, senders: &[SenderView]) -> Markup {
     let is_first = asked.after.is_empty();
     if lines.items.is_empty() && !asked.is_filtered() && is_first {
         let text = html! {
@@ -149,8 +158,7 @@ fn list(
         column("Delivered", Kind::Number),
         column("Answered", Kind::Number),
     ];
-    let clock = Clock { now: viewer.visit.now, zone: &viewer.zone };
-    let rows: Vec<Vec<Markup>> = lines.items.iter().map(|line| row(line, waiting, clock)).collect();
+    let rows: Vec<Vec<Markup>> = lines.items.iter().map(|line| row(line, parts)).collect();
     let body = html! {
         (filters(asked, senders))
         @if rows.is_empty() { (empty("No campaign found", &html! { "No campaign has this name, state and sender." }, None)) }
@@ -164,34 +172,24 @@ fn list(
     flush(None, &body)
 }
 
-fn row(line: &CampaignLine, waiting: &[Waiting], clock: Clock<'_>) -> Vec<Markup> {
+fn row(line: &CampaignLine, parts: &Parts) -> Vec<Markup> {
     let report = &line.report;
-    let state = state::of(report, waiting, clock);
-    let progress = Progress::of(report);
-    let share = |part, whole| {
-        if whole > 0 {
-            html! { (percent(part, whole)) }
-        } else {
-            html! {}
-        }
-    };
+    let cell = |name| parts.inline(&place(report.campaign_id, name));
     #[expect(clippy::cast_precision_loss, reason = "a line of a few pixels")]
     let last_hour: Vec<f64> =
         line.last_hour.chunks(3).map(|minutes| minutes.iter().sum::<i64>() as f64).collect();
+    let [state, progress, when, delivered, answered] = CELLS;
     vec![
         html! {
             a class="title" href={ "/campaigns/" (report.campaign_id) } { (report.name) }
             small { (report.sender) " · " (provider::name(&report.provider)) }
         },
-        badge(state.tone, state.short.as_deref().unwrap_or(&state.text)),
-        html! {
-            (progress.draw())
-            @if progress.total > 0 { small { (thousands(report.accepted)) " / " (thousands(progress.total)) } }
-        },
-        html! { (state.more) },
+        cell(state),
+        cell(progress),
+        cell(when),
         sparkline(&last_hour),
-        share(report.delivered, report.accepted),
-        share(report.answered, report.accepted),
+        cell(delivered),
+        cell(answered),
     ]
 }
 
@@ -242,7 +240,7 @@ mod tests {
             r#"<span class="badge good">Sending</span>"#,
             "700 / 1,000",
             "done by about",
-            r#"<p class="sub">1 sending</p>"#,
+            r#"<p class="sub"><span id="live-summary">1 sending</span></p>"#,
             r#"href="/campaigns?after=3""#,
         ] {
             assert!(page.contains(expected), "{expected} is not in {page}");

@@ -21,17 +21,16 @@ use crate::words::{Tone, provider, stop, time};
 /// `GET /senders`
 pub(crate) async fn show(State(console): State<Arc<Console>>, viewer: Viewer) -> Result<Markup, Failure> {
     let all = PageRequest { after: None, limit: Some(control::MAX_LIMIT) };
-    let (senders, waiting) = tokio::try_join!(
-        console.control.senders(&viewer.caller, &all),
-        console.control.waiting(&viewer.caller, None)
-    )?;
+    let reader = console.control.reader().await?;
+    let senders = reader.senders(&viewer.caller, &all).await?;
+    let waiting = reader.waiting(&viewer.caller, None).await?;
     Ok(draw(&viewer, &senders.items, &waiting))
 }
 
 fn draw(viewer: &Viewer, senders: &[SenderView], waiting: &[Waiting]) -> Markup {
     let open = senders.iter().filter(|sender| sender.is_open).count();
     let body = html! {
-        (stops::of_senders(viewer, senders, waiting, None))
+        (stops::of_senders(viewer.clock(), senders, waiting, None))
         @if senders.is_empty() { (none()) } @else { (list(viewer, senders, waiting)) }
     };
     let summary =
@@ -68,7 +67,7 @@ fn row(viewer: &Viewer, sender: &SenderView, waiting: &[Waiting]) -> Vec<Markup>
     let recipients = own.iter().map(|wait| wait.recipients).sum::<i64>();
     let stop = sender.stops.iter().find(|stop| stop.campaign_id.is_none());
     vec![
-        html! { span class="title" { (sender.name) } small { (provider::name(&sender.provider)) " · +" (sender.number) } },
+        html! { a class="title" href={ "/senders/" (sender.name) } { (sender.name) } small { (provider::name(&sender.provider)) " · +" (sender.number) } },
         state(sender),
         html! {
             @if let Some(cap) = &sender.daily_cap {
@@ -89,7 +88,7 @@ fn used(today: u32, cap: u32) -> Markup {
 }
 
 /// Whether a sender may send.
-fn state(sender: &SenderView) -> Markup {
+pub(crate) fn state(sender: &SenderView) -> Markup {
     let reason = sender.stops.iter().find(|stop| stop.campaign_id.is_none());
     match reason.map(|stop| (stop, stop.reason.parse::<StopReason>())) {
         None if sender.is_open => badge(Tone::Good, "Open"),

@@ -33,6 +33,21 @@ pub(crate) fn submit(label: &str, weight: Weight) -> Markup {
     html! { button type="submit" class=(weight.class()) { (label) } }
 }
 
+/// A link to the form of an action, which opens as a dialog if there is JavaScript.
+pub(crate) fn dialog(address: &str, label: &str, weight: Weight) -> Markup {
+    html! { a class=(weight.class()) href=(address) data-dialog { (label) } }
+}
+
+/// A form of one button, after which the person returns to a page.
+pub(crate) fn form_back(address: &str, label: &str, weight: Weight, back: &str) -> Markup {
+    html! {
+        form method="post" action=(address) {
+            input type="hidden" name="back" value=(back);
+            button type="submit" class=(weight.class()) { (label) }
+        }
+    }
+}
+
 /// A form of one small button.
 pub(crate) fn form(address: &str, label: &str, weight: Weight) -> Markup {
     html! {

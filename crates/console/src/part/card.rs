@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// A card with a title.
 pub(crate) fn card(title: &str, aside: Option<&Markup>, body: &Markup) -> Markup {
-    html! { section class="card" { (head(title, aside)) (body) } }
+    html! { section class="card" { @if !title.is_empty() || aside.is_some() { (head(title, aside)) } (body) } }
 }
 
 /// A card whose content reaches its edges, such as a table.

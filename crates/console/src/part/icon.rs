@@ -7,6 +7,7 @@ use maud::{Markup, html};
 pub(crate) enum Icon {
     Campaigns,
     Senders,
+    Recipients,
     Activity,
     Settings,
 }
@@ -18,6 +19,10 @@ pub(crate) fn icon(icon: Icon) -> Markup {
             @match icon {
                 Icon::Campaigns => { path d="M4 6h16M4 12h16M4 18h10" {} }
                 Icon::Senders => { path d="M4 12l16-8-6 16-3-6z" {} }
+                Icon::Recipients => {
+                    circle cx="9" cy="8" r="3.5" {}
+                    path d="M3 20c0-4 3-6 6-6s6 2 6 6M16 5a3.5 3.5 0 0 1 0 6M18 14c2 1 3 3 3 6" {}
+                }
                 Icon::Activity => { path d="M3 12h4l3-8 4 16 3-8h4" {} }
                 Icon::Settings => {
                     circle cx="12" cy="12" r="3" {}

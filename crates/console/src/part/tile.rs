@@ -10,13 +10,20 @@ pub(crate) struct Tile {
     pub(crate) label: &'static str,
     pub(crate) value: String,
     pub(crate) note: String,
+    /// The page with the people behind the number.
+    pub(crate) link: Option<String>,
     /// Bad and warn color the number.
     pub(crate) tone: Tone,
 }
 
 impl Tile {
     pub(crate) fn new(label: &'static str, value: String, note: impl Into<String>) -> Self {
-        Self { label, value, note: note.into(), tone: Tone::Quiet }
+        Self { label, value, note: note.into(), link: None, tone: Tone::Quiet }
+    }
+
+    /// The same as a link, if the number is not 0.
+    pub(crate) fn linked(self, address: String) -> Self {
+        Self { link: (self.value != "0").then_some(address), ..self }
     }
 
     /// The same with a color, if the number is not 0.
@@ -32,7 +39,7 @@ pub(crate) fn tiles(tiles: &[Tile]) -> Markup {
             @for tile in tiles {
                 div class={ "tile" (class(tile.tone)) } {
                     dt { (tile.label) }
-                    dd class="value" { (tile.value) }
+                    dd class="value" { @if let Some(address) = &tile.link { a href=(address) { (tile.value) } } @else { (tile.value) } }
                     dd class="note-line" { (tile.note) }
                 }
             }

@@ -3,6 +3,8 @@
 use campaign::StopReason;
 use control::Waiting;
 
+use crate::words::{capital, stop};
+
 /// A reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
@@ -74,6 +76,19 @@ impl Reason {
             Self::Database => Some("PostgreSQL cannot be written to"),
             Self::Stop(_) | Self::Retry | Self::Hours | Self::Throttled | Self::Rate | Self::Queue => None,
         }
+    }
+}
+
+/// What recipients wait for, by the word of the view.
+pub(crate) fn label(word: &str) -> String {
+    match Reason::of(word) {
+        Some(Reason::Stop(reason)) => capital(stop::short(reason)),
+        Some(Reason::Retry) => "a retry".into(),
+        Some(Reason::Hours) => "its sending hours".into(),
+        Some(Reason::Throttled) => "the provider, which asked to slow down".into(),
+        Some(Reason::Rate | Reason::Queue) => "its turn at the rate".into(),
+        Some(reason) => reason.fault().unwrap_or(word).to_owned(),
+        None => word.to_owned(),
     }
 }
 

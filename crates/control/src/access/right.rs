@@ -112,6 +112,13 @@ impl Rights {
         self
     }
 
+    /// These rights except one.
+    #[must_use]
+    pub fn without(mut self, right: Right) -> Self {
+        self.0.remove(&right);
+        self
+    }
+
     /// The rights that both have.
     #[must_use]
     pub fn common(&self, other: &Self) -> Self {

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::job::Job;
+use crate::live::guards::{self, Guards};
 use crate::live::progress::{CampaignProgress, requests};
 use crate::live::speed::Speed;
 use crate::live::topics::{Sample, SampleId, State, Topic, Watch};
@@ -35,6 +36,7 @@ struct Inner {
     process: u32,
     number: AtomicU64,
     round_trips: AtomicU64,
+    guards: Arc<Guards>,
 }
 
 #[derive(Default)]
@@ -54,7 +56,9 @@ impl Live {
             process: fastrand::u32(..),
             number: AtomicU64::new(0),
             round_trips: AtomicU64::new(0),
+            guards: Arc::default(),
         }));
+        tokio::spawn(guards::run(Arc::clone(&live.0.guards), live.0.store.clone(), shutdown.clone()));
         tokio::spawn(run(Arc::clone(&live.0), shutdown));
         live
     }
@@ -72,6 +76,10 @@ impl Live {
         drop(topics);
         self.0.woken.notify_one();
         Some(Watch { samples, senders })
+    }
+
+    pub(crate) fn guards(&self) -> &Guards {
+        &self.0.guards
     }
 
     /// Round trips to PostgreSQL since the start of the process.

@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
-use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
 
 use crate::db::address::{Address, PoolMode};
 use crate::db::clock::DatabaseClock;
@@ -170,6 +171,15 @@ impl Store {
         Ok(client)
     }
 
+    /// A connection for a statement that reads much: that of a bound store, or one outside the pool.
+    pub(crate) async fn reading_client(&self) -> Result<ReadingClient, Error> {
+        match self.bound {
+            Some(_) => Ok(ReadingClient::Bound(self.client().await?)),
+            // The future that connects is large.
+            None => Ok(ReadingClient::Own(Box::pin(self.own_client()).await?)),
+        }
+    }
+
     /// A connection outside the pool that the caller has to poll, to receive notifications.
     pub(crate) async fn own_connection(&self) -> Result<(Client, OwnConnection), Error> {
         self.refuse_bound()?;
@@ -189,6 +199,27 @@ impl Store {
             client.batch_execute(COMMAND_LOCK_TIMEOUT).await?;
         }
         Ok(client)
+    }
+}
+
+/// A connection for statements that read much.
+pub(crate) enum ReadingClient {
+    /// Outside the pool.
+    Own(Client),
+    /// That of a bound store.
+    Bound(PoolClient),
+}
+
+impl ReadingClient {
+    pub(crate) async fn query(
+        &self,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        Ok(match self {
+            Self::Own(client) => client.query(statement, parameters).await?,
+            Self::Bound(client) => client.query(statement, parameters).await?,
+        })
     }
 }
 

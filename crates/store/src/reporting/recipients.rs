@@ -1,6 +1,6 @@
 //! Reads recipients for people: pages of a campaign, and all that is known of one recipient. Numbers are masked.
 
-use campaign::{CampaignId, Msisdn, Seq};
+use campaign::{CampaignId, Msisdn, RecipientState, Seq};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,21 @@ view_row! {
     }
 }
 
+/// Which recipients are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecipientKind {
+    /// In this state.
+    In(RecipientState),
+    /// The message was delivered.
+    Delivered,
+    /// The message was read.
+    Read,
+    /// The provider reported a failure, and no delivery.
+    Undelivered,
+    /// The flow was completed.
+    Answered,
+}
+
 /// Columns of [`RecipientReport`]; the owner of the tables would see the number.
 const RECIPIENT: &str = "
 select v.seq, masked(r.msisdn, r.calling_code) as number, v.calling_code, v.state, v.reason_code, v.reason, v.attempts,
@@ -71,23 +86,49 @@ select v.seq, masked(r.msisdn, r.calling_code) as number, v.calling_code, v.stat
 from report.recipient v join recipient r using (campaign_id, seq)";
 
 impl Store {
-    /// Recipients of a campaign after this place, in the order of the list, at most `limit`; in one state, if it is given.
+    /// Recipients of a campaign after this place, in the order of the list, at most `limit`; of one kind and with one code, if these
+    /// are given.
     pub async fn recipients(
         &self,
         campaign: CampaignId,
-        state: Option<&str>,
+        (kind, code): (Option<RecipientKind>, Option<&str>),
         (after, limit): (Seq, u32),
     ) -> Result<Vec<RecipientReport>, Error> {
         let id = campaign.0;
+        let (state, reported) = match kind {
+            Some(RecipientKind::In(state)) => (Some(state.word()), None),
+            Some(RecipientKind::Delivered) => (None, Some("delivered_at is not null")),
+            Some(RecipientKind::Read) => (None, Some("read_at is not null")),
+            Some(RecipientKind::Undelivered) => {
+                (None, Some("failed_at is not null and delivered_at is null"))
+            }
+            Some(RecipientKind::Answered) | None => (None, None),
+        };
+        let among = match (kind, reported) {
+            (_, Some(condition)) => format!(
+                "(select seq, code from receipt where campaign_id = '{id}'::bigint and {condition}) t"
+            ),
+            (Some(RecipientKind::Answered), None) => format!(
+                "(select distinct seq, null::text as code from flow_answer where campaign_id = '{id}'::bigint) t"
+            ),
+            (_, None) => format!(
+                "(select seq, reason_code as code, state from recipient where campaign_id = '{id}'::bigint) t"
+            ),
+        };
+        let in_state = if reported.is_none() && kind != Some(RecipientKind::Answered) {
+            "coalesce(t.state = $2, true)"
+        } else {
+            "$2::text is null"
+        };
         // The places are chosen first, so that the view is evaluated for these recipients only.
         let select = format!(
             "{RECIPIENT}
             where v.campaign_id = '{id}'::bigint and r.campaign_id = '{id}'::bigint and v.seq = any(array(
-                select seq from recipient
-                where campaign_id = '{id}'::bigint and seq > $1 and coalesce(state = $2, true) order by seq limit $3))
+                select t.seq from {among}
+                where t.seq > $1 and {in_state} and coalesce(t.code = $4, $4::text is null) order by t.seq limit $3))
             order by v.seq"
         );
-        let rows = self.client().await?.query(&select, &[&after.0, &state, &i64::from(limit)]).await?;
+        let rows = self.client().await?.query(&select, &[&after.0, &state, &i64::from(limit), &code]).await?;
         Ok(rows.iter().map(RecipientReport::read).collect())
     }
 

@@ -74,6 +74,11 @@ view_row! {
     }
 }
 
+/// The columns of [`CampaignReport`] in `report.campaign r`.
+pub(crate) const COLUMNS: &str = "
+    r.*, uploaded - rejected - duplicates - suppressed - excluded - pending - sending - retry - accepted
+        - failed - unknown - skipped - expired - cancelled as difference";
+
 /// Which campaigns are listed; an empty member selects all.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignFilter {
@@ -97,6 +102,12 @@ impl Store {
     pub async fn report(&self, campaign: CampaignId) -> Result<CampaignReport, Error> {
         let mut reports = self.reports("where r.campaign_id = $1", &[&campaign.0]).await?;
         reports.pop().ok_or_else(|| Error::no_campaign(campaign))
+    }
+
+    /// The reports of these campaigns; those that do not exist are left out.
+    pub async fn reports_of(&self, campaigns: &[CampaignId]) -> Result<Vec<CampaignReport>, Error> {
+        let ids: Vec<i64> = campaigns.iter().map(|campaign| campaign.0).collect();
+        self.reports("where r.campaign_id = any($1)", &[&ids]).await
     }
 
     /// A page of the reports of the campaigns that a filter selects, newest first: at most `limit`, only campaigns older than
@@ -132,19 +143,15 @@ impl Store {
         which: &str,
         parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)],
     ) -> Result<Vec<CampaignReport>, Error> {
-        let select = format!(
-            "select r.*, uploaded - rejected - duplicates - suppressed - excluded - pending - sending - retry - accepted
-                - failed - unknown - skipped - expired - cancelled as difference
-            from report.campaign r {which}"
-        );
-        let rows = self.own_client().await?.query(&select, parameters).await?;
+        let select = format!("select {COLUMNS} from report.campaign r {which}");
+        let rows = self.reading_client().await?.query(&select, parameters).await?;
         Ok(rows.iter().map(CampaignReport::read).collect())
     }
 
     /// The errors of this campaign, most frequent first.
     pub async fn errors(&self, campaign: CampaignId) -> Result<Vec<ErrorReport>, Error> {
         let select = "select * from report.error where campaign_id = $1 order by recipients desc, code";
-        let rows = self.own_client().await?.query(select, &[&campaign.0]).await?;
+        let rows = self.reading_client().await?.query(select, &[&campaign.0]).await?;
         Ok(rows.iter().map(ErrorReport::read).collect())
     }
 }

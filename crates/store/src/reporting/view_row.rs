@@ -9,7 +9,7 @@ macro_rules! view_row {
 
         impl $name {
             /// Reads the columns by name.
-            fn read(row: &tokio_postgres::Row) -> Self {
+            pub(crate) fn read(row: &tokio_postgres::Row) -> Self {
                 Self { $($field: row.get(stringify!($field)),)+ }
             }
         }

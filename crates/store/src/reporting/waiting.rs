@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
-use crate::db::connection::Store;
+use crate::db::connection::{ReadingClient, Store};
 use crate::db::error::Error;
 use crate::reporting::view_row::view_row;
 
@@ -33,13 +33,16 @@ const OF_SILENCE: [&str; 2] = ["no_producer", "no_worker"];
 
 impl Store {
     /// All waiting recipients, or those of one campaign. If PostgreSQL cannot be written to, the reason is `database` instead of
-    /// the reasons that follow from it.
+    /// the reasons that follow from it; a store of [`Store::begin_reading`] does not find that out.
     pub async fn waiting(&self, campaign: Option<CampaignId>) -> Result<Vec<WaitingRow>, Error> {
         let select = "
             select * from report.waiting
             where $1::bigint is null or campaign_id = $1 order by sender, campaign_id nulls first, reason";
-        let client = self.own_client().await?;
-        let trouble = cannot_write(&client).await;
+        let client = self.reading_client().await?;
+        let trouble = match &client {
+            ReadingClient::Own(client) => cannot_write(client).await,
+            ReadingClient::Bound(_) => None,
+        };
         let rows = client.query(select, &[&campaign.map(|campaign| campaign.0)]).await?;
         Ok(rows.iter().map(|row| WaitingRow::read(row).because_of(trouble.as_ref())).collect())
     }

@@ -105,6 +105,11 @@ impl Browser {
         }
     }
 
+    /// Runs a script; its result.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, vec![]).await.unwrap()
+    }
+
     /// Waits until the text of an element contains this one.
     pub(crate) async fn shows(&self, selector: &str, text: &str) {
         let deadline = Instant::now() + PATIENCE;

@@ -29,6 +29,18 @@ async fn campaigns(world: &mut World) -> [String; 2] {
     [completed, stopped]
 }
 
+/// Answers, failures and receipts of a completed campaign, as a provider would report them.
+async fn answers(world: &World, campaign: &str) {
+    let id: i64 = campaign.parse().unwrap();
+    let rows = "
+        insert into flow_answer (campaign_id, seq, inbound_id, answered_at, asked_at, answer, from_other_number)
+        select $1, n, 'in-' || n, now(), now() - interval '3 min', jsonb_build_object(
+            'visit', (array['very good', 'good', 'fair', 'poor'])[1 + n % 4], 'again', (n % 3 > 0)::text,
+            'comment', 'Answer ' || n || ' with a text that a person wrote in the form'), false
+        from generate_series(1, 40) n";
+    world.look.execute(rows, &[&id]).await.unwrap();
+}
+
 /// What is wrong with the page that is open: wider than the window, more than 60 KiB with all its files, or a text that became an
 /// element.
 async fn faults(browser: &Browser) -> Value {
@@ -71,6 +83,9 @@ fn pages(completed: &str, stopped: &str) -> Vec<(&'static str, String)> {
         ("filtered", "/campaigns?state=finished"),
         ("nothing-found", "/campaigns?q=nothing"),
         ("senders", "/senders"),
+        ("sender", "/senders/ke-main"),
+        ("sender-rate", "/senders/ke-main/rate"),
+        ("recipients", "/recipients"),
         ("settings", "/settings"),
         ("keys", "/settings/keys"),
         ("accounts", "/settings/accounts"),
@@ -82,8 +97,16 @@ fn pages(completed: &str, stopped: &str) -> Vec<(&'static str, String)> {
         ("not-found", "/campaigns/999"),
         ("components", "/dev/components"),
     ];
-    let campaigns =
-        [("stopped", format!("/campaigns/{stopped}")), ("completed", format!("/campaigns/{completed}"))];
+    let campaigns = [
+        ("stopped", format!("/campaigns/{stopped}")),
+        ("completed", format!("/campaigns/{completed}")),
+        ("recipients-of-campaign", format!("/campaigns/{completed}/recipients")),
+        ("one-recipient", format!("/campaigns/{completed}/recipients/1")),
+        ("answers", format!("/campaigns/{completed}/answers")),
+        ("lists", format!("/campaigns/{completed}/lists")),
+        ("message", format!("/campaigns/{completed}/message")),
+        ("retry", format!("/campaigns/{completed}/retry")),
+    ];
     fixed.into_iter().map(|(name, address)| (name, address.to_owned())).chain(campaigns).collect()
 }
 
@@ -120,6 +143,7 @@ async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_it
     browser.shows(".timeline", "operator started the campaign").await;
     browser.shows("#balance", "Difference").await;
 
+    answers(&world, &completed).await;
     let mut inaccessible = Vec::new();
     for theme in ["light", "dark"] {
         browser.open(&console.address("/settings")).await;

@@ -1,6 +1,7 @@
 //! A server with the web console, and accounts of it.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use crate::api_server::{ApiServer, Ask};
 use crate::console::browser::Browser;
@@ -24,6 +25,19 @@ impl ConsoleServer {
         Self { at, api }
     }
 
+    /// Stops the server while streams are open, and starts another at the same address.
+    pub(crate) async fn restart(self, world: &mut World) -> Self {
+        let stopping = Instant::now();
+        assert!(self.api.server.stop().await.success());
+        assert!(
+            stopping.elapsed() < Duration::from_secs(4),
+            "open streams delay the end: {:?}",
+            stopping.elapsed()
+        );
+        let settings = [("FLOWCAST_CONSOLE_INSECURE_LOOPBACK", "true")];
+        Self { at: self.at, api: ApiServer::start_at(world, self.at, &settings).await }
+    }
+
     /// The address of a page.
     pub(crate) fn address(&self, page: &str) -> String {
         format!("http://{}{page}", self.at)
@@ -34,9 +48,45 @@ impl ConsoleServer {
         self.api.ask(method, path)
     }
 
+    /// Adds an account, sets its password and logs in; the cookie of the session.
+    pub(crate) async fn session(&self, world: &World, name: &str, role: &str) -> String {
+        self.session_with(world, name, &[role]).await
+    }
+
+    /// The same with further options of the account.
+    pub(crate) async fn session_with(&self, world: &World, name: &str, role: &[&str]) -> String {
+        let link = self.link_with(world, name, role).await;
+        let form = async |path: &str, body: String| {
+            self.ask("POST", path)
+                .header("content-type", "application/x-www-form-urlencoded")
+                .header("sec-fetch-site", "same-origin")
+                .body(body)
+                .send()
+                .await
+        };
+        form(&link, format!("password={PASSWORD}&again={PASSWORD}")).await;
+        let answer = form("/log-in", format!("name={name}&password={PASSWORD}")).await;
+        answer.headers["set-cookie"].split(';').next().unwrap().to_owned()
+    }
+
+    /// Adds an account, sets its password and logs in with a browser.
+    pub(crate) async fn log_in(&self, world: &World, browser: &Browser, name: &str, role: &str) {
+        let link = self.link(world, name, role).await;
+        browser.open(&self.address(&link)).await;
+        browser.fill(&[("password", PASSWORD), ("again", PASSWORD)]).await;
+        browser.send("main form").await;
+        browser.shows("main", "Your password is set").await;
+        browser.log_in(name, PASSWORD).await;
+        browser.shows("h1", "Campaigns").await;
+    }
+
     /// Adds an account; the path of its one-time link.
     pub(crate) async fn link(&self, world: &World, name: &str, role: &str) -> String {
-        let printed = world.ok(&["account", "add", name, "--role", role]).await;
+        self.link_with(world, name, &[role]).await
+    }
+
+    async fn link_with(&self, world: &World, name: &str, role: &[&str]) -> String {
+        let printed = world.ok(&[&["account", "add", name, "--role"], role].concat()).await;
         let link = printed.lines().find_map(|line| line.strip_prefix("link ")).unwrap().trim();
         let (_, path) = link.split_once("/link/").unwrap();
         format!("/link/{path}")

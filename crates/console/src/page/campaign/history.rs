@@ -1,14 +1,13 @@
 //! What happened to a campaign: actions of people and programs, and stops.
 
 use campaign::StopReason;
-use control::{CampaignEvent, PastStop};
+use control::{CampaignEvent, CampaignPage, PastStop};
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::page::campaign::Known;
 use crate::part::card;
 use crate::part::timeline::{Event, timeline};
-use crate::session::Viewer;
+use crate::words::state::Clock;
 use crate::words::{Tone, action, provider, stop, time};
 
 /// The most events that are shown.
@@ -22,7 +21,7 @@ struct Moment {
 }
 
 /// The card.
-pub(crate) fn card(viewer: &Viewer, known: &Known) -> Markup {
+pub(crate) fn card(known: &CampaignPage, clock: Clock<'_>) -> Markup {
     let service = provider::name(&known.report.provider);
     let mut moments: Vec<Moment> = known.events.iter().map(of_event).collect();
     moments.extend(
@@ -30,7 +29,7 @@ pub(crate) fn card(viewer: &Viewer, known: &Known) -> Markup {
     );
     moments.sort_by_key(|moment| std::cmp::Reverse(moment.at));
     let drawn = |moment: Moment| Event {
-        at: time::element(moment.at, viewer.visit.now, &viewer.zone),
+        at: time::element(moment.at, clock.now, clock.zone),
         text: moment.text,
         tone: moment.tone,
     };
@@ -44,8 +43,8 @@ pub(crate) fn card(viewer: &Viewer, known: &Known) -> Markup {
 }
 
 /// A stop of the campaign, or of its sender while the campaign was running.
-pub(crate) fn concerns(stop: &PastStop, known: &Known) -> bool {
-    let (report, id) = (&known.report, known.campaign.campaign_id);
+pub(crate) fn concerns(stop: &PastStop, known: &CampaignPage) -> bool {
+    let (report, id) = (&known.report, known.report.campaign_id);
     match stop.stop.campaign_id {
         Some(own) => own == id && stop.stop.reason != StopReason::Operator.word(),
         None => {

@@ -1,7 +1,7 @@
 //! The numbers of a campaign: progress, funnel, balance.
 
 use campaign::RecipientState;
-use control::CampaignReport;
+use control::{CampaignReport, RecipientKind};
 use maud::{Markup, html};
 
 use crate::chart;
@@ -11,23 +11,27 @@ use crate::part::table::{Kind, column, table};
 use crate::part::tile::{Tile, tiles};
 use crate::words::number::{money, percent, thousands};
 use crate::words::state::Label;
-use crate::words::{Tone, recipient};
+use crate::words::{Tone, kind, recipient};
 
 /// The bar and the tiles.
 pub(crate) fn progress(report: &CampaignReport, state: &Label) -> Markup {
     let total = report.recipients();
     let waiting = report.pending + report.sending + report.retry;
     let left = if waiting > 0 && state.tone == Tone::Good { state.more.clone() } else { String::new() };
+    let of = |state| kind::address(report.campaign_id, RecipientKind::In(state));
     let mut shown = vec![
         Tile::new(
             "Sent",
             thousands(report.accepted),
             format!("{} of {}", percent(report.accepted, total), thousands(total)),
-        ),
-        Tile::new("Waiting", thousands(waiting), left),
+        )
+        .linked(of(RecipientState::Accepted)),
+        Tile::new("Waiting", thousands(waiting), left).linked(of(RecipientState::Pending)),
         Tile::new("Failed", thousands(report.failed), if report.failed > 0 { "reasons below" } else { "" })
+            .linked(of(RecipientState::Failed))
             .toned(Tone::Bad, report.failed),
         Tile::new("Unconfirmed", thousands(report.unknown), "never resent automatically")
+            .linked(of(RecipientState::Unknown))
             .toned(Tone::Warn, report.unknown),
     ];
     if let (Some(currency), Some(cost)) = (&report.currency, &report.cost_estimated) {
@@ -58,28 +62,35 @@ fn accounted(report: &CampaignReport) -> Markup {
 
 /// From the list to the answers. Each share is of the row above.
 pub(crate) fn funnel(report: &CampaignReport) -> Markup {
+    let id = report.campaign_id;
+    let address = |of| kind::address(id, of);
     let rows = [
-        ("Uploaded", report.uploaded, None),
-        ("Sent", report.accepted, Some(report.recipients())),
-        ("Delivered", report.delivered, Some(report.accepted)),
-        ("Read", report.read, Some(report.delivered)),
-        ("Answered", report.answered, Some(report.delivered)),
+        ("Uploaded", report.uploaded, None, format!("/campaigns/{id}/lists")),
+        (
+            "Sent",
+            report.accepted,
+            Some(report.recipients()),
+            address(RecipientKind::In(RecipientState::Accepted)),
+        ),
+        ("Delivered", report.delivered, Some(report.accepted), address(RecipientKind::Delivered)),
+        ("Read", report.read, Some(report.delivered), address(RecipientKind::Read)),
+        ("Answered", report.answered, Some(report.delivered), address(RecipientKind::Answered)),
     ];
     let body = html! {
         table class="funnel" {
             caption class="sr" { "From the list to the answers" }
             tbody {
-                @for (label, n, of) in rows {
+                @for (label, n, of, people) in rows {
                     tr {
                         th scope="row" { (label) }
                         td class="fill" { (chart::share(n, report.uploaded)) }
-                        td class="n" { (thousands(n)) }
+                        td class="n" { @if n > 0 { a href=(people) { (thousands(n)) } } @else { "0" } }
                         td class="share" { @if let Some(of) = of { (percent(n, of)) } }
                     }
                 }
             }
         }
-        @if report.undelivered > 0 { p class="note" { "Reported as not delivered: " b { (thousands(report.undelivered)) } } }
+        @if report.undelivered > 0 { p class="note" { "Reported as not delivered: " a href=(address(RecipientKind::Undelivered)) { (thousands(report.undelivered)) } } }
     };
     card("Funnel", None, &body)
 }
@@ -90,6 +101,9 @@ pub(crate) fn balance(report: &CampaignReport) -> Markup {
         [column("Rows", Kind::Name), column("Meaning", Kind::Quiet), column("Number", Kind::Number)];
     let line = |label: &str, meaning: &str, n: i64| {
         vec![html! { (label) }, html! { (meaning) }, html! { (thousands(n)) }]
+    };
+    let linked = |label: &str, meaning: &str, n: i64, address: String| {
+        vec![html! { (label) }, html! { (meaning) }, html! { a href=(address) { (thousands(n)) } }]
     };
     let mut rows = vec![line("Uploaded", "rows of all lists", report.uploaded)];
     let not_imported = [
@@ -102,11 +116,10 @@ pub(crate) fn balance(report: &CampaignReport) -> Markup {
         not_imported.iter().filter(|(.., n)| *n > 0).map(|(label, meaning, n)| line(label, meaning, *n)),
     );
     let states = RecipientState::ALL.iter().map(|state| (*state, recipient::count(report, *state)));
-    rows.extend(
-        states
-            .filter(|(_, n)| *n > 0)
-            .map(|(state, n)| line(recipient::label(state), recipient::meaning(state), n)),
-    );
+    rows.extend(states.filter(|(_, n)| *n > 0).map(|(state, n)| {
+        let address = kind::address(report.campaign_id, RecipientKind::In(state));
+        linked(recipient::label(state), recipient::meaning(state), n, address)
+    }));
     rows.push(line("Difference", "uploaded rows that are in no other line; always 0", report.difference));
     html! { div id="balance" { (flush(Some("Balance sheet"), &table("Balance sheet of the uploaded rows", &columns, &rows))) } }
 }

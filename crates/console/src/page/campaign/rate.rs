@@ -1,13 +1,13 @@
 //! Messages per second of a campaign as a chart.
 
 use campaign::StopReason;
-use control::{MinuteReport, PastStop};
+use control::{CampaignPage, MinuteReport, PastStop};
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::chart::{Band, Bar, BarChart, MOST_BARS};
+use crate::page::campaign::Range;
 use crate::page::campaign::history::concerns;
-use crate::page::campaign::{Known, Range};
 use crate::part::segmented;
 use crate::part::table::{Kind, column, table};
 use crate::words::number::counted;
@@ -17,21 +17,29 @@ use crate::words::stop;
 /// A shorter stretch would have bars as wide as cards.
 const LEAST_MINUTES: i64 = 15;
 
-/// The card.
-pub(crate) fn card(known: &Known, range: Range, clock: Clock<'_>) -> Markup {
+/// The card, with the chart and its table.
+pub(crate) fn card(range: Range, chart: &Markup, rows: &Markup) -> Markup {
     let addresses = Range::ALL.map(|(_, word, _)| format!("?range={word}"));
     let choices: Vec<(&str, &str, bool)> = Range::ALL
         .iter()
         .zip(&addresses)
         .map(|((own, _, label), address)| (address.as_str(), *label, *own == range))
         .collect();
+    let body = html! {
+        (chart)
+        details {
+            summary { "Show as table" }
+            div class="scroll" tabindex="0" role="region" aria-label="Messages by time" { (rows) }
+        }
+    };
+    crate::part::card::card("Messages per second", Some(&segmented::links("Range", &choices)), &body)
+}
+
+/// The chart, and the same as a table.
+pub(crate) fn drawn(known: &CampaignPage, range: Range, clock: Clock<'_>) -> (Markup, Markup) {
     let Some(stretch) = Stretch::of(known, range, clock) else {
-        let body = html! { p class="aside" { "Nothing was sent in this time." } };
-        return crate::part::card::card(
-            "Messages per second",
-            Some(&segmented::links("Range", &choices)),
-            &body,
-        );
+        let nothing = html! { p class="aside" { "Nothing was sent in this time." } };
+        return (nothing.clone(), nothing);
     };
     let bars = stretch.bars(known, clock);
     let columns = [column("From", Kind::Name), column("Messages", Kind::Quiet)];
@@ -42,14 +50,7 @@ pub(crate) fn card(known: &Known, range: Range, clock: Clock<'_>) -> Markup {
         .filter_map(|bar| bar.title.split_once(": "))
         .map(|(from, messages)| vec![html! { (from) }, html! { (messages) }])
         .collect();
-    let body = html! {
-        (bars.draw())
-        details {
-            summary { "Show as table" }
-            div class="scroll" tabindex="0" role="region" aria-label="Messages by time" { (table("Messages by time", &columns, &rows)) }
-        }
-    };
-    crate::part::card::card("Messages per second", Some(&segmented::links("Range", &choices)), &body)
+    (bars.draw(), table("Messages by time", &columns, &rows))
 }
 
 /// A stretch of time, divided into bars of whole minutes.
@@ -63,9 +64,12 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    fn of(known: &Known, range: Range, clock: Clock<'_>) -> Option<Self> {
-        let (first, last) = (known.minutes.first()?.minute, known.minutes.last()?.minute);
-        let from = range.begin(clock.now).unwrap_or(first);
+    fn of(known: &CampaignPage, range: Range, clock: Clock<'_>) -> Option<Self> {
+        let begin = range.begin(clock.now);
+        let is_shown = |minute: &&MinuteReport| begin.is_none_or(|begin| minute.minute > begin);
+        let first = known.minutes.iter().find(is_shown)?.minute;
+        let last = known.minutes.last()?.minute;
+        let from = begin.unwrap_or(first);
         let is_over = known.report.finished_at.is_some();
         let end = last.checked_add(SignedDuration::from_mins(1)).ok()?;
         Self::between(from, if is_over && range == Range::All { end } else { end.max(clock.now) })
@@ -95,7 +99,7 @@ impl Stretch {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "places and heights of a drawing")]
-    fn bars(self, known: &Known, clock: Clock<'_>) -> BarChart {
+    fn bars(self, known: &CampaignPage, clock: Clock<'_>) -> BarChart {
         let seconds = 60 * self.minutes;
         let begin = |bar: usize| self.from.as_second() + i64::try_from(bar).unwrap_or(0) * seconds;
         let text = |second: i64| Timestamp::from_second(second).map(|at| clock.at(at)).unwrap_or_default();
@@ -117,7 +121,7 @@ impl Stretch {
         BarChart {
             label: format!("Messages per second, {} to {}", clock.at(self.from), clock.at(self.to)),
             bars: bars.collect(),
-            limit: known.allowed().map(campaign::Rate::per_second),
+            limit: known.allowed_rate().map(campaign::Rate::per_second),
             bands: bands.collect(),
             ticks: ticks.to_vec(),
             unit: "/s",

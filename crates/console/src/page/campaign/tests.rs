@@ -1,4 +1,5 @@
 use campaign::{CampaignState, Definition};
+use control::{CampaignEvent, CampaignReport, ErrorReport, MinuteReport, PastStop, Waiting};
 
 use super::rate::Stretch;
 use super::*;
@@ -40,18 +41,14 @@ fn stop(reason: &str, since: &str, ended: Option<&str>) -> PastStop {
     }
 }
 
-fn known(waiting: Vec<Waiting>) -> Known {
+pub(crate) fn known(waiting: Vec<Waiting>) -> CampaignPage {
     let definition = "name = \"September\"\nsender = \"ke-main\"\n[flow]\nbody = \"Hi\"\ncta = \"Open\"\nflow_id = \"1\"\nscreen = \"W\"\n[policy]\nassume_window = \"open\"\n";
     let started = "2026-11-30T08:00:00Z".parse().ok();
-    Known {
-        campaign: Campaign {
-            campaign_id: 7,
-            state: "running".into(),
-            version: 1,
-            recipients: 1_000,
-            started_at: started,
-            definition: Definition::parse(definition).unwrap(),
-        },
+    CampaignPage {
+        definition: Definition::parse(definition).unwrap(),
+        version: 1,
+        sender_rate: "80/s".parse().ok(),
+        notice: None,
         report: CampaignReport {
             started_at: started,
             failed: 12,
@@ -77,29 +74,16 @@ fn known(waiting: Vec<Waiting>) -> Known {
             action: "campaign.start".into(),
             outcome: "done".into(),
         }],
-        sender: SenderView {
-            name: "ke-main".into(),
-            provider: "kaleyra".into(),
-            number: "254700000000".into(),
-            base_url: "https://api.example.org".into(),
-            account: None,
-            api_key_ref: None,
-            rate: "80/s".parse().ok(),
-            daily_cap: None,
-            used_today: 0,
-            is_open: true,
-            stops: Vec::new(),
-        },
         stops: vec![stop("low_balance", "2026-11-30T09:57:00Z", Some("2026-11-30T10:20:00Z"))],
     }
 }
 
 #[test]
 fn a_campaign_shows_its_numbers_reasons_and_history() {
-    let page =
-        draw(&viewer(), &known(vec![wait("rate", Some("2026-11-30T12:04:00Z"))]), Range::All).into_string();
+    let page = draw(&viewer(), &known(vec![wait("rate", Some("2026-11-30T12:04:00Z"))]), &Asked::default())
+        .into_string();
     for expected in [
-        r#"<h1>September <span class="badge good">Sending</span></h1>"#,
+        r#"<h1>September <span id="live-badge"><span class="badge good">Sending</span></span></h1>"#,
         "80/s allowed",
         "done by about 15:04",
         "✓ All 1,000 uploaded rows are accounted for",
@@ -123,7 +107,7 @@ fn a_campaign_shows_its_numbers_reasons_and_history() {
 fn rows_that_are_not_accounted_for_are_an_error() {
     let mut known = known(Vec::new());
     known.report.difference = 3;
-    let page = draw(&viewer(), &known, Range::All).into_string();
+    let page = draw(&viewer(), &known, &Asked::default()).into_string();
     assert!(page.contains("3 rows are not accounted for") && !page.contains("✓ All"), "{page}");
 }
 
@@ -155,6 +139,7 @@ fn ranges_are_read_from_the_address() {
     let now: Timestamp = "2026-11-30T08:00:00Z".parse().unwrap();
     assert_eq!(Range::Hour.begin(now).unwrap().to_string(), "2026-11-30T07:00:00Z");
     assert_eq!(Range::All.begin(now), None);
-    let page = draw(&viewer(), &known(Vec::new()), Range::Hour).into_string();
+    let page =
+        draw(&viewer(), &known(Vec::new()), &Asked { range: Range::Hour, ..Asked::default() }).into_string();
     assert!(page.contains(r#"<a class="button" href="?range=1h" aria-current="true">1 h</a>"#), "{page}");
 }
