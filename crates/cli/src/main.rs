@@ -115,7 +115,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Consumer => roles::consumer(&settings).await,
         Command::Server => roles::server(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,
-        Command::Demo(demo) => demo::run(demo).await,
+        Command::Demo(demo) => Box::pin(demo::run(demo)).await,
         Command::Completions { .. } | Command::ReadWorkbook { .. } => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) enum Name {
     HtmxSse,
     /// The extension of htmx for the Content-Security-Policy.
     HtmxCsp,
-    /// What htmx does not do.
+    /// The script of our own pages.
     Script,
     /// The icon of the site.
     Icon,
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_style_sheet_is_within_its_budget() {
+    fn the_style_sheet_and_the_script_are_within_their_budgets() {
         let style = include_str!("../assets/console.css");
         assert!(style.len() <= 28_000, "{} bytes", style.len());
         assert!(style.lines().count() <= 600);

@@ -77,6 +77,11 @@ impl From<Error> for Failure {
                 tracing::error!(error = &error as &dyn std::error::Error, "a request failed: {error}");
                 Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
             }
+            // A refusal of our own says what is not available, such as space for a list.
+            Problem::Unavailable if matches!(error, Error::Refused { .. }) => Self {
+                retry_after: Some(60),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+            },
             Problem::Unavailable => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a request failed: {error}");
                 let text = "the database is not available, and nothing was changed; try again in a minute";

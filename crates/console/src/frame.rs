@@ -62,6 +62,8 @@ pub(crate) struct Page<'a> {
     pub(crate) follow: Option<Follow>,
     /// The live parts that the frame has: the mark, and what screen readers say.
     pub(crate) live: Option<Parts>,
+    /// Whether the page loads the scripts: parts of it are drawn again.
+    pub(crate) is_live: bool,
     /// The content.
     pub(crate) body: Markup,
 }
@@ -79,6 +81,7 @@ impl<'a> Page<'a> {
             actions: None,
             follow: None,
             live: None,
+            is_live: false,
             body,
         }
     }
@@ -97,7 +100,7 @@ impl<'a> Page<'a> {
             }
             @if let Some(follow) = &self.follow { (follow.connect(&viewer.visit)) }
         };
-        document(self.title, &viewer.visit, self.follow.is_some(), &content)
+        document(self.title, &viewer.visit, self.is_live || self.follow.is_some(), &content)
     }
 }
 

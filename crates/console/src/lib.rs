@@ -15,7 +15,8 @@
 //! # Structure
 //!
 //! `config`, `visit` (what is known of a request), `assets`, `headers`, `csrf` (forged requests), `cookie`, `failure`, `words` (labels and sentences), `chart` (SVG), `part`
-//! (components, one function each), `live` (streams of live parts), `frame` (what every page has), `csv` and `download` (files), `summaries` (counted answers), `recent` (people who were here), `answer`, `session`, `page` (one file per page), `router`.
+//! (components, one function each), `live` (streams of live parts), `frame` (what every page has), `csv`, `download` and `kept_file` (files), `summaries` (counted answers), `recent` (people who were
+//! here), `answer`, `uploads` (lists that arrive), `session`, `page` (one file per page), `wizard` (the steps of a new campaign), `router`.
 
 mod answer;
 mod assets;
@@ -28,6 +29,7 @@ mod download;
 mod failure;
 mod frame;
 mod headers;
+mod kept_file;
 mod live;
 mod page;
 mod part;
@@ -35,7 +37,9 @@ mod recent;
 mod router;
 mod session;
 mod summaries;
+mod uploads;
 mod visit;
+mod wizard;
 mod words;
 
 #[cfg(test)]
@@ -43,3 +47,4 @@ mod sources;
 
 pub use config::Config;
 pub use router::router;
+pub use uploads::UploadLimits;

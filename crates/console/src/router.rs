@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
@@ -31,7 +31,7 @@ use crate::live::feeds::Feeds;
 use crate::live::stream;
 use crate::page::campaign::action::{end, pause, resolve, retry};
 use crate::page::campaign::recipients::{self as people_of, one};
-use crate::page::campaign::{answers, export, lists, message};
+use crate::page::campaign::{answers, export, lists, message as rules};
 use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
 use crate::page::{
     activity, campaign, campaigns, company, link, log_in, people, second_factor, sender, sender_action,
@@ -40,11 +40,16 @@ use crate::page::{
 use crate::recent::Recent;
 use crate::session::{Console, require_session};
 use crate::summaries::Summaries;
+use crate::uploads::{UploadLimits, Uploads};
+use crate::wizard::{check, links, list, message, start, trial, upload};
 
 /// The longest form in bytes.
 const MAX_FORM: usize = 64 * 1024;
 /// The time limit of a request, its body included. A page takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time limit of a request that sends test messages.
+const TEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The pages, and the API below `/api` and `/problems`. It needs the extension `Arc<listener::connections::Connection>` on its
 /// requests to know addresses of clients.
@@ -52,6 +57,7 @@ pub fn router(
     (control, live): (Control, Live),
     (config, listen): (&Config, SocketAddr),
     trusted_proxies: Vec<IpNet>,
+    uploads: UploadLimits,
     api: Router,
 ) -> Router {
     let console = Arc::new(Console {
@@ -64,6 +70,7 @@ pub fn router(
         unlisted: UnlistedProxies::new("console", trusted_proxies),
         zone: TimeZone::get(&config.zone).unwrap_or(TimeZone::UTC),
         base: config.base(listen),
+        uploads: Uploads::new(uploads),
     });
     let pages = pages(console);
     // Not nested: the API has its own answers to unknown addresses, and its log its own routes.
@@ -102,7 +109,7 @@ fn recipients() -> Router<Arc<Console>> {
         .route("/campaigns/{id}/answers.csv", get(answers::download))
         .route("/campaigns/{id}/lists", get(lists::show))
         .route("/campaigns/{id}/lists/{list}", get(lists::rejected))
-        .route("/campaigns/{id}/message", get(message::show))
+        .route("/campaigns/{id}/rules", get(rules::show))
         .route("/campaigns/{id}/download", get(export::show))
         .route("/recipients", get(people::show).post(people::find))
         .route("/recipients/suppress", post(people::suppress))
@@ -122,6 +129,7 @@ fn pages(console: Arc<Console>) -> Router {
         .route("/campaigns/{id}/parts", get(campaign::all_parts))
         .merge(actions())
         .merge(recipients())
+        .merge(wizard_pages())
         .route("/senders", get(senders::show))
         .route("/settings", get(settings::show))
         .route("/settings/password", post(settings::password))
@@ -143,10 +151,24 @@ fn pages(console: Arc<Console>) -> Router {
         .route("/link/{token}", get(link::show).post(link::send));
     #[cfg(debug_assertions)]
     let public = public.merge(crate::page::dev::routes());
-    let routes = protected.merge(public);
-    routes
+    let routes = protected
+        .merge(public)
         .layer(RequestBodyLimitLayer::new(MAX_FORM))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT));
+    // A test message waits for a slot of the sender's rate and for the provider.
+    let tests = Router::new()
+        .route("/campaigns/{id}/test", post(trial::send))
+        .layer(from_fn_with_state(Arc::clone(&console), require_session))
+        .layer(RequestBodyLimitLayer::new(MAX_FORM))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TEST_TIMEOUT));
+    // A list has limits of its own.
+    let lists = Router::new()
+        .route("/campaigns/{id}/list", post(upload::send))
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(&console), require_session));
+    routes
+        .merge(tests)
+        .merge(lists)
         .layer(CsrfLayer::new().with_rejection_response(csrf::refused))
         .layer(from_fn(csrf::refuse_unknown_origin))
         .layer(CatchPanicLayer::custom(panicked))
@@ -170,4 +192,23 @@ fn settings_of_the_installation() -> Router<Arc<Console>> {
         .route("/settings/system", get(system::show))
         .route("/settings/system/redrive", post(system::redrive))
         .route("/settings/system/count-check", post(system::check_counts))
+}
+
+/// The steps of a new campaign.
+fn wizard_pages() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/campaigns/new", get(message::new).post(message::create))
+        .route("/campaigns/new/preview", post(message::preview_new))
+        .route("/campaigns/{id}/duplicate", post(links::duplicate))
+        .route("/campaigns/{id}/message", get(message::show).post(message::save))
+        .route("/campaigns/{id}/message/preview", post(message::preview))
+        .route("/campaigns/{id}/list", get(list::show))
+        .route("/campaigns/{id}/list/job", get(list::job))
+        .route("/campaigns/{id}/list/job/{job}/give-up", post(list::give_up))
+        .route("/campaigns/{id}/list/annotated/{job}", get(list::annotated))
+        .route("/campaigns/{id}/list/remove", post(list::remove))
+        .route("/campaigns/{id}/check", get(check::show).post(check::begin))
+        .route("/campaigns/{id}/check/job", get(check::job))
+        .route("/campaigns/{id}/start", get(start::show).post(start::send))
+        .route("/campaigns/{id}/times", post(start::save_times))
 }

@@ -24,6 +24,7 @@ use crate::live::feeds::Feeds;
 use crate::page::campaign;
 use crate::recent::Recent;
 use crate::summaries::Summaries;
+use crate::uploads::Uploads;
 use crate::visit::Visit;
 use crate::words::state::Clock;
 
@@ -46,6 +47,7 @@ pub(crate) struct Console {
     pub(crate) zone: TimeZone,
     /// The address at which browsers reach the console, without a slash at its end.
     pub(crate) base: String,
+    pub(crate) uploads: Uploads,
 }
 
 /// A person who is logged in.

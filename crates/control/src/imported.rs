@@ -80,6 +80,16 @@ pub struct RejectedRows {
     pub rows: i32,
 }
 
+impl RejectedRows {
+    /// The fault and what to do; the reason itself if this version does not know it.
+    pub fn sentence(&self) -> &str {
+        match Reason::of(&self.reason) {
+            Some(reason) => reason.sentence(),
+            None => &self.reason,
+        }
+    }
+}
+
 /// A rejected row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RejectedRow {

@@ -18,6 +18,7 @@
 mod access;
 mod accounts;
 mod annotated_lists;
+mod arriving_list;
 mod audit_check;
 mod audit_log;
 mod campaign_page;
@@ -77,6 +78,7 @@ pub use access::log_in_rules::LogInRules;
 pub use access::right::{Right, Rights};
 pub use access::role::Role;
 pub use accounts::{Account, AccountEdit, AccountLink, LinkedAccount, NewAccount};
+pub use arriving_list::{ArrivedList, ArrivingList, too_long};
 pub use audit_check::{AuditCheck, LastAuditRow};
 pub use audit_log::{AuditQuery, AuditView};
 pub use campaign_page::CampaignPage;
@@ -91,9 +93,10 @@ pub use events::{Event, EventPage};
 pub use found_numbers::FoundNumber;
 pub use imported::{ImportedList, ImportedNumbers, RejectedRow, RejectedRows, SHOWN as SHOWN_REJECTED_ROWS};
 pub use jobs::begin::JobBegun;
+pub use jobs::import_bytes::ImportBytes;
 pub use jobs::job::Job;
 pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
-pub use launch::check::Check;
+pub use launch::check::{Check, Finding, Place};
 pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::{SAMPLES, Sample};
 pub use list_reports::{Conservation, rejection_sentence};
@@ -109,6 +112,7 @@ pub use preview::{Preview, PreviewItem, PreviewRequest};
 pub use prices::{NewPrices, Price, PricesView};
 pub use producer::{
     AnnotatedList, ExportFormat, ImportOptions, List, ListOptions, Progress, Spool, SpoolError, file_name,
+    variable_name,
 };
 pub use recipients::{RecipientDetails, RecipientNumber};
 pub use reports::{Campaign, CampaignEvent, CampaignLine};

@@ -1,6 +1,6 @@
 //! The message of a campaign, filled in for the first recipients of its list.
 
-use campaign::{CampaignId, Definition, Seq, Variables};
+use campaign::{CampaignId, CompiledMessage, Definition, Seq, Variables, Window};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -84,22 +84,34 @@ impl Control {
                 definition.check()?;
                 definition.check_for(self.store.sender(&definition.sender).await?.provider)?;
                 let message = definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
-                let item = |seq: Option<Seq>, variables: &Variables| {
-                    let rendered = message.render(variables, campaign::Window::Unheard);
-                    let filled =
-                        rendered.map(|message| Sample::of(0, message)).map_err(|fault| sentence(&fault));
-                    PreviewItem::of(seq, filled)
-                };
                 let rows = self.store.variables_after(id, (Seq(request.after), limit)).await?;
-                let mut items: Vec<PreviewItem> =
-                    rows.iter().map(|(seq, variables)| item(Some(*seq), variables)).collect();
+                let filled =
+                    |(seq, variables): &(Seq, Variables)| PreviewItem::fill(&message, Some(*seq), variables);
+                let mut items: Vec<PreviewItem> = rows.iter().map(filled).collect();
                 if campaign.recipients == 0 {
-                    let names = message.variables().iter().map(|name| (name.clone(), name.clone()));
-                    items.push(item(None, &names.collect()));
+                    items.push(PreviewItem::with_names(&message));
                 }
                 Ok((Preview { campaign_id: id.0, recipients: campaign.recipients, items }, Value::Null))
             }),
         )
+        .await
+    }
+
+    /// Fills in the message of a definition that belongs to no campaign yet; the variables have their names as values. Nothing is
+    /// stored.
+    pub async fn preview_definition(
+        &self,
+        caller: &Caller,
+        definition: &Definition,
+    ) -> Result<PreviewItem, Error> {
+        let object = Object::Sender(definition.sender.clone());
+        let attempt = Attempt::new(caller, Action::CheckCampaign, object);
+        self.act(attempt, async {
+            definition.check()?;
+            definition.check_for(self.store.sender(&definition.sender).await?.provider)?;
+            let message = definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
+            Ok((PreviewItem::with_names(&message), Value::Null))
+        })
         .await
     }
 }
@@ -112,6 +124,18 @@ fn limit(limit: Option<u32>) -> Result<u32, Error> {
 }
 
 impl PreviewItem {
+    /// The message for a recipient with these variables.
+    fn fill(message: &CompiledMessage, seq: Option<Seq>, variables: &Variables) -> Self {
+        let rendered = message.render(variables, Window::Unheard);
+        Self::of(seq, rendered.map(|message| Sample::of(0, message)).map_err(|fault| sentence(&fault)))
+    }
+
+    /// The message for nobody: each variable has its name as value.
+    fn with_names(message: &CompiledMessage) -> Self {
+        let names = message.variables().iter().map(|name| (name.clone(), name.clone()));
+        Self::fill(message, None, &names.collect())
+    }
+
     fn of(seq: Option<Seq>, filled: Result<Sample, String>) -> Self {
         let seq = seq.map(|seq| seq.0);
         match filled {

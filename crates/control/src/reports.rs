@@ -11,6 +11,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control};
 use crate::error::Error;
+use crate::running::fingerprint;
 use crate::waiting::Waiting;
 
 /// A campaign with its definition.
@@ -61,6 +62,11 @@ impl CampaignEvent {
 }
 
 impl Campaign {
+    /// Identifies the definition and the lists of a draft, as [`crate::Check::fingerprint`] does.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(self.version, self.recipients)
+    }
+
     /// Refuses to import a list unless the campaign is a draft.
     pub fn check_import(&self) -> Result<(), Error> {
         let Self { campaign_id: id, state, .. } = self;

@@ -160,5 +160,10 @@ fn check_outdated(id: CampaignId) -> Error {
 
 /// Identifies the definition and the lists of a draft: its version and its number of recipients.
 pub(crate) fn fingerprint_of(campaign: &store::CampaignRow) -> String {
-    format!("{}-{}", campaign.version, campaign.recipients)
+    fingerprint(campaign.version, campaign.recipients)
+}
+
+/// The same of these values.
+pub(crate) fn fingerprint(version: i32, recipients: i32) -> String {
+    format!("{version}-{recipients}")
 }

@@ -1,12 +1,13 @@
 //! The jobs that this process executes, and their progress.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
 
 use crate::annotated_lists::AnnotatedLists;
+use crate::jobs::import_bytes::ImportBytes;
 
 /// Counts the steps of a job.
 #[derive(Debug, Default)]
@@ -14,12 +15,25 @@ pub(crate) struct Steps {
     done: AtomicI64,
     /// 0: not known.
     total: AtomicI64,
+    /// Of an import: bytes that are read, and all bytes; 0: not known.
+    bytes: (AtomicU64, AtomicU64),
 }
 
 impl Steps {
     pub(crate) fn set(&self, done: i64, total: i64) {
         self.done.store(done, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_bytes(&self, bytes: ImportBytes) {
+        self.bytes.0.store(bytes.read, Ordering::Relaxed);
+        self.bytes.1.store(bytes.total, Ordering::Relaxed);
+    }
+
+    /// How much of the list is read, if the job is an import.
+    pub(crate) fn bytes(&self) -> Option<ImportBytes> {
+        let (read, total) = (self.bytes.0.load(Ordering::Relaxed), self.bytes.1.load(Ordering::Relaxed));
+        (total > 0).then_some(ImportBytes { read, total })
     }
 
     /// Steps that are done, and all steps if their number is known.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use campaign::{CampaignId, Country};
-use control::{AnnotatedList, JobBegun, ListImport, ListOptions, Problem};
+use control::{JobBegun, ListImport, ListOptions, Problem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -14,7 +14,7 @@ use crate::body::{Download, Path, Query};
 use crate::download;
 use crate::problem::Failure;
 use crate::resources::jobs::begun;
-use crate::upload::{Upload, no_space};
+use crate::upload::Upload;
 
 /// How a list is read, and which recipients are left out.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -70,8 +70,7 @@ pub(crate) async fn import(
     api.control.may_import(&upload.caller, id).await?;
     let arrived = upload.arrive(&api).await?;
     if query.annotate {
-        let file = api.control.spool().file().map_err(|error| no_space(&error))?;
-        import.errors = Some(AnnotatedList::Spooled(Arc::new(file)));
+        import.errors = Some(api.control.annotated_file()?);
     }
     let ListQuery { name, sheet, encoding, include_hidden, .. } = query;
     let form = ListOptions { sheet, encoding, include_hidden, ..ListOptions::default() };

@@ -138,8 +138,9 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
     let live = Live::start(watching, shutdown.clone());
     line(format!("serving the console at {base} and the API at http://{at}/api/v1"));
     let (limits, proxies) = (config.limits(), config.trusted_proxies.clone());
+    let uploads = console::UploadLimits { max_bytes: config.max_list_bytes, timeout: config.upload_timeout };
     let api = api::router(control.clone(), live.clone(), config);
-    let router = console::router((control.clone(), live), (&pages, at), proxies, api);
+    let router = console::router((control.clone(), live), (&pages, at), proxies, uploads, api);
     Ok(tokio::spawn(async move {
         tokio::join!(
             listener::listen(listener, router, &limits, shutdown.clone()),

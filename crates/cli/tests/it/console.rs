@@ -3,11 +3,14 @@
 mod actions;
 mod browser;
 mod company;
+mod drafts;
 mod forms;
 mod live;
 mod log_in;
 mod openid_provider;
 mod pages;
+mod previews;
 mod recipients;
 mod server;
 mod settings;
+mod story;

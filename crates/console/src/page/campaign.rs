@@ -31,6 +31,7 @@ use crate::page::campaign::tabs::Tab;
 use crate::part::follow::Follow;
 use crate::session::{Console, Viewer};
 use crate::visit::Visit;
+use crate::wizard::links;
 
 /// The range of the chart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
@@ -159,7 +160,9 @@ fn draw(viewer: &Viewer, page: &CampaignPage, asked: &Asked) -> Markup {
         parent: Some(("/campaigns", "Campaigns")),
         badge: Some(parts.inline("badge")),
         summary: Some(parts.inline("summary")),
-        actions: Some(parts.content("actions")),
+        actions: Some(
+            html! { (parts.content("actions")) @if let Some(own) = links::actions(viewer, report) { (own) } },
+        ),
         follow: Some(follow),
         live: Some(parts.clone()),
         ..page

@@ -21,6 +21,7 @@ use crate::part::filter::{Choice, filter_bar, search, select};
 use crate::part::follow::Follow;
 use crate::part::table::{Kind, column, table};
 use crate::session::{Console, Viewer};
+use crate::wizard::links;
 use crate::words::number::counted;
 use crate::words::provider;
 
@@ -120,11 +121,18 @@ fn draw(
     let parts = drawn(viewer, lines, waiting, senders);
     let body = html! {
         (parts.slot("stops"))
-        (list(asked, lines, &parts, senders))
+        (list(viewer, asked, (lines, &parts), senders))
     };
     let page = Page::new("Campaigns", Section::Campaigns, body);
     let follow = (!lines.items.is_empty()).then(|| follow(asked, lines));
-    Page { summary: Some(parts.inline("summary")), follow, live: Some(parts), ..page }.draw(viewer)
+    Page {
+        summary: Some(parts.inline("summary")),
+        actions: links::new_campaign(viewer),
+        follow,
+        live: Some(parts),
+        ..page
+    }
+    .draw(viewer)
 }
 
 fn follow(asked: &Asked, lines: &Rows<CampaignLine>) -> Follow {
@@ -141,13 +149,19 @@ fn drawn(viewer: &Viewer, lines: &Rows<CampaignLine>, waiting: &[Waiting], sende
     parts
 }
 
-fn list(asked: &Asked, lines: &Rows<CampaignLine>, parts: &Parts, senders: &[SenderView]) -> Markup {
+fn list(
+    viewer: &Viewer,
+    asked: &Asked,
+    (lines, parts): (&Rows<CampaignLine>, &Parts),
+    senders: &[SenderView],
+) -> Markup {
     let is_first = asked.after.is_empty();
     if lines.items.is_empty() && !asked.is_filtered() && is_first {
         let text = html! {
-            "Create a draft with " code { "flowcast campaign create" } " or the API, import a list, and start it. It appears here at once."
+            "Write a message, upload a list, check both, and start. Campaigns that are created with "
+            code { "flowcast campaign create" } " or the API appear here at once."
         };
-        return flush(None, &empty("No campaign yet", &text, None));
+        return flush(None, &empty("No campaign yet", &text, links::new_campaign(viewer).as_ref()));
     }
     let columns = [
         column("Campaign", Kind::Name),
@@ -158,7 +172,7 @@ fn list(asked: &Asked, lines: &Rows<CampaignLine>, parts: &Parts, senders: &[Sen
         column("Delivered", Kind::Number),
         column("Answered", Kind::Number),
     ];
-    let rows: Vec<Vec<Markup>> = lines.items.iter().map(|line| row(line, parts)).collect();
+    let rows: Vec<Vec<Markup>> = lines.items.iter().map(|line| row(viewer, line, parts)).collect();
     let body = html! {
         (filters(asked, senders))
         @if rows.is_empty() { (empty("No campaign found", &html! { "No campaign has this name, state and sender." }, None)) }
@@ -172,7 +186,7 @@ fn list(asked: &Asked, lines: &Rows<CampaignLine>, parts: &Parts, senders: &[Sen
     flush(None, &body)
 }
 
-fn row(line: &CampaignLine, parts: &Parts) -> Vec<Markup> {
+fn row(viewer: &Viewer, line: &CampaignLine, parts: &Parts) -> Vec<Markup> {
     let report = &line.report;
     let cell = |name| parts.inline(&place(report.campaign_id, name));
     #[expect(clippy::cast_precision_loss, reason = "a line of a few pixels")]
@@ -186,7 +200,7 @@ fn row(line: &CampaignLine, parts: &Parts) -> Vec<Markup> {
         },
         cell(state),
         cell(progress),
-        cell(when),
+        links::missing(viewer, report).unwrap_or_else(|| cell(when)),
         sparkline(&last_hour),
         cell(delivered),
         cell(answered),

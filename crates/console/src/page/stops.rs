@@ -63,7 +63,7 @@ pub(crate) fn of_campaign(clock: Clock<'_>, page: &CampaignPage) -> Markup {
                 Some(Some(_)) => format!("Other campaigns of {} are not affected.", report.sender),
                 None => String::new(),
             };
-            let code = stop.and_then(|stop| stop.code.as_deref());
+            let code = stop.and_then(|stop| stop.code.as_deref()).filter(|code| *code != reason.word());
             let who = Touched { recipients: &recipients, code, others: &others };
             let text = html! {
                 (text(clock, (reason, service), (wait.since, wait.until), &who))

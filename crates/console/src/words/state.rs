@@ -47,7 +47,7 @@ pub(crate) fn of(report: &CampaignReport, waiting: &[Waiting], clock: Clock<'_>)
     let reason = first(waiting, report.campaign_id);
     match state {
         CampaignState::Draft if report.recipients() == 0 => label(Tone::Quiet, "Draft", "no list yet"),
-        CampaignState::Draft => label(Tone::Quiet, "Draft", "not started"),
+        CampaignState::Draft => label(Tone::Info, "Ready to start", "not started"),
         CampaignState::Running => match reason {
             Some((reason, wait)) => running(report, reason, wait, clock),
             None => label(Tone::Good, "Sending", "the last messages are on their way"),

@@ -30,6 +30,23 @@ fn days_between(at: &Zoned, now: &Zoned) -> i32 {
     (at.date() - now.date()).get_days().abs()
 }
 
+/// A length of time as people say it: `about 30 s`, `about 5 min`, `about 2 h 10 min`, `about 3 days`.
+pub(crate) fn about(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("about {} s", seconds.max(1)),
+        60..3_600 => format!("about {} min", seconds.div_ceil(60)),
+        3_600..172_800 => {
+            let minutes = seconds.div_ceil(60);
+            if minutes.is_multiple_of(60) {
+                format!("about {} h", minutes / 60)
+            } else {
+                format!("about {} h {} min", minutes / 60, minutes % 60)
+            }
+        }
+        _ => format!("about {} days", seconds.div_ceil(86_400)),
+    }
+}
+
 /// The same as an element with the exact time.
 pub(crate) fn element(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Markup {
     let exact = at.to_zoned(zone.clone());
@@ -44,6 +61,20 @@ mod tests {
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_length_of_time_is_rounded_up() {
+        for (seconds, said) in [
+            (0, "about 1 s"),
+            (59, "about 59 s"),
+            (61, "about 2 min"),
+            (3_600, "about 1 h"),
+            (7_790, "about 2 h 10 min"),
+            (200_000, "about 3 days"),
+        ] {
+            assert_eq!(about(seconds), said);
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Jobs are asked for and looked at.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use campaign::CampaignId;
@@ -15,6 +14,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
+use crate::jobs::import_bytes::ImportBytes;
 use crate::jobs::job::{Job, Kind};
 use crate::jobs::work::{ResolveJob, RetryJob};
 use crate::lists::ListImport;
@@ -94,7 +94,8 @@ impl Control {
         let (control, steps) = (self.clone(), Arc::new(Steps::default()));
         let (job, counted) = (begun.result.job_id, Arc::clone(&steps));
         let record = ImportRecord::Job { id: job, worker: self.jobs.worker.clone() };
-        let progress = Arc::clone(&import.progress);
+        let (progress, bytes) = (Arc::clone(&import.progress), list.bytes());
+        ImportBytes::note(&steps, &progress, bytes);
         if let Some(AnnotatedList::Spooled(file)) = &import.errors {
             self.jobs.annotated.begin(job, Arc::clone(file));
         }
@@ -103,10 +104,7 @@ impl Control {
             loop {
                 tokio::select! {
                     report = &mut importing => return report.map(|_| Value::Null),
-                    () = tokio::time::sleep(COUNT_EVERY) => {
-                        let rows = progress.rows.load(Ordering::Relaxed);
-                        counted.set(i64::try_from(rows).unwrap_or(i64::MAX), 0);
-                    }
+                    () = tokio::time::sleep(COUNT_EVERY) => ImportBytes::note(&counted, &progress, bytes),
                 }
             }
         });

@@ -1,10 +1,10 @@
 //! The check before the start of a campaign.
 
-use campaign::CampaignId;
+use campaign::{CampaignId, Forecast, Provider};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{CampaignReport, ImportRow, SenderRow};
+use store::{CampaignReport, CampaignRow, ImportRow, SenderRow};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -14,6 +14,31 @@ use crate::launch::forecast::{Cost, CostForecast, late, refuse_too_late};
 use crate::launch::sample::{Rendered, Sample};
 use crate::running::fingerprint_of;
 use crate::text::thousands;
+
+/// What the check found, and where it can be corrected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Whether the campaign cannot be started because of it.
+    pub is_problem: bool,
+    /// Where it can be corrected.
+    pub place: Place,
+    /// What was found, and what to do.
+    pub text: String,
+}
+
+/// Where a finding can be corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// The message.
+    Message,
+    /// The lists.
+    Lists,
+    /// Start time, sending hours and deadline.
+    Times,
+    /// The sender.
+    Sender,
+}
 
 /// The result of the check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +51,9 @@ pub struct Check {
     pub problem: Option<String>,
     /// Warnings about a campaign that can be started.
     pub warnings: Vec<String>,
+    /// The problem and the warnings, each with the place where it can be corrected.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// The lists, each with its number column.
     pub lists: Vec<ImportRow>,
     /// Rows of the lists.
@@ -77,27 +105,40 @@ impl Control {
         let report = store.report(id).await?;
         let rendered = self.rendered(id).await?;
         let outlook = CostForecast::of(store, &campaign, &sender).await?;
-        let mut warnings = campaign.definition.warnings(store.now().await?);
+        let mut findings = Vec::new();
+        if let Some(problem) = &problem {
+            let place = place_of_problem(&campaign, sender.provider, &outlook.forecast);
+            findings.push(Finding { is_problem: true, place, text: problem.clone() });
+        }
+        let mut warn = |place, text| findings.push(Finding { is_problem: false, place, text });
+        for warning in campaign.definition.warnings(store.now().await?) {
+            warn(place_of_warning(&warning), warning);
+        }
         let suppressed_since = store.suppressed_recipients(id).await?;
         if suppressed_since > 0 {
             let n = thousands(suppressed_since);
-            warnings.push(format!("{n} recipients were put on the suppression list after their import"));
+            warn(Place::Lists, format!("{n} recipients were put on the suppression list after their import"));
         }
-        warnings.extend(rendered.faults.iter().map(|(fault, (n, first))| {
-            format!("{} recipients cannot be sent to (the first: {first}): {fault}", thousands(*n))
-        }));
-        if problem.is_none() {
-            warnings.extend(late(&outlook.forecast));
+        for (fault, (n, first)) in &rendered.faults {
+            let n = thousands(*n);
+            warn(Place::Message, format!("{n} recipients cannot be sent to (the first: {first}): {fault}"));
         }
-        warnings.extend(capped(report.pending, &sender));
+        if let Some(late) = late(&outlook.forecast).filter(|_| problem.is_none()) {
+            warn(Place::Times, late);
+        }
+        if let Some(capped) = capped(report.pending, &sender) {
+            warn(Place::Sender, capped);
+        }
         if !sender.is_open {
-            warnings
-                .push(format!("sender {} is stopped; all recipients wait until it is resumed", sender.name));
+            let name = &sender.name;
+            warn(Place::Sender, format!("sender {name} is stopped; all recipients wait until it is resumed"));
         }
+        let warnings =
+            findings.iter().filter(|found| !found.is_problem).map(|found| found.text.clone()).collect();
         let lists = store.lists(id).await?;
         let fingerprint = fingerprint_of(&campaign);
         let check = of(&report, problem, outlook, rendered.samples);
-        Ok(Check { warnings, lists, fingerprint, ..check })
+        Ok(Check { warnings, findings, lists, fingerprint, ..check })
     }
 
     /// Refuses a campaign whose message cannot be rendered for all recipients, or that would end before its first message.
@@ -130,6 +171,21 @@ impl Control {
     }
 }
 
+/// Where the problem of a campaign that cannot be started is corrected.
+fn place_of_problem(campaign: &CampaignRow, provider: Provider, forecast: &Forecast) -> Place {
+    let definition = &campaign.definition;
+    if definition.check_for(provider).is_err() || definition.compile().is_err() {
+        return Place::Message;
+    }
+    let is_too_late = refuse_too_late(campaign.id, forecast).is_err();
+    if is_too_late && campaign.recipients > 0 { Place::Times } else { Place::Lists }
+}
+
+/// Where a warning of the definition is corrected; the text begins with its section.
+fn place_of_warning(warning: &str) -> Place {
+    if warning.starts_with("schedule.") { Place::Times } else { Place::Message }
+}
+
 fn incomplete(id: CampaignId, lacking: Vec<(String, i64, Vec<i32>)>) -> String {
     let each: Vec<String> = lacking
         .into_iter()
@@ -157,6 +213,7 @@ fn of(
         can_start: problem.is_none(),
         problem,
         warnings: Vec::new(),
+        findings: Vec::new(),
         lists: Vec::new(),
         uploaded: report.uploaded,
         duplicates: report.duplicates,

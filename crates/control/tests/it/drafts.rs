@@ -1,9 +1,10 @@
 //! Drafts are edited, cloned and deleted.
 
 use campaign::CampaignId;
-use control::Problem;
+use control::{Caller, Problem, Role};
+use producer::ListOptions;
 
-use crate::world::{World, anna, definition, problem};
+use crate::world::{World, anna, definition, problem, with_role};
 
 #[tokio::test]
 async fn of_two_edits_of_one_version_the_second_is_refused() {
@@ -88,5 +89,33 @@ async fn a_deleted_draft_leaves_nothing_and_its_clone_is_a_draft_without_lists()
     assert_eq!(control.report(&anna, other).await.unwrap().recipients(), 2);
     let campaigns = world.store.countable_campaigns().await.unwrap();
     assert_eq!(world.store.check_counters(&campaigns, |_| {}).await.unwrap(), []);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_message_is_previewed_before_its_draft_exists_for_people_who_may_prepare_it() {
+    let world = World::new("control_preview").await;
+    let (control, anna) = (&world.control, anna());
+    let item = control.preview_definition(&anna, &definition("main")).await.unwrap();
+    assert_eq!((item.seq, item.body.as_deref()), (None, Some("Hello first_name")));
+    let reader = with_role(Role::Viewer);
+    assert_eq!(problem(control.preview_definition(&reader, &definition("main")).await), Problem::Forbidden);
+    let limited = Caller { senders: Some(["other".to_owned()].into()), ..anna.clone() };
+    assert_eq!(problem(control.preview_definition(&limited, &definition("main")).await), Problem::NotFound);
+    assert_eq!(world.count("select count(*) from campaign").await, 0);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_list_that_arrives_is_refused_at_its_limit() {
+    let world = World::new("control_arriving").await;
+    let mut list = world.control.arriving_list(20).unwrap();
+    list.add(b"phone\n0712000001\n").await.unwrap();
+    assert_eq!(problem(list.add(b"0712000002\n").await), Problem::TooLarge);
+    let mut list = world.control.arriving_list(20).unwrap();
+    list.add(b"phone\n").await.unwrap();
+    list.add(b"0712000001\n").await.unwrap();
+    let list = list.finish().await.unwrap().open("../a.csv", ListOptions::default()).await.unwrap();
+    assert_eq!((list.name(), list.bytes()), ("a.csv", 17));
     world.close().await;
 }

@@ -5,6 +5,7 @@ mod audit;
 mod drafts;
 mod jobs;
 mod live;
+mod pages;
 mod repeated;
 mod rights;
 mod starts;

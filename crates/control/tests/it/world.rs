@@ -50,13 +50,7 @@ impl World {
         }
         let (look, connection) = tokio_postgres::connect(scope.database_url(), NoTls).await.unwrap();
         tokio::spawn(connection);
-        let setup = Setup {
-            store: store.clone(),
-            lists: producer::ListsConfig::default(),
-            http: whatsapp::Config::default(),
-            keys: Arc::new(|_| Ok(SecretString::from("key"))),
-        };
-        Self { control: Control::new(setup), store, look, scope }
+        Self { control: control(store.clone()), store, look, scope }
     }
 
     /// A draft of the caller.
@@ -104,6 +98,16 @@ impl World {
         drop((control, store));
         scope.close().await.unwrap();
     }
+}
+
+/// A control plane with these connections.
+pub(crate) fn control(store: Store) -> Control {
+    Control::new(Setup {
+        store,
+        lists: producer::ListsConfig::default(),
+        http: whatsapp::Config::default(),
+        keys: Arc::new(|_| Ok(SecretString::from("key"))),
+    })
 }
 
 pub(crate) fn definition(sender: &str) -> Definition {

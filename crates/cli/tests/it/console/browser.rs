@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::process::Stdio;
 use std::time::Duration;
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
+use fantoccini::elements::Element;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use http::Method;
@@ -58,6 +60,15 @@ impl WebDriverCompatibleCommand for Device {
 impl Browser {
     /// Starts a driver at a free port and a browser.
     pub(crate) async fn start() -> Self {
+        Self::start_with(&json!({})).await
+    }
+
+    /// The same with JavaScript switched off.
+    pub(crate) async fn start_without_scripts() -> Self {
+        Self::start_with(&json!({ "profile.managed_default_content_settings.javascript": 2 })).await
+    }
+
+    async fn start_with(preferences: &Value) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let driver = Command::new("chromedriver")
             .arg("--port=0")
@@ -80,7 +91,7 @@ impl Browser {
             "goog:chromeOptions": { "args": [
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,900",
                 "--hide-scrollbars", folder,
-            ] },
+            ], "prefs": preferences },
             "goog:loggingPrefs": { "browser": "ALL" },
         });
         let Value::Object(options) = options else { unreachable!() };
@@ -141,12 +152,79 @@ impl Browser {
         }
     }
 
+    /// The first element that a selector finds, as soon as the page has it.
+    async fn element(&self, selector: &str) -> Element {
+        self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.unwrap()
+    }
+
     /// Fills in fields of a form by their names.
     pub(crate) async fn fill(&self, fields: &[(&str, &str)]) {
         for (name, value) in fields {
-            let field = self.client.find(Locator::Css(&format!("input[name={name}]"))).await.unwrap();
+            let field = self.element(&format!("input[name={name}]")).await;
             field.clear().await.unwrap();
             field.send_keys(value).await.unwrap();
+        }
+    }
+
+    /// Replaces the text of the first field that a selector finds.
+    pub(crate) async fn write(&self, selector: &str, text: &str) {
+        let field = self.element(selector).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses a file.
+    pub(crate) async fn choose(&self, path: &str) {
+        let field = self.client.find(Locator::Css("input[type=file]")).await.unwrap();
+        field.send_keys(path).await.unwrap();
+    }
+
+    /// Sends keys to the element that has the focus.
+    pub(crate) async fn keys(&self, keys: &str) {
+        // Actions, because a file field would read sent keys as a path.
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for value in keys.chars() {
+            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        }
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Moves the focus with the Tab key until it is on an element that a selector finds.
+    pub(crate) async fn tab_to(&self, selector: &str) {
+        let mut is_there = false;
+        for _ in 0..120 {
+            self.keys("\u{e004}").await;
+            let script = "return document.activeElement.matches(arguments[0])";
+            is_there = self.client.execute(script, vec![selector.into()]).await.unwrap() == true;
+            if is_there {
+                break;
+            }
+        }
+        assert!(is_there, "the Tab key does not reach {selector}");
+    }
+
+    /// The value of an attribute of the first element that a selector finds.
+    pub(crate) async fn attribute(&self, selector: &str, name: &str) -> String {
+        let element = self.element(selector).await;
+        element.attr(name).await.unwrap().unwrap_or_default()
+    }
+
+    /// The path of the page.
+    pub(crate) async fn path(&self) -> String {
+        self.client.current_url().await.unwrap().path().to_owned()
+    }
+
+    /// Loads the page again until the text of an element contains this one.
+    pub(crate) async fn shows_after_reloads(&self, selector: &str, text: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.text(selector).await.contains(text) {
+            assert!(
+                Instant::now() < deadline,
+                "{selector} shows '{}', not '{text}'",
+                self.text(selector).await
+            );
+            sleep(Duration::from_millis(200)).await;
+            self.client.refresh().await.unwrap();
         }
     }
 
@@ -157,7 +235,12 @@ impl Browser {
 
     /// Presses the first button that a selector finds.
     pub(crate) async fn press(&self, selector: &str) {
-        self.client.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
+        let element = self.element(selector).await;
+        // A person scrolls until the bar at the bottom does not cover the button.
+        let shown = serde_json::to_value(&element).unwrap();
+        let scroll = "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })";
+        self.client.execute(scroll, vec![shown]).await.unwrap();
+        element.click().await.unwrap();
     }
 
     /// Gives the page a size as a device has it: a window of Chromium is at least 500 px wide.
@@ -168,8 +251,6 @@ impl Browser {
 
     /// Fills in and sends the form of the log-in, when the page is loaded.
     pub(crate) async fn log_in(&self, name: &str, password: &str) {
-        let field = Locator::Css("input[name=name]");
-        self.client.wait().at_most(PATIENCE).for_element(field).await.unwrap();
         self.fill(&[("name", name), ("password", password)]).await;
         self.send("main form").await;
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::console::browser::Browser;
 use crate::console::server::ConsoleServer;
+use crate::console::story::messy;
 use crate::world::World;
 
 /// Sizes of windows: a desk, a phone, and the narrowest of WCAG 1.4.10.
@@ -12,7 +13,7 @@ const SIZES: [(&str, u32, u32); 3] = [("desk", 1280, 900), ("phone", 360, 800), 
 const AXE: &str = include_str!("../../../../console/assets/vendor/axe.min.js");
 
 /// Campaigns that are completed, stopped for low balance, paused by a person, and drafts.
-async fn campaigns(world: &mut World) -> [String; 2] {
+async fn campaigns(world: &mut World) -> [String; 4] {
     let named = |name: &str| crate::world::CAMPAIGN.replacen("name = \"", &format!("name = \"{name} "), 1);
     let _processes = [world.start("producer"), world.start("consumer")];
     let completed = world.draft_of(&named("August survey:"), 300).await;
@@ -24,9 +25,9 @@ async fn campaigns(world: &mut World) -> [String; 2] {
     let paused = world.draft_of(&named("Loyalty form:"), 40).await;
     world.ok(&["campaign", "start", &paused]).await;
     world.ok(&["campaign", "pause", &paused]).await;
-    world.draft_of(&named("Clinic feedback:"), 120).await;
-    world.draft_of(&named("Branch opening: <script>alert(1)</script>"), 0).await;
-    [completed, stopped]
+    let full = world.draft_of(&named("Clinic feedback:"), 120).await;
+    let empty = world.draft_of(&named("Branch opening: <script>alert(1)</script>"), 0).await;
+    [completed, stopped, full, empty]
 }
 
 /// Answers, failures and receipts of a completed campaign, as a provider would report them.
@@ -65,6 +66,30 @@ async fn picture(browser: &Browser, name: &str) {
     std::fs::write(format!("{folder}/{name}.png"), browser.client.screenshot().await.unwrap()).unwrap();
 }
 
+async fn campaigns_are_listed(browser: &Browser) {
+    browser.shows(".alert", "ke-main is stopped: low balance at Kaleyra").await;
+    for (n, row) in [
+        (1, "<script>alert(1)</script>"),
+        (2, "0 / 120"),
+        (3, "Paused by operator"),
+        (4, "Stopped: low balance"),
+        (5, "Completed"),
+    ] {
+        browser.shows(&format!("tbody tr:nth-child({n})"), row).await;
+    }
+}
+
+/// Uploads a second list with faults into a draft, and checks the draft.
+async fn checked(world: &World, console: &ConsoleServer, browser: &Browser, list: &str) {
+    browser.open(&console.address(list)).await;
+    browser.choose(&world.file("messy.xlsx", messy(254_712_500_000))).await;
+    browser.press("#upload button[type=submit]").await;
+    browser.shows(".equation", "45 rows").await;
+    browser.shows(".stepper .primary", "Next: check").await;
+    browser.press(".stepper .primary").await;
+    browser.shows(".alert", "Nothing is missing").await;
+}
+
 /// What axe-core, a checker of accessibility, finds on the page that is open: rules of WCAG 2.2 AA and best practice.
 async fn violations_of_accessibility(browser: &Browser) -> Value {
     browser.client.execute(AXE, vec![]).await.unwrap();
@@ -77,9 +102,10 @@ async fn violations_of_accessibility(browser: &Browser) -> Value {
 }
 
 /// The pages, by the names of their pictures.
-fn pages(completed: &str, stopped: &str) -> Vec<(&'static str, String)> {
+fn pages([completed, stopped, full, empty]: &[String; 4]) -> Vec<(&'static str, String)> {
     let fixed = [
         ("campaigns", "/campaigns"),
+        ("new-campaign", "/campaigns/new"),
         ("filtered", "/campaigns?state=finished"),
         ("nothing-found", "/campaigns?q=nothing"),
         ("senders", "/senders"),
@@ -104,8 +130,13 @@ fn pages(completed: &str, stopped: &str) -> Vec<(&'static str, String)> {
         ("one-recipient", format!("/campaigns/{completed}/recipients/1")),
         ("answers", format!("/campaigns/{completed}/answers")),
         ("lists", format!("/campaigns/{completed}/lists")),
-        ("message", format!("/campaigns/{completed}/message")),
+        ("rules", format!("/campaigns/{completed}/rules")),
         ("retry", format!("/campaigns/{completed}/retry")),
+        ("new-message", format!("/campaigns/{full}/message")),
+        ("new-upload", format!("/campaigns/{empty}/list")),
+        ("new-list", format!("/campaigns/{full}/list")),
+        ("new-check", format!("/campaigns/{full}/check")),
+        ("new-start", format!("/campaigns/{full}/start")),
     ];
     fixed.into_iter().map(|(name, address)| (name, address.to_owned())).chain(campaigns).collect()
 }
@@ -122,28 +153,20 @@ async fn settings(world: &World) {
 async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_its_policy() {
     let provider = simulator::Config { balance: Some(420), ..simulator::Config::default() };
     let mut world = World::new("console_pages", "80/s", provider).await;
-    let [completed, stopped] = campaigns(&mut world).await;
+    let all = campaigns(&mut world).await;
     settings(&world).await;
     let console = ConsoleServer::start(&mut world).await;
     let browser = Browser::start().await;
     console.person(&world, &browser, "marta", "admin").await;
 
-    browser.shows(".alert", "ke-main is stopped: low balance at Kaleyra").await;
-    for (n, row) in [
-        (1, "<script>alert(1)</script>"),
-        (2, "0 / 120"),
-        (3, "Paused by operator"),
-        (4, "Stopped: low balance"),
-        (5, "Completed"),
-    ] {
-        browser.shows(&format!("tbody tr:nth-child({n})"), row).await;
-    }
-    browser.open(&console.address(&format!("/campaigns/{stopped}"))).await;
+    campaigns_are_listed(&browser).await;
+    browser.open(&console.address(&format!("/campaigns/{}", all[1]))).await;
     browser.shows(".alert", "no recipient is lost and no attempt was used").await;
     browser.shows(".timeline", "operator started the campaign").await;
     browser.shows("#balance", "Difference").await;
 
-    answers(&world, &completed).await;
+    answers(&world, &all[0]).await;
+    checked(&world, &console, &browser, &format!("/campaigns/{}/list", all[2])).await;
     let mut inaccessible = Vec::new();
     for theme in ["light", "dark"] {
         browser.open(&console.address("/settings")).await;
@@ -151,7 +174,7 @@ async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_it
         browser.shows(&format!("button[value={theme}][aria-pressed=true]"), "").await;
         for (size, width, height) in SIZES {
             browser.resize(width, height).await;
-            for (name, address) in pages(&completed, &stopped) {
+            for (name, address) in pages(&all) {
                 browser.open(&console.address(&address)).await;
                 let seen = format!("{name}, {size}, {theme}");
                 assert_eq!(faults(&browser).await, json!([]), "{seen}");

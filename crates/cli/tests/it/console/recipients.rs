@@ -32,7 +32,7 @@ async fn a_person_is_found_by_number_that_is_in_no_address_log_or_history_and_ma
     let mut world = World::new("console_find", "none", simulator::Config::default()).await;
     let console = ConsoleServer::start(&mut world).await;
     let browser = Browser::start().await;
-    console.log_in(&world, &browser, "olga", "operator").await;
+    console.person(&world, &browser, "olga", "operator").await;
     let campaign = completed(&mut world).await;
 
     // From a number on the overview to the people behind it, to one of them.
@@ -79,7 +79,7 @@ async fn a_person_is_found_by_number_that_is_in_no_address_log_or_history_and_ma
     assert!(!history.to_string().contains("254"), "{history}");
 
     // No alert is open, and the policy refused nothing.
-    for page in ["", "/recipients", "/answers", "/lists", "/message"] {
+    for page in ["", "/recipients", "/answers", "/lists", "/rules"] {
         browser.open(&console.address(&format!("/campaigns/{campaign}{page}"))).await;
         browser.shows("h1", "<img src=x").await;
         assert!(browser.client.get_alert_text().await.is_err(), "{page}");

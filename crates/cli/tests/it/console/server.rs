@@ -19,10 +19,26 @@ pub(crate) struct ConsoleServer {
 impl ConsoleServer {
     /// Starts a server whose console is reached by plain HTTP.
     pub(crate) async fn start(world: &mut World) -> Self {
-        let at = free_address();
-        let settings = [("FLOWCAST_CONSOLE_INSECURE_LOOPBACK", "true")];
-        let api = ApiServer::start_at(world, at, &settings).await;
-        Self { at, api }
+        Self::start_at(world, free_address(), &[]).await
+    }
+
+    /// The same at this address with further settings.
+    pub(crate) async fn start_at(world: &mut World, at: SocketAddr, settings: &[(&str, &str)]) -> Self {
+        let settings = [&[("FLOWCAST_CONSOLE_INSECURE_LOOPBACK", "true")], settings].concat();
+        Self { at, api: ApiServer::start_at(world, at, &settings).await }
+    }
+
+    /// Kills the server, and starts another one at the same address.
+    pub(crate) async fn killed_and_started(self, world: &mut World, settings: &[(&str, &str)]) -> Self {
+        let Self { at, api } = self;
+        api.server.kill().await;
+        Self::start_at(world, at, settings).await
+    }
+
+    /// A form of a page.
+    pub(crate) fn form<'a>(&self, path: &'a str, cookie: &str) -> Ask<'a> {
+        let ask = self.ask("POST", path).header("content-type", "application/x-www-form-urlencoded");
+        ask.header("sec-fetch-site", "same-origin").header("cookie", cookie)
     }
 
     /// Stops the server while streams are open, and starts another at the same address.
@@ -56,28 +72,10 @@ impl ConsoleServer {
     /// The same with further options of the account.
     pub(crate) async fn session_with(&self, world: &World, name: &str, role: &[&str]) -> String {
         let link = self.link_with(world, name, role).await;
-        let form = async |path: &str, body: String| {
-            self.ask("POST", path)
-                .header("content-type", "application/x-www-form-urlencoded")
-                .header("sec-fetch-site", "same-origin")
-                .body(body)
-                .send()
-                .await
-        };
-        form(&link, format!("password={PASSWORD}&again={PASSWORD}")).await;
-        let answer = form("/log-in", format!("name={name}&password={PASSWORD}")).await;
-        answer.headers["set-cookie"].split(';').next().unwrap().to_owned()
-    }
-
-    /// Adds an account, sets its password and logs in with a browser.
-    pub(crate) async fn log_in(&self, world: &World, browser: &Browser, name: &str, role: &str) {
-        let link = self.link(world, name, role).await;
-        browser.open(&self.address(&link)).await;
-        browser.fill(&[("password", PASSWORD), ("again", PASSWORD)]).await;
-        browser.send("main form").await;
-        browser.shows("main", "Your password is set").await;
-        browser.log_in(name, PASSWORD).await;
-        browser.shows("h1", "Campaigns").await;
+        let set = self.form(&link, "").body(format!("password={PASSWORD}&again={PASSWORD}")).send().await;
+        assert_eq!(set.status, 303, "{set:?}");
+        let begun = self.form("/log-in", "").body(format!("name={name}&password={PASSWORD}")).send().await;
+        begun.headers["set-cookie"].split(';').next().unwrap().to_owned()
     }
 
     /// Adds an account; the path of its one-time link.

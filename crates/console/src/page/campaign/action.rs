@@ -44,7 +44,7 @@ impl Done {
             Self::Ended => format!("The campaign is ended; {recipients} were not sent to."),
             Self::Retried => format!("The message is sent again to {recipients}."),
             Self::Resolved => format!("{recipients} are resolved."),
-            Self::Probed => "One message is tried now. If it is accepted, sending resumes.".into(),
+            Self::Probed => "One message is tried now; if it is accepted, sending resumes. If nothing changes within a minute, try again.".into(),
             Self::SenderPaused => "The sender is paused.".into(),
             Self::Changed => "The sender is changed. Workers use the new value within a second.".into(),
             Self::SenderResumed => "The sender is resumed.".into(),

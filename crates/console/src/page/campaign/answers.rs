@@ -75,7 +75,7 @@ fn draw(
     };
     let body = html! {
         div class="row" { p class="aside" { (counts) } (download) }
-        div class="fields" { @for field in &summary.fields { (bars(field)) } }
+        div class="answer-fields" { @for field in &summary.fields { (bars(field)) } }
         (answers(viewer, id, (asked, rows)))
     };
     tab::page(viewer, report, Tab::Answers, &body)
@@ -116,7 +116,7 @@ fn bars(field: &FieldSummary) -> Markup {
 
 fn answers(viewer: &Viewer, id: i64, (asked, rows): (&Asked, &Rows<AnswerReport>)) -> Markup {
     let columns =
-        [column("Recipient", Kind::Name), column("Answered", Kind::Quiet), column("Answer", Kind::Wide)];
+        [column("Recipient", Kind::Name), column("Answered", Kind::Quiet), column("Answer", Kind::Quiet)];
     let line = |row: &AnswerReport| {
         vec![
             html! { a class="title" href={ "/campaigns/" (id) "/recipients/" (row.seq) } { "Recipient " (row.seq) } },

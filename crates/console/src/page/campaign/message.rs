@@ -1,4 +1,4 @@
-//! `/campaigns/ID/message`: the message and the rules, as they were when the campaign was started.
+//! `/campaigns/ID/rules`: the message and the rules, as they were when the campaign was started.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::page::campaign::tabs::Tab;
 use crate::part::card::card;
 use crate::session::{Console, Viewer};
 
-/// `GET /campaigns/ID/message`
+/// `GET /campaigns/ID/rules`
 pub(crate) async fn show(
     State(console): State<Arc<Console>>,
     viewer: Viewer,
@@ -44,7 +44,7 @@ fn draw(viewer: &Viewer, report: &CampaignReport, definition: &Definition) -> Ma
 
 fn flow_facts(flow: &campaign::FlowTemplate) -> Markup {
     html! {
-        div class="bubble" {
+        div class="sent-text" {
             @if let Some(header) = &flow.header { p { b { (header) } } }
             p { (flow.body) }
             @if let Some(footer) = &flow.footer { small { (footer) } }

@@ -22,7 +22,7 @@ impl Tab {
         (Self::Recipients, "/recipients", "Recipients"),
         (Self::Answers, "/answers", "Answers"),
         (Self::Lists, "/lists", "Lists"),
-        (Self::Message, "/message", "Message and rules"),
+        (Self::Message, "/rules", "Message and rules"),
     ];
 
     /// The pages that the person may see; this is the open one.
