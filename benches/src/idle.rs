@@ -22,7 +22,7 @@ pub(crate) async fn run(
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let stand = Stand::start(services, flowcast, 1).await?;
-    let at = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let at = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, devstack::free_port()?));
     let Surroundings { folder, environment } = &stand.surroundings;
     let mut environment = environment.clone();
     environment.push(("FLOWCAST_SERVER_LISTEN", at.to_string()));

@@ -51,6 +51,7 @@ mod watchdog;
 pub use amqp::LockedQueue;
 pub use discovery::Places;
 pub use error::Error;
+pub use port::free as free_port;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use rabbitmq::RabbitMq;

@@ -17,7 +17,7 @@ const ATTEMPTS: usize = 100;
 pub(crate) const PORT_ATTEMPTS: usize = 5;
 
 /// A random port on which nothing listens at this moment.
-pub(crate) fn free() -> io::Result<u16> {
+pub fn free() -> io::Result<u16> {
     let mut last = io::Error::other("no port was tried");
     for _ in 0..ATTEMPTS {
         let port = candidate();

@@ -85,7 +85,7 @@ mod tests {
         {
             let person = read(&json!({ "iss": "i", "sub": "s", "groups": claim, "auth_time": 60 })).unwrap();
             assert_eq!(person.groups, expected);
-            assert_eq!(person.authenticated_at, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(60)));
+            assert_eq!(person.authenticated_at, Some(SystemTime::UNIX_EPOCH + Duration::from_mins(1)));
         }
         assert!(read(&json!({ "iss": "i" })).is_none() && Person::read("x", "groups").is_none());
     }

@@ -164,7 +164,7 @@ async fn a_refused_queue_does_not_keep_others_from_a_connection() {
 #[tokio::test]
 async fn without_a_broker_every_caller_is_refused_within_the_operation_timeout() {
     // A port that was free a moment ago; nothing listens on it.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = devstack::free_port().unwrap();
     let mut config = Config::new(format!("amqp://guest:hunter2@127.0.0.1:{port}").into());
     config.operation_timeout = Duration::from_secs(1);
     let queue = config.topology().sender_queue(1);

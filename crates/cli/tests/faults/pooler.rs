@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use simulator::{Config, Latency};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -26,7 +26,7 @@ struct Pooler {
 impl Pooler {
     async fn start(database_url: &str, mode: &str, setting: &str) -> Self {
         let mut url = Url::parse(database_url).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let port = devstack::free_port().unwrap();
         let folder =
             tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap();
         let users = folder.path().join("users.txt");

@@ -64,7 +64,7 @@ impl Project {
         }
         let ports =
             ["POSTGRES_PORT", "RABBITMQ_MANAGEMENT_PORT", "SERVER_PORT", "SIMULATOR_PORT"].map(|name| {
-                let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+                let free = devstack::free_port().unwrap();
                 format!("{name}={free}\n")
             });
         let settings =

@@ -112,8 +112,9 @@ pub(crate) async fn of_meta(
     (world, receiving, ReferenceKey::new(key.try_into().unwrap()))
 }
 
+/// An address for a server that is started soon. No connection of another process gets its port meanwhile.
 pub(crate) fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    (std::net::Ipv4Addr::LOCALHOST, devstack::free_port().unwrap()).into()
 }
 
 async fn serve(world: &mut World, at: SocketAddr, settings: &[(&str, &str)]) -> Process {
