@@ -1,5 +1,6 @@
 //! The pages in a browser, with campaigns of every kind.
 
+use scraper::Html;
 use serde_json::{Value, json};
 
 use crate::console::browser::Browser;
@@ -63,7 +64,7 @@ async fn faults(browser: &Browser) -> Value {
 async fn picture(browser: &Browser, name: &str) {
     let Ok(folder) = std::env::var("FLOWCAST_PICTURES") else { return };
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(format!("{folder}/{name}.png"), browser.client.screenshot().await.unwrap()).unwrap();
+    std::fs::write(format!("{folder}/{name}.webp"), browser.picture().await).unwrap();
 }
 
 async fn campaigns_are_listed(browser: &Browser) {
@@ -99,6 +100,17 @@ async fn violations_of_accessibility(browser: &Browser) -> Value {
         axe.run({ runOnly: tags, resultTypes: ['violations'] }).then(found => done(found.violations.map(
             rule => `${rule.id}: ${rule.help}: ${rule.nodes.map(node => node.html).join(' | ')}`)))";
     browser.client.execute_async(script, vec![]).await.unwrap()
+}
+
+/// The HTML of every page as the server sends it, without what browsers mend silently (HTML, section 13.2.2).
+async fn sources_are_valid(world: &World, console: &ConsoleServer, campaigns: &[String; 4]) {
+    assert!(!Html::parse_document("<!DOCTYPE html><p></div>").errors.is_empty(), "errors are reported");
+    let cookie = console.session(world, "vera", "admin").await;
+    for (name, address) in pages(campaigns) {
+        let page = console.ask("GET", &address).header("cookie", &cookie).send().await;
+        let parsed = Html::parse_document(std::str::from_utf8(&page.body).unwrap());
+        assert!(parsed.errors.is_empty(), "{name}: {:?}", parsed.errors);
+    }
 }
 
 /// The pages, by the names of their pictures.
@@ -166,6 +178,7 @@ async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_it
     browser.shows("#balance", "Difference").await;
 
     answers(&world, &all[0]).await;
+    sources_are_valid(&world, &console, &all).await;
     checked(&world, &console, &browser, &format!("/campaigns/{}/list", all[2])).await;
     let mut inaccessible = Vec::new();
     for theme in ["light", "dark"] {
