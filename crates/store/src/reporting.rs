@@ -1,6 +1,6 @@
 //! Reports: counters, recipients, flow answers, waiting recipients, and dead-lettered messages.
 //!
-//! Uses `db`.
+//! Uses `db`, `lists` and `senders`.
 
 pub(crate) mod answer_summary;
 pub(crate) mod answers;

