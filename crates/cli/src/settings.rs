@@ -284,7 +284,7 @@ mod tests {
     fn an_invalid_key_section_or_value_gives_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, lists, http, providers, alerts, webhooks, metrics"
+                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, oidc, lists, http, providers, alerts, webhooks, metrics"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

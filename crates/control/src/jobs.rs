@@ -7,6 +7,6 @@
 pub(crate) mod begin;
 mod execute;
 mod give_up;
-pub(crate) mod import_bytes;
+mod import_bytes;
 pub(crate) mod job;
 pub(crate) mod work;

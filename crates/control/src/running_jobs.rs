@@ -4,10 +4,28 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use producer::Progress;
 use tokio::task::AbortHandle;
 
 use crate::annotated_lists::AnnotatedLists;
-use crate::jobs::import_bytes::ImportBytes;
+
+/// How much of a list is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportBytes {
+    /// Bytes of the file that are read.
+    pub read: u64,
+    /// Bytes of the file.
+    pub total: u64,
+}
+
+impl ImportBytes {
+    /// Notes the rows and bytes that an import has read.
+    pub(crate) fn note(steps: &Steps, progress: &Progress, total: u64) {
+        let (rows, read) = (progress.rows.load(Ordering::Relaxed), progress.bytes.load(Ordering::Relaxed));
+        steps.set(i64::try_from(rows).unwrap_or(i64::MAX), 0);
+        steps.set_bytes(Self { read: read.min(total), total });
+    }
+}
 
 /// Counts the steps of a job.
 #[derive(Debug, Default)]

@@ -14,12 +14,11 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
-use crate::jobs::import_bytes::ImportBytes;
 use crate::jobs::job::{Job, Kind};
 use crate::jobs::work::{ResolveJob, RetryJob};
 use crate::lists::ListImport;
 use crate::resend::{Resolve, Retry};
-use crate::running_jobs::Steps;
+use crate::running_jobs::{ImportBytes, Steps};
 
 /// A job that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

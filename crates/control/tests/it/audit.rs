@@ -90,9 +90,7 @@ async fn a_change_that_fails_leaves_nothing_and_its_connection_is_used_again() {
         let change = world.store.begin_change().await.unwrap();
         let sender = change.store().sender("main").await.unwrap().id;
         change.store().set_rate(sender, "1/s".parse().ok()).await.unwrap();
-        assert!(
-            change.store().report(CampaignId(1)).await.unwrap_err().to_string().contains("part of a change")
-        );
+        assert!(change.store().dead_letters(1).await.unwrap_err().to_string().contains("part of a change"));
         changes.push(());
     }
     assert_eq!(world.store.sender("main").await.unwrap().rate, None);

@@ -84,7 +84,7 @@ fn cases(sender: i64, claim: i64) -> [Case; 11] {
             ),
         ),
         case("measure_campaigns", NOTHING, &format!("array[{sender}]")),
-        case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'; 'anna'; null::timestamptz"),
+        case("resend", "recipient", "7::bigint; 0; false; null::text; 'test'; 'anna'; null::timestamptz; 5000"),
         case(
             "resolve",
             "recipient",
