@@ -2,17 +2,25 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use campaign::CampaignId;
-use control::{Caller, CampaignPage, Control, Error, Live, Problem, Right};
+use control::{Caller, CampaignPage, Control, Error, Live, Right};
+use tokio::time::Instant;
 
 use crate::live::campaign::{CampaignFeed, OneCampaign};
-use crate::live::feed::{Feed, Frames};
+use crate::live::feed::{Feed, Frame, Frames};
 use crate::live::limits::Streams;
 use crate::live::list::{Campaigns, ListFeed};
 
 /// A feed, and its frames.
 pub(crate) type Followed<S> = (Arc<Feed<S>>, Frames<S>);
+
+/// The last frame of a campaign that nobody follows any more is kept for this time: nobody may have known yet that PostgreSQL does
+/// not answer.
+const KEPT: Duration = Duration::from_mins(5);
+/// The most frames that are kept.
+const MOST: usize = 256;
 
 /// The feeds. Cheap to clone.
 #[derive(Clone)]
@@ -26,7 +34,35 @@ pub(crate) struct Feeds {
 #[derive(Default)]
 struct Open {
     campaigns: HashMap<i64, Arc<Feed<OneCampaign>>>,
+    /// The last frames of feeds that have ended, with the time of their end.
+    ended: HashMap<i64, (Instant, Arc<Frame<OneCampaign>>)>,
     list: Option<Arc<Feed<Campaigns>>>,
+}
+
+impl Open {
+    /// Ends this feed of a campaign, and keeps its last frame. A feed that was opened after it goes on.
+    fn end(&mut self, id: i64, feed: &Arc<Feed<OneCampaign>>, now: Instant) {
+        if !self.campaigns.get(&id).is_some_and(|open| Arc::ptr_eq(open, feed)) {
+            return;
+        }
+        let last = self.campaigns.remove(&id).and_then(|feed| feed.latest());
+        self.ended.retain(|_, (at, _)| now.duration_since(*at) < KEPT);
+        if let Some(last) = last.filter(|_| self.ended.len() < MOST) {
+            self.ended.insert(id, (now, last));
+        }
+    }
+
+    /// Ends this feed of the list.
+    fn end_list(&mut self, feed: &Arc<Feed<Campaigns>>) {
+        self.list.take_if(|open| Arc::ptr_eq(open, feed));
+    }
+
+    /// The last frame of a campaign.
+    fn latest(&self, id: i64, now: Instant) -> Option<Arc<Frame<OneCampaign>>> {
+        let open = self.campaigns.get(&id).and_then(|feed| feed.latest());
+        let ended = self.ended.get(&id).filter(|(at, _)| now.duration_since(*at) < KEPT);
+        open.or_else(|| ended.map(|(_, frame)| Arc::clone(frame)))
+    }
 }
 
 impl Feeds {
@@ -38,13 +74,12 @@ impl Feeds {
         with(&mut self.open.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The feed of a campaign that has a frame which the caller may see.
-    pub(crate) fn latest(&self, caller: &Caller, id: CampaignId) -> Option<Arc<Feed<OneCampaign>>> {
-        let feed = self.open(|open| open.campaigns.get(&id.0).cloned())?;
+    /// The last frame of a campaign, if the caller may see it.
+    pub(crate) fn latest(&self, caller: &Caller, id: CampaignId) -> Option<Arc<Frame<OneCampaign>>> {
         let is_seen =
             |page: &CampaignPage| caller.rights.has(Right::View) && caller.may_use(&page.report.sender);
-        let frame = feed.latest()?;
-        frame.shown.0.as_ref().is_some_and(is_seen).then_some(feed)
+        let frame = self.open(|open| open.latest(id.0, Instant::now()))?;
+        frame.shown.0.as_ref().is_some_and(is_seen).then_some(frame)
     }
 
     /// Follows a campaign that the caller may see.
@@ -53,16 +88,7 @@ impl Feeds {
         caller: &Caller,
         id: CampaignId,
     ) -> Result<Followed<OneCampaign>, Error> {
-        let watch = match self.live.watch_campaign(&self.control, caller, id).await {
-            Ok(watch) => watch,
-            // While PostgreSQL does not answer, the last frame is shown to people who may see its sender.
-            Err(error) if error.problem() == Problem::Unavailable => {
-                let feed = self.latest(caller, id).ok_or(error)?;
-                let frames = feed.follow();
-                return Ok((feed, frames));
-            }
-            Err(error) => return Err(error),
-        };
+        let watch = self.live.watch_campaign(&self.control, caller, id).await?;
         let (feed, frames, is_new) = self.open(|open| {
             let is_new = !open.campaigns.contains_key(&id.0);
             let feed = Arc::clone(open.campaigns.entry(id.0).or_insert_with(|| Arc::new(Feed::new())));
@@ -70,23 +96,21 @@ impl Feeds {
             (feed, frames, is_new)
         });
         if is_new {
-            let (feeds, feed) = (self.clone(), Arc::clone(&feed));
-            let of = Arc::clone(&feed);
-            let task = CampaignFeed { feed, control: self.control.clone(), id };
+            let (feeds, of) = (self.clone(), Arc::clone(&feed));
+            let task = CampaignFeed { feed: Arc::clone(&feed), control: self.control.clone(), id };
             let is_over = move || {
                 feeds.open(|open| {
-                    // The last numbers are kept while PostgreSQL does not answer.
-                    let is_over = of.is_unused() && of.latest().is_none_or(|frame| frame.is_live);
+                    let is_over = of.is_unused();
                     if is_over {
-                        open.campaigns.remove(&id.0);
+                        open.end(id.0, &of, Instant::now());
                     }
                     is_over
                 })
             };
-            let feeds = self.clone();
+            let (feeds, feed) = (self.clone(), Arc::clone(&feed));
             tokio::spawn(async move {
                 Box::pin(task.run(watch, is_over)).await;
-                feeds.open(|open| open.campaigns.remove(&id.0));
+                feeds.open(|open| open.end(id.0, &feed, Instant::now()));
             });
         }
         Ok((feed, frames))
@@ -110,17 +134,50 @@ impl Feeds {
                 feeds.open(|open| {
                     let is_over = of.is_unused();
                     if is_over {
-                        open.list = None;
+                        open.end_list(&of);
                     }
                     is_over
                 })
             };
-            let feeds = self.clone();
+            let (feeds, feed) = (self.clone(), Arc::clone(&feed));
             tokio::spawn(async move {
                 task.run(watch, is_over).await;
-                feeds.open(|open| open.list = None);
+                feeds.open(|open| open.end_list(&feed));
             });
         }
         Ok((feed, frames))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn opened(open: &mut Open) -> Arc<Feed<OneCampaign>> {
+        let feed = Arc::new(Feed::new());
+        feed.publish(Arc::new(OneCampaign(None)), Timestamp::UNIX_EPOCH, Instant::now());
+        open.campaigns.insert(7, Arc::clone(&feed));
+        feed
+    }
+
+    #[test]
+    fn the_last_frame_is_kept_when_nobody_follows_any_more() {
+        let (mut open, now) = (Open::default(), Instant::now());
+        let feed = opened(&mut open);
+        open.end(7, &feed, now);
+        assert!(open.campaigns.is_empty() && open.latest(7, now).is_some());
+        assert!(open.latest(8, now).is_none() && open.latest(7, now + KEPT).is_none());
+    }
+
+    #[test]
+    fn the_end_of_a_feed_does_not_end_the_one_that_was_opened_after_it() {
+        let (mut open, now) = (Open::default(), Instant::now());
+        let first = opened(&mut open);
+        open.end(7, &first, now);
+        let second = opened(&mut open);
+        open.end(7, &first, now);
+        assert!(Arc::ptr_eq(&open.campaigns[&7], &second));
     }
 }

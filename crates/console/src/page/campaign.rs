@@ -101,7 +101,7 @@ pub(crate) async fn show(
 /// The page of this address with the last numbers that this process has, while PostgreSQL does not answer.
 pub(crate) fn last(console: &Console, viewer: &Viewer, path: &str) -> Option<Markup> {
     let id = path.strip_prefix("/campaigns/")?.parse().ok().map(CampaignId)?;
-    let frame = console.feeds.latest(&viewer.caller, id)?.latest()?;
+    let frame = console.feeds.latest(&viewer.caller, id)?;
     let page = frame.shown.0.as_ref()?;
     let visit = Visit { now: frame.at, ..viewer.visit.clone() };
     Some(draw(&Viewer { visit, ..viewer.clone() }, page, &Asked { is_old: true, ..Asked::default() }))

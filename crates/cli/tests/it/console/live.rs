@@ -156,7 +156,7 @@ async fn old_numbers_are_marked_while_postgres_is_away_forms_are_refused_and_liv
     postgres.cut();
     browser.shows("#live-mark", "numbers may be old").await;
     browser.open(&page).await;
-    browser.shows_after_reload("#live-mark", "numbers may be old").await;
+    browser.shows("#live-mark", "numbers may be old").await;
     browser.shows("#live-progress .tile .value", "100").await;
     let resume = "const form = document.createElement('form'); form.method = 'post'; form.action = location.pathname + '/resume';
         document.body.append(form); form.submit()";
