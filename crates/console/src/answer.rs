@@ -13,7 +13,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::cookie;
 use crate::failure::Failure;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::visit::{Theme, Visit};
 use crate::{frame, headers};
 

@@ -5,10 +5,10 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{Name, path};
 use crate::failure::Failure;
-use crate::live::parts::Parts;
 use crate::part::follow::{Follow, live_state};
 use crate::part::icon::{Icon, icon, logo};
-use crate::session::Viewer;
+use crate::part::parts::Parts;
+use crate::viewer::Viewer;
 use crate::visit::Visit;
 use crate::words::{capital, time};
 

@@ -14,9 +14,10 @@
 //!
 //! # Structure
 //!
-//! `config`, `visit` (what is known of a request), `assets`, `headers`, `csrf` (forged requests), `cookie`, `failure`, `words` (labels and sentences), `chart` (SVG), `part`
-//! (components, one function each), `live` (streams of live parts), `frame` (what every page has), `csv`, `download` and `kept_file` (files), `summaries` (counted answers), `recent` (people who were
-//! here), `answer`, `uploads` (lists that arrive), `session`, `page` (one file per page), `wizard` (the steps of a new campaign), `router`.
+//! `config`, `visit` (what is known of a request), `viewer` (who is logged in), `assets`, `headers`, `csrf` (forged requests), `cookie`, `failure`, `words` (labels and
+//! sentences), `chart` (SVG), `part` (components, one function each), `shown` (what live pages show), `live` (their feeds), `frame` (what every page has), `csv`, `download` and
+//! `kept_file` (files), `summaries` (counted answers), `recent` (people who were here), `answer`, `uploads` (lists that arrive), `session` (the state of all requests), `wizard` (the
+//! steps of a new campaign), `page` (one file per page), `router`.
 
 mod answer;
 mod assets;
@@ -36,8 +37,10 @@ mod part;
 mod recent;
 mod router;
 mod session;
+mod shown;
 mod summaries;
 mod uploads;
+mod viewer;
 mod visit;
 mod wizard;
 mod words;

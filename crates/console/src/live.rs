@@ -16,5 +16,3 @@ pub(crate) mod feed;
 pub(crate) mod feeds;
 pub(crate) mod limits;
 pub(crate) mod list;
-pub(crate) mod parts;
-pub(crate) mod stream;

@@ -1,6 +1,7 @@
 //! The pages, one file each: what is asked, what is shown, in that order.
 
 pub(crate) mod activity;
+pub(crate) mod admit;
 pub(crate) mod ask;
 pub(crate) mod campaign;
 pub(crate) mod campaigns;
@@ -17,4 +18,4 @@ pub(crate) mod sender;
 pub(crate) mod sender_action;
 pub(crate) mod senders;
 pub(crate) mod settings;
-mod stops;
+pub(crate) mod stream;

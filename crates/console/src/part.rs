@@ -9,6 +9,7 @@ pub(crate) mod field;
 pub(crate) mod filter;
 pub(crate) mod follow;
 pub(crate) mod icon;
+pub(crate) mod parts;
 pub(crate) mod progress;
 pub(crate) mod segmented;
 pub(crate) mod table;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 
 /// A person is remembered for this time after a request.
 const KEPT: Duration = Duration::from_mins(5);
@@ -54,7 +54,7 @@ fn hash(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     #[test]
     fn a_person_is_remembered_for_five_minutes_and_not_after_the_session_has_ended() {

@@ -28,17 +28,18 @@ use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
 use crate::live::feeds::Feeds;
-use crate::live::stream;
+use crate::page::admit::require_session;
 use crate::page::campaign::action::{end, pause, resolve, retry};
 use crate::page::campaign::recipients::{self as people_of, one};
 use crate::page::campaign::{answers, export, lists, message as rules};
 use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
+use crate::page::stream;
 use crate::page::{
     activity, campaign, campaigns, company, link, log_in, people, second_factor, sender, sender_action,
     senders, settings,
 };
 use crate::recent::Recent;
-use crate::session::{Console, require_session};
+use crate::session::Console;
 use crate::summaries::Summaries;
 use crate::uploads::{UploadLimits, Uploads};
 use crate::wizard::{check, links, list, message, start, trial, upload};

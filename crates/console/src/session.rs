@@ -2,31 +2,26 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::FromRequestParts;
 use axum::http::header::{HeaderMap, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use control::{
-    Caller, CallerSession, Client, Control, PageRequest, PendingFactor, Problem, Right, Role, SessionUse,
-};
+use control::{Caller, Client, Control, PageRequest, PendingFactor, Problem, SessionUse};
 use jiff::tz::TimeZone;
 use listener::connections::Connection;
 use listener::unlisted_proxies::UnlistedProxies;
-use tokio::time::Instant;
 use url::form_urlencoded::byte_serialize;
 
 use crate::config::Proxies;
 use crate::cookie::{self, Cookies};
 use crate::failure::Failure;
 use crate::live::feeds::Feeds;
-use crate::page::campaign;
 use crate::recent::Recent;
 use crate::summaries::Summaries;
 use crate::uploads::Uploads;
+use crate::viewer::Viewer;
 use crate::visit::Visit;
-use crate::words::state::Clock;
 
 /// The audit keeps this many characters of the name of a program.
 const MOST_CHARACTERS: usize = 200;
@@ -48,44 +43,6 @@ pub(crate) struct Console {
     /// The address at which browsers reach the console, without a slash at its end.
     pub(crate) base: String,
     pub(crate) uploads: Uploads,
-}
-
-/// A person who is logged in.
-#[derive(Clone, Debug)]
-pub(crate) struct Viewer {
-    /// Who asks, with its rights.
-    pub(crate) caller: Caller,
-    /// The role of the account.
-    pub(crate) role: Role,
-    /// The time zone in which times are shown.
-    pub(crate) zone: TimeZone,
-    /// The request.
-    pub(crate) visit: Visit,
-}
-
-impl Viewer {
-    /// Whether the person has this right.
-    pub(crate) fn may(&self, right: Right) -> bool {
-        self.caller.rights.has(right)
-    }
-
-    /// Whether the person has this right for every sender.
-    pub(crate) fn may_everywhere(&self, right: Right) -> bool {
-        self.may(right) && self.caller.senders.is_none()
-    }
-
-    /// The time of the request in the zone of the person.
-    pub(crate) fn clock(&self) -> Clock<'_> {
-        Clock { now: self.visit.now, zone: &self.zone }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Viewer {
-    type Rejection = StatusCode;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        parts.extensions.get().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
-    }
 }
 
 /// Where a request comes from.
@@ -125,11 +82,11 @@ impl FromRequestParts<Arc<Console>> for LogInState {
 }
 
 impl Console {
-    fn token<'a>(&self, parts: &'a Parts) -> &'a str {
+    pub(crate) fn token<'a>(&self, parts: &'a Parts) -> &'a str {
         cookie::value(&parts.headers, self.cookies.session_name()).unwrap_or_default()
     }
 
-    async fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, control::Error> {
+    pub(crate) async fn caller(&self, parts: &Parts, client: Client) -> Result<Caller, control::Error> {
         self.control.caller_of_session(self.token(parts), SessionUse::Activity, client).await
     }
 
@@ -141,70 +98,12 @@ impl Console {
     }
 
     /// The person whose session cookie the request has.
-    async fn viewer(&self, caller: Caller, visit: Visit) -> Result<Viewer, control::Error> {
+    pub(crate) async fn viewer(&self, caller: Caller, visit: Visit) -> Result<Viewer, control::Error> {
         let account = self.control.account(&caller, caller.name()).await?;
         let zone = account.zone.and_then(|zone| TimeZone::get(&zone).ok());
         let zone = zone.unwrap_or_else(|| self.zone.clone());
         Ok(Viewer { caller, role: account.grant.role, zone, visit })
     }
-}
-
-/// Lets people who are logged in pass, and sends others to the log-in.
-pub(crate) async fn require_session(
-    State(console): State<Arc<Console>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let (Ok(visit), Ok(From(client))) = (
-        Visit::from_request_parts(&mut parts, &console).await,
-        From::from_request_parts(&mut parts, &console).await,
-    ) else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
-    let caller = console.caller(&parts, client).await;
-    if let Ok(Caller { session: Some(CallerSession { pending: Some(pending), .. }), .. }) = &caller {
-        return complete_first(&parts, *pending);
-    }
-    let viewer = async { console.viewer(caller?, visit).await };
-    let viewer = match viewer.await {
-        Ok(viewer) => viewer,
-        Err(error) if error.problem() == Problem::Unauthorized => {
-            console.recent.forget(console.token(&parts));
-            return log_in_first(&parts);
-        }
-        Err(error) => return while_away(&console, &parts, error),
-    };
-    console.recent.note(console.token(&parts), &viewer, Instant::now());
-    if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
-        connection.mark_authenticated();
-        console.unlisted.warn_if_unlisted(connection.peer, &parts.headers);
-    }
-    parts.extensions.insert(viewer.clone());
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    // An error page has the frame of the person.
-    response.extensions_mut().insert(viewer);
-    response
-}
-
-/// The answer while PostgreSQL does not answer: the last numbers of a page that this process has, and nothing else.
-fn while_away(console: &Console, parts: &Parts, error: control::Error) -> Response {
-    let is_shown = error.problem() == Problem::Unavailable && parts.method == Method::GET;
-    let viewer = console.recent.find(console.token(parts), Instant::now()).filter(|_| is_shown);
-    let visit = parts.extensions.get::<Visit>().cloned();
-    let viewer = viewer.zip(visit).map(|(viewer, visit)| Viewer { visit, ..viewer });
-    let page = viewer.as_ref().and_then(|viewer| campaign::last(console, viewer, parts.uri.path()));
-    let mut response = page.map_or_else(|| Failure::from(error).into_response(), IntoResponse::into_response);
-    if let Some(viewer) = viewer {
-        response.extensions_mut().insert(viewer);
-    }
-    response
-}
-
-/// Sends a person whose log-in is not complete to its next step.
-fn complete_first(parts: &Parts, pending: PendingFactor) -> Response {
-    let page = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
-    Redirect::to(&pending_page(pending, page.map_or("", |page| page.as_str()))).into_response()
 }
 
 /// The page of the next step of a log-in; `next` is opened afterwards.
@@ -221,7 +120,7 @@ pub(crate) fn pending_page(pending: PendingFactor, next: &str) -> String {
 }
 
 /// Sends a person to the log-in, and back to the page afterwards. A form is not sent again by itself.
-fn log_in_first(parts: &Parts) -> Response {
+pub(crate) fn log_in_first(parts: &Parts) -> Response {
     if !matches!(parts.method, Method::GET | Method::HEAD) {
         let text = "you are not logged in, or your session has ended, and nothing was changed; log in and send the form again";
         return Failure::new(StatusCode::UNAUTHORIZED, text).into_response();
@@ -246,16 +145,8 @@ pub(crate) fn safe_page(next: Option<&str>) -> &str {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::visit::Theme;
-
-    /// A marketer in Nairobi at 14:02:31.
-    pub(crate) fn viewer() -> Viewer {
-        let visit = Visit { now: "2026-11-30T11:02:31Z".parse().unwrap(), ..Visit::new(Theme::System) };
-        let caller = Caller { rights: Role::Marketer.rights(), ..Caller::command("marta") };
-        Viewer { caller, role: Role::Marketer, zone: TimeZone::get("Africa/Nairobi").unwrap(), visit }
-    }
 
     #[test]
     fn only_a_page_of_this_console_is_opened_after_a_log_in() {

@@ -43,7 +43,8 @@ use maud::{Markup, html};
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
 use crate::part::badge::badge;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::Tone;
 
 /// A step of the wizard.

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::live::feed::{Feed, Shown};
-use crate::live::parts::Parts;
-use crate::page::campaign::{Range, parts};
+use crate::part::parts::Parts;
+use crate::shown::campaign as parts;
+use crate::shown::range::Range;
 use crate::words::recipient;
 use crate::words::state::Clock;
 

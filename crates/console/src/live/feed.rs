@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::live::parts::{MARK, Parts, mark, partial};
+use crate::part::parts::{MARK, Parts, mark, partial};
 use crate::words::state::Clock;
 use crate::words::time::zone_name;
 

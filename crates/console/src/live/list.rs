@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::live::campaign::{TICK, update_report};
 use crate::live::feed::{Feed, Shown};
-use crate::live::parts::Parts;
-use crate::page::campaigns::parts;
+use crate::part::parts::Parts;
+use crate::shown::campaigns as parts;
 use crate::words::state::Clock;
 
 /// Reports and senders are read again after this time, and at once if a campaign begins, ends or stops.

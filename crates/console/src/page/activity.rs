@@ -14,7 +14,8 @@ use crate::part::badge::badge;
 use crate::part::card::empty;
 use crate::part::filter::{filter_bar, search, select};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::{Tone, action, agent, capital, time};
 
 /// Rows of a page.
@@ -190,7 +191,7 @@ fn about(row: &AuditView) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use serde_json::json;
 
     fn row(outcome: &str) -> AuditView {

@@ -8,7 +8,7 @@ use crate::frame::{Page, Section, sentence};
 use crate::part::alert::form_error;
 use crate::part::button::{Weight, submit};
 use crate::part::card::card;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 
 /// What a person is asked before an action.
 pub(crate) struct Ask<'a> {

@@ -3,13 +3,8 @@
 pub(crate) mod action;
 pub(crate) mod answers;
 pub(crate) mod export;
-mod failures;
-mod history;
 pub(crate) mod lists;
 pub(crate) mod message;
-mod numbers;
-pub(crate) mod parts;
-mod rate;
 pub(crate) mod recipients;
 mod tab;
 mod tabs;
@@ -19,58 +14,22 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use campaign::CampaignId;
 use control::CampaignPage;
-use jiff::{Span, Timestamp};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
-use crate::live::parts::{Parts, id};
 use crate::page::campaign::action::Done;
 use crate::page::campaign::tabs::Tab;
 use crate::part::follow::Follow;
-use crate::session::{Console, Viewer};
+use crate::part::parts::{Parts, id};
+use crate::session::Console;
+use crate::shown::campaign as campaign_parts;
+use crate::shown::campaign::rate;
+use crate::shown::range::Range;
+use crate::viewer::Viewer;
 use crate::visit::Visit;
 use crate::wizard::links;
-
-/// The range of the chart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-pub(crate) enum Range {
-    #[serde(rename = "15m")]
-    Quarter,
-    #[serde(rename = "1h")]
-    Hour,
-    #[serde(rename = "6h")]
-    SixHours,
-    #[default]
-    #[serde(rename = "all")]
-    All,
-}
-
-impl Range {
-    const ALL: [(Self, &'static str, &'static str); 4] = [
-        (Self::Quarter, "15m", "15 min"),
-        (Self::Hour, "1h", "1 h"),
-        (Self::SixHours, "6h", "6 h"),
-        (Self::All, "all", "All"),
-    ];
-
-    /// The value in the address.
-    pub(crate) fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(own, ..)| *own == self).map_or("all", |(_, word, _)| word)
-    }
-
-    /// The beginning of the range; `None`: of the campaign.
-    pub(crate) fn begin(self, now: Timestamp) -> Option<Timestamp> {
-        let span = match self {
-            Self::Quarter => Span::new().minutes(15),
-            Self::Hour => Span::new().hours(1),
-            Self::SixHours => Span::new().hours(6),
-            Self::All => return None,
-        };
-        now.checked_sub(span).ok()
-    }
-}
 
 /// What of the campaign is shown.
 #[derive(Default, Deserialize)]
@@ -130,7 +89,7 @@ pub(crate) async fn all_parts(
 }
 
 fn drawn(viewer: &Viewer, page: &CampaignPage, asked: &Asked) -> Parts {
-    let mut parts = parts::of(page, asked.range, viewer.clock());
+    let mut parts = campaign_parts::of(page, asked.range, viewer.clock());
     parts.add_mark(!asked.is_old, viewer.clock());
     // Not in the stream: what a person may do is not the same for everybody.
     let of_stop = action::stop_button(viewer, page);

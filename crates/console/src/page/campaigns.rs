@@ -1,7 +1,5 @@
 //! `/campaigns`: the campaigns, the newest first.
 
-pub(crate) mod parts;
-
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -14,13 +12,14 @@ use url::form_urlencoded::Serializer;
 use crate::chart::sparkline;
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
-use crate::live::parts::Parts;
-use crate::page::campaigns::parts::{CELLS, place};
 use crate::part::card::{empty, flush};
 use crate::part::filter::{Choice, filter_bar, search, select};
 use crate::part::follow::Follow;
+use crate::part::parts::Parts;
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::shown::campaigns::{self, CELLS, place};
+use crate::viewer::Viewer;
 use crate::wizard::links;
 use crate::words::number::counted;
 use crate::words::provider;
@@ -144,7 +143,8 @@ fn follow(asked: &Asked, lines: &Rows<CampaignLine>) -> Follow {
 }
 
 fn drawn(viewer: &Viewer, lines: &Rows<CampaignLine>, waiting: &[Waiting], senders: &[SenderView]) -> Parts {
-    let mut parts = parts::of(lines.items.iter().map(|line| &line.report), waiting, senders, viewer.clock());
+    let mut parts =
+        campaigns::of(lines.items.iter().map(|line| &line.report), waiting, senders, viewer.clock());
     parts.add_mark(true, viewer.clock());
     parts
 }
@@ -234,7 +234,7 @@ fn label(state: CampaignState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::words::state::tests::{report, wait};
 
     fn page(asked: &Asked, waiting: &[Waiting]) -> String {

@@ -20,7 +20,8 @@ use crate::part::alert::{done, form_error};
 use crate::part::button::{Weight, form, submit};
 use crate::part::card::{card, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::counted;
 use crate::words::{recipient, suppression, time};
 

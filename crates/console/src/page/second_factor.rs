@@ -21,7 +21,8 @@ use crate::part::alert::{done, form_error};
 use crate::part::button::{Weight, form, link, submit};
 use crate::part::card::card;
 use crate::part::field::Field;
-use crate::session::{Console, LogInState, Viewer, safe_page};
+use crate::session::{Console, LogInState, safe_page};
+use crate::viewer::Viewer;
 use crate::visit::Visit;
 
 /// The page to open afterwards.

@@ -14,12 +14,13 @@ use crate::failure::Failure;
 use crate::frame::{Page, Section};
 use crate::page::campaign::action::{Done, sender_button};
 use crate::page::senders::state;
-use crate::page::stops;
 use crate::part::button::{Weight, dialog, form};
 use crate::part::card::{card, flush};
 use crate::part::table::{Kind, column, table};
 use crate::part::tile::{Tile, tiles};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::shown::stops;
+use crate::viewer::Viewer;
 use crate::words::number::{counted, thousands};
 use crate::words::{Tone, provider, stop, time, waiting};
 

@@ -14,7 +14,8 @@ use crate::frame::Section;
 use crate::page::ask::Ask;
 use crate::page::campaign::action::beside_form;
 use crate::part::button::Weight;
-use crate::session::{Console, Viewer, safe_page};
+use crate::session::{Console, safe_page};
+use crate::viewer::Viewer;
 use crate::words::time;
 
 /// The page to return to.

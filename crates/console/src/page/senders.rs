@@ -10,11 +10,12 @@ use maud::{Markup, html};
 use crate::chart;
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
-use crate::page::stops;
 use crate::part::badge::badge;
 use crate::part::card::{empty, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::shown::stops;
+use crate::viewer::Viewer;
 use crate::words::number::thousands;
 use crate::words::{Tone, provider, stop, time};
 
@@ -103,7 +104,7 @@ pub(crate) fn state(sender: &SenderView) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     fn sender(name: &str, stops: Vec<control::StopView>) -> SenderView {
         SenderView {

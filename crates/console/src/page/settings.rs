@@ -33,7 +33,8 @@ use crate::part::card::{card, flush};
 use crate::part::field::{Field, account_name};
 use crate::part::segmented;
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::visit::Theme;
 use crate::words::{Tone, agent, time};
 

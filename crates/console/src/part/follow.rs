@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::live::parts::{ANNOUNCEMENT, MARK, Parts, id};
+use crate::part::parts::{ANNOUNCEMENT, MARK, Parts, id};
 use crate::visit::Visit;
 
 /// Where the live parts of a page come from.

@@ -14,7 +14,8 @@ use crate::frame::sentence;
 use crate::part::alert::alert;
 use crate::part::button::{Weight, link};
 use crate::part::card::card;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::wizard::checked::{Checked, job_part};
 use crate::wizard::fields::Fields;
 use crate::wizard::phone::{Shown, phone};
@@ -182,7 +183,7 @@ pub(crate) async fn begin(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::wizard::checked::tests::check;
 
     fn known(findings: Vec<Finding>) -> Known {

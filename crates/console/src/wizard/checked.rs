@@ -8,7 +8,8 @@ use crate::frame::sentence;
 use crate::part::alert::alert;
 use crate::part::button::{Weight, submit};
 use crate::part::card::card;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::wizard::import_job::{DONE, RUNNING};
 use crate::wizard::{Exit, Step};
 use crate::words::Tone;
@@ -113,7 +114,7 @@ pub(crate) fn job_part(is_running: bool) -> Markup {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::wizard::import_job::tests::job;
 
     /// The check of 1,000,000 recipients.

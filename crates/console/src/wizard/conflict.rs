@@ -10,7 +10,8 @@ use crate::frame::{Page, Section};
 use crate::part::alert::alert;
 use crate::part::button::{Weight, link, submit};
 use crate::part::card::flush;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::wizard::difference::{self, Difference};
 use crate::wizard::fields::Fields;
 use crate::wizard::{Exit, Step, draft};
@@ -67,7 +68,7 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     #[test]
     fn both_versions_are_shown_and_the_form_carries_the_version_that_was_seen() {

@@ -8,7 +8,7 @@ use crate::frame::sentence;
 use crate::part::alert::alert;
 use crate::part::button::{Weight, form};
 use crate::part::card::card;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 use crate::words::Tone;
 use crate::words::number::{counted, percent};
 use crate::words::time::about;
@@ -95,7 +95,7 @@ pub(crate) fn failed(job: &Job) -> Markup {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     /// An import that began 10 s ago.
     pub(crate) fn job(state: &str) -> Job {

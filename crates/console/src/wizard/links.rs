@@ -9,7 +9,8 @@ use control::{CampaignReport, Right};
 use maud::{Markup, html};
 
 use crate::part::button::{Weight, link, submit};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::wizard::{Exit, Step};
 
 /// The button "New campaign", for people who may prepare campaigns.
@@ -60,7 +61,7 @@ mod tests {
     use control::{Caller, Role};
 
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::words::state::tests::report;
 
     #[test]

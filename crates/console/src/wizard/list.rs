@@ -13,7 +13,8 @@ use crate::kept_file;
 use crate::part::alert::form_error;
 use crate::part::button::{Weight, submit};
 use crate::part::card::card;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::wizard::import_job::{self, RUNNING};
 use crate::wizard::imported::Imported;
 use crate::wizard::phone::{Shown, phone};
@@ -206,7 +207,7 @@ pub(crate) async fn remove(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::wizard::import_job::tests::job;
 
     fn page(recipients: i32, newest: Option<Job>, error: Option<&str>) -> String {

@@ -5,7 +5,7 @@ use control::SenderView;
 use maud::{Markup, html};
 
 use crate::part::card::card;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 use crate::wizard::fields::{DEFAULT, Fields};
 use crate::wizard::inputs::Inputs;
 use crate::words::number::thousands;
@@ -187,7 +187,7 @@ pub(crate) fn defaults(inputs: Inputs<'_>) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::wizard::faults::Fault;
     use crate::wizard::tests::draft;
 

@@ -12,7 +12,8 @@ use campaign::CampaignId;
 use control::{ArrivedList, Problem};
 
 use crate::failure::Failure;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::wizard::fields::Fields;
 use crate::wizard::{Exit, Step, draft, list, upload_form};
 

@@ -15,7 +15,8 @@ use crate::frame::{Section, sentence};
 use crate::page::ask::Ask;
 use crate::part::alert;
 use crate::part::button::{Weight, dialog, form, form_back, link};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::counted;
 use crate::words::waiting::{Reason, first};
 

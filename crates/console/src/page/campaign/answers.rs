@@ -24,7 +24,8 @@ use crate::page::campaign::tabs::Tab;
 use crate::part::button::{Weight, link};
 use crate::part::card::{card, empty, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::{counted, percent, thousands};
 use crate::words::{answer, time};
 

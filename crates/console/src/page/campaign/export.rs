@@ -16,7 +16,8 @@ use crate::frame::{Page, Section};
 use crate::part::button::{Weight, submit};
 use crate::part::card::card;
 use crate::part::filter::{Choice, select};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 
 /// Which recipients, in which format.
 #[derive(Default, Deserialize)]

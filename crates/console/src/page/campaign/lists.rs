@@ -14,7 +14,8 @@ use crate::page::campaign::tab;
 use crate::page::campaign::tabs::Tab;
 use crate::part::card::{empty, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::{counted, thousands};
 use crate::words::time;
 

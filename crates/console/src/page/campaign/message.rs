@@ -11,7 +11,8 @@ use crate::failure::Failure;
 use crate::page::campaign::tab;
 use crate::page::campaign::tabs::Tab;
 use crate::part::card::card;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 
 /// `GET /campaigns/ID/rules`
 pub(crate) async fn show(

@@ -18,7 +18,8 @@ use crate::part::badge::badge;
 use crate::part::card::{empty, flush};
 use crate::part::filter::{Choice, filter_bar, search, select};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::{Tone, capital, kind, recipient, time};
 
 /// Which recipients are shown.
@@ -136,7 +137,7 @@ pub(crate) mod tests {
     use campaign::CampaignState;
 
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::words::state::tests::report;
 
     pub(crate) fn recipient() -> RecipientReport {

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::frame::{Page, Section};
 use crate::page::campaign::tabs::Tab;
 use crate::part::badge::badge;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 use crate::words::state;
 
 /// A further page of a campaign.

@@ -4,7 +4,7 @@ use control::Right;
 use maud::Markup;
 
 use crate::part::tabs::tabs;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 
 /// A page of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 use campaign::{CampaignState, Definition};
 use control::{CampaignEvent, CampaignReport, ErrorReport, MinuteReport, PastStop, Waiting};
 
+use jiff::{Span, Timestamp};
+
 use super::rate::Stretch;
 use super::*;
-use crate::session::tests::viewer;
+use crate::viewer::tests::viewer;
 use crate::words::state::tests::{report, wait};
 
 fn minute(at: &str, accepted: i64, failed: i64) -> MinuteReport {

@@ -19,7 +19,8 @@ use crate::failure::Failure;
 use crate::part::button::{Weight, form, link, submit};
 use crate::part::card::{empty, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::counted;
 use crate::words::{suppression, time};
 

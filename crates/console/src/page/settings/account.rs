@@ -18,7 +18,8 @@ use crate::part::alert::{done, form_error};
 use crate::part::button::{Weight, form, submit};
 use crate::part::card::{card, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::{agent, time};
 
 /// What was done before the page was opened.
@@ -215,7 +216,7 @@ fn open_sessions(viewer: &Viewer, sessions: &[Session], address: &str) -> Markup
 mod tests {
     use super::*;
     use crate::page::settings::accounts::tests::account;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     #[test]
     fn a_form_is_filled_with_the_present_values_and_their_version() {

@@ -18,7 +18,8 @@ use crate::part::button::{Weight, link, submit};
 use crate::part::card::{card, flush};
 use crate::part::field::Field;
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::{Tone, time};
 
 pub(super) const ADDRESS: &str = "/settings/accounts";
@@ -152,7 +153,7 @@ pub(super) fn draw_link(console: &Console, viewer: &Viewer, linked: &AccountLink
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     pub(in crate::page::settings) fn account(name: &str) -> Account {
         Account {

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 
 use crate::part::check::{check, checks};
 use crate::part::filter::select;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 
 /// The fields of a form in their order.
 pub(crate) struct Filled(Vec<(String, String)>);
@@ -100,7 +100,7 @@ pub(crate) fn senders_of(grant: &Grant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     fn filled(fields: &[(&str, &str)]) -> Filled {
         Filled(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())

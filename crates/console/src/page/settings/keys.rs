@@ -21,7 +21,8 @@ use crate::part::card::{card, empty, flush};
 use crate::part::field::Field;
 use crate::part::filter::select;
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::{Tone, time};
 
 const ADDRESS: &str = "/settings/keys";
@@ -198,7 +199,7 @@ fn draw_added(viewer: &Viewer, added: &control::NewApiKeySecret) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     fn key(name: &str) -> ApiKey {
         ApiKey {

@@ -16,7 +16,8 @@ use crate::part::badge::badge;
 use crate::part::button::{Weight, form};
 use crate::part::card::{card, empty, flush};
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::{counted, thousands};
 use crate::words::waiting::Reason;
 use crate::words::{Tone, capital, time};
@@ -227,7 +228,7 @@ fn dead_letters(viewer: &Viewer, letters: &control::Page<DeadLetter>) -> Markup 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     #[test]
     fn a_sender_without_a_process_is_seen_at_once() {

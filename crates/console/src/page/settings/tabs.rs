@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use crate::part::button::{Weight, link};
 use crate::part::tabs::tabs;
-use crate::session::Viewer;
+use crate::viewer::Viewer;
 
 /// A tab of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(crate) fn fresh(viewer: &Viewer, page: &str, form: &Markup) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     #[test]
     fn a_person_sees_the_tabs_of_the_own_rights() {

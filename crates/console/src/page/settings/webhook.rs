@@ -23,7 +23,8 @@ use crate::part::button::{Weight, form, submit};
 use crate::part::card::{card, empty, flush};
 use crate::part::filter::select;
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::counted;
 use crate::words::{Tone, time};
 
@@ -273,7 +274,7 @@ fn row(viewer: &Viewer, delivery: &WebhookDelivery, own: &str) -> Vec<Markup> {
 mod tests {
     use super::*;
     use crate::page::settings::webhooks::tests::endpoint;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     #[test]
     fn deliveries_show_their_answer_as_text() {

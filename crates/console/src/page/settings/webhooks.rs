@@ -19,7 +19,8 @@ use crate::part::card::{card, empty, flush};
 use crate::part::check::checks;
 use crate::part::field::Field;
 use crate::part::table::{Kind, column, table};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::thousands;
 use crate::words::{Tone, time};
 
@@ -184,7 +185,7 @@ pub(super) fn draw_secret(viewer: &Viewer, added: &WebhookEndpointSecret, note: 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
 
     pub(in crate::page::settings) fn endpoint(name: &str) -> WebhookEndpoint {
         WebhookEndpoint {

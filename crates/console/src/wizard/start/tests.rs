@@ -1,7 +1,7 @@
 use control::Caller;
 
 use super::*;
-use crate::session::tests::viewer;
+use crate::viewer::tests::viewer;
 use crate::wizard::checked::tests::check;
 
 /// An open sender with 80 messages per second.

@@ -13,7 +13,8 @@ use crate::failure::Failure;
 use crate::page::ask::Ask;
 use crate::page::campaign::action::{Subject, beside_form, waiting};
 use crate::part::button::Weight;
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::counted;
 
 /// Above so many waiting recipients the name of the campaign has to be typed.

@@ -9,7 +9,8 @@ use maud::html;
 
 use crate::failure::Failure;
 use crate::page::campaign::action::{Subject, beside_form, waiting};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::number::counted;
 
 /// `GET /campaigns/ID/pause`

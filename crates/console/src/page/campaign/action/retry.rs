@@ -13,7 +13,8 @@ use serde::Deserialize;
 use crate::failure::Failure;
 use crate::page::ask::{choice, reason};
 use crate::page::campaign::action::{Subject, beside_form};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::capital;
 use crate::words::number::counted;
 

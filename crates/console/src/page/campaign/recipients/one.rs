@@ -20,7 +20,8 @@ use crate::part::alert::done;
 use crate::part::button::{Weight, form};
 use crate::part::card::card;
 use crate::part::timeline::{Event, timeline};
-use crate::session::{Console, Viewer};
+use crate::session::Console;
+use crate::viewer::Viewer;
 use crate::words::{Tone, answer, attempt, capital, time};
 
 /// What was done before the page was opened.
@@ -185,7 +186,7 @@ mod tests {
 
     use super::*;
     use crate::page::campaign::recipients::tests::recipient;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::words::state::tests::report;
 
     #[test]

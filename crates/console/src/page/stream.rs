@@ -18,10 +18,11 @@ use crate::failure::Failure;
 use crate::live::feed::{Drawing, Feed, Frames, Shown};
 use crate::live::feeds::Followed;
 use crate::live::limits::Permit;
-use crate::live::parts::{ANNOUNCEMENT, MARK};
 use crate::page::campaign::Asked;
-use crate::page::campaigns::parts;
-use crate::session::{Console, Viewer};
+use crate::part::parts::{ANNOUNCEMENT, MARK};
+use crate::session::Console;
+use crate::shown::campaigns as parts;
+use crate::viewer::Viewer;
 
 /// A comment is sent after this time without a message, so that proxies keep the connection.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);

@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::chart::{Band, Bar, BarChart, MOST_BARS};
-use crate::page::campaign::Range;
-use crate::page::campaign::history::concerns;
 use crate::part::segmented;
 use crate::part::table::{Kind, column, table};
+use crate::shown::campaign::history::concerns;
+use crate::shown::range::Range;
 use crate::words::number::counted;
 use crate::words::state::Clock;
 use crate::words::stop;

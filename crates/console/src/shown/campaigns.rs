@@ -6,11 +6,11 @@ use campaign::StopReason;
 use control::{CampaignReport, SenderView, Waiting};
 use maud::{Markup, html};
 
-use crate::live::parts::Parts;
-use crate::page::stops;
 use crate::part::badge::badge;
 use crate::part::button::{Weight, link};
+use crate::part::parts::Parts;
 use crate::part::progress::Progress;
+use crate::shown::stops;
 use crate::words::number::{percent, thousands};
 use crate::words::state::{self, Clock};
 use crate::words::waiting::Reason;
@@ -36,10 +36,10 @@ pub(crate) fn of<'a>(
 }
 
 /// The cells of a row that change.
-pub(super) const CELLS: [&str; 5] = ["state", "progress", "when", "delivered", "answered"];
+pub(crate) const CELLS: [&str; 5] = ["state", "progress", "when", "delivered", "answered"];
 
 /// The place of a cell.
-pub(super) fn place(campaign: impl std::fmt::Display, cell: &str) -> String {
+pub(crate) fn place(campaign: impl std::fmt::Display, cell: &str) -> String {
     format!("row-{campaign}-{cell}")
 }
 

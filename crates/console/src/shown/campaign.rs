@@ -1,12 +1,17 @@
 //! The live parts of the page of a campaign. The page and the stream draw them with this function.
 
+mod failures;
+mod history;
+mod numbers;
+pub(crate) mod rate;
+
 use control::CampaignPage;
 use maud::{Markup, html};
 
-use crate::live::parts::Parts;
-use crate::page::campaign::{Range, failures, history, numbers, rate};
-use crate::page::stops;
 use crate::part::badge::badge;
+use crate::part::parts::Parts;
+use crate::shown::range::Range;
+use crate::shown::stops;
 use crate::words::number::percent;
 use crate::words::state::{self, Clock, Label};
 use crate::words::{Tone, provider, time};

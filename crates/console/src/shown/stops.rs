@@ -147,7 +147,7 @@ fn text(
 mod tests {
     use super::*;
     use crate::page::campaign::tests::known as page;
-    use crate::session::tests::viewer;
+    use crate::viewer::tests::viewer;
     use crate::words::state::tests::wait;
 
     #[test]
