@@ -1,19 +1,11 @@
 //! Files that are written while they are downloaded, at any size.
 
-use axum::body::Body;
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::Response;
 use bytes::Bytes;
-use futures::StreamExt;
 use listener::chunks::{ChunkWriter, chunks};
+use listener::downloads;
 
 use crate::failure::Failure;
-
-/// The media type of CSV.
-pub(crate) const CSV: &str = "text/csv; charset=utf-8";
-/// The media type of Excel workbooks.
-pub(crate) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// A file to download.
 pub(crate) struct File {
@@ -45,14 +37,5 @@ pub(crate) async fn answer(
             Err(_) => return Err(Failure::of_status(axum::http::StatusCode::INTERNAL_SERVER_ERROR)),
         },
     };
-    let rest = futures::stream::unfold(waiting, |mut rest| async move { Some((rest.recv().await?, rest)) });
-    let first = futures::stream::once(async { Ok(first) });
-    let mut response = Response::new(Body::from_stream(first.chain(rest)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.mime));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"{}\"", file.name)) {
-        headers.insert(CONTENT_DISPOSITION, name);
-    }
-    Ok(response)
+    Ok(downloads::written(first, waiting, file.mime, &file.name))
 }

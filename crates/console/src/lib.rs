@@ -15,8 +15,8 @@
 //! # Structure
 //!
 //! `config`, `visit` (what is known of a request), `viewer` (who is logged in), `assets`, `headers`, `csrf` (forged requests), `cookie`, `failure`, `words` (labels and
-//! sentences), `chart` (SVG), `part` (components, one function each), `shown` (what live pages show), `live` (their feeds), `frame` (what every page has), `csv`, `download` and
-//! `kept_file` (files), `summaries` (counted answers), `recent` (people who were here), `answer`, `uploads` (lists that arrive), `session` (the state of all requests), `wizard` (the
+//! sentences), `chart` (SVG), `part` (components, one function each), `shown` (what live pages show), `live` (their feeds), `frame` (what every page has), `csv` and `download`
+//! (files), `summaries` (counted answers), `recent` (people who were here), `answer`, `uploads` (lists that arrive), `session` (the state of all requests), `wizard` (the
 //! steps of a new campaign), `page` (one file per page), `router`.
 
 mod answer;
@@ -30,7 +30,6 @@ mod download;
 mod failure;
 mod frame;
 mod headers;
-mod kept_file;
 mod live;
 mod page;
 mod part;

@@ -9,12 +9,11 @@
 
 use std::sync::Arc;
 
-use identity::Token;
 use jiff::Timestamp;
 use oidc::Person;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use store::{AccountChange, AccountRow, CompanyIdentity, NewSession, Store};
+use store::{AccountChange, AccountRow, CompanyIdentity, Store};
 use url::Url;
 
 use crate::access::action::{Action, Object};
@@ -23,7 +22,7 @@ use crate::access::role::Role;
 use crate::company::CompanyLogIns;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
-use crate::log_in::LoggedIn;
+use crate::log_in::{LoggedIn, Opening, Proof};
 use crate::passwords::person;
 
 /// The answer of the provider, as the browser brings it.
@@ -93,11 +92,7 @@ impl Control {
         let identity = identity_of(&named);
         let found = self.store.find_company_account(identity).await?;
         if found.as_ref().is_some_and(|account| account.disabled_at.is_some()) {
-            return Err(refused(Error::refused(
-                Problem::Unauthorized,
-                "your account is disabled; ask an admin",
-            ))
-            .await);
+            return Err(refused(disabled()).await);
         }
         let name = found.as_ref().map_or_else(|| account_name(&named), |account| account.name.clone());
         self.open_company_session((&name, found), (&named, role), replaces, client).await
@@ -115,32 +110,21 @@ impl Control {
             .with("company", true)
             .with("is_new", found.is_none())
             .with("role", role.word());
-        let token = Token::new()?;
-        let (token_hash, client) = (token.hash(), &caller.client);
-        let replaced =
-            replaces.and_then(|token| Token::parse(token.expose_secret())).map(|token| token.hash());
+        let opening = Opening::new(replaces)?;
+        let client = caller.client.clone();
+        let proof = Proof::Company(authenticated_at(named));
         let opened = self.change(attempt, async |store: Store| {
             let account = prepare(&store, (name, found), (named, role)).await?;
-            let new = NewSession {
-                account: account.id,
-                password_hash: None,
-                token_hash: token_hash.bytes(),
-                longest: self.log_ins.longest,
-                address: client.address,
-                user_agent: client.user_agent.as_deref(),
-                pending: None,
-                authenticated_at: Some(authenticated_at(named)),
-            };
-            let session = store.open_session(new).await?;
-            let session = session.ok_or_else(|| {
-                Error::refused(Problem::Unauthorized, "your account is disabled; ask an admin")
-            })?;
-            if let Some(replaced) = replaced {
-                store.end_session_of_token(replaced.bytes(), account.id).await?;
-            }
+            let session = opening.open(&store, account.id, (&proof, None), (&self.log_ins, &client)).await?;
+            let session = session.ok_or_else(disabled)?;
             Ok((session, json!({ "session": session })))
         });
-        Ok(LoggedIn { account: name.to_owned(), session: opened.await?.result, token, pending: None })
+        Ok(LoggedIn {
+            account: name.to_owned(),
+            session: opened.await?.result,
+            token: opening.token,
+            pending: None,
+        })
     }
 
     fn company(&self) -> Result<&CompanyLogIns, Error> {
@@ -218,6 +202,10 @@ fn failed(error: &oidc::Error) -> Error {
         tracing::warn!("a log-in with a company account failed: {cause}");
     }
     Error::refused(Problem::Unauthorized, error.to_string())
+}
+
+fn disabled() -> Error {
+    Error::refused(Problem::Unauthorized, "your account is disabled; ask an admin")
 }
 
 fn no_role() -> Error {

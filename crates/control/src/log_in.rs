@@ -9,14 +9,16 @@
 
 use std::time::Duration;
 
-use identity::{DelayRule, Failures, PasswordHash, Token, account_key, address_key};
+use identity::{DelayRule, Failures, PasswordHash, Token, TokenHash, account_key, address_key};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use store::{AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, PendingFactor, Store};
+use store::{AccountId, AccountRow, LogInDelay, LogInKey, LogInKind, NewSession, PendingFactor, Store};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Client;
 use crate::access::grant::Grant;
+use crate::access::log_in_rules::LogInRules;
 use crate::control::{Attempt, Control};
 use crate::error::{Error, Problem};
 use crate::passwords::person;
@@ -95,34 +97,78 @@ impl Control {
         replaces: Option<&SecretString>,
         keys: &[LogInKey],
     ) -> Result<LoggedIn, Error> {
-        let token = Token::new()?;
-        let (token_hash, client) = (token.hash(), &attempt.caller.client);
-        let (address, user_agent) = (client.address, client.user_agent.clone());
-        let replaced =
-            replaces.and_then(|token| Token::parse(token.expose_secret())).map(|token| token.hash());
+        let opening = Opening::new(replaces)?;
+        let client = attempt.caller.client.clone();
         let pending = self.pending_factor(account, Grant::read(account.grant.clone())?.role).await?;
+        let proof = Proof::Password(password_hash);
         let opened = self.change(attempt, async |store: Store| {
-            let new = NewSession {
-                account: account.id,
-                password_hash: Some(password_hash),
-                token_hash: token_hash.bytes(),
-                longest: self.log_ins.longest,
-                address,
-                user_agent: user_agent.as_deref(),
-                pending,
-                authenticated_at: None,
-            };
-            let session = store.open_session(new).await?.ok_or_else(wrong)?;
-            if let Some(replaced) = replaced {
-                store.end_session_of_token(replaced.bytes(), account.id).await?;
-            }
+            let session =
+                opening.open(&store, account.id, (&proof, pending), (&self.log_ins, &client)).await?;
+            let session = session.ok_or_else(wrong)?;
             // With a second factor, the log-in is forgiven when the code is right: a password that is known must not allow to guess codes.
             if pending != Some(PendingFactor::Code) {
                 store.forgive_log_in(keys).await?;
             }
             Ok((session, json!({ "session": session })))
         });
-        Ok(LoggedIn { account: account.name.clone(), session: opened.await?.result, token, pending })
+        Ok(LoggedIn {
+            account: account.name.clone(),
+            session: opened.await?.result,
+            token: opening.token,
+            pending,
+        })
+    }
+}
+
+/// How a person proved who it is.
+pub(crate) enum Proof<'a> {
+    /// With the password that has this hash.
+    Password(&'a str),
+    /// At its company, at this time.
+    Company(Timestamp),
+}
+
+/// A session that is about to be opened, and the one that it replaces.
+pub(crate) struct Opening {
+    pub(crate) token: Token,
+    replaced: Option<TokenHash>,
+}
+
+impl Opening {
+    /// A session with a new token. `replaces`: the token that the client had.
+    pub(crate) fn new(replaces: Option<&SecretString>) -> Result<Self, Error> {
+        let replaced = replaces.and_then(|token| Token::parse(token.expose_secret()));
+        Ok(Self { token: Token::new()?, replaced: replaced.map(|token| token.hash()) })
+    }
+
+    /// Opens the session of an account, and ends the one that it replaces. `None`: the account is disabled or has another password.
+    pub(crate) async fn open(
+        &self,
+        store: &Store,
+        account: AccountId,
+        (proof, pending): (&Proof<'_>, Option<PendingFactor>),
+        (rules, client): (&LogInRules, &Client),
+    ) -> Result<Option<i64>, Error> {
+        let (password_hash, authenticated_at) = match proof {
+            Proof::Password(hash) => (Some(*hash), None),
+            Proof::Company(at) => (None, Some(*at)),
+        };
+        let token_hash = self.token.hash();
+        let new = NewSession {
+            account,
+            password_hash,
+            token_hash: token_hash.bytes(),
+            longest: rules.longest,
+            address: client.address,
+            user_agent: client.user_agent.as_deref(),
+            pending,
+            authenticated_at,
+        };
+        let session = store.open_session(new).await?;
+        if let Some(replaced) = self.replaced.filter(|_| session.is_some()) {
+            store.end_session_of_token(replaced.bytes(), account).await?;
+        }
+        Ok(session)
     }
 }
 

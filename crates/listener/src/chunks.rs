@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// The length of a chunk in bytes.
-const CHUNK: usize = 64 * 1024;
+pub(crate) const CHUNK: usize = 64 * 1024;
 /// Chunks that may wait for the client.
 const WAITING: usize = 4;
 

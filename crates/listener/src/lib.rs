@@ -5,12 +5,13 @@
 //!
 //! # Structure
 //!
-//! `client_address`, `unlisted_proxies`, `bad_requests`, `connections`, `chunks` (bodies written by a thread), and `listen`, which uses them.
+//! `client_address`, `unlisted_proxies`, `bad_requests`, `connections`, `chunks` (bodies written by a thread), `downloads` (files to keep), and `listen`, which uses them.
 
 pub mod bad_requests;
 pub mod chunks;
 pub mod client_address;
 pub mod connections;
+pub mod downloads;
 mod listen;
 pub mod unlisted_proxies;
 

@@ -6,12 +6,12 @@ use axum::extract::State;
 use axum::response::Response;
 use campaign::{CampaignId, Country};
 use control::{JobBegun, ListImport, ListOptions, Problem};
+use listener::downloads;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::admission::Api;
 use crate::body::{Download, Path, Query};
-use crate::download;
 use crate::problem::Failure;
 use crate::resources::jobs::begun;
 use crate::upload::Upload;
@@ -86,7 +86,9 @@ pub(crate) async fn annotated(
     Download(caller): Download,
     Path(id): Path<i64>,
 ) -> Result<Response, Failure> {
-    download::file(api.control.annotated_list(&caller, id).await?, &format!("job-{id}.csv"))
+    let list = api.control.annotated_list(&caller, id).await?;
+    downloads::complete(list, downloads::CSV, &format!("job-{id}.csv"))
+        .map_err(|error| Failure::internal(&error))
 }
 
 impl ListQuery {

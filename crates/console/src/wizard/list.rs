@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
 use campaign::CampaignId;
 use control::{Campaign, Job, PageRequest, PreviewItem, PreviewRequest, Right};
+use listener::downloads;
 use maud::{Markup, html};
 
+use crate::failure::Failure;
 use crate::frame::sentence;
-use crate::kept_file;
 use crate::part::alert::form_error;
 use crate::part::button::{Weight, submit};
 use crate::part::card::card;
@@ -188,7 +190,8 @@ pub(crate) async fn annotated(
     Path((id, job)): Path<(i64, i64)>,
 ) -> Result<Response, Exit> {
     let file = console.control.annotated_list(&viewer.caller, job).await?;
-    Ok(kept_file::csv(file, &format!("campaign-{id}-errors.csv"))?)
+    Ok(downloads::complete(file, downloads::CSV, &format!("campaign-{id}-errors.csv"))
+        .map_err(|_| Failure::of_status(StatusCode::INTERNAL_SERVER_ERROR))?)
 }
 
 /// `POST /campaigns/ID/list/remove`: a list cannot be taken out of a draft, so a new draft takes the place of this one.

@@ -147,7 +147,7 @@ pub(crate) async fn download(
     let summary = console.summaries.of(&console.control, &viewer.caller, campaign).await?;
     let fields: Vec<String> = summary.fields.iter().map(|field| field.field.clone()).collect();
     let (control, caller) = (console.control.clone(), viewer.caller);
-    let file = File { name: format!("campaign-{id}-answers.csv"), mime: download::CSV };
+    let file = File { name: format!("campaign-{id}-answers.csv"), mime: listener::downloads::CSV };
     let runtime = Handle::current();
     download::answer(file, move |mut out| {
         runtime.block_on(write(&control, &caller, campaign, (&fields, &mut out)))

@@ -44,8 +44,8 @@ pub(crate) async fn show(
         return Ok(form(&viewer, id, &report.name).into_response());
     };
     let (format, ending, mime) = match asked.format.as_str() {
-        "xlsx" => (ExportFormat::Xlsx, "xlsx", download::XLSX),
-        _ => (ExportFormat::Csv, "csv", download::CSV),
+        "xlsx" => (ExportFormat::Xlsx, "xlsx", listener::downloads::XLSX),
+        _ => (ExportFormat::Csv, "csv", listener::downloads::CSV),
     };
     let file = File { name: format!("campaign-{id}-{}.{ending}", who.word()), mime };
     let (control, caller, runtime) = (console.control.clone(), viewer.caller, Handle::current());

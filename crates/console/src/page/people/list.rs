@@ -60,7 +60,7 @@ pub(crate) async fn download(
         return Ok(Redirect::to("/log-in?next=%2Frecipients").into_response());
     }
     let (control, runtime) = (console.control.clone(), Handle::current());
-    let file = File { name: "suppressions.csv".into(), mime: download::CSV };
+    let file = File { name: "suppressions.csv".into(), mime: listener::downloads::CSV };
     download::answer(file, move |mut out| runtime.block_on(write(&control, &viewer, &mut out))).await
 }
 

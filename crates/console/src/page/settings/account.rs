@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use control::{Account, AccountEdit, Caller, Problem, Session, Versioned};
+use control::{Account, AccountEdit, Caller, Session, Versioned};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::frame::{Page, Section, sentence};
-use crate::page::settings::accounts::{ADDRESS, draw_link, email, is_about_the_form, state};
-use crate::page::settings::filled::{Filled, grant_fields};
+use crate::frame::{Page, Section};
+use crate::page::settings::accounts::{ADDRESS, draw_link, email, state};
+use crate::page::settings::filled::{Filled, again, grant_fields};
 use crate::page::settings::tabs::{Tab, fresh, settings_tabs};
-use crate::part::alert::{done, form_error};
+use crate::part::alert::done;
 use crate::part::button::{Weight, form, submit};
 use crate::part::card::{card, flush};
 use crate::part::table::{Kind, column, table};
@@ -67,8 +67,7 @@ pub(crate) async fn change(
     filled: Filled,
 ) -> Result<Response, Failure> {
     let changed = async {
-        let grant =
-            filled.grant(&viewer).map_err(|text| control::Error::refused(Problem::InvalidBody, text))?;
+        let grant = filled.grant(&viewer)?;
         let edit = AccountEdit {
             email: Some(filled.optional("email").map(str::to_owned)),
             role: Some(grant.role),
@@ -84,12 +83,7 @@ pub(crate) async fn change(
     };
     match changed.await {
         Ok(_) => Ok(Redirect::to(&format!("{ADDRESS}/{name}?done=saved")).into_response()),
-        Err(error) if is_about_the_form(error.problem()) => {
-            let note = form_error(&sentence(&error.to_string()));
-            let page = page(&console, &viewer, &name, Some(note)).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(error, async |note| page(&console, &viewer, &name, note).await).await,
     }
 }
 

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use control::{Account, AccountLink, Grant, NewAccount, Problem, Role};
+use control::{Account, AccountLink, Grant, NewAccount, Role};
 use maud::{Markup, html};
 
 use crate::failure::Failure;
-use crate::frame::{Page, Section, sentence};
-use crate::page::settings::filled::{Filled, grant_fields, senders_of};
+use crate::frame::{Page, Section};
+use crate::page::settings::filled::{Filled, again, grant_fields, senders_of};
 use crate::page::settings::tabs::{Tab, fresh, settings_tabs};
-use crate::part::alert::{done, form_error};
+use crate::part::alert::done;
 use crate::part::badge::badge;
 use crate::part::button::{Weight, link, submit};
 use crate::part::card::{card, flush};
@@ -36,8 +35,7 @@ pub(crate) async fn add(
     filled: Filled,
 ) -> Result<Response, Failure> {
     let added = async {
-        let grant =
-            filled.grant(&viewer).map_err(|text| control::Error::refused(Problem::InvalidBody, text))?;
+        let grant = filled.grant(&viewer)?;
         let email = filled.optional("email").map(str::to_owned);
         let new = NewAccount { name: filled.text("name").to_owned(), email, grant };
         console.control.add_account(&viewer.caller, new).await
@@ -47,17 +45,8 @@ pub(crate) async fn add(
             let note = format!("The account '{}' was added.", added.result.account.name);
             Ok(draw_link(&console, &viewer, &added.result, &note).into_response())
         }
-        Err(error) if is_about_the_form(error.problem()) => {
-            let note = form_error(&sentence(&error.to_string()));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&console, &viewer, Some(note)).await?).into_response())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(error, async |note| page(&console, &viewer, note).await).await,
     }
-}
-
-/// Whether an error is about what was filled in, so that the form is shown again.
-pub(super) fn is_about_the_form(problem: Problem) -> bool {
-    matches!(problem, Problem::InvalidBody | Problem::NotFound | Problem::ConflictState)
 }
 
 async fn page(console: &Console, viewer: &Viewer, note: Option<Markup>) -> Result<Markup, Failure> {

@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use axum::Form;
 use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use control::{Grant, Role};
+use control::{Error, Grant, Problem, Role};
 use maud::{Markup, html};
 
+use crate::failure::Failure;
+use crate::frame::sentence;
+use crate::part::alert::form_error;
 use crate::part::check::{check, checks};
 use crate::part::filter::select;
 use crate::viewer::Viewer;
@@ -46,12 +50,29 @@ impl Filled {
     }
 
     /// The grant of `grant_fields`. No checked sender means all senders that the person may use.
-    pub(crate) fn grant(&self, viewer: &Viewer) -> Result<Grant, String> {
-        let role: Role = self.text("role").parse()?;
+    pub(crate) fn grant(&self, viewer: &Viewer) -> Result<Grant, Error> {
+        let role: Role = self.text("role").parse().map_err(wrong)?;
         let chosen: BTreeSet<String> = self.values("senders").map(str::to_owned).collect();
         let senders = if chosen.is_empty() { viewer.caller.senders.clone() } else { Some(chosen) };
         Ok(Grant { role, has_numbers: self.is_checked("numbers"), senders })
     }
+}
+
+/// The error of a wrong field.
+pub(crate) fn wrong(text: impl Into<String>) -> Error {
+    Error::refused(Problem::InvalidBody, text)
+}
+
+/// Shows the page with the form again if the error is about what was filled in.
+pub(crate) async fn again(
+    error: Error,
+    page: impl AsyncFnOnce(Option<Markup>) -> Result<Markup, Failure>,
+) -> Result<Response, Failure> {
+    if !matches!(error.problem(), Problem::InvalidBody | Problem::NotFound | Problem::ConflictState) {
+        return Err(error.into());
+    }
+    let note = form_error(&sentence(&error.to_string()));
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, page(Some(note)).await?).into_response())
 }
 
 /// The fields of a grant: role, senders and phone numbers. A person can give only what the person has.
@@ -119,7 +140,13 @@ mod tests {
         let mut limited = viewer();
         limited.caller.senders = Some(["ke".to_owned()].into());
         assert_eq!(senders_of(&none.grant(&limited).unwrap()), "ke", "no more than the person has");
-        assert!(filled(&[("role", "root")]).grant(&viewer()).unwrap_err().contains("viewer, marketer"));
+        assert!(
+            filled(&[("role", "root")])
+                .grant(&viewer())
+                .unwrap_err()
+                .to_string()
+                .contains("viewer, marketer")
+        );
     }
 
     #[test]

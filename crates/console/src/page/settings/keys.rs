@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use control::{ApiKey, Grant, NewApiKey, Problem, Right, Role};
+use control::{ApiKey, Error, Grant, NewApiKey, Right, Role};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::failure::Failure;
-use crate::frame::{Page, Section, sentence};
-use crate::page::settings::filled::{Filled, grant_fields, senders_of};
+use crate::frame::{Page, Section};
+use crate::page::settings::filled::{Filled, again, grant_fields, senders_of, wrong};
 use crate::page::settings::tabs::{Tab, fresh, settings_tabs};
-use crate::part::alert::{done, form_error};
+use crate::part::alert::done;
 use crate::part::badge::badge;
 use crate::part::button::{Weight, form, link, submit};
 use crate::part::card::{card, empty, flush};
@@ -53,28 +52,24 @@ pub(crate) async fn add(
     filled: Filled,
 ) -> Result<Response, Failure> {
     let added = async {
-        let new =
-            read(&viewer, &filled).map_err(|text| control::Error::refused(Problem::InvalidBody, text))?;
+        let new = read(&viewer, &filled)?;
         console.control.add_key(&viewer.caller, new).await
     };
     match added.await {
         Ok(added) => Ok(draw_added(&viewer, &added.result).into_response()),
-        Err(error) if matches!(error.problem(), Problem::InvalidBody | Problem::NotFound) => {
-            let note = form_error(&sentence(&error.to_string()));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&console, &viewer, Some(note)).await?).into_response())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(error, async |note| page(&console, &viewer, note).await).await,
     }
 }
 
-fn read(viewer: &Viewer, filled: &Filled) -> Result<NewApiKey, String> {
-    let name = filled.optional("name").ok_or("the key has no name; write what it is for")?.to_owned();
-    let days: u64 = filled.text("days").parse().map_err(|_| "choose when the key expires")?;
+fn read(viewer: &Viewer, filled: &Filled) -> Result<NewApiKey, Error> {
+    let name =
+        filled.optional("name").ok_or_else(|| wrong("the key has no name; write what it is for"))?.to_owned();
+    let days: u64 = filled.text("days").parse().map_err(|_| wrong("choose when the key expires"))?;
     let networks = filled.text("networks").split([',', ' ']).filter(|network| !network.is_empty());
-    let networks: Result<Vec<ipnet::IpNet>, String> = networks
+    let networks: Result<Vec<ipnet::IpNet>, Error> = networks
         .map(|network| {
             let address = network.parse().or_else(|_| network.parse::<std::net::IpAddr>().map(Into::into));
-            address.map_err(|_| format!("'{network}' is not a network; write one like 192.0.2.0/24"))
+            address.map_err(|_| wrong(format!("'{network}' is not a network; write one like 192.0.2.0/24")))
         })
         .collect();
     let valid = Duration::from_hours(24 * days.min(10_000));

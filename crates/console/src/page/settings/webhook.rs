@@ -12,12 +12,12 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::frame::{Page, Section, sentence};
-use crate::page::settings::filled::Filled;
+use crate::page::settings::filled::{Filled, again};
 use crate::page::settings::tabs::{Tab, fresh, settings_tabs};
 use crate::page::settings::webhooks::{
-    ADDRESS, address, chosen_events, draw_secret, event_boxes, events, is_about_the_form, state,
+    ADDRESS, address, chosen_events, draw_secret, event_boxes, events, state,
 };
-use crate::part::alert::{done, form_error};
+use crate::part::alert::done;
 use crate::part::badge::badge;
 use crate::part::button::{Weight, form, submit};
 use crate::part::card::{card, empty, flush};
@@ -92,12 +92,7 @@ pub(crate) async fn change(
     };
     match console.control.change_webhook_endpoint(&viewer.caller, &name, &edit).await {
         Ok(_) => Ok(Redirect::to(&format!("{ADDRESS}/{name}?done=saved")).into_response()),
-        Err(error) if is_about_the_form(error.problem()) => {
-            let note = form_error(&sentence(&error.to_string()));
-            let page = page(&console, &viewer, (&name, ""), Some(note)).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(error, async |note| page(&console, &viewer, (&name, ""), note).await).await,
     }
 }
 

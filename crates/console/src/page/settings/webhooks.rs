@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use control::{EVENT_KINDS, NewWebhookEndpoint, Problem, WebhookEndpoint, WebhookEndpointSecret};
+use control::{EVENT_KINDS, NewWebhookEndpoint, WebhookEndpoint, WebhookEndpointSecret};
 use maud::{Markup, html};
 
 use crate::failure::Failure;
-use crate::frame::{Page, Section, sentence};
-use crate::page::settings::filled::Filled;
+use crate::frame::{Page, Section};
+use crate::page::settings::filled::{Filled, again};
 use crate::page::settings::tabs::{Tab, fresh, settings_tabs};
-use crate::part::alert::{done, form_error};
+use crate::part::alert::done;
 use crate::part::badge::badge;
 use crate::part::button::{Weight, link, submit};
 use crate::part::card::{card, empty, flush};
@@ -46,17 +45,8 @@ pub(crate) async fn add(
         Ok(added) => {
             Ok(draw_secret(&viewer, &added.result, "The webhook endpoint was added.").into_response())
         }
-        Err(error) if is_about_the_form(error.problem()) => {
-            let note = form_error(&sentence(&error.to_string()));
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&console, &viewer, Some(note)).await?).into_response())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => again(error, async |note| page(&console, &viewer, note).await).await,
     }
-}
-
-/// Whether an error is about what was filled in, so that the form is shown again.
-pub(super) fn is_about_the_form(problem: Problem) -> bool {
-    matches!(problem, Problem::InvalidBody | Problem::ConflictState)
 }
 
 /// The checked kinds of events; no check mark means all.
