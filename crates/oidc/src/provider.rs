@@ -1,5 +1,6 @@
 //! The OpenID provider of a company.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata};
@@ -8,7 +9,6 @@ use openidconnect::{
     HttpRequest, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, TokenResponse,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
@@ -48,11 +48,14 @@ type ReadyClient = CoreClient<
     EndpointMaybeSet,
 >;
 
+/// The endpoints and keys, with the time at which they were read.
+type Kept = Option<(Instant, CoreProviderMetadata)>;
+
 /// The OpenID provider of a company.
 pub struct Provider {
     settings: Settings,
     http: reqwest::Client,
-    metadata: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+    metadata: Mutex<Kept>,
 }
 
 impl std::fmt::Debug for Provider {
@@ -116,7 +119,7 @@ impl Provider {
         let verifier = client.id_token_verifier().set_time_fn(|| (now - SKEW).into());
         if let Err(error) = token.claims(&verifier, &Nonce::new(attempt.nonce)) {
             // The provider may have new keys: the next log-in reads them.
-            self.metadata.lock().await.take();
+            self.kept().take();
             return Err(invalid(chain(&error)));
         }
         Person::read(&token.to_string(), &self.settings.groups_claim)
@@ -134,21 +137,23 @@ impl Provider {
 
     /// Endpoints and keys. The last ones are used for a while, so that a log-in does not wait for them.
     async fn metadata(&self) -> Result<CoreProviderMetadata, Error> {
-        let mut kept = self.metadata.lock().await;
-        if let Some((read, metadata)) = kept.as_ref().filter(|(read, _)| read.elapsed() < KEPT_FOR) {
-            tracing::trace!(age_s = read.elapsed().as_secs(), "kept metadata of the OpenID provider");
+        if let Some((_, metadata)) = self.kept().as_ref().filter(|(read, _)| read.elapsed() < KEPT_FOR) {
             return Ok(metadata.clone());
         }
         let issuer = IssuerUrl::new(self.settings.issuer.clone())
             .map_err(|error| Error::Unavailable { cause: error.to_string() })?;
         let send = |request: HttpRequest| http::send(self.http.clone(), request);
-        let found = CoreProviderMetadata::discover_async(issuer, &send).await.map_err(|error| {
-            Error::Unavailable {
-                cause: format!("the metadata of {} cannot be read: {}", self.settings.issuer, chain(&error)),
-            }
+        // Without a lock: a provider that does not answer must not queue up log-ins.
+        let found = CoreProviderMetadata::discover_async(issuer, &send).await;
+        let found = found.map_err(|error| Error::Unavailable {
+            cause: format!("the metadata of {} cannot be read: {}", self.settings.issuer, chain(&error)),
         })?;
-        *kept = Some((Instant::now(), found.clone()));
+        *self.kept() = Some((Instant::now(), found.clone()));
         Ok(found)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
