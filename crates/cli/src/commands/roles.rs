@@ -43,11 +43,11 @@ pub(crate) async fn migrate(settings: &Settings) -> anyhow::Result<()> {
 
 /// `flowcast producer`
 pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal()?;
     let (config, broker, alerts) = (settings.producer()?, settings.broker()?, settings.alerts()?);
     let poster = Poster::of_operator(settings.http()?.proxy.as_ref())?;
     let key = plane::webhook_key(settings)?;
     let guarded = Poster::guarded(&Guard::new(settings.webhooks()?.networks))?;
-    let shutdown = shutdown::on_signal()?;
     let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, producer::INSTRUMENTS];
     monitoring::start(settings, "producer", &metrics, producer::INSTALLATION_INSTRUMENTS, &shutdown).await?;
     let Some(store) = shutdown.run_until_cancelled(open(settings)).await.transpose()? else { return Ok(()) };
@@ -72,13 +72,13 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
 
 /// `flowcast consumer`
 pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal()?;
     let setup = consumer::Setup {
         config: settings.consumer()?,
         broker: settings.broker()?,
         http: settings.http()?,
         keys: Arc::new(keys::resolve),
     };
-    let shutdown = shutdown::on_signal()?;
     let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, consumer::INSTRUMENTS];
     monitoring::start(settings, "consumer", &metrics, &[], &shutdown).await?;
     let connecting = connect(store::Config { keeps_plans: true, ..settings.postgres()? });
@@ -89,6 +89,7 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
 
 /// `flowcast server`
 pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal()?;
     let config = settings.server()?;
     let listen = config.listen;
     let upload_key =
@@ -100,7 +101,6 @@ pub(crate) async fn server(settings: &Settings) -> anyhow::Result<()> {
         overrides: settings.http()?.overrides,
         secrets: Arc::new(keys::resolve_secret),
     };
-    let shutdown = shutdown::on_signal()?;
     let metrics = [store::INSTRUMENTS, server::INSTRUMENTS];
     monitoring::start(settings, "server", &metrics, &[], &shutdown).await?;
     let Some(store) = shutdown.run_until_cancelled(open(settings)).await.transpose()? else { return Ok(()) };
@@ -151,6 +151,7 @@ async fn console(settings: &Settings, shutdown: CancellationToken) -> anyhow::Re
 
 /// `flowcast simulator`
 pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal()?;
     let mut config = simulator::Config {
         provider: args.provider,
         listen: args.listen,
@@ -170,7 +171,6 @@ pub(crate) async fn simulator(args: args::Simulator) -> anyhow::Result<()> {
         config.webhook =
             Some(webhook(url, args.webhook_rates.as_deref(), args.webhook_secret_env.as_deref())?);
     }
-    let shutdown = shutdown::on_signal()?;
     let provider = config.provider;
     let running = simulator::Simulator::start(config).await?;
     line(format!(

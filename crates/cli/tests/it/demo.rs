@@ -51,8 +51,11 @@ async fn in_a_terminal_the_demo_invites_to_the_console_and_ends_with_ctrl_c() {
 
     keyboard.write_all(b"\x03").await.unwrap();
     let ended = timeout(4 * PATIENCE, async {
-        while lines.next_line().await.unwrap().is_some() {}
+        while let Some(line) = lines.next_line().await.unwrap() {
+            printed.push(line);
+        }
         demo.wait().await.unwrap()
     });
-    assert!(ended.await.unwrap().success());
+    let ended = ended.await.unwrap();
+    assert!(ended.success(), "{ended}:\n{}", printed.join("\n"));
 }
