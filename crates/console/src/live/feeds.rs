@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use campaign::CampaignId;
 use control::{Caller, CampaignPage, Control, Error, Live, Right};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::live::campaign::{CampaignFeed, OneCampaign};
@@ -16,8 +17,8 @@ use crate::live::list::{Campaigns, ListFeed};
 /// A feed, and its frames.
 pub(crate) type Followed<S> = (Arc<Feed<S>>, Frames<S>);
 
-/// The last frame of a campaign that nobody follows any more is kept for this time: nobody may have known yet that PostgreSQL does
-/// not answer.
+/// The last frame of a campaign that nobody follows is kept for this time, for the pages of a time in which PostgreSQL does not
+/// answer.
 const KEPT: Duration = Duration::from_mins(5);
 /// The most frames that are kept.
 const MOST: usize = 256;
@@ -34,8 +35,8 @@ pub(crate) struct Feeds {
 #[derive(Default)]
 struct Open {
     campaigns: HashMap<i64, Arc<Feed<OneCampaign>>>,
-    /// The last frames of feeds that have ended, with the time of their end.
-    ended: HashMap<i64, (Instant, Arc<Frame<OneCampaign>>)>,
+    /// The last frames of campaigns without a feed, with the time at which they were kept.
+    kept: HashMap<i64, (Instant, Arc<Frame<OneCampaign>>)>,
     list: Option<Arc<Feed<Campaigns>>>,
 }
 
@@ -46,9 +47,18 @@ impl Open {
             return;
         }
         let last = self.campaigns.remove(&id).and_then(|feed| feed.latest());
-        self.ended.retain(|_, (at, _)| now.duration_since(*at) < KEPT);
-        if let Some(last) = last.filter(|_| self.ended.len() < MOST) {
-            self.ended.insert(id, (now, last));
+        if let Some(last) = last {
+            self.keep(id, last, now);
+        }
+    }
+
+    /// Keeps this frame of a campaign.
+    fn keep(&mut self, id: i64, frame: Arc<Frame<OneCampaign>>, now: Instant) {
+        self.kept.retain(|_, (at, _)| now.duration_since(*at) < KEPT);
+        self.kept.insert(id, (now, frame));
+        if self.kept.len() > MOST {
+            let oldest = self.kept.iter().min_by_key(|(_, (at, _))| *at).map(|(id, _)| *id);
+            oldest.and_then(|id| self.kept.remove(&id));
         }
     }
 
@@ -60,8 +70,8 @@ impl Open {
     /// The last frame of a campaign.
     fn latest(&self, id: i64, now: Instant) -> Option<Arc<Frame<OneCampaign>>> {
         let open = self.campaigns.get(&id).and_then(|feed| feed.latest());
-        let ended = self.ended.get(&id).filter(|(at, _)| now.duration_since(*at) < KEPT);
-        open.or_else(|| ended.map(|(_, frame)| Arc::clone(frame)))
+        let kept = self.kept.get(&id).filter(|(at, _)| now.duration_since(*at) < KEPT);
+        open.or_else(|| kept.map(|(_, frame)| Arc::clone(frame)))
     }
 }
 
@@ -80,6 +90,14 @@ impl Feeds {
             |page: &CampaignPage| caller.rights.has(Right::View) && caller.may_use(&page.report.sender);
         let frame = self.open(|open| open.latest(id.0, Instant::now()))?;
         frame.shown.0.as_ref().is_some_and(is_seen).then_some(frame)
+    }
+
+    /// Keeps what a page shows, as the last frame of a campaign that nobody follows yet.
+    pub(crate) fn keep(&self, id: CampaignId, page: &CampaignPage, at: Timestamp) {
+        let now = Instant::now();
+        let shown = Arc::new(OneCampaign(Some(page.clone())));
+        let frame = Frame { number: 0, at, is_live: true, read_at: now, shown };
+        self.open(|open| open.keep(id.0, Arc::new(frame), now));
     }
 
     /// Follows a campaign that the caller may see.
@@ -151,8 +169,6 @@ impl Feeds {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
 
     fn opened(open: &mut Open) -> Arc<Feed<OneCampaign>> {
@@ -169,6 +185,19 @@ mod tests {
         open.end(7, &feed, now);
         assert!(open.campaigns.is_empty() && open.latest(7, now).is_some());
         assert!(open.latest(8, now).is_none() && open.latest(7, now + KEPT).is_none());
+    }
+
+    #[test]
+    fn the_oldest_frame_makes_room_for_a_new_one() {
+        let (mut open, begun) = (Open::default(), Instant::now());
+        let frame = opened(&mut open).latest().unwrap();
+        let mut kept_at = begun;
+        for id in (100..).take(MOST + 1) {
+            kept_at += Duration::from_millis(1);
+            open.keep(id, Arc::clone(&frame), kept_at);
+        }
+        let now = begun + Duration::from_secs(1);
+        assert!(open.latest(100, now).is_none() && open.latest(101, now).is_some());
     }
 
     #[test]

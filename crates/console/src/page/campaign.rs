@@ -54,6 +54,9 @@ pub(crate) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
     let page = read(&console, &viewer, CampaignId(id), asked.range).await?;
+    if asked.range == Range::default() {
+        console.feeds.keep(CampaignId(id), &page, viewer.visit.now);
+    }
     Ok(draw(&viewer, &page, &asked))
 }
 
