@@ -2,19 +2,19 @@
 //!
 //! The command and the API import the same file in turns. Every row must be stored and exported, or the run is an error.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
 use campaign::CampaignId;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use crate::console_server::ConsoleServer;
 use crate::figures::{Figures, MEBIBYTES, PER_SECOND};
-use crate::flowcast::{Flowcast, Role, Surroundings};
+use crate::flowcast::Flowcast;
 use crate::list;
 use crate::output::{line, number, thousands};
 use crate::services::Services;
@@ -22,14 +22,11 @@ use crate::stand::Stand;
 
 /// How often a job is asked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A server with the API, and a key.
 struct Api {
-    client: Client,
-    at: SocketAddr,
     key: String,
-    server: Role,
+    server: ConsoleServer,
 }
 
 /// Measures one upload, one import by the command and one export of this many rows.
@@ -59,7 +56,7 @@ pub(crate) async fn run(
     let time = api.export(id, rows).await?;
     add(figures, &format!("export of {title} recipients by the API"), rows, time);
     api.memory(figures, "upload and export")?;
-    api.server.stop().await?;
+    api.server.role.stop().await?;
     stand.stop().await
 }
 
@@ -71,43 +68,26 @@ fn add(figures: &mut Figures, what: &str, rows: u32, time: Duration) {
 
 impl Api {
     async fn start(flowcast: &Flowcast, stand: &Stand) -> anyhow::Result<Self> {
-        let free = || std::net::TcpListener::bind("127.0.0.1:0")?.local_addr();
-        let (at, webhooks) = (free()?, free()?);
-        let Surroundings { folder, environment } = &stand.surroundings;
-        let mut environment = environment.clone();
-        environment.push(("FLOWCAST_SERVER_LISTEN", webhooks.to_string()));
-        environment.push(("FLOWCAST_CONSOLE_LISTEN", at.to_string()));
-        let surroundings = Surroundings { folder: folder.clone(), environment };
         let add_key = ["key", "add", "bench", "--role", "admin", "--numbers", "--expires", "1h"];
-        let printed = flowcast.output(&add_key, &surroundings).await?;
+        let printed = flowcast.output(&add_key, &stand.surroundings).await?;
         let key =
             printed.split_whitespace().find(|word| word.starts_with("fc_")).context("no key was printed")?;
-        let server = flowcast.start("server", &["server"], &surroundings)?;
-        // The client needs a provider although it speaks plain HTTP; one may be installed already.
-        tokio_rustls::rustls::crypto::ring::default_provider().install_default().ok();
-        let mut api = Self { client: Client::new(), at, key: key.to_owned(), server };
-        let begun = Instant::now();
-        while api.client.get(api.url("openapi.json")).send().await.is_err() {
-            api.server.is_alive()?;
-            anyhow::ensure!(begun.elapsed() < PATIENCE, "the API does not answer");
-            sleep(LOOK_EVERY).await;
-        }
-        Ok(api)
+        Ok(Self { key: key.to_owned(), server: ConsoleServer::start(flowcast, stand).await? })
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}/api/v1/{path}", self.at)
+        self.server.url(&format!("/api/v1/{path}"))
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<Response> {
-        Ok(self.client.get(self.url(path)).bearer_auth(&self.key).send().await?.error_for_status()?)
+        Ok(self.server.client.get(self.url(path)).bearer_auth(&self.key).send().await?.error_for_status()?)
     }
 
     /// Uploads a list and waits for its import. Returns the whole time, and the time since the last byte had arrived.
     async fn upload(&self, id: CampaignId, list: &Path, rows: u32) -> anyhow::Result<(Duration, Duration)> {
         let begun = Instant::now();
         let file = tokio::fs::File::open(list).await?;
-        let upload = self.client.post(self.url(&format!("campaigns/{id}/lists?name=bench.csv")));
+        let upload = self.server.client.post(self.url(&format!("campaigns/{id}/lists?name=bench.csv")));
         let upload = upload.bearer_auth(&self.key).header("idempotency-key", Uuid::new_v4().to_string());
         let answer = upload.body(file).send().await?;
         let status = answer.status();
@@ -143,7 +123,7 @@ impl Api {
     }
 
     fn memory(&self, figures: &mut Figures, after: &str) -> anyhow::Result<()> {
-        let peak = f64::from(self.server.memory()?.peak) / 1024.0;
+        let peak = f64::from(self.server.role.memory()?.peak) / 1024.0;
         figures.add(format!("peak memory of the server after {after}"), MEBIBYTES, peak);
         line(format!("  peak memory of the server after {after}: {} MiB", number(peak)));
         Ok(())

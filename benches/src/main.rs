@@ -5,6 +5,8 @@
 
 mod api;
 mod ceilings;
+mod console;
+mod console_server;
 mod contestant;
 mod envelope;
 mod feed;
@@ -92,6 +94,8 @@ enum Question {
     Import,
     /// Lists over the HTTP API: upload, export, memory of the server
     Api,
+    /// Pages of the console beside a running campaign, and the cost of their viewers
+    Console,
     /// The speed of each step alone on the same services
     Ceilings,
     /// Receipts that a server stores, and the latency of its answers
@@ -207,6 +211,10 @@ async fn take_turns(
     if args.asks(Question::Api) {
         line("api");
         api::run(services, flowcast, args.import_rows, figures).await?;
+    }
+    if args.asks(Question::Console) {
+        line("console");
+        Box::pin(console::run(services, flowcast, args.import_rows, figures)).await?;
     }
     if args.asks(Question::Ceilings) {
         line("ceilings");
