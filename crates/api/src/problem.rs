@@ -156,6 +156,7 @@ impl Kind {
                 Problem::IdempotencyRunning => "A request with this Idempotency-Key is in progress",
                 Problem::IdempotencyMissing => "The request needs an Idempotency-Key",
                 Problem::CheckOutdated => "The campaign was changed since its check",
+                Problem::ApprovalNeeded => "The start needs a second person",
                 Problem::Unavailable => "A service is not available",
                 Problem::Internal => "A fault of the server",
             },

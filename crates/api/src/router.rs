@@ -55,6 +55,7 @@ fn of_campaigns() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(preview::preview))
         .routes(routes!(preview::test))
         .routes(routes!(running::start))
+        .routes(routes!(running::approval, running::request_start))
         .routes(routes!(running::pause))
         .routes(routes!(running::resume))
         .routes(routes!(running::end))

@@ -76,7 +76,8 @@ fn problem_code(problem: Problem) -> u8 {
         | Problem::IdempotencyReused
         | Problem::IdempotencyRunning
         | Problem::IdempotencyMissing
-        | Problem::CheckOutdated => REFUSED,
+        | Problem::CheckOutdated
+        | Problem::ApprovalNeeded => REFUSED,
     }
 }
 

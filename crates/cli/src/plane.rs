@@ -57,7 +57,10 @@ impl Database {
     pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Self> {
         let store = Store::connect(&settings.postgres()?).await?;
         let mut plane = Self::new(store, settings.lists()?, settings.http()?);
-        plane.control = plane.control.with_webhooks(webhooks(settings)?);
+        plane.control = plane
+            .control
+            .with_webhooks(webhooks(settings)?)
+            .with_approval_above(settings.pages()?.approval_above);
         Ok(plane)
     }
 

@@ -3,7 +3,7 @@
 use campaign::{CampaignId, Definition};
 use control::{
     Campaign, CampaignReport, Check, Draft, Ended, Error, ErrorReport, JobBegun, Page, Paused, Preview,
-    PreviewItem, Problem, Resent, Resolve, Retry, SAMPLES, Sample, Started, Waiting,
+    PreviewItem, Problem, Resent, Resolve, Retry, SAMPLES, Sample, StartRequested, Started, Waiting,
 };
 use reqwest::header::{HeaderValue, IF_MATCH};
 use serde::Deserialize;
@@ -101,6 +101,11 @@ impl Client {
     /// Starts a draft.
     pub async fn start_campaign(&self, id: CampaignId) -> Result<Started, Error> {
         self.read(Request::post(["campaigns", &id.to_string(), "start"])).await
+    }
+
+    /// Requests the start of a campaign that another person has to start.
+    pub async fn request_start(&self, id: CampaignId) -> Result<StartRequested, Error> {
+        self.read(Request::post(["campaigns", &id.to_string(), "start-request"])).await
     }
 
     /// Pauses a running campaign.

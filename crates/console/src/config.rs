@@ -32,6 +32,9 @@ pub struct Config {
     /// Whose log-ins need a code of an authenticator app, if there is a key: `optional` (nobody's), `operators` (and admins) or
     /// `everyone`. Default `operators`.
     pub second_factor: SecondFactorRule,
+    /// A campaign with more recipients than this is started by two people: one requests the start, and another one starts it.
+    /// Default: one person starts any campaign.
+    pub approval_above: Option<u32>,
 }
 
 impl Default for Config {
@@ -45,13 +48,14 @@ impl Default for Config {
             session_longest: rules.longest,
             key: None,
             second_factor: SecondFactorRule::default(),
+            approval_above: None,
         }
     }
 }
 
 impl Config {
     /// The settings of `[console]` that are read here; the API reads the others.
-    pub const KEYS: [&str; 7] = [
+    pub const KEYS: [&str; 8] = [
         "public_url",
         "insecure_loopback",
         "zone",
@@ -59,6 +63,7 @@ impl Config {
         "session_longest",
         "key",
         "second_factor",
+        "approval_above",
     ];
 
     /// Checks the settings; `listen` is the address of the listener. The error names the first invalid one.
@@ -152,6 +157,7 @@ mod tests {
         let members = toml::Table::try_from(Config {
             public_url: "https://example.org".parse().ok(),
             key: Some("env:KEY".into()),
+            approval_above: Some(50_000),
             ..Config::default()
         });
         let members: Vec<String> = members.unwrap().keys().cloned().collect();

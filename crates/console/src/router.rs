@@ -42,7 +42,7 @@ use crate::recent::Recent;
 use crate::session::Console;
 use crate::summaries::Summaries;
 use crate::uploads::{UploadLimits, Uploads};
-use crate::wizard::{check, links, list, message, start, trial, upload};
+use crate::wizard::{approval, check, links, list, message, start, trial, upload};
 
 /// The longest form in bytes.
 const MAX_FORM: usize = 64 * 1024;
@@ -211,5 +211,6 @@ fn wizard_pages() -> Router<Arc<Console>> {
         .route("/campaigns/{id}/check", get(check::show).post(check::begin))
         .route("/campaigns/{id}/check/job", get(check::job))
         .route("/campaigns/{id}/start", get(start::show).post(start::send))
+        .route("/campaigns/{id}/start/request", post(approval::send))
         .route("/campaigns/{id}/times", post(start::save_times))
 }

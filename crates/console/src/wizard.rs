@@ -11,6 +11,7 @@
 //! - Every step works with plain forms. htmx redraws the preview and the progress of jobs, `console.js` shows the progress of an
 //!   upload.
 
+pub(crate) mod approval;
 pub(crate) mod check;
 pub(crate) mod checked;
 pub(crate) mod conflict;

@@ -55,6 +55,8 @@ pub struct Control {
     pub(crate) second_factors: SecondFactors,
     /// Log-ins with the account of a company; `None`: only passwords.
     pub(crate) company: Option<Arc<CompanyLogIns>>,
+    /// A start of more recipients than this needs a second person; `None`: no start does.
+    pub(crate) approval_above: Option<i32>,
 }
 
 /// The result of an action.
@@ -103,6 +105,7 @@ impl Control {
             webhooks: Arc::default(),
             second_factors: SecondFactors::default(),
             company: None,
+            approval_above: None,
         }
     }
 

@@ -37,6 +37,8 @@ pub enum Problem {
     IdempotencyMissing,
     /// The campaign was changed since the check that the start refers to.
     CheckOutdated,
+    /// The start needs a second person.
+    ApprovalNeeded,
     /// PostgreSQL, RabbitMQ or the provider is not available.
     Unavailable,
     /// A fault of this program.
@@ -45,7 +47,7 @@ pub enum Problem {
 
 impl Problem {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LogInAgain,
@@ -63,6 +65,7 @@ impl Problem {
         Self::IdempotencyRunning,
         Self::IdempotencyMissing,
         Self::CheckOutdated,
+        Self::ApprovalNeeded,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -87,6 +90,7 @@ impl Problem {
             Self::IdempotencyRunning => "idempotency-running",
             Self::IdempotencyMissing => "idempotency-missing",
             Self::CheckOutdated => "check-outdated",
+            Self::ApprovalNeeded => "approval-needed",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
@@ -99,7 +103,11 @@ impl Problem {
             Self::Unauthorized => 401,
             Self::Forbidden | Self::LogInAgain => 403,
             Self::NotFound => 404,
-            Self::ConflictState | Self::KnownList | Self::IdempotencyRunning | Self::CheckOutdated => 409,
+            Self::ConflictState
+            | Self::KnownList
+            | Self::IdempotencyRunning
+            | Self::CheckOutdated
+            | Self::ApprovalNeeded => 409,
             Self::VersionConflict => 412,
             Self::TooLarge => 413,
             Self::InvalidDefinition | Self::ProviderCannot | Self::BadList | Self::IdempotencyReused => 422,

@@ -61,6 +61,7 @@ mod sender_stops;
 mod sender_webhook;
 mod senders;
 mod sessions;
+mod start_request;
 mod suppressions;
 mod system;
 mod test_message;
@@ -127,6 +128,7 @@ pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopVi
 pub use sender_webhook::{WebhookSettings, WebhookView};
 pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
 pub use sessions::{Session, SessionUse};
+pub use start_request::{StartApproval, StartRequested};
 pub use store::{
     AnswerReport, AnswerSummary, AttemptReport, CampaignFilter, CampaignReport, CountryReport, ErrorReport,
     FieldSummary, FoundRecipient, ImportRow, ListReport, MinuteReport, PendingFactor, ProviderNotice,

@@ -45,7 +45,7 @@ pub struct Ended {
 
 impl Control {
     /// Starts a draft, after the same checks as [`Control::check_campaign`]. With a fingerprint of a check, the start is refused
-    /// if the campaign or its lists were changed since.
+    /// if the campaign or its lists were changed since. A large campaign needs a request of another person: [`Control::request_start`].
     pub async fn start_campaign(
         &self,
         caller: &Caller,
@@ -69,16 +69,20 @@ impl Control {
             if fingerprint != fingerprint_of(&campaign) {
                 return Err(check_outdated(id));
             }
+            let request = store.start_request(id).await?;
+            let requested_by = self.second_person(caller, &campaign, request).await?;
             let opening = store.start_campaign(id, caller.name()).await?;
             let started = started(id, campaign.recipients, opening);
-            let details = json!({ "recipients": campaign.recipients, "version": campaign.version });
+            let details = json!({
+                "recipients": campaign.recipients, "version": campaign.version, "requested_by": requested_by,
+            });
             Ok((started, details))
         })
         .await
     }
 
     /// The fingerprint of a draft that can be started; empty if the campaign is no draft.
-    async fn ready(&self, id: CampaignId, checked: Option<&str>) -> Result<String, Error> {
+    pub(crate) async fn ready(&self, id: CampaignId, checked: Option<&str>) -> Result<String, Error> {
         let campaign = self.store.campaign(id).await?;
         // The transaction refuses it, unless the request is a repeated one whose result is stored.
         if campaign.state != CampaignState::Draft {
@@ -145,7 +149,7 @@ fn started(id: CampaignId, recipients: i32, opening: Option<Opening>) -> Started
     Started { campaign_id: id.0, recipients, opens_at: opening.map(|opening| opening.from) }
 }
 
-fn no_draft(id: CampaignId, state: CampaignState) -> Error {
+pub(crate) fn no_draft(id: CampaignId, state: CampaignState) -> Error {
     let hint = match state {
         CampaignState::Paused => "; continue it with 'flowcast campaign resume'",
         _ => "",
@@ -153,7 +157,7 @@ fn no_draft(id: CampaignId, state: CampaignState) -> Error {
     Error::conflict(format!("campaign {id} is {state}; only a draft can be started{hint}"))
 }
 
-fn check_outdated(id: CampaignId) -> Error {
+pub(crate) fn check_outdated(id: CampaignId) -> Error {
     let text = format!("campaign {id} was changed since its check; check it again before you start it");
     Error::refused(Problem::CheckOutdated, text)
 }

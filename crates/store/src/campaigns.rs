@@ -1,4 +1,4 @@
-//! Campaigns: definition, drafts, start, sending hours, finish and cancel.
+//! Campaigns: definition, drafts, start, requests to start, sending hours, finish and cancel.
 //!
 //! Uses `db`, `senders`.
 
@@ -6,3 +6,4 @@ pub(crate) mod campaign;
 pub(crate) mod draft;
 pub(crate) mod finish_and_cancel;
 pub(crate) mod sending_hours;
+pub(crate) mod start_request;

@@ -49,6 +49,7 @@ pub use access::sessions::{LiveSession, NewSession, SessionRow, SessionTimes};
 pub use access::stream_holders::{StreamHolders, ValidHolders};
 pub use campaigns::campaign::CampaignRow;
 pub use campaigns::draft::Edited;
+pub use campaigns::start_request::StartRequest;
 pub use changes::audit::{AuditEntry, AuditFilter, AuditRow};
 pub use changes::change::Change;
 pub use changes::idempotency::{Admission, IdempotentRequest};

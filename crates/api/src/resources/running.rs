@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use campaign::CampaignId;
-use control::{Ended, Paused, Started};
+use control::{Ended, Paused, StartApproval, StartRequested, Started};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::admission::Api;
-use crate::body::{Empty, Path, Write};
+use crate::body::{Empty, Path, Reader, Write};
 use crate::problem::Failure;
 use crate::resources::changed;
 
@@ -35,6 +36,31 @@ pub(crate) async fn start(
 ) -> Result<Response, Failure> {
     let done =
         Box::pin(api.control.start_campaign(&caller, CampaignId(id), body.fingerprint.as_deref())).await?;
+    Ok(changed(StatusCode::OK, &done))
+}
+
+/// Whether the start needs a second person, and who requested it
+#[utoipa::path(get, path = "/campaigns/{id}/start-request", tag = "campaigns",
+    params(("id" = i64, description = "Id of the campaign")), responses((status = 200, body = StartApproval)))]
+pub(crate) async fn approval(
+    State(api): State<Arc<Api>>,
+    Reader(caller): Reader,
+    Path(id): Path<i64>,
+) -> Result<Json<StartApproval>, Failure> {
+    Ok(Json(api.control.start_approval(&caller, CampaignId(id)).await?))
+}
+
+/// Request the start of a campaign that another person has to start
+#[utoipa::path(post, path = "/campaigns/{id}/start-request", tag = "campaigns",
+    params(("id" = i64, description = "Id of the campaign")), request_body = Option<Start>,
+    responses((status = 200, body = StartRequested)))]
+pub(crate) async fn request_start(
+    State(api): State<Arc<Api>>,
+    Path(id): Path<i64>,
+    Write { caller, body }: Write<Start>,
+) -> Result<Response, Failure> {
+    let done =
+        Box::pin(api.control.request_start(&caller, CampaignId(id), body.fingerprint.as_deref())).await?;
     Ok(changed(StatusCode::OK, &done))
 }
 

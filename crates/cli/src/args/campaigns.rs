@@ -53,6 +53,8 @@ pub(crate) enum CampaignCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Request the start of a large campaign, which another person starts ([console] approval_above)
+    RequestStart { id: CampaignId },
     /// Start a campaign
     Start { id: CampaignId },
     /// Pause a campaign until it is resumed, also if it is paused for another reason

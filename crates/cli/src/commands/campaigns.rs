@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use campaign::{CampaignId, Definition, Resolution};
-use control::{Paused, Resolve, Retry, Started};
+use control::{Paused, Resolve, Retry, StartRequested, Started};
 use jiff::Timestamp;
 use store::{RecipientFilter, ResendClass};
 
@@ -27,6 +27,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
         CampaignCommand::Show { id, json } => show(plane, id, json).await,
         CampaignCommand::Import(import) => import::run(plane, &settings.lists()?, *import).await,
         CampaignCommand::Check { id, json } => campaign_check::run(plane, id, json).await,
+        CampaignCommand::RequestStart { id } => request_start(plane, id).await,
         CampaignCommand::Start { id } => start(plane, id).await,
         CampaignCommand::Pause { id } => pause(plane, id).await,
         CampaignCommand::Resume { id } => resume(plane, id).await,
@@ -169,6 +170,16 @@ async fn list(plane: &Plane, before: Option<CampaignId>, limit: u32) -> anyhow::
 async fn start(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
     let Started { recipients, opens_at, .. } = plane.start_campaign(id).await?;
     line(format!("campaign {id} is running: {} recipients{}", thousands(recipients), opens(opens_at)));
+    Ok(())
+}
+
+async fn request_start(plane: &Plane, id: CampaignId) -> anyhow::Result<()> {
+    let StartRequested { recipients, .. } = plane.request_start(id).await?;
+    line(format!(
+        "the start of campaign {id} with {} recipients is requested; another person starts it with 'flowcast campaign start {id}' \
+         or in the console",
+        thousands(recipients)
+    ));
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use campaign::{CampaignId, Definition};
 use control::{
     Campaign, CampaignReport, Check, Draft, Ended, Error, ErrorReport, Paused, Resent, Resolve, Retry,
-    Started, Waiting,
+    StartRequested, Started, Waiting,
 };
 
 use crate::plane::{Database, Plane};
@@ -115,6 +115,16 @@ impl Plane {
                 Ok(Box::pin(control.start_campaign(caller, id, None)).await?.result)
             }
             Self::Api(api) => api.start_campaign(id).await,
+        }
+    }
+
+    /// Requests the start of a campaign that another person has to start.
+    pub(crate) async fn request_start(&self, id: CampaignId) -> Result<StartRequested, Error> {
+        match self {
+            Self::Database(Database { control, caller }) => {
+                Ok(Box::pin(control.request_start(caller, id, None)).await?.result)
+            }
+            Self::Api(api) => api.request_start(id).await,
         }
     }
 

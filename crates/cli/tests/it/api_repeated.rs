@@ -45,6 +45,7 @@ fn cases(draft: &str) -> Vec<Case> {
         ),
         ("/campaigns/{id}/check", "", of(draft, "/check"), Body::None),
         ("/campaigns/{id}/test", "", of(draft, "/test"), Body::Json(json!({"to": "+254712000001"}))),
+        ("/campaigns/{id}/start-request", "", of(draft, "/start-request"), Body::None),
         ("/campaigns/{id}/start", "", of(draft, "/start"), Body::None),
         ("/campaigns/{id}/pause", "", of(draft, "/pause"), Body::None),
         ("/campaigns/{id}/resume", "", of(draft, "/resume"), Body::None),
@@ -130,7 +131,7 @@ async fn every_request_that_needs_a_key_is_executed_once() {
     let mut world = World::new("api_repeated", "none", Config::default()).await;
     world.file("key", "0123456789abcdef0123456789abcdef");
     world.file("flowcast.toml", "[webhooks]\nkey = \"file:key\"\n");
-    let api = ApiServer::start(&mut world, &[]).await;
+    let api = ApiServer::start(&mut world, &[("FLOWCAST_CONSOLE_APPROVAL_ABOVE", "1")]).await;
     let draft = world.draft(2).await;
     let document = api.ask("GET", "/api/v1/openapi.json").send().await.json();
     let needs_key = |item: &Value| {

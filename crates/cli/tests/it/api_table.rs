@@ -44,6 +44,8 @@ fn of_campaigns() -> Vec<Route> {
         ("get", "/campaigns/{campaign}/timeline", "viewer", none()),
         ("get", "/campaigns/{campaign}/countries", "viewer", none()),
         ("post", "/campaigns/{campaign}/check", "marketer", none()),
+        ("get", "/campaigns/{campaign}/start-request", "viewer", none()),
+        ("post", "/campaigns/{campaign}/start-request", "marketer", none()),
         ("post", "/campaigns/{campaign}/start", "marketer", none()),
         ("post", "/campaigns/{campaign}/pause", "marketer", none()),
         ("post", "/campaigns/{campaign}/resume", "marketer", none()),

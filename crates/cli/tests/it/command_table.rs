@@ -181,6 +181,7 @@ pub(crate) const TABLE: &[Step] = &[
     C(&["campaign", "check", "1"]),
     C(&["campaign", "check", "1", "--json"]),
     C(&["campaign", "check", "99"]),
+    C(&["campaign", "request-start", "1"]),
     C(&["campaign", "start", "1"]),
     C(&["campaign", "import", "1", "list.csv"]),
     C(&["campaign", "import", "1", "list.csv", "--default-country", "KE"]),

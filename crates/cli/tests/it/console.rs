@@ -1,6 +1,7 @@
 //! The web console in a browser, and its answers to other clients.
 
 mod actions;
+mod approval;
 mod browser;
 mod company;
 mod drafts;

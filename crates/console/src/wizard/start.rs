@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use campaign::{CampaignId, Definition};
-use control::{Campaign, Check, Problem, Right, SenderView};
+use control::{Campaign, Check, Problem, SenderView, StartApproval};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -18,6 +18,7 @@ use crate::part::button::{Weight, submit};
 use crate::part::card::{card, flush};
 use crate::session::Console;
 use crate::viewer::Viewer;
+use crate::wizard::approval::{self, Role};
 use crate::wizard::checked::Checked;
 use crate::wizard::difference::{self, Difference};
 use crate::wizard::faults::Fault;
@@ -31,24 +32,30 @@ use crate::words::number::{counted, thousands};
 use crate::words::state::Clock;
 
 /// What the page shows.
-struct Known {
+pub(crate) struct Known {
     draft: Campaign,
     checked: Checked,
     sender: SenderView,
+    approval: StartApproval,
 }
 
 impl Known {
-    async fn read(console: &Console, viewer: &Viewer, id: i64) -> Result<Self, Exit> {
+    pub(crate) async fn read(console: &Console, viewer: &Viewer, id: i64) -> Result<Self, Exit> {
         let draft = draft(console, viewer, id).await?;
         let checked = Checked::read(console, viewer, &draft).await?;
         let sender = console.control.sender(&viewer.caller, &draft.definition.sender).await?;
-        Ok(Self { draft, checked, sender })
+        let approval = console.control.start_approval(&viewer.caller, CampaignId(id)).await?;
+        Ok(Self { draft, checked, sender, approval })
     }
 
     /// The page. `note` is what happened to the last form; `fields` and `faults` are those of the times.
-    fn page(&self, viewer: &Viewer, note: &Markup, (fields, faults): (&Fields, &[Fault])) -> Markup {
+    pub(crate) fn page(
+        &self,
+        viewer: &Viewer,
+        note: &Markup,
+        (fields, faults): (&Fields, &[Fault]),
+    ) -> Markup {
         let id = self.draft.campaign_id;
-        let may_start = viewer.caller.rights.has(Right::Send);
         let ready = match &self.checked {
             Checked::Done(check) if check.can_start => Some(check),
             Checked::Done(_) | Checked::No { .. } | Checked::Running | Checked::Failed(_) => None,
@@ -56,18 +63,13 @@ impl Known {
         let body = html! {
             (note)
             (summary(faults))
+            @if ready.is_some() { (approval::note(viewer, &self.approval)) }
             @if let Some(waiting) = self.checked.waiting(viewer, id, Step::Start) { (waiting) }
             @if let Checked::Done(check) = &self.checked { (self.summary_card(viewer, check)) }
             (self.times_card(viewer, Inputs { fields, faults }))
-            @if let (Some(check), true) = (ready, may_start) { (self.start_form(check)) }
+            @if let Some(check) = ready { (self.form(viewer, check)) }
         };
-        let next = ready.map(|check| {
-            let label = format!("Start: send to {}", counted(check.recipients, "recipient", "recipients"));
-            html! {
-                @if may_start { button type="submit" class="button primary" form="start" { (label) } }
-                @else { p class="hint" { "A person who may start campaigns starts it." } }
-            }
-        });
+        let next = ready.map(|check| self.button(viewer, check));
         let back = (Step::Check.address(id), "Back");
         StepPage {
             step: Step::Start,
@@ -79,6 +81,27 @@ impl Known {
             back,
         }
         .draw(viewer)
+    }
+
+    /// The form of the button below the page.
+    fn form(&self, viewer: &Viewer, check: &Check) -> Markup {
+        match approval::role(viewer, &self.approval) {
+            Role::Starts => self.start_form(check),
+            Role::Requests => approval::request(self.draft.campaign_id, check),
+            Role::Waits => html! {},
+        }
+    }
+
+    fn button(&self, viewer: &Viewer, check: &Check) -> Markup {
+        match approval::role(viewer, &self.approval) {
+            Role::Starts => {
+                let label =
+                    format!("Start: send to {}", counted(check.recipients, "recipient", "recipients"));
+                html! { button type="submit" class="button primary" form="start" { (label) } }
+            }
+            Role::Requests => approval::request_button(check),
+            Role::Waits => html! { p class="hint" { "A person who may start campaigns starts it." } },
+        }
     }
 
     fn summary_card(&self, viewer: &Viewer, check: &Check) -> Markup {
@@ -120,7 +143,7 @@ impl Known {
         }
     }
 
-    fn fields(&self, viewer: &Viewer) -> Fields {
+    pub(crate) fn fields(&self, viewer: &Viewer) -> Fields {
         times::fields(&self.draft.definition, &viewer.zone)
     }
 }
@@ -191,7 +214,10 @@ pub(crate) async fn send(
             let page = known.page(&viewer, &outdated(&known.draft, &fields), (&known.fields(&viewer), &[]));
             Ok((StatusCode::CONFLICT, page).into_response())
         }
-        Problem::ConflictState | Problem::InvalidDefinition | Problem::ProviderCannot => {
+        Problem::ConflictState
+        | Problem::ApprovalNeeded
+        | Problem::InvalidDefinition
+        | Problem::ProviderCannot => {
             let known = Known::read(&console, &viewer, id).await?;
             let note = form_error(&sentence(&error.to_string()));
             let page = known.page(&viewer, &note, (&known.fields(&viewer), &[]));

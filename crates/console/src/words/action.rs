@@ -11,6 +11,7 @@ pub(crate) fn verb(action: Action) -> &'static str {
         Action::CloneCampaign => "copied the campaign",
         Action::DeleteCampaign => "deleted the draft",
         Action::CheckCampaign => "checked the campaign",
+        Action::RequestStart => "requested the start of the campaign",
         Action::StartCampaign => "started the campaign",
         Action::PauseCampaign => "paused the campaign",
         Action::ResumeCampaign => "resumed the campaign",

@@ -16,6 +16,8 @@ pub enum Action {
     DeleteCampaign,
     /// Check whether a campaign can be started.
     CheckCampaign,
+    /// Request the start of a large campaign, which another person starts.
+    RequestStart,
     /// Start a draft.
     StartCampaign,
     /// Pause a running campaign.
@@ -132,12 +134,13 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 62] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
         Self::DeleteCampaign,
         Self::CheckCampaign,
+        Self::RequestStart,
         Self::StartCampaign,
         Self::PauseCampaign,
         Self::ResumeCampaign,
@@ -205,6 +208,7 @@ impl Action {
             Self::CloneCampaign => "campaign.clone",
             Self::DeleteCampaign => "campaign.delete",
             Self::CheckCampaign => "campaign.check",
+            Self::RequestStart => "campaign.request_start",
             Self::StartCampaign => "campaign.start",
             Self::PauseCampaign => "campaign.pause",
             Self::ResumeCampaign => "campaign.resume",
@@ -287,6 +291,7 @@ impl Action {
             | Self::CloneCampaign
             | Self::DeleteCampaign
             | Self::CheckCampaign
+            | Self::RequestStart
             | Self::ImportList => Right::Prepare,
             Self::StartCampaign
             | Self::PauseCampaign

@@ -8,6 +8,7 @@ mod live;
 mod pages;
 mod repeated;
 mod rights;
+mod start_requests;
 mod starts;
 mod webhook_endpoints;
 mod world;

@@ -24,6 +24,7 @@ async fn perform(
         Action::CloneCampaign => control.clone_campaign(caller, nobody, None).await.map(drop),
         Action::DeleteCampaign => control.delete_campaign(caller, nobody).await.map(drop),
         Action::CheckCampaign => control.check_campaign(caller, id).await.map(drop),
+        Action::RequestStart => control.request_start(caller, nobody, None).await.map(drop),
         Action::StartCampaign => control.start_campaign(caller, nobody, None).await.map(drop),
         Action::PauseCampaign => control.pause_campaign(caller, nobody).await.map(drop),
         Action::ResumeCampaign => control.resume_campaign(caller, nobody).await.map(drop),
@@ -74,7 +75,7 @@ async fn a_role_may_do_what_its_rights_say_and_nothing_else() {
             performed += 1;
         }
     }
-    assert_eq!(performed, 4 * 15);
+    assert_eq!(performed, 4 * 16);
     world.close().await;
 }
 

@@ -196,4 +196,11 @@ impl Store {
         client.execute(&client.prepare_cached(update).await?, &[&id]).await?;
         Ok(())
     }
+
+    /// The name of the account that an API key belongs to; `None`: a command added the key.
+    pub async fn account_of_key(&self, key: &str) -> Result<Option<String>, Error> {
+        let select = "select a.name from api_key k join account a on a.id = k.account_id where k.id = $1";
+        let row = self.client().await?.query_opt(select, &[&key]).await?;
+        Ok(row.map(|row| row.get(0)))
+    }
 }

@@ -1,4 +1,4 @@
-use control::Caller;
+use control::{Caller, Right};
 
 use super::*;
 use crate::viewer::tests::viewer;
@@ -23,7 +23,31 @@ pub(crate) fn sender() -> SenderView {
 
 fn known(check: Check) -> Known {
     let draft = crate::wizard::tests::draft(1_000_000);
-    Known { draft, checked: Checked::Done(Box::new(check)), sender: sender() }
+    Known { draft, checked: Checked::Done(Box::new(check)), sender: sender(), approval: nobody_else() }
+}
+
+/// No second person is needed.
+fn nobody_else() -> StartApproval {
+    StartApproval {
+        campaign_id: 7,
+        approval_above: None,
+        is_needed: false,
+        requested_by: None,
+        requested_at: None,
+        is_own: false,
+    }
+}
+
+/// A second person is needed, and somebody requested the start or not: who, and whether that is the viewer.
+fn approval(requested: Option<(&str, bool)>) -> StartApproval {
+    StartApproval {
+        approval_above: Some(50_000),
+        is_needed: true,
+        requested_by: requested.map(|(by, _)| by.to_owned()),
+        requested_at: requested.map(|_| "2026-11-30T10:00:00Z".parse().unwrap()),
+        is_own: requested.is_some_and(|(_, is_own)| is_own),
+        ..nobody_else()
+    }
 }
 
 fn drawn(known: &Known, viewer: &Viewer) -> String {
@@ -55,6 +79,22 @@ fn nobody_starts_without_the_right_or_a_check_without_problems() {
     assert!(!page.contains("Start: send") && page.contains("3 lack &lt;city&gt;."), "{page}");
     let outdated = Known { checked: Checked::No { was_changed: true }, ..known(check()) };
     assert!(!drawn(&outdated, &viewer()).contains("Start: send"));
+}
+
+#[test]
+fn a_large_campaign_is_requested_by_one_person_and_started_by_another() {
+    let of = |requested| drawn(&Known { approval: approval(requested), ..known(check()) }, &viewer());
+    for (requested, shown, hidden) in [
+        (None, ["Request the start: 1,000,000 recipients", "start/request"], "Start: send"),
+        (Some(("marta", true)), ["marta requested the start", "Waiting for another person"], "Start: send"),
+        (Some(("a<b", false)), ["a&lt;b requested the start", "Start: send to 1,000,000"], "start/request"),
+    ] {
+        let page = of(requested);
+        assert!(
+            shown.iter().all(|text| page.contains(text)) && !page.contains(hidden),
+            "{requested:?}: {page}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! The second person of a large campaign: who may start it, and how a start is requested.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use campaign::CampaignId;
+use control::{Check, Problem, Right, StartApproval};
+use maud::{Markup, html};
+use uuid::Uuid;
+
+use crate::failure::Failure;
+use crate::frame::sentence;
+use crate::part::alert::{alert, form_error};
+use crate::session::Console;
+use crate::viewer::Viewer;
+use crate::wizard::fields::Fields;
+use crate::wizard::message::{Sent, once};
+use crate::wizard::start::Known;
+use crate::wizard::{Exit, Step};
+use crate::words::Tone;
+use crate::words::number::{counted, thousands};
+use crate::words::time::element;
+
+/// What a person can do with a draft that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Start it.
+    Starts,
+    /// Request its start.
+    Requests,
+    /// Wait for another person.
+    Waits,
+}
+
+/// The role of a viewer.
+pub(crate) fn role(viewer: &Viewer, approval: &StartApproval) -> Role {
+    let may_start = viewer.caller.rights.has(Right::Send);
+    match (approval.is_needed, &approval.requested_by) {
+        (true, None) => Role::Requests,
+        (true, Some(_)) if approval.is_own => Role::Waits,
+        _ if may_start => Role::Starts,
+        _ => Role::Waits,
+    }
+}
+
+/// What the page says of the second person; nothing if none is needed.
+pub(crate) fn note(viewer: &Viewer, approval: &StartApproval) -> Markup {
+    let Some(above) = approval.approval_above.filter(|_| approval.is_needed) else { return html! {} };
+    let above = counted(above.into(), "recipient", "recipients");
+    let requested = html! {
+        @if let (Some(by), Some(at)) = (&approval.requested_by, approval.requested_at) {
+            (by) " requested the start " (element(at, viewer.visit.now, &viewer.zone)) ". "
+        }
+    };
+    let (tone, title, text) = match role(viewer, approval) {
+        Role::Requests => (
+            Tone::Info,
+            "Two people start this campaign",
+            html! { "It has more than " (above) ". Request the start; another person who may start campaigns then starts it on this page." },
+        ),
+        Role::Starts => (
+            Tone::Info,
+            "You are the second person",
+            html! { (requested) "Compare what happens below, then start the campaign. It has more than " (above) ", so that two people look at it." },
+        ),
+        Role::Waits => (
+            Tone::Info,
+            "Waiting for another person",
+            html! { (requested) "Another person who may start campaigns starts it on this page. An edit or another list ends the request." },
+        ),
+    };
+    alert(tone, title, &html! { p { (text) } }, None)
+}
+
+/// The button of a request, and its form.
+pub(crate) fn request(id: i64, check: &Check) -> Markup {
+    html! {
+        form id="request" method="post" action={ (Step::Start.address(id)) "/request" } {
+            input type="hidden" name="fingerprint" value=(check.fingerprint);
+            input type="hidden" name="once" value=(Uuid::new_v4());
+        }
+    }
+}
+
+/// The button in the foot of the page.
+pub(crate) fn request_button(check: &Check) -> Markup {
+    html! {
+        button type="submit" class="button primary" form="request" {
+            "Request the start: " (thousands(check.recipients)) " recipients"
+        }
+    }
+}
+
+/// `POST /campaigns/ID/start/request`
+pub(crate) async fn send(
+    State(console): State<Arc<Console>>,
+    viewer: Viewer,
+    Path(id): Path<i64>,
+    Form(sent): Sent,
+) -> Result<Response, Exit> {
+    let fields = Fields::sent(sent);
+    let fingerprint = fields.get("fingerprint");
+    if fingerprint.is_empty() {
+        return Err(Failure::of_status(StatusCode::BAD_REQUEST).into());
+    }
+    let caller = once(&viewer.caller, fields.get("once"), &(id, "request", fingerprint));
+    let requested = Box::pin(console.control.request_start(&caller, CampaignId(id), Some(fingerprint))).await;
+    let Err(error) = requested else {
+        return Ok(Redirect::to(&Step::Start.address(id)).into_response());
+    };
+    match error.problem() {
+        Problem::CheckOutdated | Problem::ConflictState => {
+            let known = Known::read(&console, &viewer, id).await?;
+            let note = form_error(&sentence(&error.to_string()));
+            let page = known.page(&viewer, &note, (&known.fields(&viewer), &[]));
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+        _ => Err(error.into()),
+    }
+}
