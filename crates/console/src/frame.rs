@@ -62,7 +62,7 @@ pub(crate) struct Page<'a> {
     pub(crate) follow: Option<Follow>,
     /// The live parts that the frame has: the mark, and what screen readers say.
     pub(crate) live: Option<Parts>,
-    /// Whether the page loads the scripts: parts of it are drawn again.
+    /// Whether the page loads the scripts: parts of it are drawn again, or it has dialogs.
     pub(crate) is_live: bool,
     /// The content.
     pub(crate) body: Markup,
@@ -88,6 +88,7 @@ impl<'a> Page<'a> {
 
     /// The whole document.
     pub(crate) fn draw(self, viewer: &Viewer) -> Markup {
+        let is_live = self.is_live || self.follow.is_some();
         let content = html! {
             a class="skip" href="#main" { "Skip to content" }
             div class="app" {
@@ -99,8 +100,9 @@ impl<'a> Page<'a> {
                 }
             }
             @if let Some(follow) = &self.follow { (follow.connect(&viewer.visit)) }
+            @if is_live { dialog id="dialog" aria-label="Action" {} }
         };
-        document(self.title, &viewer.visit, self.is_live || self.follow.is_some(), &content)
+        document(self.title, &viewer.visit, is_live, &content)
     }
 }
 

@@ -14,4 +14,5 @@ mod previews;
 mod recipients;
 mod server;
 mod settings;
+mod states;
 mod story;

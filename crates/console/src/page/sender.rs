@@ -77,6 +77,7 @@ fn draw(viewer: &Viewer, page: &SenderPage, done: Option<Done>, webhook: Option<
         badge: Some(state(sender)),
         summary: Some(html! { (provider::name(&sender.provider)) " · +" (sender.number) }),
         actions: Some(actions(viewer, page, reason)),
+        is_live: true,
         ..shown
     }
     .draw(viewer)

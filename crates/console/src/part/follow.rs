@@ -20,7 +20,6 @@ impl Follow {
         html! {
             div id="live" hidden hx-sse:connect=(self.stream) hx-swap="none" hx-nonce=(visit.nonce) data-parts=(self.parts)
                 hx-config=r#"{"sse":{"reconnectDelay":"500ms","reconnectMaxDelay":"3s"}}"# {}
-            dialog id="dialog" aria-label="Action" {}
         }
     }
 }

@@ -155,7 +155,8 @@ impl Browser {
 
     /// The first element that a selector finds, as soon as the page has it.
     async fn element(&self, selector: &str) -> Element {
-        self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.unwrap()
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        found.unwrap_or_else(|error| panic!("no {selector}: {error}"))
     }
 
     /// Fills in fields of a form by their names.

@@ -14,7 +14,7 @@ const SIZES: [(&str, u32, u32); 3] = [("desk", 1280, 900), ("phone", 360, 800), 
 const AXE: &str = include_str!("../../../../console/assets/vendor/axe.min.js");
 
 /// Campaigns that are completed, stopped for low balance, paused by a person, and drafts.
-async fn campaigns(world: &mut World) -> [String; 4] {
+pub(crate) async fn campaigns(world: &mut World) -> [String; 4] {
     let named = |name: &str| crate::world::CAMPAIGN.replacen("name = \"", &format!("name = \"{name} "), 1);
     let _processes = [world.start("producer"), world.start("consumer")];
     let completed = world.draft_of(&named("August survey:"), 300).await;
@@ -92,7 +92,7 @@ async fn checked(world: &World, console: &ConsoleServer, browser: &Browser, list
 }
 
 /// What axe-core, a checker of accessibility, finds on the page that is open: rules of WCAG 2.2 AA and best practice.
-async fn violations_of_accessibility(browser: &Browser) -> Value {
+pub(crate) async fn violations_of_accessibility(browser: &Browser) -> Value {
     browser.client.execute(AXE, vec![]).await.unwrap();
     let script = "
         const done = arguments[arguments.length - 1];
