@@ -5,6 +5,7 @@ pub(crate) mod answers;
 pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod events;
+pub(crate) mod flows;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod list_reports;
@@ -18,6 +19,7 @@ pub(crate) mod sender_stops;
 pub(crate) mod senders;
 pub(crate) mod suppressions;
 pub(crate) mod system;
+pub(crate) mod templates;
 pub(crate) mod waiting;
 pub(crate) mod webhook_endpoints;
 

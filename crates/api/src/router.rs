@@ -19,8 +19,9 @@ use crate::config::Config;
 use crate::openapi;
 use crate::problem::{Failure, Kind};
 use crate::resources::{
-    accounts, answers, audit, campaigns, events, jobs, keys, list_reports, lists, live, preview, prices,
-    recipients, running, sender_stops, senders, suppressions, system, waiting, webhook_endpoints,
+    accounts, answers, audit, campaigns, events, flows, jobs, keys, list_reports, lists, live, preview,
+    prices, recipients, running, sender_stops, senders, suppressions, system, templates, waiting,
+    webhook_endpoints,
 };
 
 /// The routes that need a key, below `/api/v1`, and their document.
@@ -78,6 +79,10 @@ fn of_senders_and_jobs() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(sender_stops::probe))
         .routes(routes!(sender_stops::stops))
         .routes(routes!(prices::show, prices::replace))
+        .routes(routes!(flows::list))
+        .routes(routes!(flows::show, flows::replace, flows::remove))
+        .routes(routes!(templates::list))
+        .routes(routes!(templates::show, templates::replace, templates::remove))
         .routes(routes!(suppressions::list, suppressions::add))
         .routes(routes!(suppressions::count))
         .routes(routes!(suppressions::import))

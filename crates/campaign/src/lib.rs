@@ -7,6 +7,7 @@
 mod consent;
 mod cost;
 mod definition;
+mod flow_json;
 mod forecast;
 mod ids;
 mod message;
@@ -26,6 +27,13 @@ pub use definition::error::DefinitionError;
 pub use definition::policy::Policy;
 pub use definition::provider_limits::LIPACHAT_REFERENCE;
 pub use definition::unknown::{Resolution, UnknownRule};
+pub use flow_json::binding::{fill_flow_text, flow_options};
+pub use flow_json::component::{
+    FlowChoice, FlowComponent, FlowField, FlowInput, FlowOption, FlowOptions, FlowPart, FlowText,
+};
+pub use flow_json::error::FlowJsonError;
+pub use flow_json::labels::FlowLabels;
+pub use flow_json::{FlowJson, FlowScreen, MAX_FLOW_JSON};
 pub use forecast::Forecast;
 pub use ids::id::{CampaignId, ClaimId, SenderId, Seq};
 pub use ids::reference::{Reference, ReferenceKey};

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod health;
 pub(crate) mod lists;
 pub(crate) mod prices;
+pub(crate) mod texts;
 pub(crate) mod webhook;
 pub(crate) mod webhook_endpoint;
 
@@ -25,6 +26,7 @@ use crate::args::campaigns::CampaignCommand;
 use crate::args::health::HealthArgs;
 use crate::args::lists::SuppressionCommand;
 use crate::args::prices::SenderPrices;
+use crate::args::texts::{FlowCommand, TemplateCommand};
 use crate::args::webhook::WebhookArgs;
 use crate::args::webhook_endpoint::WebhookEndpointCommand;
 
@@ -74,6 +76,16 @@ pub(crate) enum Command {
     Sender {
         #[command(subcommand)]
         command: SenderCommand,
+    },
+    /// Manage the known flows of senders: their Flow JSON, for previews and for the labels of answers
+    Flow {
+        #[command(subcommand)]
+        command: FlowCommand,
+    },
+    /// Manage the known templates of senders: their texts, for previews
+    Template {
+        #[command(subcommand)]
+        command: TemplateCommand,
     },
     /// Show what the answers of a provider mean
     Provider {

@@ -21,5 +21,6 @@ pub(crate) mod roles;
 pub(crate) mod sender_test;
 pub(crate) mod senders;
 pub(crate) mod suppressions;
+pub(crate) mod texts;
 pub(crate) mod waiting;
 pub(crate) mod webhook_endpoints;

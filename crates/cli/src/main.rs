@@ -31,7 +31,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::{Args, Command, RetentionCommand};
 use crate::commands::{
     accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, health, providers,
-    report, restored, roles, senders, suppressions, waiting, webhook_endpoints,
+    report, restored, roles, senders, suppressions, texts, waiting, webhook_endpoints,
 };
 use crate::plane::{Database, Plane};
 use crate::settings::Settings;
@@ -94,6 +94,8 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Migrate => roles::migrate(&settings).await,
         Command::CheckConfig => check_config::run(&settings).await,
         Command::Sender { command } => senders::run(&settings, command).await,
+        Command::Flow { command } => texts::flow(&settings, command).await,
+        Command::Template { command } => texts::template(&settings, command).await,
         Command::Provider { command } => providers::run(&settings, &command),
         Command::Suppression { command } => suppressions::run(&settings, command).await,
         Command::Campaign { command } => Box::pin(campaigns::run(&settings, command)).await,

@@ -7,6 +7,7 @@ mod campaigns;
 mod lists;
 mod senders;
 mod system;
+mod texts;
 
 use std::sync::Arc;
 

@@ -44,6 +44,8 @@ fn needs(command: &Command) -> Option<Needs> {
         Command::Simulator(_) => Some(Needs::Machine("simulator")),
         Command::Demo(_) => Some(Needs::Machine("demo")),
         Command::Sender { .. }
+        | Command::Flow { .. }
+        | Command::Template { .. }
         | Command::Provider { .. }
         | Command::Suppression { .. }
         | Command::Campaign { .. }

@@ -177,6 +177,6 @@ impl Client {
 
 /// A message that could be filled in.
 fn sample(item: PreviewItem) -> Option<Sample> {
-    let PreviewItem { seq, header, body, footer, button, problem: _ } = item;
+    let PreviewItem { seq, header, body, footer, button, .. } = item;
     Some(Sample { seq: seq?, header, body: body?, footer, button })
 }

@@ -15,7 +15,7 @@
 //! # Structure
 //!
 //! `address`, `ongoing` (what goes on at the server), `request`, `problem` (failed answers), `network` (no answers), `transport`
-//! (attempts), `pages`, then one file per subject: `jobs`, `campaigns`, `lists`, `exports`, `senders`, `suppressions`, `system`.
+//! (attempts), `pages`, then one file per subject: `jobs`, `campaigns`, `lists`, `exports`, `senders`, `suppressions`, `system`, `texts`.
 
 mod address;
 mod campaigns;
@@ -30,6 +30,7 @@ mod request;
 mod senders;
 mod suppressions;
 mod system;
+mod texts;
 mod transport;
 
 pub use address::{Address, AddressError};

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn the_style_sheet_and_the_script_are_within_their_budgets() {
         let style = include_str!("../assets/console.css");
-        assert!(style.len() <= 28_000, "{} bytes", style.len());
+        assert!(style.len() <= 31_000, "{} bytes", style.len());
         assert!(style.lines().count() <= 600);
         assert!(include_str!("../assets/console.js").lines().count() <= 200);
     }

@@ -15,7 +15,7 @@
 //! # Structure
 //!
 //! `config`, `visit` (what is known of a request), `viewer` (who is logged in), `assets`, `headers`, `csrf` (forged requests), `cookie`, `failure`, `words` (labels and
-//! sentences), `chart` (SVG), `part` (components, one function each), `shown` (what live pages show), `live` (their feeds), `frame` (what every page has), `csv` and `download`
+//! sentences), `chart` (SVG), `part` (components, one function each), `preview` (messages and screens of flows as recipients see them), `shown` (what live pages show), `live` (their feeds), `frame` (what every page has), `csv` and `download`
 //! (files), `summaries` (counted answers), `recent` (people who were here), `answer`, `uploads` (lists that arrive), `session` (the state of all requests), `wizard` (the
 //! steps of a new campaign), `page` (one file per page), `router`.
 
@@ -33,6 +33,7 @@ mod headers;
 mod live;
 mod page;
 mod part;
+mod preview;
 mod recent;
 mod router;
 mod session;

@@ -35,17 +35,19 @@ use crate::page::campaign::{answers, export, lists, message as rules};
 use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
 use crate::page::stream;
 use crate::page::{
-    activity, campaign, campaigns, company, link, log_in, people, second_factor, sender, sender_action,
-    senders, settings,
+    activity, campaign, campaigns, company, flow, link, log_in, new_sender, people, second_factor, sender,
+    sender_action, senders, settings, template,
 };
 use crate::recent::Recent;
 use crate::session::Console;
 use crate::summaries::Summaries;
 use crate::uploads::{UploadLimits, Uploads};
-use crate::wizard::{approval, check, links, list, message, start, trial, upload};
+use crate::wizard::{approval, check, links, list, message, message_preview, start, trial, upload};
 
 /// The longest form in bytes.
 const MAX_FORM: usize = 64 * 1024;
+/// The longest form of a flow in bytes: a file and a pasted text.
+const MAX_FLOW: usize = 2 * ::campaign::MAX_FLOW_JSON + MAX_FORM;
 /// The time limit of a request, its body included. A page takes milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -97,6 +99,13 @@ fn actions() -> Router<Arc<Console>> {
         .route("/senders/{name}/cap", get(sender_action::ask_cap).post(sender_action::cap))
         .route("/senders/{name}/probe", post(sender_action::probe))
         .route("/senders/{name}/resume", post(sender_action::resume))
+        .route("/senders/{name}/flows/{flow}/remove", get(flow::ask_remove).post(flow::remove))
+        .route("/senders/{name}/templates", get(template::ask).post(template::add))
+        .route("/senders/{name}/templates/{template}/{language}", get(template::show).post(template::replace))
+        .route(
+            "/senders/{name}/templates/{template}/{language}/remove",
+            get(template::ask_remove).post(template::remove),
+        )
 }
 
 /// The pages of one campaign beside its overview, and recipients of all campaigns.
@@ -132,6 +141,7 @@ fn pages(console: Arc<Console>) -> Router {
         .merge(recipients())
         .merge(wizard_pages())
         .route("/senders", get(senders::show))
+        .route("/senders/new", get(new_sender::ask).post(new_sender::add))
         .route("/settings", get(settings::show))
         .route("/settings/password", post(settings::password))
         .route("/settings/theme", post(settings::theme))
@@ -156,26 +166,38 @@ fn pages(console: Arc<Console>) -> Router {
         .merge(public)
         .layer(RequestBodyLimitLayer::new(MAX_FORM))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT));
-    // A test message waits for a slot of the sender's rate and for the provider.
-    let tests = Router::new()
-        .route("/campaigns/{id}/test", post(trial::send))
-        .layer(from_fn_with_state(Arc::clone(&console), require_session))
-        .layer(RequestBodyLimitLayer::new(MAX_FORM))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TEST_TIMEOUT));
-    // A list has limits of its own.
-    let lists = Router::new()
-        .route("/campaigns/{id}/list", post(upload::send))
-        .layer(DefaultBodyLimit::disable())
-        .layer(from_fn_with_state(Arc::clone(&console), require_session));
     routes
-        .merge(tests)
-        .merge(lists)
+        .merge(with_own_limits(&console))
         .layer(CsrfLayer::new().with_rejection_response(csrf::refused))
         .layer(from_fn(csrf::refuse_unknown_origin))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&console), answer))
         .layer(CompressionLayer::new())
         .with_state(console)
+}
+
+/// Routes with limits of their own.
+fn with_own_limits(console: &Arc<Console>) -> Router<Arc<Console>> {
+    // A test message waits for a slot of the sender's rate and for the provider.
+    let tests = Router::new()
+        .route("/campaigns/{id}/test", post(trial::send))
+        .layer(from_fn_with_state(Arc::clone(console), require_session))
+        .layer(RequestBodyLimitLayer::new(MAX_FORM))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TEST_TIMEOUT));
+    // The text of a flow, as a file or pasted: one of the two has its longest length.
+    let flows = Router::new()
+        .route("/senders/{name}/flows", get(flow::ask).post(flow::add))
+        .route("/senders/{name}/flows/{flow}", get(flow::show).post(flow::replace))
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(console), require_session))
+        .layer(RequestBodyLimitLayer::new(MAX_FLOW))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIMEOUT));
+    // A list has limits of its own.
+    let lists = Router::new()
+        .route("/campaigns/{id}/list", post(upload::send))
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(Arc::clone(console), require_session));
+    tests.merge(flows).merge(lists)
 }
 
 fn settings_of_the_installation() -> Router<Arc<Console>> {
@@ -199,10 +221,10 @@ fn settings_of_the_installation() -> Router<Arc<Console>> {
 fn wizard_pages() -> Router<Arc<Console>> {
     Router::new()
         .route("/campaigns/new", get(message::new).post(message::create))
-        .route("/campaigns/new/preview", post(message::preview_new))
+        .route("/campaigns/new/preview", post(message_preview::preview_new))
         .route("/campaigns/{id}/duplicate", post(links::duplicate))
         .route("/campaigns/{id}/message", get(message::show).post(message::save))
-        .route("/campaigns/{id}/message/preview", post(message::preview))
+        .route("/campaigns/{id}/message/preview", post(message_preview::preview))
         .route("/campaigns/{id}/list", get(list::show))
         .route("/campaigns/{id}/list/job", get(list::job))
         .route("/campaigns/{id}/list/job/{job}/give-up", post(list::give_up))

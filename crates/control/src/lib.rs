@@ -30,16 +30,19 @@ mod dead_letters;
 mod drafts;
 mod error;
 mod events;
+mod flows;
 mod found_numbers;
 mod imported;
 mod jobs;
 mod keys;
+mod known_texts;
 mod launch;
 mod list_reports;
 mod lists;
 mod live;
 mod log_in;
 mod members;
+mod new_sender;
 mod once;
 mod page;
 mod password_change;
@@ -64,6 +67,7 @@ mod sessions;
 mod start_request;
 mod suppressions;
 mod system;
+mod templates;
 mod test_message;
 mod text;
 mod versions;
@@ -91,11 +95,13 @@ pub use dead_letters::{DeadLetter, RedrivenLetters};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};
 pub use events::{Event, EventPage};
+pub use flows::{FlowDetails, FlowView, NewFlow, ScreenView};
 pub use found_numbers::FoundNumber;
 pub use imported::{ImportedList, ImportedNumbers, RejectedRow, RejectedRows, SHOWN as SHOWN_REJECTED_ROWS};
 pub use jobs::begin::JobBegun;
 pub use jobs::job::Job;
 pub use keys::{ApiKey, NewApiKey, NewApiKeySecret};
+pub use known_texts::KnownTexts;
 pub use launch::check::{Check, Finding, Place};
 pub use launch::forecast::{Cost, CostOfCountry};
 pub use launch::sample::{SAMPLES, Sample};
@@ -106,6 +112,7 @@ pub use live::progress::{CampaignProgress, ProgressCounts};
 pub use live::sampler::Live;
 pub use live::topics::{Sample as LiveSample, SampleId, State as LiveState, Watch};
 pub use log_in::{LogIn, LoggedIn};
+pub use new_sender::{SenderFault, SenderToAdd};
 pub use notifier::KINDS as EVENT_KINDS;
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use preview::{Preview, PreviewItem, PreviewRequest};
@@ -126,19 +133,20 @@ pub use second_factors::{SecondFactorRule, SecondFactors};
 pub use sender_page::SenderPage;
 pub use sender_stops::{HeldSender, PastStop, ProbedSender, ResumedSender, StopView, UsedUpCap};
 pub use sender_webhook::{WebhookSettings, WebhookView};
-pub use senders::{DailyCap, SenderChange, SenderToAdd, SenderView};
+pub use senders::{DailyCap, SenderChange, SenderView};
 pub use sessions::{Session, SessionUse};
 pub use start_request::{StartApproval, StartRequested};
 pub use store::{
     AnswerReport, AnswerSummary, AttemptReport, CampaignFilter, CampaignReport, CountryReport, ErrorReport,
     FieldSummary, FoundRecipient, ImportRow, ListReport, MinuteReport, PendingFactor, ProviderNotice,
     RecipientFilter, RecipientKind, RecipientReport, ResendClass, ResendCount, ResolutionReport,
-    UnusablePosts,
+    UnusablePosts, ValueCount,
 };
 pub use suppressions::{
     CountedSuppressions, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };
 pub use system::{SenderSystem, SystemView};
+pub use templates::{NewTemplate, TemplateButton, TemplateCategory, TemplateStatus, TemplateView};
 pub use test_message::{TestMessage, TestResult};
 pub use text::{minute, thousands, utc};
 pub use versions::Versioned;

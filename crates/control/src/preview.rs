@@ -1,8 +1,8 @@
 //! The message of a campaign, filled in for the first recipients of its list.
 
-use campaign::{CampaignId, CompiledMessage, Definition, Seq, Variables, Window};
+use campaign::{CampaignId, CompiledMessage, Definition, FlowAction, Message, Seq, Variables, Window};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
@@ -39,7 +39,7 @@ pub struct Preview {
 }
 
 /// One message, or why it cannot be filled in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PreviewItem {
     /// The place of the recipient in the list; `null`: no recipient.
     #[schema(required)]
@@ -56,6 +56,11 @@ pub struct PreviewItem {
     /// The text of the button.
     #[schema(required)]
     pub button: Option<String>,
+    /// The values of the variables of a template's body, `{{1}}` first; empty for a flow message.
+    pub values: Vec<String>,
+    /// The data of the first screen of the flow.
+    #[schema(value_type = Object)]
+    pub data: Map<String, Value>,
     /// Why the message cannot be sent to this recipient.
     #[schema(required)]
     pub problem: Option<String>,
@@ -126,8 +131,11 @@ fn limit(limit: Option<u32>) -> Result<u32, Error> {
 impl PreviewItem {
     /// The message for a recipient with these variables.
     fn fill(message: &CompiledMessage, seq: Option<Seq>, variables: &Variables) -> Self {
-        let rendered = message.render(variables, Window::Unheard);
-        Self::of(seq, rendered.map(|message| Sample::of(0, message)).map_err(|fault| sentence(&fault)))
+        let seq = seq.map(|seq| seq.0);
+        match message.render(variables, Window::Unheard) {
+            Ok(message) => Self { seq, ..Self::of(message) },
+            Err(fault) => Self { seq, problem: Some(sentence(&fault)), ..Self::default() },
+        }
     }
 
     /// The message for nobody: each variable has its name as value.
@@ -136,15 +144,19 @@ impl PreviewItem {
         Self::fill(message, None, &names.collect())
     }
 
-    fn of(seq: Option<Seq>, filled: Result<Sample, String>) -> Self {
-        let seq = seq.map(|seq| seq.0);
-        match filled {
-            Ok(Sample { header, body, footer, button, .. }) => {
-                Self { seq, header, body: Some(body), footer, button, problem: None }
+    fn of(message: Message) -> Self {
+        let (values, data) = match &message {
+            Message::Flow(flow) => match &flow.action {
+                FlowAction::Navigate { data, .. } => (Vec::new(), data.clone()),
+                FlowAction::DataExchange => (Vec::new(), None),
+            },
+            Message::Template(template) => {
+                let data = template.button.as_ref().and_then(|button| button.data.clone());
+                (template.body.clone(), data)
             }
-            Err(problem) => {
-                Self { seq, header: None, body: None, footer: None, button: None, problem: Some(problem) }
-            }
-        }
+        };
+        let Sample { header, body, footer, button, .. } = Sample::of(0, message);
+        let data = data.unwrap_or_default();
+        Self { header, body: Some(body), footer, button, values, data, ..Self::default() }
     }
 }

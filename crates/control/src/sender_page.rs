@@ -9,13 +9,17 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control};
 use crate::error::Error;
+use crate::flows::FlowView;
 use crate::prices::PricesView;
 use crate::sender_stops::PastStop;
 use crate::senders::{SenderView, view};
+use crate::templates::TemplateView;
 use crate::waiting::Waiting;
 
 /// The most stops that are read.
 const MOST: u32 = 100;
+/// The most flows and the most templates that are read.
+const MOST_TEXTS: i64 = 200;
 
 /// What is known of a sender.
 #[derive(Clone, Debug)]
@@ -42,6 +46,10 @@ pub struct SenderPage {
     pub waiting: Vec<Waiting>,
     /// The price list.
     pub prices: Option<PricesView>,
+    /// The known flows, by id; at most 200.
+    pub flows: Vec<FlowView>,
+    /// The known templates, by name and language; at most 200.
+    pub templates: Vec<TemplateView>,
 }
 
 impl Control {
@@ -64,6 +72,8 @@ impl Control {
             } = activity;
             let waiting = self.store.waiting(None).await?;
             let prices = self.store.prices(row.id).await?;
+            let flows = self.store.flows(row.id, "", MOST_TEXTS).await?;
+            let templates = self.store.templates(row.id, ("", ""), MOST_TEXTS).await?;
             let page = SenderPage {
                 sender: view(caller, &row, &holds),
                 stops: stops.into_iter().map(PastStop::of).collect(),
@@ -76,6 +86,8 @@ impl Control {
                 unusable_posts,
                 waiting: waiting.into_iter().filter(|wait| wait.sender == name).map(Waiting::from).collect(),
                 prices: prices.map(|list| PricesView::of(name, &list)),
+                flows: flows.into_iter().map(FlowView::from).collect(),
+                templates: templates.into_iter().map(TemplateView::from).collect(),
             };
             Ok((page, Value::Null))
         })

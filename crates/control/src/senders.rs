@@ -1,9 +1,9 @@
 //! Senders: list, show, add, change.
 
-use campaign::{Provider, Rate};
+use campaign::Rate;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{NewSender, SenderRow, Store};
+use store::{SenderRow, Store};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
@@ -57,35 +57,6 @@ pub struct SenderView {
     pub is_open: bool,
     /// The stops in force: of the sender first, then of its campaigns.
     pub stops: Vec<StopView>,
-}
-
-/// A sender to add.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SenderToAdd {
-    /// The name in commands and campaign files: a-z, 0-9, `-` and `_`.
-    pub name: String,
-    /// The provider: `kaleyra`, `lipachat`, `1msg` or `meta`.
-    pub provider: String,
-    /// Base URL of the provider's API: scheme and host.
-    pub base_url: String,
-    /// Account id at the provider.
-    #[serde(default)]
-    pub account: Option<String>,
-    /// The business phone number with its country code, digits only.
-    pub number: String,
-    /// Where consumers find the API key: `env:NAME` or `file:PATH`.
-    pub api_key_ref: String,
-    /// The rate, such as `20/s`, `80/s,burst=10` or `50000/5m`; `null`: no limit.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    pub rate: Option<Rate>,
-    /// The daily cap; `null`: no cap.
-    #[serde(default)]
-    pub daily_cap: Option<DailyCap>,
-    /// How posts of the provider are authenticated, and opt-out words.
-    #[serde(default, deserialize_with = "object")]
-    pub webhook: WebhookSettings,
 }
 
 /// Changes of a sender. A member that is left out keeps its value; `null` removes it.
@@ -147,23 +118,6 @@ impl Control {
         self.act(attempt, async { Ok((shown(&self.store, caller, name).await?, Value::Null)) }).await
     }
 
-    /// Adds a sender. The API key is not tested: only consumers have it.
-    pub async fn add_sender(&self, caller: &Caller, new: SenderToAdd) -> Result<Done<SenderView>, Error> {
-        let attempt = Attempt::new(caller, Action::AddSender, Object::Sender(new.name.clone()))
-            .with("provider", new.provider.as_str())
-            .with("rate", new.rate.map(|rate| rate.to_string()))
-            .with("daily_cap", new.daily_cap.as_ref().map(|cap| cap.recipients));
-        self.change(attempt, async |store| {
-            let sender = self.checked_sender(&new)?;
-            let id = store.add_sender(&sender).await?;
-            if let Some(change) = new.webhook.change(false) {
-                store.set_webhook(id, &change).await?;
-            }
-            Ok((shown(&store, caller, &new.name).await?, Value::Null))
-        })
-        .await
-    }
-
     /// Changes rate, daily cap or webhook of a sender.
     pub async fn change_sender(
         &self,
@@ -204,49 +158,13 @@ impl Control {
         })
         .await
     }
-
-    /// Refuses an address that workers would refuse later; only the workers can check the key.
-    fn checked_sender(&self, new: &SenderToAdd) -> Result<NewSender, Error> {
-        let provider: Provider = new.provider.parse().map_err(Error::invalid)?;
-        let base_url = new.base_url.parse().map_err(|error| {
-            Error::invalid(format!(
-                "'{}' is not an address like https://api.in.kaleyra.io: {error}",
-                new.base_url
-            ))
-        })?;
-        if !(new.api_key_ref.starts_with("env:") || new.api_key_ref.starts_with("file:")) {
-            return Err(Error::invalid(
-                "api_key_ref is not env:NAME or file:PATH; keys themselves are not stored",
-            ));
-        }
-        let account = whatsapp::Account {
-            provider,
-            base_url,
-            account: new.account.clone(),
-            number: new.number.clone(),
-            api_key: "not-looked-at-here".into(),
-            plus_in_path: true,
-        };
-        let client = whatsapp::Client::new(&self.http).map_err(Error::invalid)?;
-        whatsapp::Channel::new(client, &account).map_err(Error::invalid)?;
-        Ok(NewSender {
-            name: new.name.clone(),
-            provider,
-            base_url: new.base_url.clone(),
-            account: new.account.clone(),
-            number: new.number.clone(),
-            api_key_ref: new.api_key_ref.clone(),
-            rate: new.rate,
-            daily_cap: new.daily_cap.as_ref().map(of_store),
-        })
-    }
 }
 
-fn of_store(cap: &DailyCap) -> store::DailyCap {
+pub(crate) fn of_store(cap: &DailyCap) -> store::DailyCap {
     store::DailyCap { recipients: cap.recipients, zone: cap.zone.clone() }
 }
 
-async fn shown(store: &Store, caller: &Caller, name: &str) -> Result<SenderView, Error> {
+pub(crate) async fn shown(store: &Store, caller: &Caller, name: &str) -> Result<SenderView, Error> {
     Ok(view(caller, &store.sender(name).await?, &store.holds().await?))
 }
 

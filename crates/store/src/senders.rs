@@ -1,14 +1,17 @@
-//! Senders: settings, rate, price lists, webhooks, connected workers, holds on a sender or a campaign, and alerts.
+//! Senders: settings, rate, price lists, flows and templates, webhooks, connected workers, holds on a sender or a campaign, and alerts.
 //!
 //! Uses `db`.
 
 pub(crate) mod activity;
 pub(crate) mod alerts;
+pub(crate) mod flows;
 pub(crate) mod hold_history;
 pub(crate) mod holds;
+pub(crate) mod known_texts;
 pub(crate) mod openings;
 pub(crate) mod prices;
 pub(crate) mod rate;
 pub(crate) mod sender;
+pub(crate) mod templates;
 pub(crate) mod webhooks;
 pub(crate) mod workers;

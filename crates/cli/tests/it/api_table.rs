@@ -60,6 +60,7 @@ fn of_campaigns() -> Vec<Route> {
 fn of_senders() -> Vec<Route> {
     let sender = json!({"name": "x", "provider": "kaleyra", "base_url": "https://x.test", "number": "1", "api_key_ref": "env:X"});
     let prices = json!({"currency": "KES", "prices": [{"calling_code": "254", "price": "0.0450"}]});
+    let flow = json!({"name": "Survey", "flow_json": include_str!("../../../../examples/flow.json")});
     vec![
         ("get", "/senders", "viewer", none()),
         ("post", "/senders", "operator", sender),
@@ -72,6 +73,14 @@ fn of_senders() -> Vec<Route> {
         ("get", "/senders/{name}/stops", "viewer", none()),
         ("get", "/senders/{name}/prices", "viewer", none()),
         ("put", "/senders/{name}/prices", "operator", prices),
+        ("get", "/senders/{name}/flows", "viewer", none()),
+        ("get", "/senders/{name}/flows/{flow}", "viewer", none()),
+        ("put", "/senders/{name}/flows/{flow}", "marketer", flow),
+        ("delete", "/senders/{name}/flows/{flow}", "marketer", none()),
+        ("get", "/senders/{name}/templates", "viewer", none()),
+        ("get", "/senders/{name}/templates/{template}/{language}", "viewer", none()),
+        ("put", "/senders/{name}/templates/{template}/{language}", "marketer", json!({"body": "Hi {{1}}"})),
+        ("delete", "/senders/{name}/templates/{template}/{language}", "marketer", none()),
     ]
 }
 
@@ -129,6 +138,7 @@ pub(crate) fn path(of_table: &str) -> String {
         .replace("{job}", "{id}")
         .replace("{account}", "{name}")
         .replace("{endpoint}", "{name}")
+        .replace("{flow}", "{flow_id}")
 }
 
 /// A path of the table with the names and ids of objects; `{id}` does not exist.
@@ -139,6 +149,9 @@ pub(crate) fn address(of_table: &str, campaign: &str) -> String {
         ("{account}", "anna"),
         ("{endpoint}", "shop"),
         ("{event}", "1"),
+        ("{flow}", "123"),
+        ("{template}", "visit"),
+        ("{language}", "en"),
         ("{id}", "999"),
     ];
     let of = of.into_iter().chain(["{job}", "{seq}", "{list}"].map(|place| (place, "1")));

@@ -25,6 +25,8 @@ async fn the_page_leads_from_an_api_key_to_a_finished_campaign() {
     let _consumer = world.start("consumer");
     let marketer = key(&world, "marketer", &[]).await;
     std::fs::write(world.folder.path().join("campaign.toml"), CAMPAIGN).unwrap();
+    let flow = include_str!("../../../../examples/flow.json");
+    std::fs::write(world.folder.path().join("flow.json"), flow).unwrap();
     let rows: Vec<String> = (0..20).map(|n| format!("07120000{n:02},Anna\n")).collect();
     let list = format!("phone,first name\n{}12,Nobody\n", rows.concat());
     std::fs::write(world.folder.path().join("recipients.csv"), list).unwrap();
@@ -44,6 +46,7 @@ async fn the_page_leads_from_an_api_key_to_a_finished_campaign() {
     let (out, err) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{out}\n{err}\n{}", world.logs());
     assert!(out.contains("ke-main kaleyra") && out.contains("\"can_start\": true"), "{out}");
+    assert!(out.contains("{\"id\":\"WELCOME\",\"title\":\"Your visit\"}"), "{out}");
     assert!(out.contains("\"accepted\": 20") && out.contains("\"difference\": 0"), "{out}");
     let summary = world.provider.ledger().summary();
     assert_eq!((summary.accepted, summary.accepted_more_than_once), (20, 0));

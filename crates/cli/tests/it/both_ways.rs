@@ -11,7 +11,7 @@ use crate::command_table::{DATABASE_ONLY, LOCAL, Step, TABLE};
 use crate::world::{CAMPAIGN, World};
 
 /// Files in the folders of both installations.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("c.toml", CAMPAIGN),
     ("broken.toml", "name = \"x\"\n[flow]\nbody = \"{{ }\"\n"),
     ("list.csv", "phone,first_name\n0712000001,Anna\n+254712000002,Ben\n12,Nobody\n0712000001,Again\n"),
@@ -21,6 +21,7 @@ const FILES: [(&str, &str); 10] = [
     ("header.csv", "phone,first_name\n"),
     ("page.csv", "<html></html>"),
     ("prices.csv", "calling_code,price\n254,0.0450\ndefault,1.5\n"),
+    ("flow.json", include_str!("../../../../examples/flow.json")),
     ("wrong.csv", "calling_code,price\n254,cheap\n"),
 ];
 

@@ -5,6 +5,7 @@ mod approval;
 mod browser;
 mod company;
 mod drafts;
+mod flows;
 mod forms;
 mod live;
 mod log_in;

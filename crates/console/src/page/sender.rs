@@ -13,6 +13,7 @@ use crate::chart::strip;
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
 use crate::page::campaign::action::{Done, sender_button};
+use crate::page::sender_texts::{flows, templates};
 use crate::page::senders::state;
 use crate::part::button::{Weight, dialog, form};
 use crate::part::card::{card, flush};
@@ -67,8 +68,8 @@ fn draw(viewer: &Viewer, page: &SenderPage, done: Option<Done>, webhook: Option<
         (stops::of_senders(viewer.clock(), std::slice::from_ref(sender), &page.waiting, button.as_ref()))
         (numbers(page))
         div class="cols" {
-            div class="stack" { (campaigns(viewer, page)) (history(viewer, &page.stops)) }
-            div class="stack" { (settings(viewer, page)) (webhook_card(viewer, page, webhook)) (notices(viewer, &page.notices)) (prices(page.prices.as_ref())) }
+            div class="stack" { (campaigns(viewer, page)) (templates(viewer, page)) (flows(viewer, page)) (history(viewer, &page.stops)) }
+            div class="stack" { (settings(viewer, page)) (webhook_card(viewer, page, webhook)) (notices(viewer, page)) (prices(page.prices.as_ref())) }
         }
     };
     let shown = Page::new(&sender.name, Section::Senders, body);
@@ -230,7 +231,13 @@ fn webhook_card(viewer: &Viewer, page: &SenderPage, webhook: Option<&WebhookView
     card("Webhook", None, &body)
 }
 
-fn notices(viewer: &Viewer, notices: &[ProviderNotice]) -> Markup {
+/// Notices about templates and flows that are not known here; those of known ones are beside them.
+fn notices(viewer: &Viewer, page: &SenderPage) -> Markup {
+    let is_known = |notice: &ProviderNotice| match notice.about.as_str() {
+        "template" => page.templates.iter().any(|one| one.name == notice.name),
+        _ => page.flows.iter().any(|flow| flow.flow_id == notice.name),
+    };
+    let notices: Vec<&ProviderNotice> = page.notices.iter().filter(|notice| !is_known(notice)).collect();
     if notices.is_empty() {
         return html! {};
     }
@@ -242,7 +249,7 @@ fn notices(viewer: &Viewer, notices: &[ProviderNotice]) -> Markup {
             }
         }
     };
-    card("Templates and flows", None, &body)
+    card("Other templates and flows", None, &body)
 }
 
 fn prices(list: Option<&PricesView>) -> Markup {

@@ -10,7 +10,9 @@ use maud::{Markup, html};
 use crate::chart;
 use crate::failure::Failure;
 use crate::frame::{Page, Section};
+use crate::page::new_sender::{ADDRESS, may_add};
 use crate::part::badge::badge;
+use crate::part::button::{Weight, link};
 use crate::part::card::{empty, flush};
 use crate::part::table::{Kind, column, table};
 use crate::session::Console;
@@ -32,17 +34,20 @@ fn draw(viewer: &Viewer, senders: &[SenderView], waiting: &[Waiting]) -> Markup 
     let open = senders.iter().filter(|sender| sender.is_open).count();
     let body = html! {
         (stops::of_senders(viewer.clock(), senders, waiting, None))
-        @if senders.is_empty() { (none()) } @else { (list(viewer, senders, waiting)) }
+        @if senders.is_empty() { (none(viewer)) } @else { (list(viewer, senders, waiting)) }
     };
     let summary =
         html! { (open) " open" @if open < senders.len() { " · " (senders.len() - open) " stopped" } };
     let page = Page::new("Senders", Section::Senders, body);
-    Page { summary: (!senders.is_empty()).then_some(summary), ..page }.draw(viewer)
+    let add =
+        (may_add(viewer) && !senders.is_empty()).then(|| link(ADDRESS, "Add a sender", Weight::Primary));
+    Page { summary: (!senders.is_empty()).then_some(summary), actions: add, ..page }.draw(viewer)
 }
 
-fn none() -> Markup {
-    let text = html! { "Before the first campaign, an operator adds a sender with " code { "flowcast sender add" } " or the API." };
-    flush(None, &empty("No sender yet", &text, None))
+fn none(viewer: &Viewer) -> Markup {
+    let add = may_add(viewer).then(|| link(ADDRESS, "Add a sender", Weight::Primary));
+    let text = html! { "Before the first campaign, an operator adds a sender: a number, an API key and a rate at a provider." };
+    flush(None, &empty("No sender yet", &text, add.as_ref()))
 }
 
 fn list(viewer: &Viewer, senders: &[SenderView], waiting: &[Waiting]) -> Markup {

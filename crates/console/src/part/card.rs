@@ -12,6 +12,11 @@ pub(crate) fn flush(title: Option<&str>, body: &Markup) -> Markup {
     html! { section class="card flush" { @if let Some(title) = title { (head(title, None)) } (body) } }
 }
 
+/// The same with something beside the title, such as a button.
+pub(crate) fn flush_beside(title: &str, aside: Option<&Markup>, body: &Markup) -> Markup {
+    html! { section class="card flush" { (head(title, aside)) (body) } }
+}
+
 fn head(title: &str, aside: Option<&Markup>) -> Markup {
     html! {
         div class="row" {

@@ -6,7 +6,7 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::response::Redirect;
 use campaign::CampaignId;
-use control::{Campaign, Check, Finding, Place, Preview, PreviewRequest, Right};
+use control::{Campaign, Check, Finding, KnownTexts, Place, Preview, PreviewRequest, Right};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -14,11 +14,11 @@ use crate::frame::sentence;
 use crate::part::alert::alert;
 use crate::part::button::{Weight, link};
 use crate::part::card::card;
+use crate::preview::phone::{Shown, phone};
 use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::wizard::checked::{Checked, job_part};
 use crate::wizard::fields::Fields;
-use crate::wizard::phone::{Shown, phone};
 use crate::wizard::{Exit, Step, StepPage, draft, trial};
 use crate::words::Tone;
 use crate::words::number::{counted, thousands};
@@ -39,6 +39,7 @@ struct Known {
     draft: Campaign,
     checked: Checked,
     messages: Option<Preview>,
+    texts: KnownTexts,
     after: i32,
 }
 
@@ -68,7 +69,8 @@ pub(crate) async fn page(
     } else {
         None
     };
-    Ok(draw(viewer, &Known { draft, checked, messages, after }, answers))
+    let texts = console.control.known_texts(&viewer.caller, &draft.definition).await?;
+    Ok(draw(viewer, &Known { draft, checked, messages, texts, after }, answers))
 }
 
 fn draw(viewer: &Viewer, known: &Known, answers: &Markup) -> Markup {
@@ -147,7 +149,7 @@ fn samples(known: &Known, messages: &Preview) -> Markup {
             @for item in &messages.items {
                 div class="stack" {
                     @if let Some(seq) = item.seq { h3 { "Recipient " (thousands(seq)) } }
-                    (phone(item, Shown::of(&known.draft.definition)))
+                    (phone(item, Shown::of(&known.draft.definition, &known.texts)))
                 }
             }
         }
@@ -190,7 +192,13 @@ mod tests {
         let can_start = findings.iter().all(|found| !found.is_problem);
         let check = Check { findings, can_start, ..check() };
         let draft = crate::wizard::tests::draft(1_000_000);
-        Known { draft, checked: Checked::Done(Box::new(check)), messages: None, after: 0 }
+        Known {
+            draft,
+            checked: Checked::Done(Box::new(check)),
+            messages: None,
+            texts: KnownTexts::default(),
+            after: 0,
+        }
     }
 
     fn found(is_problem: bool, place: Place, text: &str) -> Finding {

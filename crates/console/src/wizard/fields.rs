@@ -90,7 +90,12 @@ impl Fields {
         filled.definition(base)
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    /// Removes a field; its value.
+    pub(crate) fn take(&mut self, name: &str) -> Option<String> {
+        self.0.remove(name)
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.to_owned());
     }
 

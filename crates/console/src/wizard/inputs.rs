@@ -39,9 +39,24 @@ impl Inputs<'_> {
 
     /// One line of text.
     pub(crate) fn line(&self, field: &str, hint: Option<&Markup>) -> Markup {
+        self.suggested(field, None, hint)
+    }
+
+    /// One line of text with suggestions: the id of their list.
+    pub(crate) fn suggested(&self, field: &str, list: Option<&str>, hint: Option<&Markup>) -> Markup {
         let is_wrong = self.fault(field).map(|_| "true");
         let control = html! {
-            input id={ "f-" (field) } name=(field) type="text" value=(self.fields.get(field)) maxlength="2000" autocomplete="off"
+            input id={ "f-" (field) } name=(field) type="text" value=(self.fields.get(field)) maxlength="2000" autocomplete="off" list=[list]
+                aria-invalid=[is_wrong] aria-describedby=[self.described(field, hint)];
+        };
+        self.wrapped(field, hint, &control)
+    }
+
+    /// A file of these types.
+    pub(crate) fn file(&self, field: &str, accept: &str, hint: Option<&Markup>) -> Markup {
+        let is_wrong = self.fault(field).map(|_| "true");
+        let control = html! {
+            input id={ "f-" (field) } name=(field) type="file" accept=(accept)
                 aria-invalid=[is_wrong] aria-describedby=[self.described(field, hint)];
         };
         self.wrapped(field, hint, &control)

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
 use campaign::CampaignId;
-use control::{Campaign, Job, PageRequest, PreviewItem, PreviewRequest, Right};
+use control::{Campaign, Job, KnownTexts, PageRequest, PreviewItem, PreviewRequest, Right};
 use listener::downloads;
 use maud::{Markup, html};
 
@@ -15,11 +15,11 @@ use crate::frame::sentence;
 use crate::part::alert::form_error;
 use crate::part::button::{Weight, submit};
 use crate::part::card::card;
+use crate::preview::phone::{Shown, phone};
 use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::wizard::import_job::{self, RUNNING};
 use crate::wizard::imported::Imported;
-use crate::wizard::phone::{Shown, phone};
 use crate::wizard::{Exit, Step, StepPage, draft, next_button, upload_form};
 
 /// The jobs of a campaign that are looked through.
@@ -31,7 +31,7 @@ struct Known {
     lists: Vec<Imported>,
     /// The newest import.
     newest: Option<Job>,
-    first: Option<PreviewItem>,
+    first: Option<(PreviewItem, KnownTexts)>,
 }
 
 impl Known {
@@ -57,6 +57,10 @@ impl Known {
             preview.ok().and_then(|preview| preview.items.into_iter().next())
         } else {
             None
+        };
+        let first = match first {
+            Some(item) => Some((item, console.control.known_texts(&viewer.caller, &draft.definition).await?)),
+            None => None,
         };
         Ok(Self { draft, lists, newest: imports.into_iter().next(), first })
     }
@@ -127,10 +131,10 @@ fn draw(viewer: &Viewer, known: &Known, (job, error): (&Markup, Option<&str>), m
         form id="check" method="post" action=(Step::Check.address(id)) {}
     };
     let can_go_on = draft.recipients > 0 && !known.is_running();
-    let aside = known.first.as_ref().map(|item| {
+    let aside = known.first.as_ref().map(|(item, texts)| {
         html! {
             h2 { "What the first recipient gets" }
-            (phone(item, Shown::of(&draft.definition)))
+            (phone(item, Shown::of(&draft.definition, texts)))
         }
     });
     StepPage {

@@ -7,9 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use campaign::{CampaignId, Definition};
-use control::{
-    Caller, Campaign, Error, Idempotency, PageRequest, PreviewItem, PreviewRequest, Problem, SenderView,
-};
+use control::{Caller, Campaign, Error, Idempotency, PageRequest, Problem, SenderView};
 use maud::{Markup, html};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -22,8 +20,9 @@ use crate::viewer::Viewer;
 use crate::wizard::faults::{Fault, of_definition};
 use crate::wizard::fields::Fields;
 use crate::wizard::inputs::{Inputs, summary};
-use crate::wizard::message_form::{Around, chips, defaults, form};
-use crate::wizard::phone::{Shown, phone};
+use crate::wizard::known_choice::KnownChoices;
+use crate::wizard::message_form::{Around, form};
+use crate::wizard::message_preview::{columns, preview_of};
 use crate::wizard::{Exit, Step, StepPage, conflict, draft, may_prepare, next_button};
 
 /// The values of a form.
@@ -34,6 +33,7 @@ struct Known {
     senders: Vec<SenderView>,
     draft: Option<Campaign>,
     columns: Vec<String>,
+    choices: KnownChoices,
 }
 
 impl Known {
@@ -42,12 +42,17 @@ impl Known {
         let all = PageRequest { after: None, limit: Some(control::MAX_LIMIT) };
         let senders = console.control.senders(&viewer.caller, &all).await?.items;
         let columns = Box::pin(columns(console, viewer, draft.as_ref())).await?;
-        Ok(Self { senders, draft, columns })
+        let choices = KnownChoices::read(console, viewer).await?;
+        Ok(Self { senders, draft, columns, choices })
     }
 
     /// Refuses fields that control would refuse, at their field.
     fn definition(&self, fields: &Fields) -> Result<Definition, Vec<Fault>> {
         let definition = fields.definition(self.draft.as_ref().map(|draft| &draft.definition))?;
+        let faults = self.choices.faults(fields);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         let sender = self.senders.iter().find(|sender| sender.name == definition.sender);
         let provider = sender.and_then(|sender| sender.provider.parse().ok());
         match provider.map(|provider| definition.check_for(provider)) {
@@ -69,8 +74,13 @@ impl Known {
                 Some(fields.get("once")).filter(|once| !once.is_empty()).map_or_else(new_key, str::to_owned),
             )],
         };
-        let around =
-            Around { senders: &self.senders, columns: &self.columns, address: &address, hidden: &hidden };
+        let around = Around {
+            senders: &self.senders,
+            known: &self.choices,
+            columns: &self.columns,
+            address: &address,
+            hidden: &hidden,
+        };
         let body = html! { (summary(faults)) (form(viewer, Inputs { fields, faults }, &around)) };
         StepPage {
             step: Step::Message,
@@ -85,19 +95,6 @@ impl Known {
     }
 }
 
-/// The columns of the lists of a draft, as variables.
-async fn columns(console: &Console, viewer: &Viewer, draft: Option<&Campaign>) -> Result<Vec<String>, Exit> {
-    let Some(draft) = draft else { return Ok(Vec::new()) };
-    let mut names = Vec::new();
-    for list in console.control.lists(&viewer.caller, CampaignId(draft.campaign_id)).await? {
-        let is_variable = |column: &&String| Some(*column) != list.number_column.as_ref();
-        names.extend(list.columns.iter().filter(is_variable).map(|column| control::variable_name(column)));
-    }
-    names.sort();
-    names.dedup();
-    Ok(names)
-}
-
 fn new_key() -> String {
     Uuid::new_v4().to_string()
 }
@@ -106,7 +103,7 @@ fn new_key() -> String {
 pub(crate) async fn new(State(console): State<Arc<Console>>, viewer: Viewer) -> Result<Markup, Exit> {
     let known = Known::read(&console, &viewer, None).await?;
     if known.senders.is_empty() {
-        let text = html! { "Before the first campaign, an operator adds a sender with " code { "flowcast sender add" } " or the API." };
+        let text = html! { "Before the first campaign, an operator adds a sender on the page " a href="/senders" { "Senders" } "." };
         let page =
             Page::new("New campaign", Section::Campaigns, flush(None, &empty("No sender yet", &text, None)));
         return Ok(page.draw(&viewer));
@@ -135,8 +132,9 @@ pub(crate) async fn create(
     viewer: Viewer,
     Form(sent): Sent,
 ) -> Result<Response, Exit> {
-    let fields = Fields::sent(sent);
+    let mut fields = Fields::sent(sent);
     let known = Known::read(&console, &viewer, None).await?;
+    known.choices.complete(&mut fields);
     let definition = match known.definition(&fields) {
         Ok(definition) => definition,
         Err(faults) => return refused(&console, &viewer, &known, (&fields, &faults)).await,
@@ -158,8 +156,9 @@ pub(crate) async fn save(
     Path(id): Path<i64>,
     Form(sent): Sent,
 ) -> Result<Response, Exit> {
-    let fields = Fields::sent(sent);
+    let mut fields = Fields::sent(sent);
     let known = Known::read(&console, &viewer, Some(draft(&console, &viewer, id).await?)).await?;
+    known.choices.complete(&mut fields);
     let definition = match known.definition(&fields) {
         Ok(definition) => definition,
         Err(faults) => return refused(&console, &viewer, &known, (&fields, &faults)).await,
@@ -210,83 +209,4 @@ pub(crate) fn once(caller: &Caller, key: &str, content: &impl serde::Serialize) 
     let idempotency =
         (1..=100).contains(&key.len()).then(|| Idempotency { key: key.to_owned(), fingerprint });
     Caller { idempotency, ..caller.clone() }
-}
-
-/// `POST /campaigns/new/preview`
-pub(crate) async fn preview_new(
-    State(console): State<Arc<Console>>,
-    viewer: Viewer,
-    Form(sent): Sent,
-) -> Result<Markup, Exit> {
-    may_prepare(&viewer)?;
-    let fields = Fields::sent(sent);
-    let preview = preview_of(&console, &viewer, None, &fields).await;
-    Ok(parts(&preview, &fields, &[]))
-}
-
-/// `POST /campaigns/ID/message/preview`
-pub(crate) async fn preview(
-    State(console): State<Arc<Console>>,
-    viewer: Viewer,
-    Path(id): Path<i64>,
-    Form(sent): Sent,
-) -> Result<Markup, Exit> {
-    let (draft, fields) = (draft(&console, &viewer, id).await?, Fields::sent(sent));
-    let preview = preview_of(&console, &viewer, Some(&draft), &fields).await;
-    let columns = columns(&console, &viewer, Some(&draft)).await?;
-    Ok(parts(&preview, &fields, &columns))
-}
-
-/// The parts of the page that are drawn again. Morphing keeps the focus in a field for an empty cell.
-fn parts(preview: &Markup, fields: &Fields, columns: &[String]) -> Markup {
-    html! {
-        (preview)
-        hx-partial hx-target="#chips" hx-swap="innerMorph" { (chips(fields, columns)) }
-        hx-partial hx-target="#defaults" hx-swap="innerMorph" { (defaults(Inputs { fields, faults: &[] })) }
-    }
-}
-
-/// The message of the form, filled in for the first recipient; or why it cannot be drawn.
-async fn preview_of(console: &Console, viewer: &Viewer, draft: Option<&Campaign>, fields: &Fields) -> Markup {
-    let base = draft.map(|draft| &draft.definition);
-    let definition = match fields.for_preview(base) {
-        Ok(definition) => definition,
-        Err(faults) => return cannot(&faults),
-    };
-    // A made-up screen is not shown.
-    let screen = Some(fields.get("screen")).filter(|screen| !screen.is_empty());
-    let shown = Shown { screen, ..Shown::of(&definition) };
-    match item(console, viewer, draft, &definition).await {
-        Ok(Some(item)) => html! {
-            (phone(&item, shown))
-            p class="hint" {
-                @if item.seq.is_some() { "The first recipient of your list. " }
-                @else { "Variables show their names; after the upload, values of your list. " }
-                "WhatsApp may draw it a little differently."
-            }
-        },
-        Ok(None) => html! { p class="hint" { "The list has no recipient to show." } },
-        Err(error) => cannot(&[Fault::new("form", Failure::from(error).text)]),
-    }
-}
-
-async fn item(
-    console: &Console,
-    viewer: &Viewer,
-    draft: Option<&Campaign>,
-    definition: &Definition,
-) -> Result<Option<PreviewItem>, Error> {
-    let Some(draft) = draft else {
-        return console.control.preview_definition(&viewer.caller, definition).await.map(Some);
-    };
-    let request = PreviewRequest { definition: Some(definition.clone()), after: 0, limit: Some(1) };
-    let preview =
-        console.control.preview_campaign(&viewer.caller, CampaignId(draft.campaign_id), request).await?;
-    Ok(preview.items.into_iter().next())
-}
-
-fn cannot(faults: &[Fault]) -> Markup {
-    html! {
-        div class="phone" { div class="screen" { @for fault in faults { p class="bubble problem" { (sentence(&fault.text)) } } } }
-    }
 }

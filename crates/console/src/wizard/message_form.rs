@@ -8,6 +8,7 @@ use crate::part::card::card;
 use crate::viewer::Viewer;
 use crate::wizard::fields::{DEFAULT, Fields};
 use crate::wizard::inputs::Inputs;
+use crate::wizard::known_choice::KnownChoices;
 use crate::words::number::thousands;
 use crate::words::provider;
 
@@ -17,6 +18,8 @@ pub(crate) const LIMITS: [(&str, usize); 4] = [("header", 60), ("body", 1024), (
 /// What the form shows besides its fields.
 pub(crate) struct Around<'a> {
     pub(crate) senders: &'a [SenderView],
+    /// The known flows and templates.
+    pub(crate) known: &'a KnownChoices,
     /// Columns of the lists, as variables.
     pub(crate) columns: &'a [String],
     /// Where the form is sent.
@@ -34,8 +37,8 @@ pub(crate) fn form(viewer: &Viewer, inputs: Inputs<'_>, around: &Around<'_>) -> 
             (card("Message", None, &html! {
                 (inputs.radios("kind", &[("flow", "Flow"), ("template", "Template"), ("both", "Both")]))
                 (kinds())
-                div class="of-flow stack" { (flow(inputs, around.columns)) }
-                div class="of-template stack" { (template(inputs)) }
+                div class="of-flow stack" { (flow(inputs, around)) }
+                div class="of-template stack" { (template(inputs, around.known)) }
             }))
             div id="defaults" { (defaults(inputs)) }
         }
@@ -75,18 +78,20 @@ fn campaign(inputs: Inputs<'_>, senders: &[SenderView]) -> Markup {
     }
 }
 
-fn flow(inputs: Inputs<'_>, columns: &[String]) -> Markup {
+fn flow(inputs: Inputs<'_>, around: &Around<'_>) -> Markup {
     let counted = |field| counter(inputs.fields, field);
     html! {
         (inputs.line("header", Some(&html! { "Optional bold line. " (counted("header")) })))
         (inputs.text("body", 5, Some(&html! { (counted("body")) })))
-        p class="chips" id="chips" { (chips(inputs.fields, columns)) }
+        p class="chips" id="chips" { (chips(inputs.fields, around.columns)) }
         (inputs.line("footer", Some(&html! { "Optional small line. " (counted("footer")) })))
         (inputs.line("cta", Some(&html! { "The button opens the flow. No emoji. " (counted("cta")) })))
+        (around.known.flow_choice(inputs.fields))
         div class="pair" {
-            (inputs.line("flow_id", Some(&html! { "The digits that WhatsApp Manager shows beside the flow." })))
-            (inputs.line("screen", Some(&html! { "The id of the screen, such as WELCOME." })))
+            div class="of-flow-id" { (inputs.line("flow_id", Some(&html! { "The digits that WhatsApp Manager shows beside the flow." }))) }
+            (inputs.suggested("screen", Some("screens"), Some(&html! { "The id of the screen, such as WELCOME." })))
         }
+        datalist id="screens" { (around.known.screens(inputs.fields)) }
         (inputs.check(
             "assume_window",
             ("open", "The recipients wrote to this number within the last 24 hours"),
@@ -120,9 +125,10 @@ fn has_more(fields: &Fields) -> bool {
         || fields.get("mode") == "draft"
 }
 
-fn template(inputs: Inputs<'_>) -> Markup {
+fn template(inputs: Inputs<'_>, known: &KnownChoices) -> Markup {
     html! {
-        div class="pair" {
+        (known.template_choice(inputs.fields))
+        div class="pair of-template-name" {
             (inputs.line("template", Some(&html! { "As in WhatsApp Manager." })))
             (inputs.line("language", Some(&html! { "Such as en, en_US or sw." })))
         }
@@ -189,6 +195,7 @@ mod tests {
     use super::*;
     use crate::viewer::tests::viewer;
     use crate::wizard::faults::Fault;
+    use crate::wizard::known_choice::tests::choices;
     use crate::wizard::tests::draft;
 
     #[test]
@@ -196,6 +203,7 @@ mod tests {
         let fields = Fields::of(&draft(0).definition);
         let around = Around {
             senders: &[],
+            known: &choices(),
             columns: &["city".into()],
             address: "/campaigns/7/message",
             hidden: &[("version", "3".into())],
@@ -208,6 +216,9 @@ mod tests {
             "{{ city }}",
             r#"name="default.first_name""#,
             r#"hx-post="/campaigns/7/message/preview""#,
+            r#"<datalist id="screens"><option value="WELCOME">"#,
+            r#"list="screens""#,
+            r#"id="f-known_template""#,
             r#"<p class="error" id="e-cta">too long</p>"#,
             r#"<input type="radio" name="kind" value="flow" checked>"#,
             "first_name = {{ first_name }}",

@@ -1,7 +1,6 @@
-//! Actions, and the right that each needs.
+//! Actions.
 
 pub use crate::access::object::Object;
-use crate::access::right::Right;
 
 /// Everything that a caller may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +59,14 @@ pub enum Action {
     ProbeSender,
     /// Replace the prices of a sender.
     SetPrices,
+    /// Add or replace a known flow of a sender.
+    SetFlow,
+    /// Remove a known flow of a sender.
+    RemoveFlow,
+    /// Add or replace the text of a template of a sender.
+    SetTemplate,
+    /// Remove the text of a template of a sender.
+    RemoveTemplate,
     /// Add a number to the suppression list.
     Suppress,
     /// Look up a number on the suppression list.
@@ -134,7 +141,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 66] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -162,6 +169,10 @@ impl Action {
         Self::ResumeSender,
         Self::ProbeSender,
         Self::SetPrices,
+        Self::SetFlow,
+        Self::RemoveFlow,
+        Self::SetTemplate,
+        Self::RemoveTemplate,
         Self::Suppress,
         Self::LookUpNumber,
         Self::Unsuppress,
@@ -230,6 +241,10 @@ impl Action {
             Self::ResumeSender => "sender.resume",
             Self::ProbeSender => "sender.probe",
             Self::SetPrices => "sender.prices",
+            Self::SetFlow => "flow.set",
+            Self::RemoveFlow => "flow.remove",
+            Self::SetTemplate => "template.set",
+            Self::RemoveTemplate => "template.remove",
             Self::Suppress => "suppression.add",
             Self::LookUpNumber => "suppression.lookup",
             Self::Unsuppress => "suppression.remove",
@@ -266,122 +281,5 @@ impl Action {
             Self::PingWebhookEndpoint => "webhook_endpoint.ping",
             Self::ResendWebhookEvents => "webhook_endpoint.resend",
         }
-    }
-
-    /// The right that the action needs. `None`: a caller may do it for itself, and what concerns other accounts is checked by the
-    /// action.
-    pub fn right(self) -> Option<Right> {
-        let right = match self {
-            Self::ViewOwn
-            | Self::GiveUpJob
-            | Self::SetPassword
-            | Self::OpenSession
-            | Self::EndSession
-            | Self::SetUpFactor
-            | Self::ConfirmFactor
-            | Self::EnterCode
-            | Self::RemoveFactor
-            | Self::AddKey
-            | Self::RevokeKey => return None,
-            Self::ViewAccounts | Self::AddAccount | Self::ChangeAccount | Self::LinkAccount => {
-                Right::ManageAccounts
-            }
-            Self::CreateCampaign
-            | Self::EditCampaign
-            | Self::CloneCampaign
-            | Self::DeleteCampaign
-            | Self::CheckCampaign
-            | Self::RequestStart
-            | Self::ImportList => Right::Prepare,
-            Self::StartCampaign
-            | Self::PauseCampaign
-            | Self::ResumeCampaign
-            | Self::EndCampaign
-            | Self::RetryRecipients
-            | Self::ResolveRecipients => Right::Send,
-            Self::ExportRecipients | Self::RevealNumber => Right::Numbers,
-            Self::TestCampaign => Right::Test,
-            Self::ArchiveCampaign | Self::RunRetention | Self::EraseNumber => Right::Erase,
-            Self::View => Right::View,
-            Self::ViewRecipients => Right::ViewRecipients,
-            Self::ViewAnswers => Right::ViewAnswers,
-            Self::AddSender | Self::ChangeSender | Self::ViewWebhook => Right::ManageSenders,
-            Self::HoldSender | Self::ResumeSender | Self::ProbeSender => Right::HoldSenders,
-            Self::SetPrices => Right::ManagePrices,
-            Self::Suppress | Self::LookUpNumber => Right::Suppress,
-            Self::Unsuppress
-            | Self::ImportSuppressions
-            | Self::ViewSuppressions
-            | Self::ReadSuppressedNumbers => Right::Unsuppress,
-            Self::ViewSystem | Self::RedriveDeadLetters | Self::CheckCounts | Self::PrepareRestored => {
-                Right::Operate
-            }
-            Self::ViewAudit => Right::ViewAudit,
-            Self::ViewWebhookEndpoints
-            | Self::AddWebhookEndpoint
-            | Self::ChangeWebhookEndpoint
-            | Self::RenewWebhookSecret
-            | Self::RemoveWebhookEndpoint
-            | Self::PingWebhookEndpoint
-            | Self::ResendWebhookEvents => Right::ManageWebhooks,
-        };
-        Some(right)
-    }
-
-    /// Whether a person who is logged in must have entered the password a short time ago: for accounts, API keys, phone numbers,
-    /// webhook endpoints and erasure. An open session on a forgotten screen is not enough for them.
-    pub fn needs_fresh_log_in(self) -> bool {
-        match self.right() {
-            Some(Right::ManageAccounts) => self != Self::ViewAccounts,
-            Some(Right::ManageWebhooks) => self != Self::ViewWebhookEndpoints,
-            Some(Right::Numbers | Right::Erase) => true,
-            Some(_) => false,
-            None => matches!(self, Self::AddKey | Self::SetUpFactor | Self::RemoveFactor),
-        }
-    }
-
-    /// Whether the action completes or ends a log-in.
-    pub(crate) fn is_of_log_in(self) -> bool {
-        matches!(self, Self::EndSession | Self::SetUpFactor | Self::ConfirmFactor | Self::EnterCode)
-    }
-
-    /// Whether the action is in the audit. Reading is not, except of phone numbers.
-    pub fn is_audited(self) -> bool {
-        !matches!(
-            self,
-            Self::View
-                | Self::ViewRecipients
-                | Self::ViewAnswers
-                | Self::ViewSystem
-                | Self::ViewSuppressions
-                | Self::ViewAudit
-                | Self::ViewAccounts
-                | Self::ViewOwn
-                | Self::SetUpFactor
-                | Self::CheckCampaign
-                | Self::CheckCounts
-                | Self::ViewWebhookEndpoints
-        )
-    }
-
-    /// Whether the action concerns all senders, so that a caller that is limited to some senders may not perform it.
-    pub fn is_of_every_sender(self) -> bool {
-        matches!(
-            self,
-            Self::ViewSystem
-                | Self::ViewAudit
-                | Self::RedriveDeadLetters
-                | Self::CheckCounts
-                | Self::RunRetention
-                | Self::EraseNumber
-                | Self::PrepareRestored
-                | Self::ViewWebhookEndpoints
-                | Self::AddWebhookEndpoint
-                | Self::ChangeWebhookEndpoint
-                | Self::RenewWebhookSecret
-                | Self::RemoveWebhookEndpoint
-                | Self::PingWebhookEndpoint
-                | Self::ResendWebhookEvents
-        )
     }
 }

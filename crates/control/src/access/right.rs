@@ -16,7 +16,7 @@ pub enum Right {
     ViewAnswers,
     /// See and download whole phone numbers. No role includes it; it is given to an account or key.
     Numbers,
-    /// Create, edit and delete drafts, import lists, check and preview.
+    /// Create, edit and delete drafts, import lists, check and preview; add flows and templates.
     Prepare,
     /// Send a test message to a number.
     Test,

@@ -10,5 +10,6 @@ mod repeated;
 mod rights;
 mod start_requests;
 mod starts;
+mod texts;
 mod webhook_endpoints;
 mod world;

@@ -7,6 +7,7 @@ use control::{Action, Caller, Error, Export, Problem, Resolve, Retry, Right, Rol
 use producer::ExportFormat;
 use store::{RecipientFilter, ResendClass};
 
+use crate::texts::{flow, template};
 use crate::world::{World, anna, definition, with_role};
 
 /// Performs an action on a campaign; `None` if another test performs it.
@@ -51,6 +52,12 @@ async fn perform(
             let test = TestMessage { campaign: nobody, sender: None, to, variables: [].into() };
             control.show_test(caller, &test).await.map(drop)
         }
+        Action::SetFlow => control.set_flow(caller, "main", "1", &flow("Survey")).await.map(drop),
+        Action::RemoveFlow => control.remove_flow(caller, "main", "none").await.map(drop),
+        Action::SetTemplate => {
+            control.set_template(caller, "main", ("visit", "en"), &template("Hi {{1}}")).await.map(drop)
+        }
+        Action::RemoveTemplate => control.remove_template(caller, "main", ("none", "en")).await.map(drop),
         Action::View => control.report(caller, id).await.map(drop),
         _ => return None,
     })
@@ -75,7 +82,7 @@ async fn a_role_may_do_what_its_rights_say_and_nothing_else() {
             performed += 1;
         }
     }
-    assert_eq!(performed, 4 * 16);
+    assert_eq!(performed, 4 * 20);
     world.close().await;
 }
 

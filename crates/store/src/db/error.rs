@@ -142,6 +142,18 @@ impl Error {
         Self::NotFound(format!("webhook endpoint '{name}'; see 'flowcast webhook-endpoint list'"))
     }
 
+    /// The sender has no flow with this id here.
+    pub fn no_flow(sender: &str, flow: &str) -> Self {
+        Self::NotFound(format!("flow '{flow}' of sender '{sender}'; see 'flowcast flow list {sender}'"))
+    }
+
+    /// The sender has no template with this name and language here.
+    pub fn no_template(sender: &str, name: &str, language: &str) -> Self {
+        Self::NotFound(format!(
+            "template '{name}' ({language}) of sender '{sender}'; see 'flowcast template list {sender}'"
+        ))
+    }
+
     /// There is no delivery of this event to this webhook endpoint.
     pub fn no_delivery(endpoint: &str, event: i64) -> Self {
         Self::NotFound(format!(

@@ -4,6 +4,7 @@ use scraper::Html;
 use serde_json::{Value, json};
 
 use crate::console::browser::Browser;
+use crate::console::flows::FLOW_JSON;
 use crate::console::server::ConsoleServer;
 use crate::console::story::messy;
 use crate::world::World;
@@ -37,7 +38,7 @@ async fn answers(world: &World, campaign: &str) {
     let rows = "
         insert into flow_answer (campaign_id, seq, inbound_id, answered_at, asked_at, answer, from_other_number)
         select $1, n, 'in-' || n, now(), now() - interval '3 min', jsonb_build_object(
-            'visit', (array['very good', 'good', 'fair', 'poor'])[1 + n % 4], 'again', (n % 3 > 0)::text,
+            'visit', (array['0_very_good', '1_good', '2_not_good', 'no opinion'])[1 + n % 4], 'again', (n % 3 > 0)::text,
             'comment', 'Answer ' || n || ' with a text that a person wrote in the form'), false
         from generate_series(1, 40) n";
     world.look.execute(rows, &[&id]).await.unwrap();
@@ -123,6 +124,13 @@ fn pages([completed, stopped, full, empty]: &[String; 4]) -> Vec<(&'static str, 
         ("senders", "/senders"),
         ("sender", "/senders/ke-main"),
         ("sender-rate", "/senders/ke-main/rate"),
+        ("new-sender", "/senders/new"),
+        ("new-flow", "/senders/ke-main/flows"),
+        ("flow", "/senders/ke-main/flows/1197715005513101"),
+        ("flow-remove", "/senders/ke-main/flows/1197715005513101/remove"),
+        ("flow-of-all", "/senders/ke-main/flows/99"),
+        ("new-template", "/senders/ke-main/templates?template=visit&language=en"),
+        ("template", "/senders/ke-main/templates/visit_feedback/en_US"),
         ("recipients", "/recipients"),
         ("settings", "/settings"),
         ("keys", "/settings/keys"),
@@ -153,6 +161,50 @@ fn pages([completed, stopped, full, empty]: &[String; 4]) -> Vec<(&'static str, 
     fixed.into_iter().map(|(name, address)| (name, address.to_owned())).chain(campaigns).collect()
 }
 
+/// A flow with every component, for the pictures of previews.
+const ALL_COMPONENTS: &str = r#"{"version": "7.0", "screens": [{"id": "ALL", "title": "Every component", "terminal": true,
+    "data": {"towns": {"type": "array", "__example__": [{"id": "1", "title": "Nairobi"}, {"id": "2", "title": "Kisumu"}]}},
+    "layout": {"type": "SingleColumnLayout", "children": [
+    {"type": "TextHeading", "text": "A heading"}, {"type": "TextSubheading", "text": "A subheading"},
+    {"type": "TextBody", "text": ["A text with", "two lines"]}, {"type": "TextCaption", "text": "A caption"},
+    {"type": "Image", "src": "AAAA", "alt-text": "our branch in Nakuru"},
+    {"type": "TextInput", "name": "a", "label": "Your name", "required": true, "helper-text": "As in your passport"},
+    {"type": "TextArea", "name": "b", "label": "Comment"}, {"type": "DatePicker", "name": "c", "label": "Day of your visit"},
+    {"type": "CalendarPicker", "name": "d", "label": "Days of your stay"},
+    {"type": "Dropdown", "name": "e", "label": "Town", "data-source": "${data.towns}"},
+    {"type": "ChipsSelector", "name": "f", "label": "Topics", "data-source": [{"id": "1", "title": "Staff"}, {"id": "2", "title": "Prices"}, {"id": "3", "title": "Opening hours"}]},
+    {"type": "OptIn", "name": "g", "label": "I agree to the terms"}, {"type": "EmbeddedLink", "text": "Read the terms"},
+    {"type": "If", "condition": "${form.g}", "then": [{"type": "TextBody", "text": "Thank you for agreeing"}], "else": []},
+    {"type": "Switch", "value": "${form.e}", "cases": {"1": [{"type": "PhotoPicker", "name": "h"}], "2": []}},
+    {"type": "Footer", "label": "Send"}]}}]}"#;
+
+/// Flows and a template of the sender.
+async fn texts(world: &World) {
+    let flow = world.file("flow.json", FLOW_JSON);
+    world.ok(&["flow", "set", "ke-main", "1197715005513101", &flow, "--name", "Visit survey"]).await;
+    let all = world.file("all.json", ALL_COMPONENTS);
+    world.ok(&["flow", "set", "ke-main", "99", &all, "--name", "Every component <b>"]).await;
+    let body = "Dear {{1}}, thank you for your visit on *{{2}}*. How was it? Your answer takes one minute.";
+    let set = [
+        "template",
+        "set",
+        "ke-main",
+        "visit_feedback",
+        "en_US",
+        "--body",
+        body,
+        "--footer",
+        "Reply STOP to opt out",
+    ];
+    world
+        .ok(&[
+            &set[..],
+            &["--button", "Open survey=1197715005513101", "--category", "utility", "--status", "approved"],
+        ]
+        .concat())
+        .await;
+}
+
 /// A webhook endpoint and an API key, for the pages of the settings.
 async fn settings(world: &World) {
     world.file("key", "0123456789abcdef0123456789abcdef");
@@ -167,6 +219,7 @@ async fn every_page_fits_every_window_in_light_and_dark_and_breaks_no_rule_of_it
     let mut world = World::new("console_pages", "80/s", provider).await;
     let all = campaigns(&mut world).await;
     settings(&world).await;
+    texts(&world).await;
     let console = ConsoleServer::start(&mut world).await;
     let browser = Browser::start().await;
     console.person(&world, &browser, "marta", "admin").await;

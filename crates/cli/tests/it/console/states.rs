@@ -24,7 +24,7 @@ const FORMS: [(&str, &str, &str); 6] = [
 async fn dialogs(browser: &Browser, page: &str, found: &mut Vec<String>) -> usize {
     browser.open(page).await;
     let count = browser.run("return document.querySelectorAll('a[data-dialog]').length").await;
-    let count = count.as_u64().unwrap() as usize;
+    let count = usize::try_from(count.as_u64().unwrap()).unwrap();
     for n in 0..count {
         browser.open(page).await;
         let open = format!(
@@ -41,12 +41,12 @@ async fn dialogs(browser: &Browser, page: &str, found: &mut Vec<String>) -> usiz
             );
             sleep(Duration::from_millis(50)).await;
         }
-        add(found, &format!("{page}, dialog {name}"), violations_of_accessibility(browser).await);
+        add(found, &format!("{page}, dialog {name}"), &violations_of_accessibility(browser).await);
     }
     count
 }
 
-fn add(found: &mut Vec<String>, place: &str, rules: Value) {
+fn add(found: &mut Vec<String>, place: &str, rules: &Value) {
     found.extend(rules.as_array().unwrap().iter().map(|rule| format!("{place}: {rule}")));
 }
 
@@ -95,7 +95,11 @@ async fn open_dialogs_and_refused_forms_are_accessible() {
         assert!(opened >= 6, "{opened} dialogs");
         for (page, form, text) in FORMS {
             refused(&browser, &console.address(page), (form, text)).await;
-            add(&mut found, &format!("{page} refused, {theme}"), violations_of_accessibility(&browser).await);
+            add(
+                &mut found,
+                &format!("{page} refused, {theme}"),
+                &violations_of_accessibility(&browser).await,
+            );
         }
     }
     assert_eq!(found, Vec::<String>::new());

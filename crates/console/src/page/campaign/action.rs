@@ -33,6 +33,7 @@ pub(crate) enum Done {
     SenderResumed,
     SenderPaused,
     Changed,
+    Added,
 }
 
 impl Done {
@@ -48,6 +49,7 @@ impl Done {
             Self::Probed => "One message is tried now; if it is accepted, sending resumes. If nothing changes within a minute, try again.".into(),
             Self::SenderPaused => "The sender is paused.".into(),
             Self::Changed => "The sender is changed. Workers use the new value within a second.".into(),
+            Self::Added => "The sender is added. Copy its webhook address to the provider, and give the consumers its API key.".into(),
             Self::SenderResumed => "The sender is resumed.".into(),
         };
         alert::done(&text)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use campaign::CampaignId;
+use campaign::{CampaignId, FlowLabels};
 use control::{
     AnswerReport, AnswerSummary, Caller, CampaignReport, Control, FieldSummary, MAX_LIMIT, Page as Rows,
     PageRequest,
@@ -55,13 +55,21 @@ pub(crate) async fn show(
     let request =
         PageRequest { after: Some(asked.after.clone()).filter(|after| !after.is_empty()), limit: None };
     let rows = reader.answers(caller, id, &request).await?;
-    Ok(draw(&viewer, &report, &summary, (&asked, &rows)))
+    let labels = labels(&reader, caller, id).await?;
+    Ok(draw(&viewer, &report, (&summary, &labels), (&asked, &rows)))
+}
+
+/// The words of the campaign's flow for the fields of answers; none if the flow is not known here.
+pub(crate) async fn labels(reader: &Control, caller: &Caller, id: CampaignId) -> Result<FlowLabels, Failure> {
+    let campaign = reader.campaign(caller, id).await?;
+    let known = reader.known_texts(caller, &campaign.definition).await?;
+    Ok(known.flow.map(|(_, flow)| flow.labels()).unwrap_or_default())
 }
 
 fn draw(
     viewer: &Viewer,
     report: &CampaignReport,
-    summary: &AnswerSummary,
+    (summary, labels): (&AnswerSummary, &FlowLabels),
     (asked, rows): (&Asked, &Rows<AnswerReport>),
 ) -> Markup {
     let id = report.campaign_id;
@@ -76,16 +84,18 @@ fn draw(
     };
     let body = html! {
         div class="row" { p class="aside" { (counts) } (download) }
-        div class="answer-fields" { @for field in &summary.fields { (bars(field)) } }
-        (answers(viewer, id, (asked, rows)))
+        div class="answer-fields" { @for field in &summary.fields { (bars(field, labels)) } }
+        (answers(viewer, (id, labels), (asked, rows)))
     };
     tab::page(viewer, report, Tab::Answers, &body)
 }
 
 /// The most frequent values of a field.
-fn bars(field: &FieldSummary) -> Markup {
+fn bars(field: &FieldSummary, labels: &FlowLabels) -> Markup {
     let most = field.values.iter().map(|value| value.answers).max().unwrap_or(0);
-    let aside = html! { (counted(field.answers, "answer", "answers")) };
+    let label = labels.field(&field.field);
+    let aside = html! { @if label.is_some() { code { (field.field) } " · " } (counted(field.answers, "answer", "answers")) };
+    let label = label.unwrap_or(&field.field);
     if most == 1 && field.distinct > MOST_BARS {
         // Texts that people wrote.
         let texts = field.values.iter().take(TEXTS).map(|value| &value.value);
@@ -93,7 +103,7 @@ fn bars(field: &FieldSummary) -> Markup {
             ul class="texts" { @for text in texts { li { (text) } } }
             p class="note" { "Different in every answer; see the table below" }
         };
-        return card(&field.field, Some(&aside), &body);
+        return card(label, Some(&aside), &body);
     }
     let body = html! {
         table class="funnel" {
@@ -101,7 +111,7 @@ fn bars(field: &FieldSummary) -> Markup {
             tbody {
                 @for value in &field.values {
                     tr {
-                        th scope="row" class="value" { (value.value) }
+                        th scope="row" class="value" { (answer::option(labels, &field.field, &value.value)) }
                         td class="fill" { (chart::share(value.answers, most)) }
                         td class="n" { (thousands(value.answers)) }
                         td class="share" { (percent(value.answers, field.answers)) }
@@ -112,17 +122,21 @@ fn bars(field: &FieldSummary) -> Markup {
         @let others = field.distinct - i64::try_from(field.values.len()).unwrap_or(0);
         @if others > 0 { p class="note" { "and " (counted(others, "other value", "other values")) } }
     };
-    card(&field.field, Some(&aside), &body)
+    card(label, Some(&aside), &body)
 }
 
-fn answers(viewer: &Viewer, id: i64, (asked, rows): (&Asked, &Rows<AnswerReport>)) -> Markup {
+fn answers(
+    viewer: &Viewer,
+    (id, labels): (i64, &FlowLabels),
+    (asked, rows): (&Asked, &Rows<AnswerReport>),
+) -> Markup {
     let columns =
         [column("Recipient", Kind::Name), column("Answered", Kind::Quiet), column("Answer", Kind::Quiet)];
     let line = |row: &AnswerReport| {
         vec![
             html! { a class="title" href={ "/campaigns/" (id) "/recipients/" (row.seq) } { "Recipient " (row.seq) } },
             html! { (time::element(row.answered_at, viewer.visit.now, &viewer.zone)) @if row.from_other_number { small { "from another number" } } },
-            html! { dl class="facts" { @for (field, value) in answer::fields(&row.answer) { dt { (field) } dd { (value) } } } },
+            html! { dl class="facts" { @for (field, value) in answer::fields(&row.answer, labels) { dt { (field) } dd { (value) } } } },
         ]
     };
     let lines: Vec<Vec<Markup>> = rows.items.iter().map(line).collect();
@@ -179,5 +193,33 @@ async fn write(
             Some(next) => after = Some(next),
             None => return Ok(out.flush()?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use campaign::FlowJson;
+    use control::ValueCount;
+
+    #[test]
+    fn bars_have_the_words_of_the_flow_and_unknown_values_as_they_are() {
+        let labels = FlowJson::parse(include_str!("../../../../../examples/flow.json")).unwrap().labels();
+        let value = |value: &str| ValueCount { value: value.into(), answers: 20 };
+        let field = |name: &str| FieldSummary {
+            field: name.into(),
+            answers: 40,
+            distinct: 2,
+            values: vec![value("0_very_good"), value("<i>other</i>")],
+        };
+        let drawn = bars(&field("visit"), &labels).into_string();
+        for expected in
+            ["<h2>How was your visit?</h2>", "<code>visit</code>", "Very good", "&lt;i&gt;other&lt;/i&gt;"]
+        {
+            assert!(drawn.contains(expected), "{expected} is not in {drawn}");
+        }
+        assert!(!drawn.contains("0_very_good"), "{drawn}");
+        let raw = bars(&field("town"), &labels).into_string();
+        assert!(raw.contains("<h2>town</h2>") && raw.contains("0_very_good"), "{raw}");
     }
 }

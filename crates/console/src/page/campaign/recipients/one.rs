@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use campaign::{CampaignId, Seq};
+use campaign::{CampaignId, FlowLabels, Seq};
 use control::{
     AnswerReport, AttemptReport, CampaignReport, Control, Problem, RecipientDetails, ResolutionReport, Right,
 };
@@ -13,6 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::page::campaign::answers::labels;
 use crate::page::campaign::recipients::state;
 use crate::page::campaign::tab;
 use crate::page::campaign::tabs::Tab;
@@ -36,6 +37,8 @@ struct Known {
     report: CampaignReport,
     details: RecipientDetails,
     answers: Vec<AnswerReport>,
+    /// The words of the flow for the answers.
+    labels: FlowLabels,
     /// The whole number, if the person asked for it.
     number: Option<String>,
 }
@@ -60,7 +63,12 @@ async fn read(control: &Control, viewer: &Viewer, (id, seq): (i64, i32)) -> Resu
     } else {
         Vec::new()
     };
-    Ok(Known { report, details, answers, number: None })
+    let labels = if answers.is_empty() {
+        FlowLabels::default()
+    } else {
+        Box::pin(labels(&reader, caller, id)).await?
+    };
+    Ok(Known { report, details, answers, labels, number: None })
 }
 
 /// `POST /campaigns/ID/recipients/PLACE/number`: the same page with the whole number; it is in no address.
@@ -94,7 +102,7 @@ pub(crate) async fn suppress(
 }
 
 fn draw(viewer: &Viewer, known: &Known, asked: &Asked) -> Markup {
-    let Known { report, details, answers, number } = known;
+    let Known { report, details, answers, number, .. } = known;
     let (recipient, rights) = (&details.recipient, &viewer.caller.rights);
     let own = format!("/campaigns/{}/recipients/{}", report.campaign_id, recipient.seq);
     let facts = html! {
@@ -113,7 +121,7 @@ fn draw(viewer: &Viewer, known: &Known, asked: &Asked) -> Markup {
         }
     };
     let mut events = events(details);
-    events.extend(answers.iter().map(of_answer));
+    events.extend(answers.iter().map(|row| of_answer(row, &known.labels)));
     events.sort_by_key(|(at, ..)| *at);
     let drawn = |(at, text, tone): (Timestamp, Markup, Tone)| Event {
         at: time::element(at, viewer.visit.now, &viewer.zone),
@@ -171,11 +179,11 @@ fn of_resolution(row: &ResolutionReport) -> Happened {
     (row.resolved_at, text, Tone::Quiet)
 }
 
-fn of_answer(row: &AnswerReport) -> Happened {
+fn of_answer(row: &AnswerReport, labels: &FlowLabels) -> Happened {
     let text = html! {
         b { "Answered" }
         @if row.from_other_number { " from another number" }
-        dl class="facts" { @for (field, value) in answer::fields(&row.answer) { dt { (field) } dd { (value) } } }
+        dl class="facts" { @for (field, value) in answer::fields(&row.answer, labels) { dt { (field) } dd { (value) } } }
     };
     (row.answered_at, text, Tone::Good)
 }
@@ -211,8 +219,13 @@ mod tests {
         };
         let details =
             RecipientDetails { recipient: recipient(), attempts: vec![attempt], resolutions: Vec::new() };
-        let known =
-            Known { report: report(CampaignState::Finished), details, answers: vec![answer], number: None };
+        let known = Known {
+            report: report(CampaignState::Finished),
+            details,
+            answers: vec![answer],
+            labels: FlowLabels::default(),
+            number: None,
+        };
         let page = draw(&viewer(), &known, &Asked::default()).into_string();
         for expected in [
             "<b>Accepted</b> · answered in 120 ms",
