@@ -31,6 +31,7 @@ fn hot(c: &mut Criterion) {
         number: "919900000000".into(),
         api_key: SecretString::from("key"),
         plus_in_path: false,
+        api_version: None,
     };
     let channel = Channel::new(Client::new(&Config::default()).unwrap(), &account).unwrap();
     let rendered = message.render(&variables, Window::Open).unwrap();

@@ -243,6 +243,7 @@ impl Ceilings {
             number: crate::stand::NUMBER.to_owned(),
             api_key: SecretString::from(KEY),
             plus_in_path: true,
+            api_version: None,
         };
         Ok(Channel::new(Client::new(&whatsapp::Config::default())?, &account)?)
     }
@@ -258,6 +259,7 @@ fn accepted(claim: &Claim, seq: Seq) -> RecordedOutcome {
             latency: Duration::from_millis(1),
             http_status: Some(202),
             wa_id: None,
+            window_closed: false,
         }),
     }
 }

@@ -292,6 +292,8 @@ async fn receipts(stand: &Stand, campaign: CampaignId) -> anyhow::Result<()> {
         code: None,
         words: None,
         follow_up: None,
+        stop: None,
+        window_closed: false,
         billable: Some(true),
         user: None,
     };

@@ -146,6 +146,7 @@ fn channel(way: Protocol, address: SocketAddr) -> anyhow::Result<Channel> {
         number: crate::stand::NUMBER.to_owned(),
         api_key: SecretString::from(crate::stand::KEY),
         plus_in_path: true,
+        api_version: None,
     };
     let config = whatsapp::Config { http2: way == Protocol::Http2, ..whatsapp::Config::default() };
     Ok(Channel::new(Client::new(&config)?, &account)?)

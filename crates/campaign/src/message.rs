@@ -91,6 +91,11 @@ impl CompiledMessage {
         self.template.as_ref()?.broken_variable(variables)
     }
 
+    /// Whether the campaign has a template, which can be sent to a closed window.
+    pub fn has_template(&self) -> bool {
+        self.template.is_some()
+    }
+
     /// Renders the message for a recipient whose window is `window`.
     pub fn render(&self, variables: &Variables, window: Window) -> Result<Message, RenderError> {
         let is_open = match window {

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod health;
 pub(crate) mod lists;
 pub(crate) mod prices;
+pub(crate) mod sender_account;
 pub(crate) mod texts;
 pub(crate) mod webhook;
 pub(crate) mod webhook_endpoint;
@@ -26,6 +27,7 @@ use crate::args::campaigns::CampaignCommand;
 use crate::args::health::HealthArgs;
 use crate::args::lists::SuppressionCommand;
 use crate::args::prices::SenderPrices;
+use crate::args::sender_account::AccountArgs;
 use crate::args::texts::{FlowCommand, TemplateCommand};
 use crate::args::webhook::WebhookArgs;
 use crate::args::webhook_endpoint::WebhookEndpointCommand;
@@ -197,11 +199,13 @@ pub(crate) enum SenderCommand {
     List,
     /// Show a sender and, if it is stopped, the reason
     Show { name: String },
-    /// Change the rate, the daily cap or the webhook; takes effect in consumers within a second, in servers within seconds
+    /// Change a sender; rate and cap take effect in consumers within a second, the other settings within seconds
     Set {
         name: String,
         #[command(flatten)]
         limits: Limits,
+        #[command(flatten)]
+        account: Box<AccountArgs>,
         #[command(flatten)]
         webhook: WebhookArgs,
         /// Create a new webhook address and verify token; the old address stops working

@@ -89,10 +89,13 @@ impl Gate {
         match outcome {
             Outcome::Held { stop, reason } => self.close((*stop, reason), campaign, claim).await,
             Outcome::Throttled { after, reason } => self.slow(*after, reason).await,
-            Outcome::Accepted { .. } | Outcome::Failed { .. } if opens(outcome, answered, claim.is_probe) => {
+            Outcome::Accepted { .. } | Outcome::FallBack { .. } | Outcome::Failed { .. }
+                if opens(outcome, answered, claim.is_probe) =>
+            {
                 self.open(claim.gate_epoch).await;
             }
             Outcome::Accepted { .. }
+            | Outcome::FallBack { .. }
             | Outcome::Retry { .. }
             | Outcome::Failed { .. }
             | Outcome::Unknown { .. } => {}
@@ -205,7 +208,9 @@ impl Gate {
 /// Whether the outcome of a request proves that its sender can send again.
 fn opens(outcome: &Outcome, answered: bool, is_probe: bool) -> bool {
     // A recipient without an attempt left, or too near its deadline, also fails without an answer of the provider.
-    is_probe && answered && matches!(outcome, Outcome::Accepted { .. } | Outcome::Failed { .. })
+    let is_proof =
+        matches!(outcome, Outcome::Accepted { .. } | Outcome::FallBack { .. } | Outcome::Failed { .. });
+    is_probe && answered && is_proof
 }
 
 #[cfg(test)]
@@ -220,6 +225,7 @@ mod tests {
             Outcome::Accepted { provider_message_id: "1".into() },
             // Refused for this recipient: the provider took the request.
             Outcome::Failed { reason: reason() },
+            Outcome::FallBack { counted: false, reason: reason() },
         ];
         let none = [
             Outcome::Retry { after, counted: true, reason: reason() },

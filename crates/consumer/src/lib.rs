@@ -12,6 +12,7 @@ mod config;
 mod departures;
 mod gate;
 mod gate_mirror;
+mod live_channel;
 mod metrics;
 mod pipeline;
 mod recorder;

@@ -4,7 +4,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use campaign::{Attempt, CampaignId, Outcome, Policy, Reason, Refusal, StopReason, Window, classify};
+use campaign::{
+    Attempt, CampaignId, Message, Outcome, Policy, Reason, Refusal, StopReason, Verdict, Window, classify,
+};
 use failpoint::Place;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -158,7 +160,7 @@ async fn deliver(
         attempt: row.attempt,
     };
     let step = telemetry::step(Stage::Request);
-    let answer = worker.channel.send(&outgoing).await;
+    let answer = worker.channel.current().send(&outgoing).await;
     drop(step);
     failpoint::pass(Place::AfterAnswer);
     let attempt = Attempt {
@@ -166,7 +168,9 @@ async fn deliver(
         random: fastrand::f64(),
         time_left: time_left(claimed.claim),
         is_probe: claimed.claim.is_probe,
+        has_fallback: matches!(message, Message::Flow(_)) && campaign.message.has_template(),
     };
+    let window_closed = matches!(answer.verdict, Verdict::WindowClosed { .. });
     let outcome = classify(&campaign.policy, attempt, answer.verdict);
     worker.gate.observe(&outcome, answer.http_status.is_some(), claimed.campaign, claimed.claim).await;
     if let Some(stop) = campaign.note(&outcome) {
@@ -174,7 +178,7 @@ async fn deliver(
         worker.gate.close((stop, &reason), claimed.campaign, claimed.claim).await;
     }
     let (latency, http_status, wa_id) = (answer.latency, answer.http_status, answer.wa_id);
-    let request = RequestRecord { sent_at, latency, http_status, wa_id };
+    let request = RequestRecord { sent_at, latency, http_status, wa_id, window_closed };
     RecordedOutcome { claim: claimed.claim.id, seq: row.seq, outcome, request: Some(request) }
 }
 

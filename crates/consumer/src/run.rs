@@ -1,6 +1,6 @@
 //! A worker process: starts one sender worker for each sender.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +15,13 @@ use whatsapp::{Account, Channel, Client};
 
 use crate::config::{Config, KeyResolver};
 use crate::gate_mirror::GateMirror;
+use crate::live_channel::{AccountSettings, LiveChannel};
 use crate::sender_health::SenderHealth;
 use crate::sender_loop::run_sender;
 use crate::sender_metrics::SenderMetrics;
 use crate::sender_worker::Parts;
 
-/// How often the worker looks for new senders.
+/// How often the worker looks for new senders and for changed settings.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What a worker needs to run.
@@ -34,6 +35,13 @@ pub struct Setup {
     pub http: whatsapp::Config,
     /// Resolves the senders' API keys.
     pub keys: KeyResolver,
+}
+
+/// A sender that this worker sends for.
+struct KnownSender {
+    /// The settings of its channel.
+    settings: AccountSettings,
+    channel: LiveChannel,
 }
 
 /// A running worker.
@@ -56,9 +64,9 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     let health = SenderHealth::start();
     let worker = Worker { id: Uuid::now_v7(), setup, store, mirror, client, health, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
-    worker.report_alive(&HashSet::new()).await;
+    worker.report_alive(&HashMap::new()).await;
     let mut sender_workers = JoinSet::new();
-    let mut known = HashSet::new();
+    let mut known = HashMap::new();
     while !worker.shutdown.is_cancelled() {
         match worker.store.senders().await {
             Ok(senders) => {
@@ -98,8 +106,8 @@ impl Worker {
     }
 
     /// Stores a sign of life with the senders of this worker, and measures the database clock.
-    async fn report_alive(&self, senders: &HashSet<SenderId>) {
-        let senders: Vec<SenderId> = senders.iter().copied().collect();
+    async fn report_alive(&self, senders: &HashMap<SenderId, KnownSender>) {
+        let senders: Vec<SenderId> = senders.keys().copied().collect();
         let reported = async {
             self.store.measure_clock().await?;
             self.store.worker_seen(self.id, &senders).await
@@ -115,15 +123,16 @@ impl Worker {
     async fn start_sender_worker(
         &self,
         sender: SenderRow,
-        known: &mut HashSet<SenderId>,
+        known: &mut HashMap<SenderId, KnownSender>,
         sender_workers: &mut JoinSet<()>,
     ) {
-        if known.contains(&sender.id) {
-            return;
+        if let Some(known) = known.get_mut(&sender.id) {
+            return self.follow_settings(&sender, known);
         }
         match self.parts(sender.clone()).await {
             Ok(parts) => {
-                known.insert(sender.id);
+                let settings = AccountSettings::of(&sender);
+                known.insert(sender.id, KnownSender { settings, channel: parts.channel.clone() });
                 let broker = self.setup.broker.clone();
                 let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
                 let ahead = prefetch(sender.rate, self.setup.config.in_flight);
@@ -137,8 +146,31 @@ impl Worker {
         }
     }
 
-    async fn parts(&self, sender: SenderRow) -> Result<Parts, String> {
-        let references = self.store.reference_key().await.map_err(|error| error.to_string())?;
+    /// Replaces the channel of a sender whose settings changed. Requests that left already are not affected. If the new settings cannot
+    /// be used, the old channel stays.
+    fn follow_settings(&self, sender: &SenderRow, known: &mut KnownSender) {
+        let settings = AccountSettings::of(sender);
+        if settings == known.settings {
+            return;
+        }
+        match self.channel(sender) {
+            Ok(channel) => {
+                known.channel.replace(channel);
+                tracing::info!(sender.id = %sender.id, "the new settings of sender {} are used from now on", sender.name);
+            }
+            Err(reason) => {
+                tracing::error!(
+                    sender.id = %sender.id,
+                    "the new settings of sender {0} cannot be used, the old ones stay: {reason}; correct them with \
+                     'flowcast sender set {0}', or restart the consumer if its environment lacks the key",
+                    sender.name
+                );
+            }
+        }
+        known.settings = settings;
+    }
+
+    fn channel(&self, sender: &SenderRow) -> Result<Channel, String> {
         let api_key = (self.setup.keys)(&sender.api_key_ref)?;
         let base_url = Url::parse(&sender.base_url).map_err(|error| format!("its base address: {error}"))?;
         let account = Account {
@@ -147,9 +179,15 @@ impl Worker {
             account: sender.account.clone(),
             number: sender.number.clone(),
             api_key,
-            plus_in_path: true,
+            plus_in_path: sender.plus_in_path,
+            api_version: sender.api_version.clone(),
         };
-        let channel = Channel::new(self.client.clone(), &account).map_err(|error| error.to_string())?;
+        Channel::new(self.client.clone(), &account).map_err(|error| error.to_string())
+    }
+
+    async fn parts(&self, sender: SenderRow) -> Result<Parts, String> {
+        let references = self.store.reference_key().await.map_err(|error| error.to_string())?;
+        let channel = LiveChannel::new(self.channel(&sender)?);
         Ok(Parts {
             config: self.setup.config.clone(),
             request_timeout: self.setup.http.timeout,

@@ -83,7 +83,7 @@ impl SenderMetrics {
         };
         let place = match &recorded.outcome {
             Outcome::Accepted { .. } => 0,
-            Outcome::Retry { .. } => 1,
+            Outcome::Retry { .. } | Outcome::FallBack { .. } => 1,
             Outcome::Throttled { .. } => 2,
             Outcome::Failed { .. } => 3,
             Outcome::Unknown { .. } => 4,
@@ -173,7 +173,7 @@ fn reason_without_request(outcome: &Outcome) -> &str {
         Outcome::Retry { reason, .. } | Outcome::Throttled { reason, .. } | Outcome::Unknown { reason } => {
             &reason.code
         }
-        Outcome::Accepted { .. } => OTHER,
+        Outcome::Accepted { .. } | Outcome::FallBack { .. } => OTHER,
     }
 }
 
@@ -235,6 +235,7 @@ mod tests {
             latency: Duration::from_millis(100),
             http_status: Some(400),
             wa_id: None,
+            window_closed: false,
         };
         RecordedOutcome {
             claim: ClaimId(1),

@@ -19,7 +19,6 @@ use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use whatsapp::Channel;
 
 use crate::batch::{Batch, Part};
 use crate::campaigns::{Campaign, Campaigns};
@@ -28,6 +27,7 @@ use crate::config::{Config, RECORDING};
 use crate::departures::Pacer;
 use crate::gate::Gate;
 use crate::gate_mirror::GateMirror;
+use crate::live_channel::LiveChannel;
 use crate::recorder::Finished;
 use crate::sender_metrics::SenderMetrics;
 
@@ -37,7 +37,7 @@ const UNANSWERED: Refusal = Refusal::own("claim_unanswered");
 pub(crate) struct SenderWorker {
     pub(crate) config: Config,
     pub(crate) request_timeout: Duration,
-    pub(crate) channel: Channel,
+    pub(crate) channel: LiveChannel,
     pub(crate) references: ReferenceKey,
     pub(crate) pacer: Pacer,
     pub(crate) gate: Gate,
@@ -79,7 +79,7 @@ pub(crate) struct Parts {
     pub(crate) request_timeout: Duration,
     pub(crate) store: Store,
     pub(crate) mirror: Arc<GateMirror>,
-    pub(crate) channel: Channel,
+    pub(crate) channel: LiveChannel,
     pub(crate) references: ReferenceKey,
     pub(crate) sender: SenderRow,
     pub(crate) worker: Uuid,

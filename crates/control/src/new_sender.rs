@@ -1,9 +1,9 @@
-//! The checks of a sender before it is added. Each refusal names the member, so that a form can show it at its field.
+//! The checks of a sender before it is added or corrected. Each refusal names the member, so that a form can show it at its field.
 
 use campaign::{Provider, Rate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::NewSender;
+use store::{NewSender, SenderRow};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
@@ -84,39 +84,22 @@ impl Control {
         self.checked_sender(new).err().unwrap_or_default()
     }
 
-    /// Refuses an address that workers would refuse later; only the workers can check the key.
-    pub(crate) fn checked_sender(&self, new: &SenderToAdd) -> Result<NewSender, Vec<SenderFault>> {
-        let mut faults = Vec::new();
-        let mut keep = |fault: SenderFault| faults.push(fault);
+    /// Refuses what workers would refuse later; only the workers can check the key.
+    fn checked_sender(&self, new: &SenderToAdd) -> Result<NewSender, Vec<SenderFault>> {
         let provider = new.provider.parse::<Provider>();
-        let provider = provider.map_err(|error| keep(SenderFault::new("provider", error))).ok();
-        let base_url = new.base_url.parse().map_err(|error| {
-            let text =
-                format!("'{}' is not an address like https://api.in.kaleyra.io: {error}", new.base_url);
-            keep(SenderFault::new("base_url", text));
+        let provider = provider.map_err(|error| vec![SenderFault::new("provider", error)])?;
+        let mut faults = self.reach_faults(&Reach {
+            provider,
+            base_url: &new.base_url,
+            account: new.account.as_deref(),
+            number: &new.number,
+            api_key_ref: &new.api_key_ref,
+            plus_in_path: true,
+            api_version: None,
         });
-        if !(new.api_key_ref.starts_with("env:") || new.api_key_ref.starts_with("file:")) {
-            let text =
-                "the reference of the API key is not env:NAME or file:PATH; keys themselves are not stored";
-            keep(SenderFault::new("api_key_ref", text));
-        }
         // The console has a page of this address.
         if new.name == "new" {
-            keep(SenderFault::new("name", "a sender cannot be named 'new'; choose another name"));
-        }
-        let (Some(provider), Ok(base_url)) = (provider, base_url) else { return Err(faults) };
-        let account = whatsapp::Account {
-            provider,
-            base_url,
-            account: new.account.clone(),
-            number: new.number.clone(),
-            api_key: "not-looked-at-here".into(),
-            plus_in_path: true,
-        };
-        let client =
-            whatsapp::Client::new(&self.http).map_err(|error| vec![SenderFault::new("provider", error)])?;
-        if let Err(error) = whatsapp::Channel::new(client, &account) {
-            keep(SenderFault::new(member(&error), error));
+            faults.push(SenderFault::new("name", "a sender cannot be named 'new'; choose another name"));
         }
         if !faults.is_empty() {
             return Err(faults);
@@ -132,6 +115,64 @@ impl Control {
             daily_cap: new.daily_cap.as_ref().map(of_store),
         })
     }
+
+    /// Refuses a corrected sender that workers would refuse later.
+    pub(crate) fn check_corrected(&self, sender: &SenderRow) -> Result<(), Error> {
+        let faults = self.reach_faults(&Reach {
+            provider: sender.provider,
+            base_url: &sender.base_url,
+            account: sender.account.as_deref(),
+            number: &sender.number,
+            api_key_ref: &sender.api_key_ref,
+            plus_in_path: sender.plus_in_path,
+            api_version: sender.api_version.as_deref(),
+        });
+        faults.first().map_or(Ok(()), |fault| Err(Error::invalid(&fault.text)))
+    }
+
+    fn reach_faults(&self, reach: &Reach<'_>) -> Vec<SenderFault> {
+        let mut faults = Vec::new();
+        if !(reach.api_key_ref.starts_with("env:") || reach.api_key_ref.starts_with("file:")) {
+            let text =
+                "the reference of the API key is not env:NAME or file:PATH; keys themselves are not stored";
+            faults.push(SenderFault::new("api_key_ref", text));
+        }
+        let base_url = match reach.base_url.parse() {
+            Ok(base_url) => base_url,
+            Err(error) => {
+                let text =
+                    format!("'{}' is not an address like https://api.in.kaleyra.io: {error}", reach.base_url);
+                faults.push(SenderFault::new("base_url", text));
+                return faults;
+            }
+        };
+        let account = whatsapp::Account {
+            provider: reach.provider,
+            base_url,
+            account: reach.account.map(str::to_owned),
+            number: reach.number.to_owned(),
+            api_key: "not-looked-at-here".into(),
+            plus_in_path: reach.plus_in_path,
+            api_version: reach.api_version.map(str::to_owned),
+        };
+        let channel = whatsapp::Client::new(&self.http)
+            .and_then(|client| whatsapp::Channel::new(client, &account).map(drop));
+        if let Err(error) = channel {
+            faults.push(SenderFault::new(member(&error), error));
+        }
+        faults
+    }
+}
+
+/// How workers would reach a provider.
+struct Reach<'a> {
+    provider: Provider,
+    base_url: &'a str,
+    account: Option<&'a str>,
+    number: &'a str,
+    api_key_ref: &'a str,
+    plus_in_path: bool,
+    api_version: Option<&'a str>,
 }
 
 /// The member that an error of an account is about.

@@ -11,7 +11,7 @@ use crate::access::caller::Caller;
 use crate::access::right::Right;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
-use crate::members::{given, object};
+use crate::members::{given, object, present};
 use crate::page::{Page, PageRequest};
 use crate::sender_stops::StopView;
 use crate::sender_webhook::WebhookSettings;
@@ -45,6 +45,14 @@ pub struct SenderView {
     /// Where consumers find the API key: `env:NAME` or `file:PATH`. `null` for callers that may not change senders.
     #[schema(required)]
     pub api_key_ref: Option<String>,
+    /// Version of the Graph API (Meta only), such as `v23.0`; `null`: the version that the program was built for.
+    #[serde(default)]
+    #[schema(required)]
+    pub api_version: Option<String>,
+    /// Whether the number in the path of a request has a `+` (Kaleyra only).
+    #[serde(default)]
+    #[schema(required)]
+    pub plus_in_path: bool,
     /// The rate, such as `80/s,burst=10`; `null`: no limit.
     #[schema(value_type = Option<String>, required)]
     pub rate: Option<Rate>,
@@ -71,6 +79,30 @@ pub struct SenderChange {
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<DailyCap>)]
     pub daily_cap: Option<Option<DailyCap>>,
+    /// Base URL of the provider's API: scheme and host. Consumers use this member and the next five within seconds.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub base_url: Option<String>,
+    /// Account id at the provider; `null`: none.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub account: Option<Option<String>>,
+    /// The business phone number with its country code, digits only.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub number: Option<String>,
+    /// Where consumers find the API key: `env:NAME` or `file:PATH`. A consumer whose environment lacks a new variable needs a restart.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub api_key_ref: Option<String>,
+    /// Version of the Graph API (Meta only), such as `v23.0`; `null`: the version that the program was built for.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub api_version: Option<Option<String>>,
+    /// Whether the number in the path of a request has a `+` (Kaleyra only).
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub plus_in_path: Option<bool>,
     /// Changes of the webhook. Servers use them within seconds.
     #[serde(default, deserialize_with = "object")]
     pub webhook: WebhookSettings,
@@ -81,8 +113,20 @@ pub struct SenderChange {
 
 impl Versioned for SenderView {
     fn version(&self) -> String {
-        let Self { name, provider, number, base_url, account, rate, daily_cap, .. } = self;
-        version_of(&json!([name, provider, number, base_url, account, rate, daily_cap]))
+        let Self {
+            name,
+            provider,
+            number,
+            base_url,
+            account,
+            api_version,
+            plus_in_path,
+            rate,
+            daily_cap,
+            ..
+        } = self;
+        let address = json!([provider, number, base_url, account, api_version, plus_in_path]);
+        version_of(&json!([name, address, rate, daily_cap]))
     }
 }
 
@@ -90,7 +134,33 @@ impl SenderChange {
     /// Whether there is nothing to change.
     pub fn is_empty(&self) -> bool {
         let has_webhook = self.new_webhook_path || self.webhook != WebhookSettings::default();
-        self.rate.is_none() && self.daily_cap.is_none() && !has_webhook
+        self.rate.is_none() && self.daily_cap.is_none() && !has_webhook && self.corrected().is_empty()
+    }
+
+    /// The names of the given settings by which the sender reaches its provider.
+    fn corrected(&self) -> Vec<&'static str> {
+        let given = [
+            ("base_url", self.base_url.is_some()),
+            ("account", self.account.is_some()),
+            ("number", self.number.is_some()),
+            ("api_key_ref", self.api_key_ref.is_some()),
+            ("api_version", self.api_version.is_some()),
+            ("plus_in_path", self.plus_in_path.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name).collect()
+    }
+
+    /// The sender with the given settings by which it reaches its provider.
+    fn correct(&self, sender: SenderRow) -> SenderRow {
+        SenderRow {
+            base_url: self.base_url.clone().unwrap_or(sender.base_url),
+            account: self.account.clone().unwrap_or(sender.account),
+            number: self.number.clone().unwrap_or(sender.number),
+            api_key_ref: self.api_key_ref.clone().unwrap_or(sender.api_key_ref),
+            api_version: self.api_version.clone().unwrap_or(sender.api_version),
+            plus_in_path: self.plus_in_path.unwrap_or(sender.plus_in_path),
+            ..sender
+        }
     }
 }
 
@@ -118,7 +188,7 @@ impl Control {
         self.act(attempt, async { Ok((shown(&self.store, caller, name).await?, Value::Null)) }).await
     }
 
-    /// Changes rate, daily cap or webhook of a sender.
+    /// Changes a sender: rate, daily cap, webhook, or how it reaches its provider.
     pub async fn change_sender(
         &self,
         caller: &Caller,
@@ -132,6 +202,13 @@ impl Control {
         if let Some(cap) = &change.daily_cap {
             attempt = attempt.with("daily_cap", cap.as_ref().map(|cap| cap.recipients));
         }
+        let corrected = change.corrected();
+        if !corrected.is_empty() {
+            attempt = attempt
+                .with("changed", corrected.clone())
+                .with("base_url", change.base_url.as_deref())
+                .with("account", change.account.clone().flatten());
+        }
         let webhook = change.webhook.change(change.new_webhook_path);
         if webhook.is_some() {
             attempt = attempt.with("webhook", change.webhook.changed(change.new_webhook_path));
@@ -142,11 +219,17 @@ impl Control {
             let sender = store.sender(name).await?;
             if change.is_empty() {
                 return Err(Error::invalid(
-                    "nothing to change; give rate, daily_cap, webhook or new_webhook_path",
+                    "nothing to change; give rate, daily_cap, base_url, account, number, api_key_ref, api_version, plus_in_path, \
+                     webhook or new_webhook_path",
                 ));
             }
             if let Some(webhook) = &webhook {
                 store.set_webhook(sender.id, webhook).await?;
+            }
+            if !corrected.is_empty() {
+                let sender = change.correct(sender.clone());
+                self.check_corrected(&sender)?;
+                store.correct_sender(&sender).await?;
             }
             if let Some(rate) = change.rate {
                 store.set_rate(sender.id, rate).await?;
@@ -177,6 +260,8 @@ pub(crate) fn view(caller: &Caller, sender: &SenderRow, holds: &[store::HoldRow]
         base_url: sender.base_url.clone(),
         account: sender.account.clone(),
         api_key_ref: sees_key.then(|| sender.api_key_ref.clone()),
+        api_version: sender.api_version.clone(),
+        plus_in_path: sender.plus_in_path,
         rate: sender.rate,
         daily_cap: sender
             .daily_cap

@@ -137,7 +137,8 @@ impl Control {
             account: sender.account.clone(),
             number: sender.number.clone(),
             api_key: key.map_err(Error::conflict)?,
-            plus_in_path: true,
+            plus_in_path: sender.plus_in_path,
+            api_version: sender.api_version.clone(),
         };
         let client =
             Client::new(&self.http).map_err(|error| Error::refused(Problem::Internal, error.to_string()))?;
@@ -192,7 +193,9 @@ impl TestResult {
             Verdict::Throttled { refusal, .. } => ("throttled", None, Some(refusal)),
             Verdict::Retry { refusal, .. } => ("retry", None, Some(refusal)),
             Verdict::Unknown { refusal } => ("unknown", None, Some(refusal)),
-            Verdict::Rejected { refusal } => ("rejected", None, Some(refusal)),
+            Verdict::Rejected { refusal } | Verdict::WindowClosed { refusal } => {
+                ("rejected", None, Some(refusal))
+            }
             Verdict::StopCampaign { refusal, .. } => ("stops_campaign", None, Some(refusal)),
             Verdict::StopSender { refusal, .. } => ("stops_sender", None, Some(refusal)),
         };

@@ -39,6 +39,8 @@ enum Job {
     EndStragglers,
     /// Resolves `unknown` recipients by delivery receipts.
     ResolveByReceipts,
+    /// Sends the template to recipients whose flow met a closed window.
+    FallBack,
     /// Resolves `unknown` recipients by the rule of their campaign.
     ResolveByRule,
     /// Folds counter deltas.
@@ -52,13 +54,14 @@ enum Job {
     RemoveOldRows,
 }
 
-const JOBS: [Job; 11] = [
+const JOBS: [Job; 12] = [
     Job::ExpireClaims,
     Job::ExpireCampaigns,
     Job::FinishCancellations,
     Job::OpenHours,
     Job::EndStragglers,
     Job::ResolveByReceipts,
+    Job::FallBack,
     Job::ResolveByRule,
     Job::FoldCounters,
     Job::OpenCappedSenders,
@@ -117,6 +120,7 @@ impl Job {
             Self::OpenHours => "opening the next sending hours",
             Self::EndStragglers => "ending recipients of campaigns that have ended",
             Self::ResolveByReceipts => "resolving unknown recipients by receipts",
+            Self::FallBack => "falling back to templates",
             Self::ResolveByRule => "resolving unknown recipients by their campaign's rule",
             Self::FoldCounters => "folding counters",
             Self::OpenCappedSenders => "opening senders whose daily cap allows more recipients",
@@ -134,6 +138,7 @@ impl Job {
             Self::OpenHours => "open_hours",
             Self::EndStragglers => "end_stragglers",
             Self::ResolveByReceipts => "resolve_by_receipts",
+            Self::FallBack => "fall_back",
             Self::ResolveByRule => "resolve_by_rule",
             Self::FoldCounters => "fold_counters",
             Self::OpenCappedSenders => "open_capped_senders",
@@ -157,6 +162,7 @@ impl Job {
             Self::OpenHours => open_hours(store).await,
             Self::EndStragglers => end_stragglers(store).await,
             Self::ResolveByReceipts => resolve_by_receipts(store).await,
+            Self::FallBack => fall_back(store).await,
             Self::ResolveByRule => resolve_by_rule(store).await,
             Self::FoldCounters => store.fold_counters().await,
             Self::OpenCappedSenders => open_capped_senders(store).await,
@@ -266,6 +272,20 @@ async fn resolve_by_receipts(store: &Store) -> Result<(), Error> {
         let resolved = store.resolve_by_receipts(campaign).await;
         if let Some(resolved @ 1..) = results.keep(format_args!("campaign {campaign}"), resolved) {
             tracing::info!(campaign.id = %campaign, resolved, "receipts resolved {resolved} recipients of campaign {campaign}");
+        }
+    }
+    results.end()
+}
+
+async fn fall_back(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.campaigns_to_fall_back().await? {
+        let fell_back = store.fall_back(campaign).await;
+        if let Some(recipients @ 1..) = results.keep(format_args!("campaign {campaign}"), fell_back) {
+            tracing::info!(
+                campaign.id = %campaign, recipients,
+                "{recipients} recipients of campaign {campaign} get the template, because their window was closed"
+            );
         }
     }
     results.end()

@@ -7,4 +7,4 @@ mod events;
 pub(crate) mod handler;
 pub(crate) mod refusal_counts;
 pub(crate) mod senders;
-mod stops;
+pub(crate) mod stops;

@@ -68,6 +68,7 @@ pub use decision::sliding_window::max_in_window;
 pub use error::Error;
 pub use ledger_reader::{Entry, Ledger, Recipient, Summary};
 pub use server::{Running, Simulator};
+pub use settings::closed_windows::{ClosedWindows, WindowReport};
 pub use settings::config::Config;
 pub use settings::fault::{ArmedFault, Effect, Fault, FaultKind, Garbage, ResetPoint, Scope};
 pub use settings::latency::Latency;

@@ -2,6 +2,7 @@
 //!
 //! The types of this folder are public, are read from configuration files and from the admin API, and use no other folder.
 
+pub(crate) mod closed_windows;
 pub(crate) mod config;
 pub(crate) mod fault;
 pub(crate) mod latency;

@@ -22,8 +22,8 @@ with before as materialized (
              from suppression s where s.msisdn = d.msisdn and coalesce(s.sender_id, $2) = $2 limit 1),
             case when w.window_state = 'closed' and (select needs_window from before) then 'window_closed' end) as barred
     from due_now d left join lateral (
-        select case when h.last_inbound_at > clock_timestamp() - interval '23 hours 59 minutes' then 'open'
-                when h.last_inbound_at is not null then 'closed' end as window_state,
+        select case when h.last_inbound_at > greatest(clock_timestamp() - interval '23 hours 59 minutes', h.window_closed_at) then 'open'
+                when h.last_inbound_at is not null or h.window_closed_at > clock_timestamp() - interval '1 day' then 'closed' end as window_state,
             (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms
         from conversation h where h.sender_id = $2 and h.msisdn = d.msisdn limit 1
     ) w on true

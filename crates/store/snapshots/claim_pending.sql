@@ -14,8 +14,8 @@ with plain as materialized (
     where campaign_id = 7::bigint and seq = any($1) and state = 'pending' and (select has_room from plain)
 ), known as materialized (
     select h.msisdn, (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms,
-        case when h.last_inbound_at > clock_timestamp() - interval '23 hours 59 minutes' then 'open'
-            when h.last_inbound_at is not null then 'closed' end as window_state
+        case when h.last_inbound_at > greatest(clock_timestamp() - interval '23 hours 59 minutes', h.window_closed_at) then 'open'
+            when h.last_inbound_at is not null or h.window_closed_at > clock_timestamp() - interval '1 day' then 'closed' end as window_state
     from conversation h where h.sender_id = $2 and h.msisdn = any(array(select msisdn from listed))
 ), barred as materialized (
     select distinct on (msisdn) msisdn, reason from (

@@ -3,6 +3,8 @@ with open as (
     left join lateral (select * from receipt where campaign_id = $1 and seq = r.seq limit 1) t on true
     where r.campaign_id = $1 and r.seq > $2 and r.seq <= $8 and r.msisdn > 0 and case when $3
             then r.state = 'accepted' and t.failed_at is not null and t.delivered_at is null
+                and not exists (select from resolution s where s.campaign_id = $1 and s.seq = r.seq and s.resolved_by = 'receipt'
+                    and s.to_state = 'retry' and s.reason = t.code)
             else r.state = 'failed' end
         and coalesce(r.changed_at < $7, true) and ($4::text is null or $4 = case when $3 then t.code else r.reason_code end)
     order by r.seq for update of r

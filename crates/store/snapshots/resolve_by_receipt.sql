@@ -1,10 +1,13 @@
 with wanted as materialized (
-    select t.seq, t.listed_at, t.look_at, r.sent_at is not null as has_it, r.code, r.provider_message_id, p.state,
-        (p.state in ('unknown', 'retry') and r.sent_at is not null)
+    select t.seq, t.listed_at, t.look_at, h.has_it, r.code, r.provider_message_id, p.state,
+        (p.state in ('unknown', 'retry') and h.has_it)
             or (p.state = 'unknown' and p.attempts = 1 and r.failed_at is not null) as may_resolve
     from receipt_to_resolve t
         left join lateral (select * from receipt where campaign_id = 7::bigint and seq = t.seq limit 1) r on true
         left join lateral (select * from recipient where campaign_id = 7::bigint and seq = t.seq limit 1) p on true
+        cross join lateral (select r.delivered_at is not null or (r.sent_at is not null and not exists (
+            select from resolution s where s.campaign_id = 7::bigint and s.seq = t.seq and s.resolved_by = 'receipt'
+                and s.to_state = 'retry')) as has_it) h
     where t.campaign_id = 7::bigint and t.seq > $1
     order by t.seq limit 1000
 ), held as materialized (

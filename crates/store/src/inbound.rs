@@ -1,4 +1,4 @@
-//! Webhooks of providers: delivery receipts, answers, opt-outs, and events whose message is not known yet.
+//! Webhooks of providers: delivery receipts, answers, opt-outs, templates after closed windows, and events whose message is not known yet.
 //!
 //! Uses `db`, `lists`.
 
@@ -6,6 +6,7 @@ pub(crate) mod answers;
 pub(crate) mod batch;
 pub(crate) mod closed;
 pub(crate) mod conversations;
+pub(crate) mod fall_back;
 pub(crate) mod ingest;
 pub(crate) mod ingest_apart;
 pub(crate) mod match_again;

@@ -68,9 +68,10 @@ pub use events::outbox::EventRow;
 pub use events::take_delivery::{AttemptResult, DeliveryToMake, Next};
 pub use feeding::feed::{FeedHolder, FeedState, FeedTrouble, PendingRange, SenderFeed};
 pub use inbound::batch::{Ingest, Ingested};
+pub use inbound::match_again::MatchedEvents;
 pub use inbound::receipts::ReceiptCounts;
 pub use inbound::rows::{
-    AnswerRow, ConsentRow, InboundRow, MessageKey, NoticeRow, Person, RawBody, ReceiptRow,
+    AnswerRow, ConsentRow, InboundRow, MessageKey, NoticeRow, Person, RawBody, ReceiptRow, ReportedStop,
 };
 pub use lists::exports::RecipientFilter;
 pub use lists::import_record::ImportRecord;

@@ -9,7 +9,7 @@ use std::{env, fs};
 use campaign::{CampaignId, Provider};
 
 use crate::db::volume::written_for;
-use crate::inbound::{answers, receipts};
+use crate::inbound::{answers, fall_back, receipts};
 use crate::reporting::installation;
 use crate::sending::{claim, claim_pending, fragments, rate_limit, record, record_final};
 use crate::unknown::{resend, resolve, resolve_by_receipt};
@@ -17,7 +17,7 @@ use crate::unknown::{resend, resolve, resolve_by_receipt};
 /// The campaign of the snapshots.
 const CAMPAIGN: CampaignId = CampaignId(7);
 
-fn statements() -> [(&'static str, String); 11] {
+fn statements() -> [(&'static str, String); 12] {
     [
         ("claim", &claim::STATEMENT),
         ("claim_pending", &claim_pending::STATEMENT),
@@ -30,6 +30,7 @@ fn statements() -> [(&'static str, String); 11] {
         ("resend", &resend::STEP),
         ("resolve", &resolve::STEP),
         ("resolve_by_receipt", &resolve_by_receipt::STEP),
+        ("fall_back", &fall_back::STEP),
     ]
     .map(|(name, statement)| (name, written_for(CAMPAIGN, statement) + "\n"))
 }

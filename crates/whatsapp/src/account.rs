@@ -24,6 +24,8 @@ pub struct Account {
     pub api_key: SecretString,
     /// Whether the number in the path has a `+`. Kaleyra's documentation has it; customers use both forms.
     pub plus_in_path: bool,
+    /// The version of the Graph API, such as `v23.0`; `None`: the version that the adapter implements. Only Meta has versions.
+    pub api_version: Option<String>,
 }
 
 impl fmt::Debug for Account {
@@ -84,6 +86,18 @@ impl Account {
         }
     }
 
+    /// The version in the path, or `default`.
+    pub(crate) fn checked_version<'a>(&'a self, default: &'a str) -> Result<&'a str, Error> {
+        let Some(version) = self.api_version.as_deref() else { return Ok(default) };
+        let is_number =
+            |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        let parts = version.strip_prefix('v').and_then(|version| version.split_once('.'));
+        if parts.is_some_and(|(major, minor)| is_number(major) && is_number(minor)) {
+            return Ok(version);
+        }
+        Err(Error::Account { field: "API version", reason: "is not a version; use one like v23.0" })
+    }
+
     /// The key as a header value that `Debug` does not show.
     pub(crate) fn checked_key(&self) -> Result<HeaderValue, Error> {
         header(self.checked_token()?)
@@ -138,6 +152,7 @@ pub(crate) mod tests {
             number: "+919000000009".into(),
             api_key: SecretString::from("Akey-of-the-test"),
             plus_in_path: true,
+            api_version: None,
         }
     }
 

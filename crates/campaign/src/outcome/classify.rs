@@ -19,6 +19,8 @@ pub struct Attempt {
     pub time_left: Option<Duration>,
     /// Whether the attempt probes a closed gate.
     pub is_probe: bool,
+    /// Whether the campaign has a template that can be sent instead of the message of this attempt.
+    pub has_fallback: bool,
 }
 
 /// Why a recipient is in its state, for tables and reports.
@@ -48,6 +50,13 @@ pub enum Outcome {
     Retry {
         /// The pause, from the recording on.
         after: Duration,
+        /// Whether the attempt counts against the campaign's `max_attempts`.
+        counted: bool,
+        /// The reason.
+        reason: Reason,
+    },
+    /// The 24-hour window is closed. The recipient is due again at once, and gets the template of the campaign.
+    FallBack {
         /// Whether the attempt counts against the campaign's `max_attempts`.
         counted: bool,
         /// The reason.
@@ -85,6 +94,7 @@ impl Outcome {
         match self {
             Self::Accepted { .. } => None,
             Self::Retry { reason, .. }
+            | Self::FallBack { reason, .. }
             | Self::Throttled { reason, .. }
             | Self::Failed { reason }
             | Self::Unknown { reason }
@@ -116,6 +126,14 @@ pub fn classify(policy: &Policy, attempt: Attempt, verdict: Verdict) -> Outcome 
         Verdict::Retry { refusal, schedule } => retry(policy, attempt, refusal, schedule),
         Verdict::Unknown { refusal } => Outcome::Unknown { reason: refusal.into() },
         Verdict::Rejected { refusal } => Outcome::Failed { reason: refusal.into() },
+        Verdict::WindowClosed { refusal } => {
+            let has_attempt = attempt.is_probe || attempt.number < policy.max_attempts;
+            if attempt.has_fallback && has_attempt {
+                Outcome::FallBack { counted: !attempt.is_probe, reason: refusal.into() }
+            } else {
+                Outcome::Failed { reason: refusal.into() }
+            }
+        }
         Verdict::StopCampaign { refusal, reason } => held(StopScope::Campaign, reason, refusal),
         Verdict::StopSender { refusal, reason } => held(StopScope::Sender, reason, refusal),
     }
@@ -129,12 +147,13 @@ pub struct Refusals {
 
 impl Refusals {
     /// Counts an outcome, and returns a stop of the campaign when the row reaches its limit. Outcomes that depend on
-    /// other causes than the message (retries, stops, unknown) neither count nor end the row.
+    /// other causes than the message (retries, closed windows with a template, stops, unknown) neither count nor end the row.
     pub fn note(&mut self, policy: &Policy, outcome: &Outcome) -> Option<Stop> {
         match outcome {
             Outcome::Accepted { .. } => self.in_a_row = 0,
             Outcome::Failed { .. } => self.in_a_row += 1,
             Outcome::Retry { .. }
+            | Outcome::FallBack { .. }
             | Outcome::Throttled { .. }
             | Outcome::Unknown { .. }
             | Outcome::Held { .. } => {}
@@ -178,7 +197,7 @@ mod tests {
         [Duration::from_mins(5), Duration::from_mins(10), Duration::from_mins(15)];
 
     fn attempt(number: u16) -> Attempt {
-        Attempt { number, random: 1.0, time_left: None, is_probe: false }
+        Attempt { number, random: 1.0, time_left: None, is_probe: false, has_fallback: false }
     }
 
     fn policy(max_attempts: u16) -> Policy {
@@ -251,6 +270,20 @@ mod tests {
         let stops = [&refused, &refused, &accepted, &refused, &unknown, &refused, &refused, &refused]
             .map(|outcome| refusals.note(&policy, outcome).is_some());
         assert_eq!(stops, [false, false, false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_closed_window_falls_back_to_the_template_as_a_counted_attempt_if_there_is_one() {
+        let judge = |number, has_fallback, is_probe| {
+            let verdict = Verdict::WindowClosed { refusal: BUSY };
+            classify(&policy(2), Attempt { is_probe, has_fallback, ..attempt(number) }, verdict)
+        };
+        let fall_back = |counted| Outcome::FallBack { counted, reason: BUSY.into() };
+        let failed = Outcome::Failed { reason: BUSY.into() };
+        assert_eq!(judge(1, true, false), fall_back(true));
+        assert_eq!(judge(2, true, false), failed, "no attempt is left");
+        assert_eq!(judge(2, true, true), fall_back(false), "a probe uses up no attempt");
+        assert_eq!(judge(1, false, false), failed, "the campaign has no template");
     }
 
     #[test]

@@ -43,7 +43,10 @@ fn is_trouble(outcome: &Outcome, answered: bool) -> bool {
     match outcome {
         Outcome::Unknown { .. } => true,
         Outcome::Retry { .. } | Outcome::Failed { .. } => !answered,
-        Outcome::Accepted { .. } | Outcome::Throttled { .. } | Outcome::Held { .. } => false,
+        Outcome::Accepted { .. }
+        | Outcome::FallBack { .. }
+        | Outcome::Throttled { .. }
+        | Outcome::Held { .. } => false,
     }
 }
 

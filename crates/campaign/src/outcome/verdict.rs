@@ -39,6 +39,11 @@ pub enum Verdict {
         /// The provider's refusal.
         refusal: Refusal,
     },
+    /// Refused because the recipient's 24-hour window is closed. Nothing was sent; a template may be sent.
+    WindowClosed {
+        /// The provider's refusal.
+        refusal: Refusal,
+    },
     /// Refused for a reason that applies to every recipient of the campaign.
     StopCampaign {
         /// The provider's refusal.

@@ -14,6 +14,7 @@ pub(crate) const OWN_CODES: &[(&str, &str)] = &[
         "the database was restored from a backup; the message may have been sent after the backup",
     ),
     ("resent", "the recipient is sent to again"),
+    ("template_next", "the 24-hour window was closed when the flow arrived; the template is sent next"),
     ("attempts_used_up", "the outcome was unknown, and no attempt was left"),
     ("unknown_given_up", "the outcome was unknown, and the recipient was given up"),
     ("deadline", "the deadline of the campaign passed before the message was sent"),

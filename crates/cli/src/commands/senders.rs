@@ -25,8 +25,15 @@ pub(crate) async fn run(settings: &Settings, command: SenderCommand) -> anyhow::
         }
         SenderCommand::Prices(args) => prices::run(&plane, args).await,
         SenderCommand::Webhook { name } => webhook(&plane, settings, &name).await,
-        SenderCommand::Set { name, limits, webhook, new_webhook_path } => {
+        SenderCommand::Set { name, limits, account, webhook, new_webhook_path } => {
+            let env = account.api_key_env.map(|name| format!("env:{name}"));
             let change = SenderChange {
+                base_url: account.base_url,
+                account: account.account.map(Some),
+                number: account.number.map(|number| number.trim_start_matches('+').to_owned()),
+                api_key_ref: env.or(account.api_key_file.map(|path| format!("file:{path}"))),
+                api_version: account.api_version.map(|word| Some(word).filter(|word| word != "default")),
+                plus_in_path: account.plus_in_path,
                 rate: limits.rate.map(|rate| rate.0),
                 daily_cap: limits.daily_cap.map(|cap| cap.0),
                 webhook: webhook.settings(),
@@ -65,7 +72,7 @@ async fn set(plane: &Plane, name: &str, change: SenderChange) -> anyhow::Result<
     if change.is_empty() {
         plane.sender(name).await?;
         return Err(Refused(
-            "name a setting to change: --rate, --daily-cap, or a flag of the webhook; see 'flowcast sender set --help'".into(),
+            "name a setting to change, such as --rate, --base-url or a flag of the webhook; see 'flowcast sender set --help'".into(),
         )
         .into());
     }
@@ -186,6 +193,12 @@ fn show(sender: &SenderView) {
     line(format!("{:<9} {}", "address", sender.base_url));
     line(format!("{:<9} {}", "account", sender.account.as_deref().unwrap_or("-")));
     line(format!("{:<9} {}", "key", sender.api_key_ref.as_deref().unwrap_or("-")));
+    if let Some(version) = &sender.api_version {
+        line(format!("{:<9} {version}", "version"));
+    }
+    if !sender.plus_in_path {
+        line(format!("{:<9} without +", "path"));
+    }
     for stop in &sender.stops {
         let what = stop.campaign_id.map_or_else(|| "sender".into(), |id| format!("campaign {id}"));
         let detail = stop.detail.as_deref().unwrap_or("no detail");

@@ -54,4 +54,5 @@ mod texts;
 mod unknown;
 mod uploads;
 mod webhooks;
+mod windows;
 mod world;

@@ -171,3 +171,41 @@ async fn the_answers_of_every_provider_are_printed_with_what_the_operator_change
     assert!(printed.contains("stop sender: payment (configured)"), "{printed}");
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_corrected_sender_sends_without_a_restart() {
+    const N: u32 = 200;
+    let mut world = World::new("corrected", "none", config(Provider::Kaleyra)).await;
+    let set = |value: &'static str| ["sender", "set", "ke-main", "--account", value];
+    world.ok(&set("HXWRONG00IN")).await;
+    let id = world.draft_of(FLOW, N).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.until("select count(*) from hold where reason = 'bad_credentials' and ended_at is null", 1).await;
+    let waits = world.ok(&["waiting"]).await;
+    assert!(waits.contains("flowcast sender set"), "{waits}");
+    for (wrong, says) in [
+        (["--base-url", "ftp://x"], "base URL"),
+        (["--api-version", "23"], "API version"),
+        (["--number", "12"], "number"),
+        (["--account", "a/b"], "account"),
+    ] {
+        let (_, error) = world.fails(&["sender", "set", "ke-main", wrong[0], wrong[1]]).await;
+        let is_of_meta = wrong[0] == "--api-version";
+        assert!(error.contains(says) || (is_of_meta && error.contains("version like v23.0")), "{error}");
+    }
+    let shown =
+        world.ok(&["sender", "set", "ke-main", "--account", "ODI371267300", "--plus-in-path", "false"]).await;
+    assert!(shown.contains("account   ODI371267300") && shown.contains("without +"), "{shown}");
+    let deadline = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while !world.logs().contains("the new settings of sender ke-main are used from now on") {
+        assert!(tokio::time::Instant::now() < deadline, "{}", world.logs());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.ok(&["sender", "resume", "ke-main"]).await;
+    world.finished(&id).await;
+    world.each_exactly_once(&id, u64::from(N)).await;
+    let audited = "select count(*) from audit where action = 'sender.change' and details ->> 'account' = 'ODI371267300'";
+    assert_eq!(world.count(audited).await, 1);
+    world.close().await;
+}

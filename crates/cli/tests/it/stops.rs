@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use simulator::{Config, Latency};
+use simulator::{Config, Latency, Webhook};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::audit::Audit;
 use crate::halts::{Case, Halt, Halted, WITHIN_US};
 use crate::rates::{Arrivals, HEAD, RULE};
+use crate::receiving::{FLOW, Receiving};
 use crate::world::{PATIENCE, World};
 
 /// Longer than several probes would take.
@@ -173,5 +174,34 @@ async fn a_rate_that_is_raised_is_used_by_workers_that_wait_for_a_slot_of_the_ol
     );
     assert!(second < raised_us + 2 * WITHIN_US, "{second} {raised_us}");
     world.each_exactly_once(&id, 60).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_receipt_of_1msg_pauses_the_campaign_whose_template_or_flow_cannot_be_sent() {
+    let provider = Config { provider: simulator::Provider::OneMsg, ..quick() };
+    let mut world = World::new("pause_by_receipt", "20/s", provider).await;
+    let receiving = Receiving::start(&mut world, &[]).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    for (code, reason) in [
+        ("132015", "template_fault"),
+        ("132016", "template_fault"),
+        ("132068", "flow_fault"),
+        ("132069", "flow_fault"),
+    ] {
+        let id = world.draft_of(FLOW, 1_000).await;
+        receiving
+            .is_told_by(&world, Webhook { failed: 1.0, failed_code: code.to_owned(), ..Webhook::default() });
+        world.ok(&["campaign", "start", &id]).await;
+        let held = format!(
+            "select count(*) from hold where campaign_id = {id} and reason = '{reason}' and code = '{code}'"
+        );
+        world.until(&held, 1).await;
+        let paused = format!("select count(*) from campaign where id = {id} and state = 'paused'");
+        assert_eq!(world.count(&paused).await, 1, "{code}");
+        world.ok(&["campaign", "cancel", &id]).await;
+    }
+    let stopped = "select count(*) from sender_gate where not is_open";
+    assert_eq!(world.count(stopped).await, 0, "other campaigns of the sender go on");
     world.close().await;
 }

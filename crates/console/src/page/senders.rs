@@ -119,6 +119,8 @@ mod tests {
             base_url: "https://api.example.org".into(),
             account: None,
             api_key_ref: Some("env:SECRET_NAME".into()),
+            api_version: None,
+            plus_in_path: true,
             rate: "80/s".parse().ok(),
             daily_cap: Some(control::DailyCap { recipients: 10_000, zone: "Africa/Nairobi".into() }),
             used_today: 2_500,

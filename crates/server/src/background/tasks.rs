@@ -13,6 +13,7 @@ use crate::background::webhook_tables;
 use crate::http::health::DatabaseHealth;
 use crate::webhook::refusal_counts::RefusalCounts;
 use crate::webhook::senders::{Secrets, Senders};
+use crate::webhook::stops;
 
 /// The interval at which senders are reloaded and unmatched statuses are matched again.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -85,6 +86,14 @@ impl BackgroundTasks {
         // If one of them fails, the others still run.
         let (matched, spread) = (self.store.match_again().await, self.store.spread_aliases().await);
         let counted = self.store_counts().await;
+        let stopped = matched.map(|matched| matched.stops);
+        let matched = match stopped {
+            Ok(stops) => {
+                stops::stop_by_receipts(&self.store, stops).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
         matched.and(spread).and(counted)
     }
 

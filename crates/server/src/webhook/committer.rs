@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use crate::http::body_memory::AuthenticatedBody;
 use crate::metrics;
-use crate::webhook::events::RequestRows;
 use crate::webhook::stops;
 
 /// The maximum number of requests and of rows in one commit. A single request may have more rows.
@@ -29,7 +28,7 @@ pub(crate) enum CommitResult {
 
 /// A request that waits for its commit.
 pub(crate) struct QueuedRequest {
-    pub(crate) rows: RequestRows,
+    pub(crate) rows: Ingest,
     pub(crate) answer: oneshot::Sender<CommitResult>,
     /// The memory of the body, freed when the request is answered.
     pub(crate) memory: AuthenticatedBody,
@@ -50,11 +49,11 @@ impl Committer {
             let mut batch = Vec::with_capacity(waiting.len());
             let mut rows = 0;
             for request in waiting.drain(..) {
-                if rows + request.rows.ingest.len() > MAX_ROWS && !batch.is_empty() {
+                if rows + request.rows.len() > MAX_ROWS && !batch.is_empty() {
                     self.commit(std::mem::take(&mut batch)).await;
                     rows = 0;
                 }
-                rows += request.rows.ingest.len();
+                rows += request.rows.len();
                 batch.push(request);
             }
             self.commit(batch).await;
@@ -67,7 +66,7 @@ impl Committer {
 
     /// Commits a batch and answers it. If the database refuses a row, the requests without such a row are committed first.
     async fn commit(&self, batch: Vec<QueuedRequest>) {
-        let rows = Ingest::join(batch.iter().map(|request| &request.rows.ingest));
+        let rows = Ingest::join(batch.iter().map(|request| &request.rows));
         let (step, begun) = (telemetry::step(Stage::PostCommit), Instant::now());
         let ingested = self.store.ingest(&rows).await;
         drop(step);
@@ -82,13 +81,13 @@ impl Committer {
     async fn commit_one_by_one(&self, batch: Vec<QueuedRequest>) {
         let mut refused = Vec::new();
         for waiting in batch {
-            match self.store.ingest(&waiting.rows.ingest).await {
+            match self.store.ingest(&waiting.rows).await {
                 Err(error) if error.is_of_a_row() => refused.push(waiting),
                 ingested => self.answer(ingested, vec![waiting]).await,
             }
         }
         for waiting in refused {
-            let ingested = self.store.ingest_apart(&waiting.rows.ingest).await;
+            let ingested = self.store.ingest_apart(&waiting.rows).await;
             self.answer(ingested, vec![waiting]).await;
         }
     }
@@ -111,15 +110,16 @@ impl Committer {
                 );
             }
         }
-        let mut stops = Vec::new();
-        for QueuedRequest { mut rows, answer, memory } in batch {
-            stops.append(&mut rows.stops);
+        for QueuedRequest { rows: _, answer, memory } in batch {
             if answer.send(result).is_err() {
                 tracing::debug!("the client did not wait for the answer");
             }
             drop(memory);
         }
-        let Ok(Ingested { to_resolve, new_notices, unmatched_opt_outs, .. }) = ingested else { return };
+        let Ok(Ingested { to_resolve, to_fall_back, new_notices, unmatched_opt_outs, stops, .. }) = ingested
+        else {
+            return;
+        };
         for (sender, n) in unmatched_opt_outs {
             tracing::warn!(
                 sender.id = %sender, n,
@@ -132,6 +132,15 @@ impl Committer {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "unknown recipients are resolved by receipts later: {error}"
+                );
+            }
+        }
+        for campaign in to_fall_back {
+            // If this fails, a producer repeats it within a second.
+            if let Err(error) = self.store.fall_back(campaign).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "recipients with a closed window get the template later: {error}"
                 );
             }
         }

@@ -14,6 +14,7 @@ use listener::bad_requests::BadRequests;
 use listener::client_address;
 use listener::connections::Connection;
 use listener::unlisted_proxies::UnlistedProxies;
+use store::Ingest;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use whatsapp::Overrides;
@@ -26,7 +27,7 @@ use crate::http::health::DatabaseHealth;
 use crate::http::read_body::{self, BodyError};
 use crate::metrics::{self, EventCounts};
 use crate::webhook::committer::{CommitResult, QueuedRequest};
-use crate::webhook::events::{self, RequestRows};
+use crate::webhook::events;
 use crate::webhook::refusal_counts::RefusalCounts;
 use crate::webhook::senders::{Sender, SenderLookup, Senders, SourceCheck};
 
@@ -165,9 +166,9 @@ async fn receive(
 
 impl WebhookState {
     /// Queues the rows of a request and waits for their commit.
-    async fn commit(&self, sender: &Sender, rows: RequestRows, memory: AuthenticatedBody) -> Response {
+    async fn commit(&self, sender: &Sender, rows: Ingest, memory: AuthenticatedBody) -> Response {
         let (answer, result) = oneshot::channel();
-        let events = EventCounts::of(&rows.ingest);
+        let events = EventCounts::of(&rows);
         if self.queue.try_send(QueuedRequest { rows, answer, memory }).is_err() {
             return self.busy(sender, "overload");
         }

@@ -2,42 +2,35 @@
 //!
 //! A report that is days late, or older than the last opening of the gate, does not close it.
 
-use campaign::{Reason, StopReason, StopScope};
-use store::{Error, NoticeRow, StopCause, Store};
-
-use crate::webhook::events::StopRequest;
+use campaign::{Reason, StopReason};
+use store::{Error, NoticeRow, ReportedStop, StopCause, Store};
 
 const BY: &str = "the provider's report";
 
 /// Stops senders and campaigns because of failed messages.
-pub(crate) async fn stop_by_receipts(store: &Store, requests: Vec<StopRequest>) {
-    for request in requests {
-        if let Err(error) = stop(store, &request).await {
+pub(crate) async fn stop_by_receipts(store: &Store, stops: Vec<ReportedStop>) {
+    for reported in stops {
+        if let Err(error) = stop(store, &reported).await {
             tracing::warn!(
-                sender.id = %request.sender, error = &error as &dyn std::error::Error,
+                sender.id = %reported.sender, error = &error as &dyn std::error::Error,
                 "cannot close a gate; the next failed message tries again: {error}"
             );
         }
     }
 }
 
-async fn stop(store: &Store, request: &StopRequest) -> Result<(), Error> {
-    let campaign = match request.stop.scope {
-        StopScope::Sender => None,
-        // If the campaign of the message is unknown, there is nothing to stop.
-        StopScope::Campaign if request.campaign.is_none() => return Ok(()),
-        StopScope::Campaign => request.campaign,
-    };
-    if !store.may_stop(request.sender, campaign, request.at).await? {
+async fn stop(store: &Store, reported: &ReportedStop) -> Result<(), Error> {
+    let ReportedStop { sender, campaign, why, reason, at } = reported;
+    if !store.may_stop(*sender, *campaign, *at).await? {
         return Ok(());
     }
-    let cause = StopCause { reason: request.stop.reason, refusal: Some(&request.reason), by: BY };
+    let cause = StopCause { reason: *why, refusal: Some(reason), by: BY };
     let closed = match campaign {
-        None => store.stop_sender(request.sender, None, &cause).await?,
-        Some(campaign) => store.pause_campaign(campaign, None, &cause).await?,
+        None => store.stop_sender(*sender, None, &cause).await?,
+        Some(campaign) => store.pause_campaign(*campaign, None, &cause).await?,
     };
     if closed {
-        tracing::warn!(sender.id = %request.sender, reason = %request.stop.reason, "stopped by a receipt: {}", request.reason.text);
+        tracing::warn!(sender.id = %sender, reason = %why, "stopped by a receipt: {}", reason.text);
     }
     Ok(())
 }

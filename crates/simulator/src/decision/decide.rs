@@ -21,7 +21,7 @@ use crate::providers::outcome::{ACCEPTED, LOW_BALANCE, OutcomeId, Outcomes, RATE
 use crate::random::Random;
 use crate::settings::fault::{Effect, ResetPoint, Stage};
 use crate::webhooks::webhook_sender::WebhookSender;
-use crate::{Config, Error, Latency, Msisdn, Webhook, WebhookCounts};
+use crate::{Config, Error, Latency, Msisdn, Webhook, WebhookCounts, WindowReport};
 
 /// A running simulator without its connections.
 pub(crate) struct SimulatedProvider {
@@ -115,7 +115,13 @@ impl SimulatedProvider {
         let mut state = self.state();
         let is_valid = examined.finding == Finding::Valid;
         let recipient = examined.recipient;
-        let verdict = state.verdict(examined.finding, recipient, arrival_us);
+        let meets_closed_window = examined.is_free_form
+            && recipient.is_some_and(|recipient| self.config.closed_windows.recipients.contains(&recipient));
+        let refused = match self.config.closed_windows.reported {
+            WindowReport::Answer if meets_closed_window => self.outcomes.window_closed(),
+            WindowReport::Answer | WindowReport::Receipt => None,
+        };
+        let verdict = state.verdict(examined.finding, recipient, refused, arrival_us);
         let delay = state.delay(is_valid, recipient);
         let close_idle_after = if is_valid { state.close_idle_after(recipient) } else { None };
         let status = self.status(&verdict);
@@ -134,7 +140,8 @@ impl SimulatedProvider {
         drop(state);
         if let (ACCEPTED, Some(webhook_sender)) = (verdict.outcome, &*self.webhook_sender()) {
             let id = self.api.message_id(salt, sequence);
-            webhook_sender.schedule(&AcceptedMessage { id, recipient, reference, flow_token });
+            let message = AcceptedMessage { id, recipient, reference, flow_token };
+            webhook_sender.schedule(&message, meets_closed_window);
         }
 
         let accepted_body = (verdict.reported == ACCEPTED)
@@ -183,7 +190,14 @@ impl State {
         })
     }
 
-    fn verdict(&mut self, finding: Finding, recipient: Option<Msisdn>, arrival_us: u64) -> Verdict {
+    /// `refused`: the refusal of a valid request because of a closed window.
+    fn verdict(
+        &mut self,
+        finding: Finding,
+        recipient: Option<Msisdn>,
+        refused: Option<OutcomeId>,
+        arrival_us: u64,
+    ) -> Verdict {
         let without_fault = |outcome| Verdict { outcome, reported: outcome, effect: None };
         if let Finding::NotAdmitted(outcome) = finding {
             return without_fault(outcome);
@@ -197,6 +211,9 @@ impl State {
         if let Some(armed) = self.faults.apply(Stage::Refusal, recipient) {
             let effect = Some(armed.public.fault.effect.clone());
             return Verdict { outcome: armed.outcome, reported: armed.outcome, effect };
+        }
+        if let Some(outcome) = refused {
+            return without_fault(outcome);
         }
         match &mut self.balance {
             Some(0) => return without_fault(LOW_BALANCE),

@@ -29,6 +29,8 @@ pub(crate) struct Examination {
     pub(crate) reference: Option<String>,
     pub(crate) flow_token: Option<String>,
     pub(crate) ref2: Option<String>,
+    /// Whether the message is a free-form flow, which needs an open 24-hour window.
+    pub(crate) is_free_form: bool,
     pub(crate) body_report: BodyReport,
 }
 

@@ -92,7 +92,8 @@ impl ProviderApi for Kaleyra {
         ))
     }
 
-    /// Failures have a flat form of their own; every other event is Meta's change object in an envelope.
+    /// Kaleyra's own refusals have a flat form; every other event, a failure with a code of Meta too, is Meta's change object in an
+    /// envelope.
     fn webhook_body(
         &self,
         message: &AcceptedMessage,
@@ -100,7 +101,8 @@ impl ProviderApi for Kaleyra {
         details: &EventDetails<'_>,
     ) -> Value {
         let extra = json!({"trace_id": message.id, "message_id": message.id, "ref": message.reference});
-        if event == MessageEvent::Failed {
+        let is_own = details.failed_code.parse::<u32>().is_err();
+        if event == MessageEvent::Failed && is_own {
             return json!({
                 "code": details.failed_code, "status": "not sent", "reason": "could not be sent",
                 "message_id": message.id, "extra_info": extra,
@@ -169,6 +171,7 @@ fn read_body(body: &Value, examined: &mut Examination) {
     if let Some(message) = body.get("messaging_object") {
         examined.recipient = message.get("to").and_then(Value::as_str).and_then(Msisdn::parse);
         examined.flow_token = message_object::flow_token(message).map(str::to_owned);
+        examined.is_free_form = message.get("interactive").is_some();
     }
     examined.reference = extra("ref");
     examined.ref2 = extra("ref2");

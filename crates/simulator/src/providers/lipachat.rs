@@ -12,6 +12,7 @@ use crate::providers::api::{Acceptance, ApiRequest, Examination, Finding, Provid
 use crate::providers::events::{AcceptedMessage, EventDetails, MessageEvent};
 use crate::providers::json_check::{Object, UnknownMembers, Violation};
 use crate::providers::message_object::{ANY, PARAM_TEXT, check_number, is_param_text};
+use crate::providers::meta_outcomes;
 use crate::providers::outcome::{Outcome, OutcomeId};
 use crate::{Config, Msisdn};
 
@@ -84,6 +85,7 @@ impl ProviderApi for LipaChat {
             let text = |name| body.get(name).and_then(Value::as_str);
             examined.recipient = text("to").and_then(Msisdn::parse);
             examined.reference = text("messageId").map(str::to_owned);
+            examined.is_free_form = request.path == FLOWS;
         }
         if let Err(outcome) = self.admit(request) {
             examined.finding = Finding::NotAdmitted(outcome);
@@ -115,7 +117,7 @@ impl ProviderApi for LipaChat {
         Bytes::from(body.to_string())
     }
 
-    /// The form of a completed flow is not documented. It is Meta's here, with the reference as our first screen passes it on.
+    /// The text of a failure and the form of a completed flow are not documented. The text names a code of Meta; the flow is Meta's here, with the reference as our first screen passes it on.
     fn webhook_body(
         &self,
         message: &AcceptedMessage,
@@ -140,9 +142,13 @@ impl ProviderApi for LipaChat {
                 reply
             }
             MessageEvent::Sent | MessageEvent::Delivered | MessageEvent::Read | MessageEvent::Failed => {
+                let title =
+                    meta_outcomes::title(details.failed_code).filter(|_| event == MessageEvent::Failed);
+                let description =
+                    title.map(|title| format!("(#{}) {title}", details.failed_code)).unwrap_or_default();
                 json!({"event": "MESSAGE_STATUS", "messageStatus": {
                     "messageId": message.reference, "waId": message.id,
-                    "status": event.status().to_uppercase(), "statusDesc": "",
+                    "status": event.status().to_uppercase(), "statusDesc": description,
                 }})
             }
         }

@@ -81,6 +81,7 @@ impl ProviderApi for Meta {
             examined.recipient = text("to").and_then(Msisdn::parse);
             examined.reference = text("biz_opaque_callback_data").map(str::to_owned);
             examined.flow_token = message_object::flow_token(body).map(str::to_owned);
+            examined.is_free_form = body.get("interactive").is_some();
         }
         if let Err(outcome) = self.admit(request) {
             examined.finding = Finding::NotAdmitted(outcome);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::Msisdn;
 use crate::providers::events::{AcceptedMessage, EventDetails, MessageEvent};
+use crate::providers::meta_outcomes;
 
 /// The account that the change object names.
 pub(crate) struct ChangeAccount<'a> {
@@ -81,7 +82,8 @@ impl ChangeAccount<'_> {
         }
         if event == MessageEvent::Failed {
             let code = details.failed_code.parse::<u32>().unwrap_or(0);
-            status["errors"] = json!([{"code": code, "title": "could not be delivered"}]);
+            let title = meta_outcomes::title(details.failed_code).unwrap_or("could not be delivered");
+            status["errors"] = json!([{"code": code, "title": title, "message": title}]);
         }
         status
     }

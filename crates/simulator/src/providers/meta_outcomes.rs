@@ -12,9 +12,45 @@ pub(crate) const PARAMETER_WRONG: OutcomeId = 6;
 pub(crate) const NOT_FOUND: OutcomeId = 7;
 pub(crate) const METHOD_NOT_ALLOWED: OutcomeId = 8;
 
+/// One answer of Meta.
+pub(crate) struct MetaAnswer {
+    /// Our name of the answer.
+    pub(crate) name: &'static str,
+    /// Our name of the answer if another provider passes it on.
+    pub(crate) passed_on: &'static str,
+    pub(crate) status: u16,
+    pub(crate) code: &'static str,
+    pub(crate) title: &'static str,
+}
+
+impl MetaAnswer {
+    /// The text of the answer, with the code in it.
+    pub(crate) fn text(&self) -> String {
+        format!("(#{}) {}", self.code, self.title)
+    }
+
+    /// The code as a number.
+    pub(crate) fn number(&self) -> u32 {
+        self.code.parse().unwrap_or_default()
+    }
+}
+
+/// The title of a code, if Meta documents the code.
+pub(crate) fn title(code: &str) -> Option<&'static str> {
+    TABLE.iter().find(|answer| answer.code == code).map(|answer| answer.title)
+}
+
+macro_rules! answers {
+    ($(($name:literal, $status:literal, $code:literal, $title:literal),)*) => {
+        &[$(MetaAnswer {
+            name: $name, passed_on: concat!($name, "_by_meta"), status: $status, code: $code, title: $title,
+        },)*]
+    };
+}
+
 /// Name, HTTP status, code and title. The first eight are in the order of the constants. The status is 400 where Meta's pages
 /// disagree.
-const TABLE: &[(&str, u16, &str, &str)] = &[
+pub(crate) const TABLE: &[MetaAnswer] = answers![
     ("low_balance", 400, "131042", "Business eligibility payment issue"),
     ("rate_limited", 429, "130429", "Rate limit hit"),
     ("bad_token", 401, "190", "Invalid OAuth access token"),
@@ -84,15 +120,15 @@ const TABLE: &[(&str, u16, &str, &str)] = &[
 
 /// The outcomes of Meta.
 pub(crate) fn outcomes() -> Vec<Outcome> {
-    let refusals = TABLE.iter().map(|&(name, status, code, title)| {
+    let refusals = TABLE.iter().map(|answer| {
         let body = json!({"error": {
-            "message": format!("(#{code}) {title}"),
+            "message": answer.text(),
             "type": "OAuthException",
-            "code": code.parse::<u32>().unwrap_or_default(),
-            "error_data": {"messaging_product": "whatsapp", "details": title},
+            "code": answer.number(),
+            "error_data": {"messaging_product": "whatsapp", "details": answer.title},
             "fbtrace_id": "AbCdEfGhIjKlMnOp",
         }});
-        Outcome::refusal(name, status, code, Bytes::from(body.to_string()))
+        Outcome::refusal(answer.name, answer.status, answer.code, Bytes::from(body.to_string()))
     });
     std::iter::once(Outcome::accepted("200", 200)).chain(refusals).collect()
 }

@@ -13,6 +13,7 @@ use crate::providers::events::{AcceptedMessage, EventDetails, MessageEvent};
 use crate::providers::json_check::{Object, UnknownMembers, Violation};
 use crate::providers::message_object::{self, ANY};
 use crate::providers::meta_change::ChangeAccount;
+use crate::providers::meta_outcomes;
 use crate::providers::outcome::{Outcome, OutcomeId};
 use crate::{Config, Msisdn};
 
@@ -76,9 +77,7 @@ impl ProviderApi for OneMsg {
             self.token.expose_secret(),
             self.instance
         );
-        let passed_on = json!({"error": {"message": "(#131047) Re-engagement message", "code": 131_047,
-                                         "error_user_title": "Window", "error_user_msg": "It is closed"}});
-        vec![
+        let own = vec![
             Outcome::accepted("200", 200),
             plain_text("low_balance", 403, "403", "Your subscription is blocked"),
             refusal("rate_limited", 429, "429", json!({"message": "Too many requests"})),
@@ -88,7 +87,6 @@ impl ProviderApi for OneMsg {
             refusal("not_found", 404, "404", json!({"error": "Not found"})),
             refusal("method_not_allowed", 405, "405", json!({"error": "Method not allowed"})),
             refusal("window_closed", 400, "window_closed", json!({"error": "Dialog window is closed"})),
-            refusal("window_closed_by_meta", 400, "131047", passed_on),
             refusal(
                 "template_unknown",
                 200,
@@ -100,7 +98,16 @@ impl ProviderApi for OneMsg {
             refusal("internal_error", 500, "500", json!({"error": "Internal server error"})),
             plain_text("trial_over", 403, "trial", "Trial is over"),
             plain_text("overloaded", 503, "503", "Service unavailable"),
-        ]
+        ];
+        // 1msg passes Meta's refusals on, with texts for the person in front of the screen.
+        let passed_on = meta_outcomes::TABLE.iter().map(|answer| {
+            let body = json!({"error": {
+                "message": answer.text(), "code": answer.number(),
+                "error_user_title": answer.title, "error_user_msg": answer.title,
+            }});
+            refusal(answer.passed_on, answer.status, answer.code, body)
+        });
+        own.into_iter().chain(passed_on).collect()
     }
 
     fn examine(&self, request: &ApiRequest<'_>) -> Examination {
@@ -111,6 +118,7 @@ impl ProviderApi for OneMsg {
             let token = body.get("flowToken").and_then(Value::as_str);
             let token = token.or_else(|| message_object::button_token(body.get("params")?));
             examined.flow_token = token.map(str::to_owned);
+            examined.is_free_form = request.path.ends_with("/sendFlow");
         }
         let operation = match self.admit(request) {
             Ok(operation) => operation,

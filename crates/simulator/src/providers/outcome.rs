@@ -83,6 +83,11 @@ impl Outcomes {
         )))
     }
 
+    /// The refusal of a free-form message to a closed window, if the provider has one.
+    pub(crate) fn window_closed(&self) -> Option<OutcomeId> {
+        self.refusals().find(|(_, outcome)| outcome.name == "window_closed").map(|(id, _)| id)
+    }
+
     fn refusals(&self) -> impl Iterator<Item = (OutcomeId, &Outcome)> {
         (0..).zip(&self.all).filter(|&(id, _)| id != ACCEPTED && id < self.redirected())
     }

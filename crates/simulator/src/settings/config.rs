@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{Fault, Latency, Msisdn, Provider, RateLimit, Webhook};
+use crate::{ClosedWindows, Fault, Latency, Msisdn, Provider, RateLimit, Webhook};
 
 /// The configuration of a simulator. `Default` is a provider with an endless balance, no latency and no faults, on a free
 /// loopback port.
@@ -38,6 +38,8 @@ pub struct Config {
     pub seed: u64,
     /// The faults that are active from the start; default none.
     pub faults: Vec<Fault>,
+    /// Recipients whose 24-hour window is closed; default none.
+    pub closed_windows: ClosedWindows,
     /// The webhook that delivery receipts, replies and opt-outs are posted to; default none.
     pub webhook: Option<Webhook>,
 }
@@ -57,6 +59,7 @@ impl Default for Config {
             idle_timeout: None,
             seed: 1,
             faults: Vec::new(),
+            closed_windows: ClosedWindows::default(),
             webhook: None,
         }
     }

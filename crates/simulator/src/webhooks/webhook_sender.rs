@@ -24,6 +24,8 @@ use crate::random::Random;
 use crate::webhooks::receipts;
 use crate::{Config, Error, Webhook, WebhookCounts};
 
+/// Meta's code for a closed 24-hour window.
+const WINDOW_CLOSED: &str = "131047";
 /// The maximum number of concurrent posts.
 const MAX_CONCURRENT: usize = 16;
 /// The time limit for an answer.
@@ -78,11 +80,12 @@ impl WebhookSender {
         WebhookCounts { planned: read(planned), taken: read(taken), refused: read(refused) }
     }
 
-    /// Schedules the posts of a message that was just accepted.
-    pub(crate) fn schedule(&self, message: &AcceptedMessage) {
+    /// Schedules the posts of a message that was just accepted. If it meets a closed window, it fails with Meta's code.
+    pub(crate) fn schedule(&self, message: &AcceptedMessage, meets_closed_window: bool) {
         let shared = &self.shared;
         let mut random = shared.random.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = receipts::plan(&shared.webhook, &mut random);
+        let failed = meets_closed_window.then(|| Webhook { failed: 1.0, ..shared.webhook.clone() });
+        let plan = receipts::plan(failed.as_ref().unwrap_or(&shared.webhook), &mut random);
         let form = receipts::form(&shared.webhook, &mut random);
         drop(random);
         let now_s = now_s();
@@ -92,7 +95,7 @@ impl WebhookSender {
             let details = EventDetails {
                 at_s: now_s,
                 form: &form,
-                failed_code: &shared.webhook.failed_code,
+                failed_code: if meets_closed_window { WINDOW_CLOSED } else { &shared.webhook.failed_code },
                 opt_out_word: &shared.webhook.opt_out_word,
             };
             let body = Bytes::from(shared.api.webhook_body(message, event, &details).to_string());

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use campaign::{CampaignId, SenderId};
 
-use crate::inbound::rows::{AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow};
+use crate::inbound::rows::{
+    AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow, ReportedStop,
+};
 
 /// The contents of some posts.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Ingested {
     /// Campaigns with recipients that are `unknown` or wait for a retry, which a receipt of this batch may resolve. The producer
     /// resolves recipients that are `sending`.
     pub to_resolve: Vec<CampaignId>,
+    /// Campaigns with recipients that may get the template now, because their flow met a closed window.
+    pub to_fall_back: Vec<CampaignId>,
     /// Receipts and answers that are not matched to a recipient yet.
     pub unmatched_events: u64,
     /// Notices that were not stored before.
@@ -39,6 +43,9 @@ pub struct Ingested {
     pub refused: u64,
     /// Opt-outs that do not lead to a recipient by number, id or message, by sender.
     pub unmatched_opt_outs: BTreeMap<SenderId, i64>,
+    /// Stops that receipts of the batch report. The campaign of a receipt that names its message only by the provider's id is looked
+    /// up in the transaction that stores the receipt.
+    pub stops: Vec<ReportedStop>,
     /// Whether new aliases were learned ([`Store::spread_aliases`](crate::Store::spread_aliases)).
     pub(crate) has_new_aliases: bool,
 }
@@ -47,12 +54,14 @@ impl Ingested {
     /// Adds the result of another part of the batch.
     pub(crate) fn append(&mut self, mut other: Self) {
         self.to_resolve.append(&mut other.to_resolve);
+        self.to_fall_back.append(&mut other.to_fall_back);
         self.unmatched_events += other.unmatched_events;
         self.new_notices.append(&mut other.new_notices);
         self.refused += other.refused;
         for (sender, n) in other.unmatched_opt_outs {
             *self.unmatched_opt_outs.entry(sender).or_default() += n;
         }
+        self.stops.append(&mut other.stops);
         self.has_new_aliases |= other.has_new_aliases;
     }
 }

@@ -16,10 +16,11 @@ use crate::db::metrics;
 use crate::db::pool::Transaction;
 use crate::inbound::answers::{self, Answered};
 use crate::inbound::batch::{Ingest, Ingested};
+use crate::inbound::fall_back;
 use crate::inbound::matching::{Found, look_up};
 use crate::inbound::people;
 use crate::inbound::receipts::{self, Followed};
-use crate::inbound::rows::{NoticeRow, RawBody};
+use crate::inbound::rows::{NoticeRow, RawBody, ReportedStop};
 use crate::inbound::unmatched::{Event, keep};
 
 /// The kind under which opt-outs without a recipient are counted.
@@ -78,8 +79,11 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
     let mut campaigns: BTreeMap<CampaignId, (Vec<_>, Vec<_>)> = BTreeMap::new();
     let (mut lost_receipts, mut lost_answers) = (Vec::new(), Vec::new());
     let mut too_late: BTreeMap<(SenderId, &'static str), i64> = BTreeMap::new();
+    let mut stops = Vec::new();
     for receipt in &batch.receipts {
-        match found.recipient(&receipt.about) {
+        let found_recipient = found.recipient(&receipt.about);
+        stops.extend(ReportedStop::of(receipt, found_recipient.map(|(campaign, _)| campaign)));
+        match found_recipient {
             Some((campaign, seq)) => match found.closed.get(&campaign) {
                 None => campaigns.entry(campaign).or_default().0.push((seq, receipt)),
                 Some(closed) => *too_late.entry((receipt.about.sender, closed.receipt())).or_default() += 1,
@@ -96,8 +100,12 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
             None => lost_answers.push(answer),
         }
     }
-    let (mut ingested, mut followed) = (Ingested::default(), Followed::default());
+    let (mut ingested, mut followed) = (Ingested { stops, ..Ingested::default() }, Followed::default());
     for (campaign, (receipts, answers)) in &campaigns {
+        // Before the receipts: `fall_back.sql` locks rows in this order.
+        if fall_back::list(tx, *campaign, receipts).await? {
+            ingested.to_fall_back.push(*campaign);
+        }
         let answered: Vec<i32> = answers.iter().map(|(seq, _)| seq.0).collect();
         if receipts::store(tx, *campaign, receipts, &answered).await? {
             ingested.to_resolve.push(*campaign);
@@ -117,13 +125,13 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
     let lost_receipts = lost_receipts.into_iter().map(|row| (&row.about, Event::of_receipt(row)));
     let lost_answers = lost_answers.into_iter().map(|row| (&row.about, Event::of_answer(row)));
     ingested.unmatched_events = keep(tx, lost_receipts.chain(lost_answers)).await?;
-    let Followed { mut stopped, quiet } = followed;
+    let Followed { mut stopped, quiet, closed } = followed;
     let stored = if stopped.is_empty() {
-        people::store(tx, found, batch, &quiet).await?
+        people::store(tx, found, batch, (&quiet, &closed)).await?
     } else {
         stopped.extend_from_slice(&batch.consents);
         let with_stopped = Ingest { consents: stopped, ..batch.clone() };
-        people::store(tx, found, &with_stopped, &quiet).await?
+        people::store(tx, found, &with_stopped, (&quiet, &closed)).await?
     };
     ingested.unmatched_opt_outs = stored.unmatched_opt_outs;
     ingested.has_new_aliases = stored.has_new_aliases;

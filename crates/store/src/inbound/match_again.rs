@@ -9,15 +9,24 @@ use crate::db::error::Error;
 use crate::inbound::batch::Ingest;
 use crate::inbound::ingest::store_rows;
 use crate::inbound::ingest_apart::store_apart;
-use crate::inbound::rows::MessageKey;
+use crate::inbound::rows::{MessageKey, ReportedStop};
 use crate::inbound::unmatched::Event;
+
+/// Events whose message was found.
+#[derive(Debug)]
+pub struct MatchedEvents {
+    /// The number of events.
+    pub events: usize,
+    /// Stops of campaigns that receipts among them report.
+    pub stops: Vec<ReportedStop>,
+}
 
 /// Maximum number of events per call.
 const MOST: i64 = 1_000;
 
 impl Store {
-    /// Matches the unmatched events that are due. Returns the number of matched events.
-    pub async fn match_again(&self) -> Result<u64, Error> {
+    /// Matches the unmatched events that are due.
+    pub async fn match_again(&self) -> Result<MatchedEvents, Error> {
         let select = "
             select o.sender_id, o.digest, o.provider_message_id, o.event, o.received_at, m.campaign_id, m.seq
             from unmatched_status o left join sent_message m
@@ -57,15 +66,18 @@ impl Store {
         tx.execute(&tx.prepare_cached(later).await?, &[&unknown.0, &unknown.1]).await?;
         tx.execute(&tx.prepare_cached(matched).await?, &[&known.0, &known.1]).await?;
         let savepoint = tx.savepoint("unmatched").await?;
-        match store_rows(&savepoint, &batch).await {
-            Ok(_) => savepoint.commit().await?,
+        let stored = match store_rows(&savepoint, &batch).await {
+            Ok(stored) => {
+                savepoint.commit().await?;
+                stored
+            }
             Err(error) if error.is_of_a_row() => {
                 savepoint.rollback().await?;
-                store_apart(&mut tx, &batch).await?;
+                store_apart(&mut tx, &batch).await?
             }
             Err(error) => return Err(error),
-        }
+        };
         tx.commit().await?;
-        Ok(u64::try_from(known.0.len()).unwrap_or(u64::MAX))
+        Ok(MatchedEvents { events: known.0.len(), stops: stored.stops })
     }
 }

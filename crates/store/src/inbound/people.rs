@@ -36,23 +36,25 @@ struct People<'a> {
     users: Users,
 }
 
-/// Stores inbound messages, opt-outs and opt-ins, and people that had too many messages, under all numbers of each person.
+/// Stores inbound messages, opt-outs and opt-ins, people that had too many messages (`quiet`), and people whose window was closed
+/// (`closed`), under all numbers of each person.
 pub(crate) async fn store(
     tx: &Transaction<'_>,
     found: &Found,
     batch: &Ingest,
-    quiet: &[InboundRow],
+    (quiet, closed): (&[InboundRow], &[InboundRow]),
 ) -> Result<StoredPeople, Error> {
     let mut stored = StoredPeople::default();
     let has_users = batch.receipts.iter().any(|receipt| receipt.user.is_some());
-    if batch.inbounds.is_empty() && batch.consents.is_empty() && quiet.is_empty() && !has_users {
+    let has_told = !quiet.is_empty() || !closed.is_empty();
+    if batch.inbounds.is_empty() && batch.consents.is_empty() && !has_told && !has_users {
         return Ok(stored);
     }
     let mut people = People::of(tx, found, batch).await?;
     let said_earlier = people.learn_users(tx, batch).await?;
     stored.has_new_aliases = aliases::learn(tx, people.aliases(batch)).await?;
-    let direct =
-        batch.people().flat_map(|who| people.numbers(who)).chain(quiet.iter().filter_map(|row| row.who.from));
+    let told = quiet.iter().chain(closed).filter_map(|row| row.who.from);
+    let direct = batch.people().flat_map(|who| people.numbers(who)).chain(told);
     let linked = Linked::of(tx, direct.chain(said_earlier.iter().map(|said| said.number))).await?;
     let all = |who: &Person| -> BTreeSet<Msisdn> {
         people.numbers(who).into_iter().flat_map(|number| linked.numbers(number)).collect()
@@ -74,6 +76,7 @@ pub(crate) async fn store(
     });
     let said: Vec<ConsentChange> = said.chain(earlier).collect();
     conversations::store(tx, &heard(&batch.inbounds), &said, &heard(quiet)).await?;
+    conversations::close_windows(tx, &heard(closed)).await?;
     people.keep_unmatched(tx, batch).await?;
     for row in batch.consents.iter().filter(|row| row.consent == Consent::OptedOut) {
         if people.numbers(&row.inbound.who).is_empty() {

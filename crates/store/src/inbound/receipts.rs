@@ -25,6 +25,8 @@ pub(crate) struct Followed {
     pub(crate) stopped: Vec<ConsentRow>,
     /// People that had too many messages, and since when.
     pub(crate) quiet: Vec<InboundRow>,
+    /// People whose window was closed, and when.
+    pub(crate) closed: Vec<InboundRow>,
 }
 
 /// The first receipt with a message id adds the id to `sent_message`. The id of an erased recipient is not stored again.
@@ -82,7 +84,7 @@ async fn words(tx: &Transaction<'_>, receipts: impl Iterator<Item = &ReceiptRow>
     Ok(())
 }
 
-/// Finds people that stopped us or had too many messages.
+/// Finds people that stopped us, had too many messages, or whose window was closed.
 pub(crate) async fn follow_up(
     tx: &Transaction<'_>,
     campaign: CampaignId,
@@ -90,9 +92,9 @@ pub(crate) async fn follow_up(
     followed: &mut Followed,
 ) -> Result<(), Error> {
     let personal = || {
-        receipts
-            .iter()
-            .filter(|(_, receipt)| matches!(receipt.follow_up, Some(FollowUp::Suppress | FollowUp::Wait)))
+        receipts.iter().filter(|(_, row)| {
+            row.window_closed || matches!(row.follow_up, Some(FollowUp::Suppress | FollowUp::Wait))
+        })
     };
     if personal().next().is_none() {
         return Ok(());
@@ -102,7 +104,9 @@ pub(crate) async fn follow_up(
         let Some(from) = numbers.get(seq).copied() else { continue };
         let about = MessageKey { sender: receipt.about.sender, recipient: None, message_id: None };
         let inbound = InboundRow { who: Person { about, from: Some(from), user: None }, at: receipt.at };
-        if receipt.follow_up == Some(FollowUp::Wait) {
+        if receipt.window_closed {
+            followed.closed.push(inbound);
+        } else if receipt.follow_up == Some(FollowUp::Wait) {
             followed.quiet.push(inbound);
         } else {
             let consent = Consent::OptedOut;

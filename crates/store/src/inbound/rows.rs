@@ -1,7 +1,10 @@
 //! The rows of an [`Ingest`](crate::Ingest): the parsed events of posts of providers.
 
 use bytes::Bytes;
-use campaign::{CampaignId, Consent, FollowUp, Msisdn, ReceiptStatus, SenderId, Seq, UserId};
+use campaign::{
+    CampaignId, Consent, FollowUp, Msisdn, Reason, ReceiptStatus, SenderId, Seq, Stop, StopReason, StopScope,
+    UserId,
+};
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -49,10 +52,44 @@ pub struct ReceiptRow {
     pub words: Option<String>,
     /// The consequence of the failure.
     pub follow_up: Option<FollowUp>,
+    /// The gate to close, if the cause of the failure concerns all recipients.
+    pub stop: Option<Stop>,
+    /// Whether the message was not delivered because the 24-hour window was closed.
+    pub window_closed: bool,
     /// Whether the message is billed, if the event says so.
     pub billable: Option<bool>,
     /// The user id of WhatsApp of the recipient, if the event contains it.
     pub user: Option<UserId>,
+}
+
+/// A stop that a receipt reports, for the sender or for the campaign of the message.
+#[derive(Clone, Debug)]
+pub struct ReportedStop {
+    /// The sender whose webhook got the event.
+    pub sender: SenderId,
+    /// The campaign to stop; `None`: the sender.
+    pub campaign: Option<CampaignId>,
+    /// Why.
+    pub why: StopReason,
+    /// The failure code of the provider with its explanation.
+    pub reason: Reason,
+    /// Time by the provider; `None`: now.
+    pub at: Option<Timestamp>,
+}
+
+impl ReportedStop {
+    /// The stop of a receipt whose message belongs to this campaign. If the campaign is not known, only a stop of the sender can be
+    /// carried out.
+    pub(crate) fn of(receipt: &ReceiptRow, campaign: Option<CampaignId>) -> Option<Self> {
+        let Stop { scope, reason: why } = receipt.stop?;
+        let campaign = match scope {
+            StopScope::Sender => None,
+            StopScope::Campaign => Some(campaign?),
+        };
+        let text = |text: &Option<String>| text.clone().unwrap_or_default().into();
+        let reason = Reason { code: text(&receipt.code), text: text(&receipt.words) };
+        Some(Self { sender: receipt.about.sender, campaign, why, reason, at: receipt.at })
+    }
 }
 
 /// A completed form.

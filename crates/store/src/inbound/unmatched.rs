@@ -3,7 +3,7 @@
 //! A receipt with only the message id of the provider may arrive before our record of that message. It may also be about a
 //! message of another system that uses the number. So the event is matched again after growing pauses, and deleted after a week.
 
-use campaign::{Consent, Msisdn, UserId};
+use campaign::{Consent, Msisdn, Stop, StopScope, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +31,11 @@ pub(crate) enum Event {
         billable: Option<bool>,
         #[serde(default)]
         user: Option<String>,
+        /// Why the campaign of the message has to stop. A stop of the sender was carried out when the event arrived.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        campaign_stop: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        window_closed: bool,
     },
     Answer {
         at: Option<Timestamp>,
@@ -96,6 +101,11 @@ impl Event {
             follow_up: receipt.follow_up.map(|follow_up| follow_up.word().to_owned()),
             billable: receipt.billable,
             user: receipt.user.as_ref().map(|user| user.as_str().to_owned()),
+            campaign_stop: receipt
+                .stop
+                .filter(|stop| stop.scope == StopScope::Campaign)
+                .map(|stop| stop.reason.word().to_owned()),
+            window_closed: receipt.window_closed,
         }
     }
 
@@ -132,7 +142,18 @@ impl Event {
         batch: &mut Ingest,
     ) -> Result<(), Error> {
         match self {
-            Self::Receipt { status, at, code, words, follow_up, billable, user } => {
+            Self::Receipt {
+                status,
+                at,
+                code,
+                words,
+                follow_up,
+                billable,
+                user,
+                campaign_stop,
+                window_closed,
+            } => {
+                let reason = campaign_stop.map(|word| word.parse().map_err(Error::unreadable)).transpose()?;
                 batch.receipts.push(ReceiptRow {
                     about,
                     status: status.parse().map_err(Error::unreadable)?,
@@ -140,6 +161,8 @@ impl Event {
                     code,
                     words,
                     follow_up: follow_up.map(|word| word.parse().map_err(Error::unreadable)).transpose()?,
+                    window_closed,
+                    stop: reason.map(|reason| Stop { scope: StopScope::Campaign, reason }),
                     billable,
                     user: user.as_deref().and_then(UserId::new),
                 });

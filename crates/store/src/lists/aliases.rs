@@ -34,14 +34,15 @@ on conflict (alias, msisdn) do update set seen_on = excluded.seen_on where a.see
 
 /// Copies the data of some numbers of one person to each of them.
 const SPREAD_CONVERSATIONS: &str = "
-insert into conversation as c (sender_id, msisdn, last_inbound_at, consent_at, is_opted_out, quiet_until)
+insert into conversation as c (sender_id, msisdn, last_inbound_at, consent_at, is_opted_out, quiet_until, window_closed_at)
 select h.sender_id, n, max(h.last_inbound_at), (array_agg(h.consent_at order by h.consent_at desc nulls last, h.is_opted_out desc))[1],
-    (array_agg(h.is_opted_out order by h.consent_at desc nulls last, h.is_opted_out desc))[1], max(h.quiet_until)
+    (array_agg(h.is_opted_out order by h.consent_at desc nulls last, h.is_opted_out desc))[1], max(h.quiet_until),
+    max(h.window_closed_at)
 from sender s join conversation h on h.sender_id = s.id and h.msisdn = any($1::bigint[]) cross join unnest($1) n
 group by 1, 2 order by 1, 2
 on conflict (sender_id, msisdn) do update
 set last_inbound_at = excluded.last_inbound_at, consent_at = excluded.consent_at, is_opted_out = excluded.is_opted_out,
-    quiet_until = excluded.quiet_until";
+    quiet_until = excluded.quiet_until, window_closed_at = excluded.window_closed_at";
 const SPREAD_SUPPRESSIONS: &str = "
 insert into suppression (msisdn, sender_id, reason)
 select distinct on (n, s.sender_id) n, s.sender_id, s.reason

@@ -14,8 +14,15 @@ use crate::db::volume::{TABLES, Volume};
 const STRIDE: i32 = 10_000;
 
 /// Tables with rows of campaigns that do not belong to a volume.
-const OTHERS: [&str; 6] =
-    ["due", "unknown_recipient", "receipt_to_resolve", "answered", "sent_message", "resolution"];
+const OTHERS: [&str; 7] = [
+    "due",
+    "unknown_recipient",
+    "receipt_to_resolve",
+    "template_fallback",
+    "answered",
+    "sent_message",
+    "resolution",
+];
 
 impl Store {
     /// Deletes recipients, attempts, receipts and answers of an ended campaign. If all other campaigns of its volume are

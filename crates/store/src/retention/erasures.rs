@@ -34,9 +34,10 @@ const RECIPIENTS: [&str; 8] = [
 ];
 
 /// Ends erased recipients that wait: a recipient without a number cannot be sent to.
-const END: [&str; 3] = [
+const END: [&str; 4] = [
     "delete from due where campaign_id = $1 and seq = any($2)",
     "delete from unknown_recipient where campaign_id = $1 and seq = any($2)",
+    "delete from template_fallback where campaign_id = $1 and seq = any($2)",
     "update recipient set state = case state when 'unknown' then 'failed' else 'skipped' end, reason_code = 'erased',
         changed_at = clock_timestamp()
         where campaign_id = $1 and seq = any($2) and state in ('pending', 'retry', 'unknown')",

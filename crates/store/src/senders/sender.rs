@@ -3,6 +3,7 @@
 use campaign::{Provider, Rate, ReferenceKey, SenderId};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
@@ -56,6 +57,10 @@ pub struct SenderRow {
     pub number: String,
     /// Reference to the API key.
     pub api_key_ref: String,
+    /// Whether the number in a path has a `+` (Kaleyra).
+    pub plus_in_path: bool,
+    /// The version of the Graph API (Meta); `None`: the version that the program was built for.
+    pub api_version: Option<String>,
     /// Its rate; `None`: no limit.
     pub rate: Option<Rate>,
     /// Maximum number of recipients per day.
@@ -67,7 +72,7 @@ pub struct SenderRow {
 }
 
 const SELECT: &str = "
-select s.id, s.name, s.provider, s.base_url, s.account, s.number, s.api_key_ref, g.is_open, g.permits, g.per_us, g.burst,
+select s.id, s.name, s.provider, s.base_url, s.account, s.number, s.api_key_ref, s.plus_in_path, s.api_version, g.is_open, g.permits, g.per_us, g.burst,
     g.daily_cap, g.day_zone, case when g.day = day_now(g.day_zone) then g.day_used else 0 end as used_today
 from sender s join sender_gate g on g.sender_id = s.id";
 
@@ -124,6 +129,26 @@ impl Store {
         }
         let row = self.client().await?.query_opt(&format!("{SELECT} where s.name = $1"), &[&name]).await?;
         read(&row.ok_or_else(|| Error::no_sender(name))?)
+    }
+
+    /// Stores how the sender reaches its provider: base URL, account, number, reference to the key, version and plus in the path. Name,
+    /// provider, rate and cap stay. Workers use it within seconds.
+    pub async fn correct_sender(&self, sender: &SenderRow) -> Result<(), Error> {
+        let update = "
+            update sender set base_url = $2, account = $3, number = $4, api_key_ref = $5, plus_in_path = $6, api_version = $7
+            where id = $1";
+        let SenderRow { id, base_url, account, number, api_key_ref, plus_in_path, api_version, .. } = sender;
+        let client = self.client().await?;
+        let values: [&(dyn ToSql + Sync); 7] =
+            [&id.0, base_url, account, number, api_key_ref, plus_in_path, api_version];
+        client.execute(update, &values).await.map_err(|error| match error.code() {
+            Some(&SqlState::CHECK_VIOLATION) => Error::Invalid(format!(
+                "sender '{}' cannot be changed: use only digits in the number, and a version like v23.0",
+                sender.name
+            )),
+            _ => error.into(),
+        })?;
+        Ok(())
     }
 
     /// Sets the rate of a sender. Workers use the new rate from their next claim; departure slots that are faster than a lower
@@ -199,6 +224,8 @@ fn read(row: &Row) -> Result<SenderRow, Error> {
         account: row.get("account"),
         number: row.get("number"),
         api_key_ref: row.get("api_key_ref"),
+        plus_in_path: row.get("plus_in_path"),
+        api_version: row.get("api_version"),
         rate: rate_of(row.get("permits"), row.get("per_us"), row.get("burst")),
         daily_cap: row.get::<_, Option<i32>>("daily_cap").map(|recipients| DailyCap {
             recipients: u32::try_from(recipients).unwrap_or(0),

@@ -14,8 +14,8 @@ with plain as materialized (
 -- The 24-hour windows of recipients that wrote to the sender before.
 ), known as materialized (
     select h.msisdn, (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms,
-        case when h.last_inbound_at > clock_timestamp() - {{window}} then 'open'
-            when h.last_inbound_at is not null then 'closed' end as window_state
+        case when h.last_inbound_at > greatest(clock_timestamp() - {{window}}, h.window_closed_at) then 'open'
+            when h.last_inbound_at is not null or h.window_closed_at > clock_timestamp() - interval '1 day' then 'closed' end as window_state
     from conversation h where h.sender_id = $2 and h.msisdn = any(array(select msisdn from listed))
 -- Recipients that must not be written to, with the reason.
 ), barred as materialized (

@@ -30,9 +30,24 @@ pub struct RequestRecord {
     pub http_status: Option<u16>,
     /// The number under which WhatsApp knows the recipient, if it is another one.
     pub wa_id: Option<Msisdn>,
+    /// Whether the provider answered that the recipient's 24-hour window is closed.
+    pub window_closed: bool,
+}
+
+/// A recipient whose 24-hour window was closed, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClosedWindow {
+    pub(crate) seq: Seq,
+    pub(crate) at: Timestamp,
 }
 
 impl RecordedOutcome {
+    /// The closed window that the provider answered, if it did.
+    pub(crate) fn closed_window(&self) -> Option<ClosedWindow> {
+        let request = self.request.as_ref().filter(|request| request.window_closed)?;
+        Some(ClosedWindow { seq: self.seq, at: request.sent_at })
+    }
+
     /// Whether the outcome is `accepted` or `failed` after a request.
     pub(crate) fn is_final(&self) -> bool {
         self.request.is_some() && matches!(self.outcome, Outcome::Accepted { .. } | Outcome::Failed { .. })
@@ -82,6 +97,11 @@ fn meaning(outcome: &Outcome) -> Meaning<'_> {
         Outcome::Retry { after, counted, reason } => {
             Meaning { due_in: Some(*after), given_back: !counted, ..plain("retry", "retry", Some(reason)) }
         }
+        Outcome::FallBack { counted, reason } => Meaning {
+            due_in: Some(Duration::ZERO),
+            given_back: !counted,
+            ..plain("retry", "retry", Some(reason))
+        },
         Outcome::Throttled { after, reason } => {
             Meaning { due_in: Some(*after), given_back: true, ..plain("throttled", "retry", Some(reason)) }
         }

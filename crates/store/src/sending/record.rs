@@ -21,7 +21,7 @@ use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
 use crate::sending::fragments::FRAGMENTS;
-use crate::sending::outcome_rows::{Columns, RecordedOutcome};
+use crate::sending::outcome_rows::{ClosedWindow, Columns, RecordedOutcome};
 
 pub(crate) static STATEMENT: LazyLock<String> =
     LazyLock::new(|| expand(include_str!("record.sql"), FRAGMENTS));
@@ -46,6 +46,7 @@ impl Store {
     ) -> Result<RecordResult, Error> {
         let closed: Vec<i64> = closed.iter().map(|claim| claim.0).collect();
         self.learn_wa_ids(campaign, outcomes).await?;
+        self.learn_closed_windows((sender, campaign), outcomes).await?;
         let columns = Columns::of(outcomes);
         if !outcomes.iter().all(|outcome| outcome.borrow().is_final()) {
             return self.record_any((sender, campaign), &columns, &closed).await;
@@ -84,6 +85,32 @@ impl Store {
                 Ok(())
             }
             learned => learned,
+        }
+    }
+
+    /// Stores closed windows before the outcomes, so that the next claim of a recipient chooses the template; few batches have one. A
+    /// permanent failure is only logged, so that the outcomes are recorded all the same.
+    async fn learn_closed_windows<O: Borrow<RecordedOutcome>>(
+        &self,
+        (sender, campaign): (SenderId, CampaignId),
+        outcomes: &[O],
+    ) -> Result<(), Error> {
+        let closed: Vec<ClosedWindow> =
+            outcomes.iter().filter_map(|recorded| recorded.borrow().closed_window()).collect();
+        if closed.is_empty() {
+            return Ok(());
+        }
+        match self.close_windows((sender, campaign), &closed).await {
+            Err(error) if !error.is_transient() => {
+                let campaign_id = campaign.0;
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    campaign.id = campaign_id,
+                    "cannot store that 24-hour windows are closed: {error}"
+                );
+                Ok(())
+            }
+            stored => stored,
         }
     }
 

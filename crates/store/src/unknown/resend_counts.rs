@@ -33,7 +33,10 @@ impl Store {
                 union all
                 select true, t.code, count(*) from receipt t join recipient r using (campaign_id, seq)
                 where t.campaign_id = '{id}'::bigint and r.campaign_id = '{id}'::bigint and t.failed_at is not null
-                    and t.delivered_at is null and r.state = 'accepted' and r.msisdn > 0 group by t.code
+                    and t.delivered_at is null and r.state = 'accepted' and r.msisdn > 0
+                    and not exists (select from resolution s where s.campaign_id = '{id}'::bigint and s.seq = t.seq
+                        and s.resolved_by = 'receipt' and s.to_state = 'retry' and s.reason = t.code)
+                group by t.code
             ), ranked as (
                 select *, row_number() over (partition by undelivered order by n desc, code) as rank from found
             )

@@ -74,6 +74,7 @@ impl Side {
                 latency: Duration::from_millis(3),
                 http_status: Some(200),
                 wa_id: None,
+                window_closed: false,
             });
             recorded.push(RecordedOutcome { claim, seq: Seq(*seq), outcome: outcome.clone(), request });
             let left = self.left.get_mut(&claim).unwrap();

@@ -16,6 +16,7 @@ mod documents;
 mod equivalence;
 mod erasures;
 mod events;
+mod fall_backs;
 mod feeds;
 mod finish_and_cancel;
 mod folders;

@@ -33,6 +33,7 @@ async fn what_is_recorded_again_because_its_answer_was_lost_is_not_late() {
             latency: Duration::from_millis(3),
             http_status: Some(202),
             wa_id: None,
+            window_closed: false,
         };
         let outcomes = [accepted(), failed, given_back()];
         let requests = [Some(request), Some(request), None];

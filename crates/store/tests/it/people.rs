@@ -176,7 +176,7 @@ async fn an_opt_out_that_comes_before_its_message_is_on_record_is_carried_out_wh
         told_of(&world, first, seq, None).await;
     }
     world.look.execute("update unmatched_status set next_at = now()", &[]).await.unwrap();
-    assert_eq!(world.store.match_again().await.unwrap(), 3, "two consents and one window");
+    assert_eq!(world.store.match_again().await.unwrap().events, 3, "two consents and one window");
     let second = campaign(&world, [LISTED, SPELLED[0].0, SPELLED[0].1]).await;
     assert_eq!(claimed(&world, second, 3).await, Vec::<i32>::new());
     assert_eq!(world.count("select count(*) from unmatched_status").await, 0);
@@ -237,6 +237,7 @@ async fn the_number_that_an_answer_to_a_request_says_is_an_alias_of_the_recipien
             latency: std::time::Duration::from_millis(3),
             http_status: Some(200),
             wa_id: Some(number(WRITTEN)),
+            window_closed: false,
         }),
     };
     world.store.record(world.sender, first, &[outcome], &[claim.id]).await.unwrap();

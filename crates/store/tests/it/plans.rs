@@ -40,7 +40,7 @@ fn case(snapshot: &'static str, changes: &'static str, values: &str) -> Case {
     Case { snapshot, values, changes, is_of_pool: snapshot != "resend" }
 }
 
-fn cases(sender: i64, claim: i64) -> [Case; 11] {
+fn cases(sender: i64, claim: i64) -> [Case; 12] {
     let sender = format!("{sender}::bigint");
     let claims = format!("array[{claim}, {claim}]::bigint[]");
     let claimed_by = format!("{sender}; '00000000-0000-0000-0000-000000000001'::uuid; 60000::float8");
@@ -91,6 +91,7 @@ fn cases(sender: i64, claim: i64) -> [Case; 11] {
             "7::bigint; 0::float8; null::int[]; true; 5; 'unknown_given_up'; 'operator'; 'test'; 'anna'",
         ),
         case("resolve_by_receipt", "recipient", "0"),
+        case("fall_back", "recipient", "0; 4; true"),
     ]
 }
 
@@ -110,7 +111,11 @@ async fn fill(world: &World) -> i64 {
         let claim = world.granted(CAMPAIGN, seqs).await;
         world.record(CAMPAIGN, &claim, &outcome).await;
     }
-    let receipts = (11..=13).map(|seq| world.receipt(CAMPAIGN, seq, ReceiptStatus::Delivered)).collect();
+    let receipts = (11..=13).map(|seq| world.receipt(CAMPAIGN, seq, ReceiptStatus::Delivered));
+    let failed = (41..=43).map(|seq| world.receipt(CAMPAIGN, seq, ReceiptStatus::Failed));
+    let receipts = receipts.chain(failed).collect();
+    let list = "insert into template_fallback (campaign_id, seq) select 7, generate_series(41, 43)";
+    world.look.batch_execute(list).await.unwrap();
     world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
     world.look.batch_execute("analyze").await.unwrap();
     open.id.0

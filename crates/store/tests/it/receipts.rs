@@ -1,6 +1,8 @@
 //! What comes back: the same tables in the end, whatever order it comes in and however often.
 
-use campaign::{CampaignId, Consent, FollowUp, Outcome, Provider, ReceiptStatus, Seq};
+use campaign::{
+    CampaignId, Consent, FollowUp, Outcome, Provider, ReceiptStatus, Seq, Stop, StopReason, StopScope,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::{AnswerRow, ClaimAnswer, ConsentRow, InboundRow, Ingest, RawBody, ReceiptCounts, ReceiptRow};
@@ -199,13 +201,46 @@ async fn a_receipt_with_the_providers_id_only_is_matched_when_the_message_is_on_
     let found = world.store.ingest(&post()).await.unwrap();
     assert_eq!((found.unmatched_events, found.to_resolve.len()), (3, 0));
     assert_eq!(world.store.ingest(&post()).await.unwrap().unmatched_events, 0, "each lies there once");
-    assert_eq!(world.store.match_again().await.unwrap(), 0, "not before its time");
+    assert_eq!(world.store.match_again().await.unwrap().events, 0, "not before its time");
     world.record(campaign, &claim, &accepted()).await;
     world.look.execute("update unmatched_status set next_at = now()", &[]).await.unwrap();
-    assert_eq!(world.store.match_again().await.unwrap(), 2);
+    assert_eq!(world.store.match_again().await.unwrap().events, 2);
     assert_eq!(table(&world, campaign).await.len(), 1);
     assert_eq!(world.count("select count(*) from flow_answer where asked_at is not null").await, 1);
     assert_eq!(world.count("select count(*) from unmatched_status where tries = 1").await, 1);
+    world.close().await;
+}
+
+/// The receipt of a message with this id of the provider, which stops its campaign.
+fn stopping(world: &World, campaign: CampaignId, id: &str) -> ReceiptRow {
+    let mut receipt = world.receipt(campaign, 1, ReceiptStatus::Failed);
+    receipt.about.recipient = None;
+    receipt.about.message_id = Some(id.into());
+    receipt.code = Some("132015".into());
+    receipt.follow_up = Some(FollowUp::Stop);
+    receipt.stop = Some(Stop { scope: StopScope::Campaign, reason: StopReason::TemplateFault });
+    receipt
+}
+
+#[tokio::test]
+async fn a_receipt_with_the_providers_id_only_stops_the_campaign_of_its_message() {
+    let world = World::new("receipts_stop_by_id", None).await;
+    world.look.execute("update sender set provider = '1msg'", &[]).await.unwrap();
+    let campaign = world.campaign(2).await;
+    let (known, early) = (world.granted(campaign, 1..=1).await, world.granted(campaign, 2..=2).await);
+    let sent = |id: &str| Outcome::Accepted { provider_message_id: id.to_owned() };
+    world.record(campaign, &known, &sent("A1")).await;
+    let receipts = ["A1", "A2", "of another system"].map(|id| stopping(&world, campaign, id)).to_vec();
+    let stored = world.store.ingest(&Ingest { receipts, ..Ingest::default() }).await.unwrap();
+    let found = |stops: &[store::ReportedStop]| {
+        stops.iter().map(|stop| (stop.campaign, stop.why, stop.reason.code.to_string())).collect::<Vec<_>>()
+    };
+    let expected = [(Some(campaign), StopReason::TemplateFault, "132015".to_owned())];
+    assert_eq!((found(&stored.stops).as_slice(), stored.unmatched_events), (expected.as_slice(), 2));
+    world.record(campaign, &early, &sent("A2")).await;
+    world.look.execute("update unmatched_status set next_at = now()", &[]).await.unwrap();
+    let matched = world.store.match_again().await.unwrap();
+    assert_eq!((matched.events, found(&matched.stops).as_slice()), (1, expected.as_slice()));
     world.close().await;
 }
 

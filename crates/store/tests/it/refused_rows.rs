@@ -104,7 +104,7 @@ async fn an_event_that_the_database_refuses_when_it_is_matched_later_keeps_no_ot
         select 1, message_hash('wamid.' || seq), 1, seq, 'wamid.' || seq from generate_series(12, 14) seq";
     world.look.execute(known, &[]).await.unwrap();
     world.look.execute("update unmatched_status set next_at = now()", &[]).await.unwrap();
-    assert_eq!(world.store.match_again().await.unwrap(), 3);
+    assert_eq!(world.store.match_again().await.unwrap().events, 3);
     assert_eq!(world.count("select sum(seq) from receipt").await, 12 + 14);
     assert_eq!(world.count("select count(*) from unmatched_status").await, 0);
     assert_eq!(world.count("select n from webhook_count where kind = 'refused_receipt'").await, 1);

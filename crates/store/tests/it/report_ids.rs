@@ -112,6 +112,7 @@ async fn record(world: &World, campaign: CampaignId, claim: &Claim) {
                 latency: Duration::from_millis(3),
                 http_status: Some(200),
                 wa_id: None,
+                window_closed: false,
             }),
         })
         .collect();

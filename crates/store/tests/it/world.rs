@@ -142,6 +142,7 @@ impl World {
                     latency: Duration::from_millis(3),
                     http_status: Some(202),
                     wa_id: None,
+                    window_closed: false,
                 }),
             })
             .collect();
@@ -164,6 +165,8 @@ impl World {
             code: (status == ReceiptStatus::Failed).then(|| "131026".to_owned()),
             words: (status == ReceiptStatus::Failed).then(|| "not on WhatsApp".to_owned()),
             follow_up: (status == ReceiptStatus::Failed).then_some(FollowUp::NotDelivered),
+            stop: None,
+            window_closed: false,
             billable: None,
             user: None,
         }

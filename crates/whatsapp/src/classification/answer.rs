@@ -70,6 +70,15 @@ pub(crate) fn clean_code(code: Option<&Value>) -> Option<Cow<'static, str>> {
     is_clean.then_some(Cow::Owned(code))
 }
 
+/// The code that a text names in Meta's notation: `131048` in `(#131048) Spam rate limit hit`.
+pub(crate) fn code_in_text(text: &str) -> Option<Cow<'static, str>> {
+    text.split("(#").skip(1).find_map(|rest| {
+        let (code, _) = rest.split_once(')')?;
+        let is_code = (1..=6).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit());
+        is_code.then(|| Cow::Owned(code.to_owned()))
+    })
+}
+
 /// The pause of `Retry-After`, limited to between 1 second and 15 minutes. A date is compared with the `Date` header of the same
 /// answer, so that our clock does not matter.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -144,6 +153,21 @@ mod tests {
         }
         assert_eq!(wa_id(b"\"wa_id\""), None);
         assert_eq!(wa_id(b"{}"), None);
+    }
+
+    #[test]
+    fn a_text_names_a_code_in_metas_notation_only() {
+        for (text, code) in [
+            ("(#131048) Spam rate limit hit", Some("131048")),
+            ("Error: (#0) AuthException", Some("0")),
+            ("(#x) then (#131047) Re-engagement message", Some("131047")),
+            ("(#254712000001) is no code", None),
+            ("(#) (#131047", None),
+            ("131047", None),
+            ("", None),
+        ] {
+            assert_eq!(code_in_text(text).as_deref(), code, "{text}");
+        }
     }
 
     #[test]

@@ -8,16 +8,38 @@ use std::borrow::Cow;
 use campaign::{Refusal, StopReason, Verdict};
 use serde_json::Value;
 
-use crate::classification::answer::{HttpAnswer, ParsedAnswer, http_code};
-use crate::classification::error_rule::{Class, Rule};
+use crate::classification::answer::{HttpAnswer, ParsedAnswer, code_in_text, http_code};
+use crate::classification::error_rule::{Class, Kind, Rule};
 
-/// Classifies an answer by the first of `rules` that matches it.
-pub(crate) fn classify<'r>(
-    rules: impl IntoIterator<Item = &'r Rule>,
-    answer: &HttpAnswer<'_>,
-    parsed: ParsedAnswer<'_>,
-) -> Verdict {
-    let rule = rules.into_iter().find(|rule| rule.matches(answer.status, &parsed));
+/// The rule for an answer. A code in the body decides; then a code that the text names, as in `(#131048) …`; then the words of the
+/// text; then the HTTP status, if there is one. So no words cover a code: "Spam rate limit hit" is the title of a code that stops the
+/// sender. Among the rules of one kind, the first one that matches is the rule. If the text names the code of the rule, `parsed` gets
+/// that code.
+pub(crate) fn find_rule<'r>(
+    rules: &[&'r [Rule]],
+    status: Option<u16>,
+    parsed: &mut ParsedAnswer<'_>,
+) -> Option<&'r Rule> {
+    let first = |kind: Kind, parsed: &ParsedAnswer<'_>| {
+        let of_kind = rules.iter().copied().flatten().filter(|rule| rule.kind() == kind);
+        of_kind.into_iter().find(|rule| rule.matches(status.unwrap_or_default(), parsed))
+    };
+    if let Some(rule) = first(Kind::Code, parsed) {
+        return Some(rule);
+    }
+    if let Some(code) = code_in_text(parsed.message) {
+        let in_body = parsed.code.replace(code);
+        if let Some(rule) = first(Kind::Code, parsed) {
+            return Some(rule);
+        }
+        parsed.code = in_body.or(parsed.code.take());
+    }
+    first(Kind::Text, parsed).or_else(|| status.and_then(|_| first(Kind::Status, parsed)))
+}
+
+/// Classifies an answer by the rule of `rules` that matches it; see [`find_rule`].
+pub(crate) fn classify(rules: &[&[Rule]], answer: &HttpAnswer<'_>, mut parsed: ParsedAnswer<'_>) -> Verdict {
+    let rule = find_rule(rules, Some(answer.status), &mut parsed);
     let is_success = (200..300).contains(&answer.status);
     if is_success && (!parsed.is_refusal || parsed.message_id.is_some()) {
         let refused = parsed.is_refusal || rule.is_some_and(|rule| rule.class != Class::Accepted);
@@ -55,7 +77,7 @@ fn redirected(status: u16) -> Verdict {
     Verdict::StopSender {
         refusal: Refusal {
             code: http_code(status),
-            text: "the provider answers with a redirect, which is not followed; correct the sender's base URL, then resume the sender".into(),
+            text: "the provider answers with a redirect, which is not followed; correct the base URL with 'flowcast sender set --base-url', then resume the sender".into(),
         },
         reason: StopReason::Misconfigured,
     }

@@ -37,6 +37,17 @@ pub enum Pattern {
     Status(u16),
 }
 
+/// The part of an answer that a pattern looks at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The code.
+    Code,
+    /// The text.
+    Text,
+    /// The HTTP status.
+    Status,
+}
+
 /// The class of an answer: how the recipient, the sender and the campaign are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -50,6 +61,8 @@ pub enum Class {
     Unknown,
     /// The message is refused permanently for this recipient.
     Rejected,
+    /// The message is refused because the recipient's 24-hour window is closed; a template may be sent.
+    WindowClosed,
     /// The campaign stops, for this reason.
     StopCampaign(StopReason),
     /// The sender stops, for this reason.
@@ -83,9 +96,13 @@ impl Rule {
         }
     }
 
-    /// Whether the pattern is an HTTP status.
-    pub(crate) fn matches_status_only(&self) -> bool {
-        matches!(self.pattern, Pattern::Status(_))
+    /// What the pattern looks at first.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.pattern {
+            Pattern::Code(_) | Pattern::CodeWithText(..) | Pattern::CodeRange(..) => Kind::Code,
+            Pattern::Text(..) => Kind::Text,
+            Pattern::Status(_) => Kind::Status,
+        }
     }
 
     /// The verdict on an answer that matches this rule and is not accepting.
@@ -105,6 +122,7 @@ impl Class {
             Self::Throttle => Verdict::Throttled { refusal, retry_after },
             Self::Retry(schedule) => Verdict::Retry { refusal, schedule },
             Self::Rejected => Verdict::Rejected { refusal },
+            Self::WindowClosed => Verdict::WindowClosed { refusal },
             Self::StopCampaign(reason) => Verdict::StopCampaign { refusal, reason },
             Self::StopSender(reason) => Verdict::StopSender { refusal, reason },
         }
@@ -114,7 +132,7 @@ impl Class {
 /// A text that is not a class for an override.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{0}' is not a class; use throttle, retry, unknown, rejected, 'stop campaign: REASON' or 'stop sender: REASON' with a \
+    "'{0}' is not a class; use throttle, retry, unknown, rejected, 'window closed', 'stop campaign: REASON' or 'stop sender: REASON' with a \
      reason such as low_balance"
 )]
 pub struct UnknownClass(String);
@@ -135,6 +153,7 @@ impl FromStr for Class {
                 "retry" => Ok(Self::Retry(&[])),
                 "unknown" => Ok(Self::Unknown),
                 "rejected" => Ok(Self::Rejected),
+                "window closed" => Ok(Self::WindowClosed),
                 _ => Err(unknown()),
             },
         }
@@ -174,6 +193,7 @@ impl fmt::Display for Class {
             }
             Self::Unknown => f.write_str("unknown"),
             Self::Rejected => f.write_str("rejected"),
+            Self::WindowClosed => f.write_str("window closed"),
             Self::StopCampaign(reason) => write!(f, "stop campaign: {reason}"),
             Self::StopSender(reason) => write!(f, "stop sender: {reason}"),
         }
@@ -191,6 +211,7 @@ mod tests {
             Class::Retry(&[]),
             Class::Unknown,
             Class::Rejected,
+            Class::WindowClosed,
             Class::StopCampaign(StopReason::TemplateFault),
             Class::StopSender(StopReason::Payment),
         ] {

@@ -62,6 +62,7 @@ impl Overrides {
             Verdict::Retry { refusal, .. }
             | Verdict::Unknown { refusal }
             | Verdict::Rejected { refusal }
+            | Verdict::WindowClosed { refusal }
             | Verdict::StopCampaign { refusal, .. }
             | Verdict::StopSender { refusal, .. } => (refusal, None),
         };

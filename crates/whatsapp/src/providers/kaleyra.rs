@@ -62,7 +62,7 @@ impl Adapter for Kaleyra {
             message_id: body.pointer("/data/message_id"),
             is_refusal: false,
         };
-        classify(ERRORS, answer, parsed)
+        classify(&[ERRORS], answer, parsed)
     }
 
     fn errors(&self) -> &'static [Rule] {

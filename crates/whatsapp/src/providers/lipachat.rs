@@ -20,15 +20,18 @@ use url::Url;
 use self::errors::ERRORS;
 use crate::account::Account;
 use crate::classification::answer::{HttpAnswer, ParsedAnswer};
-use crate::classification::classify::classify;
+use crate::classification::classify::{classify, find_rule};
 use crate::classification::error_rule::Rule;
 use crate::error::Error;
 use crate::providers::adapter::{Adapter, Route, json};
+use crate::providers::meta::errors as meta_errors;
 use crate::request::interactive::as_text;
 use crate::request::outgoing::Outgoing;
 use crate::webhook::InvalidBody;
 use crate::webhook::reader::Reader;
 
+/// LipaChat documents no codes. If its text names one in Meta's notation, that code decides.
+const RULES: [&[Rule]; 2] = [ERRORS, meta_errors::ERRORS];
 const NOT_SUPPORTED: Refusal = Refusal::own("not_at_this_provider");
 
 pub(crate) struct LipaChat;
@@ -63,18 +66,17 @@ impl Adapter for LipaChat {
         let body: Value = serde_json::from_slice(answer.body).unwrap_or(Value::Null);
         let text = |pointer| body.pointer(pointer).and_then(Value::as_str);
         let is_sent = text("/status") == Some("success") && text("/data/status") == Some("SENT");
-        let parsed = ParsedAnswer {
+        let mut parsed = ParsedAnswer {
             code: None,
             // The text of an accepting answer is not searched for refusals.
             message: text("/message").filter(|_| !is_sent).unwrap_or_default(),
             message_id: body.pointer("/data/waId").filter(|_| is_sent),
             is_refusal: false,
         };
-        let is_known =
-            ERRORS.iter().any(|rule| !rule.matches_status_only() && rule.matches(answer.status, &parsed));
+        let is_known = find_rule(&RULES, None, &mut parsed).is_some();
         let has_no_data = body.get("data").is_none_or(Value::is_null);
         let is_refusal = has_no_data && (text("/status") == Some("error") || is_known);
-        classify(ERRORS, answer, ParsedAnswer { is_refusal, ..parsed })
+        classify(&RULES, answer, ParsedAnswer { is_refusal, ..parsed })
     }
 
     fn errors(&self) -> &'static [Rule] {

@@ -15,7 +15,7 @@ use url::Url;
 use self::errors::ERRORS;
 use crate::account::Account;
 use crate::classification::answer::{self, HttpAnswer, ParsedAnswer};
-use crate::classification::classify::classify;
+use crate::classification::classify::{classify, find_rule};
 use crate::classification::error_rule::Rule;
 use crate::error::Error;
 use crate::providers::adapter::{Adapter, Route, json};
@@ -24,7 +24,7 @@ use crate::request::outgoing::Outgoing;
 use crate::webhook::InvalidBody;
 use crate::webhook::reader::Reader;
 
-/// The version of the Graph API that this file implements.
+/// The version of the Graph API that this file implements. A sender may have another one.
 const VERSION: &str = "v23.0";
 
 pub(crate) struct Meta;
@@ -32,7 +32,11 @@ pub(crate) struct Meta;
 impl Adapter for Meta {
     fn route(&self, account: &Account, base: &Url) -> Result<Route, Error> {
         let mut url = base.clone();
-        url.set_path(&format!("/{VERSION}/{}/messages", account.checked_account()?));
+        url.set_path(&format!(
+            "/{}/{}/messages",
+            account.checked_version(VERSION)?,
+            account.checked_account()?
+        ));
         let mut headers = HeaderMap::with_capacity(2);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, account.checked_bearer()?);
@@ -51,10 +55,9 @@ impl Adapter for Meta {
         let code = answer::clean_code(body.pointer("/error/code"));
         let message = body.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
         let message_id = body.pointer("/messages/0/id");
-        let parsed = ParsedAnswer { code, message, message_id, is_refusal: false };
-        let is_known =
-            ERRORS.iter().any(|rule| !rule.matches_status_only() && rule.matches(answer.status, &parsed));
-        classify(ERRORS, answer, ParsedAnswer { is_refusal: is_known, ..parsed })
+        let mut parsed = ParsedAnswer { code, message, message_id, is_refusal: false };
+        let is_known = find_rule(&[ERRORS], None, &mut parsed).is_some();
+        classify(&[ERRORS], answer, ParsedAnswer { is_refusal: is_known, ..parsed })
     }
 
     fn errors(&self) -> &'static [Rule] {

@@ -79,9 +79,8 @@ impl Adapter for OneMsg {
             message_id: body.get("id").filter(|_| is_sent == Some(true)),
             is_refusal: has_error || is_sent == Some(false),
         };
-        // 1msg passes Meta's refusals on with Meta's codes.
-        let by_content = ERRORS.iter().chain(meta_errors::ERRORS).filter(|rule| !rule.matches_status_only());
-        classify(by_content.chain(ERRORS), answer, parsed)
+        // 1msg passes Meta's refusals on with Meta's codes. The rules by status are its own.
+        classify(&[ERRORS, meta_errors::ERRORS], answer, parsed)
     }
 
     fn errors(&self) -> &'static [Rule] {

@@ -70,6 +70,8 @@ pub struct DeliveryFailure {
     pub follow_up: FollowUp,
     /// The gate to close, if the follow-up action is a stop.
     pub stop: Option<Stop>,
+    /// Whether the cause is a closed 24-hour window: the message was not delivered, and a template may be sent.
+    pub window_closed: bool,
 }
 
 /// A message from a person.

@@ -107,7 +107,8 @@ fn every_rule_of_every_table_matches_its_answer_and_says_what_to_do() {
             let as_classed = match (rule.class, &found) {
                 (Class::Throttle, Verdict::Throttled { .. })
                 | (Class::Unknown, Verdict::Unknown { .. })
-                | (Class::Rejected, Verdict::Rejected { .. }) => true,
+                | (Class::Rejected, Verdict::Rejected { .. })
+                | (Class::WindowClosed, Verdict::WindowClosed { .. }) => true,
                 (Class::Retry(pauses), Verdict::Retry { schedule, .. }) => pauses == *schedule,
                 (Class::StopCampaign(wanted), Verdict::StopCampaign { reason, .. })
                 | (Class::StopSender(wanted), Verdict::StopSender { reason, .. }) => wanted == *reason,

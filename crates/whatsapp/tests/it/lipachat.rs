@@ -139,7 +139,7 @@ fn the_body_decides_if_the_status_contradicts_it() {
             (
                 500,
                 without_data("error", "Outside of the 24-hour sandbox session window."),
-                "rejected window_closed",
+                "window closed window_closed",
             ),
             (400, json!({}), "rejected http_400"),
             (401, json!("Unauthorized"), "stop sender bad_credentials http_401"),

@@ -61,6 +61,7 @@ fn account_of(provider: Provider, base_url: &str) -> Account {
         number: "+919000000009".into(),
         api_key: SecretString::from("Akey-of-the-test"),
         plus_in_path: true,
+        api_version: None,
     }
 }
 

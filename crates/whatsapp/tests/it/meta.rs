@@ -133,7 +133,7 @@ fn error(code: i64) -> Value {
 
 #[test]
 fn every_documented_code_has_its_verdict_whatever_the_http_status() {
-    let table: [(&[i64], &str); 14] = [
+    let table: [(&[i64], &str); 15] = [
         (&[4, 17, 613, 80_007, 130_429], "throttled"),
         (&[131_056, 131_057, 2, 131_016, 133_004], "retry"),
         (&[1, 131_000], "unknown"),
@@ -148,7 +148,8 @@ fn every_documented_code_has_its_verdict_whatever_the_http_status() {
         ),
         (&[131_042, 131_044], "stop sender payment"),
         (&[368, 131_031, 131_048, 131_064], "stop sender policy_hold"),
-        (&[130_497, 131_047, 131_026, 131_049, 131_050, 130_472], "rejected"),
+        (&[131_047], "window closed"),
+        (&[130_497, 131_026, 131_049, 131_050, 130_472], "rejected"),
         (&[131_021, 131_030, 131_062, 137_000], "rejected"),
         (&[100, 131_008, 131_009, 131_051, 135_000, 132_005, 132_012, 131_052, 131_053], "rejected"),
         (&[132_000, 132_001, 132_007, 132_008], "stop campaign template_fault"),

@@ -95,10 +95,15 @@ fn every_observed_answer_has_its_verdict() {
             (200, json!({"sent": true, "id": "A7", "error": "x"}), "unknown contradictory_answer"),
             (200, not_sent("empty body"), "rejected refused"),
             (200, json!({"sent": "false", "message": "empty body"}), "rejected refused"),
-            (200, not_sent("Dialog window is closed"), "rejected window_closed"),
-            (400, json!({"error": "Re-engagement message"}), "rejected window_closed"),
-            (400, json!({"error": "(#131047) x"}), "rejected window_closed"),
-            (200, json!({"response": {"error": "outside the allowed window"}}), "rejected window_closed"),
+            (200, not_sent("Dialog window is closed"), "window closed window_closed"),
+            (400, json!({"error": "Re-engagement message"}), "window closed window_closed"),
+            (400, json!({"error": "(#131047) x"}), "window closed 131047"),
+            (400, json!({"error": "131047"}), "window closed window_closed"),
+            (
+                200,
+                json!({"response": {"error": "outside the allowed window"}}),
+                "window closed window_closed",
+            ),
             (200, json!({"response": {"error": "something else"}}), "rejected refused"),
             (200, not_sent("Too many requests"), "throttled too_many_requests"),
             (400, json!({"message": "Rate limit hit"}), "throttled too_many_requests"),
@@ -133,4 +138,31 @@ fn every_observed_answer_has_its_verdict() {
             (400, meta(1), "unknown 1"),
         ],
     );
+}
+
+#[test]
+fn a_code_of_meta_decides_and_not_the_words_of_its_title() {
+    let answers = [
+        (131_048, "Spam rate limit hit", "stop sender policy_hold 131048"),
+        (131_056, "(Business Account, Consumer Account) pair rate limit hit", "retry 131056"),
+        (613, "Calls to this API have exceeded the rate limit", "throttled 613"),
+        (80_007, "Rate limit issues", "throttled 80007"),
+        (130_429, "Rate limit hit", "throttled 130429"),
+        (133_016, "Account register deregister rate limit exceeded", "stop sender sender_not_allowed 133016"),
+        (132_001, "Template name does not exist in the translation", "stop campaign template_fault 132001"),
+        (190, "Unauthorized: invalid token", "stop sender bad_credentials 190"),
+        (131_062, "Username recipient not allowed", "rejected 131062"),
+        (999_999, "New rate limit hit", "throttled too_many_requests"),
+    ];
+    for (code, title, expected) in answers {
+        let text = format!("(#{code}) {title}");
+        let passed_on = json!({"error": {"message": text, "code": code, "error_user_title": title}});
+        let wrapped = json!({"error": {"message": text, "code": 400}});
+        let table = [passed_on, wrapped, json!({"error": text}), json!({"sent": false, "message": text})]
+            .map(|body| (400, body, expected));
+        assert_verdicts(Provider::OneMsg, &table);
+        assert_verdicts(Provider::OneMsg, &[(200, json!({"sent": false, "message": text}), expected)]);
+    }
+    let unknown = json!({"sent": false, "message": "(#999999) Something new"});
+    assert_verdicts(Provider::OneMsg, &[(200, unknown, "rejected 999999")]);
 }

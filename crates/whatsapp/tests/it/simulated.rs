@@ -148,10 +148,6 @@ async fn every_refusal_of_a_simulated_provider_is_in_the_table_of_its_adapter() 
         ["not_found", "method_not_allowed", "overloaded", "internal_error", "rate_limited", "queued"];
     for provider in Provider::ALL {
         let (running, channel) = open(provider, None).await;
-        let refuse = |outcome: &str| Fault {
-            effect: Effect::Refuse { outcome: outcome.into(), retry_after_s: None, accepted: false },
-            scope: Scope::next(1),
-        };
         let error = running.controls().inject(refuse("no such thing")).unwrap_err().to_string();
         let names: Vec<&str> = error.split("use one of ").nth(1).unwrap().split(", ").collect();
         for (name, seq) in names.iter().zip(1..) {
@@ -168,6 +164,32 @@ async fn every_refusal_of_a_simulated_provider_is_in_the_table_of_its_adapter() 
         }
         running.shutdown().await;
     }
+}
+
+fn refuse(outcome: &str) -> Fault {
+    Fault {
+        effect: Effect::Refuse { outcome: outcome.into(), retry_after_s: None, accepted: false },
+        scope: Scope::next(1),
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_meta_means_the_same_if_1msg_passes_it_on() {
+    let (meta, to_meta) = open(Provider::Meta, None).await;
+    let (one_msg, to_one_msg) = open(Provider::OneMsg, None).await;
+    let error = one_msg.controls().inject(refuse("no such thing")).unwrap_err().to_string();
+    let names: Vec<&str> = error.split("use one of ").nth(1).unwrap().split(", ").collect();
+    let passed_on: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix("_by_meta")).collect();
+    assert!(passed_on.len() > 55, "{names:?}");
+    for (name, seq) in passed_on.iter().zip(1..) {
+        meta.controls().inject(refuse(name)).unwrap();
+        one_msg.controls().inject(refuse(&format!("{name}_by_meta"))).unwrap();
+        let of_meta = send_message(&to_meta, &Message::Flow(survey()), seq).await.verdict;
+        let of_one_msg = send_message(&to_one_msg, &Message::Flow(survey()), seq).await.verdict;
+        assert_eq!(line(&of_one_msg), line(&of_meta), "{name}");
+    }
+    meta.shutdown().await;
+    one_msg.shutdown().await;
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ pub(crate) fn line(verdict: &Verdict) -> String {
         Verdict::Retry { refusal, .. } => format!("retry {}", refusal.code),
         Verdict::Unknown { refusal } => format!("unknown {}", refusal.code),
         Verdict::Rejected { refusal } => format!("rejected {}", refusal.code),
+        Verdict::WindowClosed { refusal } => format!("window closed {}", refusal.code),
         Verdict::StopCampaign { refusal, reason } => format!("stop campaign {reason} {}", refusal.code),
         Verdict::StopSender { refusal, reason } => format!("stop sender {reason} {}", refusal.code),
     }
@@ -39,6 +40,7 @@ pub(crate) fn text(verdict: &Verdict) -> &str {
         | Verdict::Retry { refusal, .. }
         | Verdict::Unknown { refusal }
         | Verdict::Rejected { refusal }
+        | Verdict::WindowClosed { refusal }
         | Verdict::StopCampaign { refusal, .. }
         | Verdict::StopSender { refusal, .. } => &refusal.text,
     }

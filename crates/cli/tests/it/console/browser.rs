@@ -155,8 +155,7 @@ impl Browser {
 
     /// The first element that a selector finds, as soon as the page has it.
     async fn element(&self, selector: &str) -> Element {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
-        found.unwrap_or_else(|error| panic!("no {selector}: {error}"))
+        self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await.unwrap()
     }
 
     /// Fills in fields of a form by their names.

@@ -13,6 +13,8 @@ pub(crate) fn sender() -> SenderView {
         base_url: "https://api.example.org".into(),
         account: None,
         api_key_ref: None,
+        api_version: None,
+        plus_in_path: true,
         rate: "80/s".parse().ok(),
         daily_cap: None,
         used_today: 0,

@@ -37,13 +37,13 @@ pub(crate) const ERRORS: &[Rule] = &[
         pattern: Pattern::Code("RBC001"),
         http_status: Some(401),
         class: Class::StopSender(StopReason::BadCredentials),
-        text: "the account id (SID) or the key is wrong; correct it, then resume the sender",
+        text: "the account id (SID) or the key is wrong; correct it with 'flowcast sender set', then resume the sender",
     },
     Rule {
         pattern: Pattern::Code("WA401"),
         http_status: Some(401),
         class: Class::StopSender(StopReason::SenderNotAllowed),
-        text: "the sender's number does not belong to this account; correct the number or the account, then resume the sender",
+        text: "the sender's number does not belong to this account; correct the number or the account with 'flowcast sender set', then resume the sender",
     },
     Rule {
         pattern: Pattern::CodeWithText("WA-401", "different version"),

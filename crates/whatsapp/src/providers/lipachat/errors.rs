@@ -15,12 +15,12 @@ pub(crate) const ERRORS: &[Rule] = &[
         pattern: Pattern::Text("invalid_credentials", &["invalid credentials"]),
         http_status: Some(401),
         class: Class::StopSender(StopReason::BadCredentials),
-        text: "the key is wrong, although the answer may say success; correct it, then resume the sender",
+        text: "the key is wrong, although the answer may say success; correct it with 'flowcast sender set', then resume the sender",
     },
     Rule {
         pattern: Pattern::Text("window_closed", &["session window"]),
         http_status: None,
-        class: Class::Rejected,
+        class: Class::WindowClosed,
         text: "the recipient's 24-hour window is closed; only a template message can be sent",
     },
     Rule {
@@ -33,6 +33,6 @@ pub(crate) const ERRORS: &[Rule] = &[
         pattern: Pattern::Status(401),
         http_status: Some(401),
         class: Class::StopSender(StopReason::BadCredentials),
-        text: "the key is wrong; correct it, then resume the sender",
+        text: "the key is wrong; correct it with 'flowcast sender set', then resume the sender",
     },
 ];

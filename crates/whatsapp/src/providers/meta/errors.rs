@@ -21,7 +21,7 @@ const MAINTENANCE_PAUSES: [Duration; 3] =
 const FAST: &str = "too many requests for the provider; the rate is lowered automatically";
 const UNAVAILABLE: &str = "a service at Meta is temporarily unavailable; the message is sent again";
 const UNKNOWN: &str = "an unknown error at Meta; Meta may have accepted the message";
-const TOKEN: &str = "the access token is wrong or expired; set a new one, then resume the sender";
+const TOKEN: &str = "the access token is wrong or expired; set a new one in its variable or file, or with 'flowcast sender set', then resume the sender";
 const PERMISSION: &str =
     "the token may not send for this number; grant it whatsapp_business_messaging, then resume the sender";
 const NUMBER: &str =
@@ -83,7 +83,7 @@ pub(crate) const ERRORS: &[Rule] = &[
         "33",
         Some(400),
         STOP_NOT_ALLOWED,
-        "the phone number id does not exist or was deleted; correct it, then resume the sender",
+        "the phone number id does not exist or was deleted; correct it with 'flowcast sender set --account', then resume the sender",
     ),
     code("131037", None, STOP_NOT_ALLOWED, NUMBER),
     code("131045", None, STOP_NOT_ALLOWED, NUMBER),
@@ -117,7 +117,7 @@ pub(crate) const ERRORS: &[Rule] = &[
     code(
         "131047",
         Some(400),
-        Class::Rejected,
+        Class::WindowClosed,
         "the recipient's 24-hour window is closed; only a template message can be sent",
     ),
     code(

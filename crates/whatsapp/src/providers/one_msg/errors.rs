@@ -1,9 +1,9 @@
 //! 1msg's answers and their meanings.
 //!
 //! The provider's page documents no errors. Sources: the SDK for the statuses (`1msg-sdk`, `rust/AGENTS.md`), the n8n node for
-//! the texts (`1msg-n8n-nodes`, `utils/errors.ts`), and the API description for the text of 401. A refusal often has HTTP 200 and
-//! `sent: false`, so the rules by text are first. Meta's whole table comes next, because 1msg passes Meta's codes on; the rules
-//! by status are last.
+//! the texts (`1msg-n8n-nodes`, `utils/errors.ts`), and the API description for the text of 401. 1msg passes Meta's refusals on. If
+//! the body or the text names a code of Meta's table, that code decides and not the words: Meta's titles contain the same words, such
+//! as "Spam rate limit hit". A refusal often has HTTP 200 and `sent: false`, so the rules by text precede the rules by status.
 
 use campaign::StopReason;
 
@@ -11,15 +11,16 @@ use crate::classification::error_rule::{Class, Pattern, Rule};
 
 const WINDOW: &str = "the recipient's 24-hour window is closed; only a template message can be sent";
 const FAST: &str = "too many requests for the provider; the rate is lowered automatically";
-const TOKEN: &str = "the token or the instance id is wrong; correct it, then resume the sender";
+const TOKEN: &str =
+    "the token or the instance id is wrong; correct it with 'flowcast sender set', then resume the sender";
 const TEMPLATE: &str = "the provider does not know the template; check its name, language and namespace";
 
 /// Every documented answer.
 pub(crate) const ERRORS: &[Rule] = &[
-    text("window_closed", &["dialog window is closed"], Class::Rejected, WINDOW),
-    text("window_closed", &["outside the allowed window"], Class::Rejected, WINDOW),
-    text("window_closed", &["re-engagement"], Class::Rejected, WINDOW),
-    text("window_closed", &["131047"], Class::Rejected, WINDOW),
+    text("window_closed", &["dialog window is closed"], Class::WindowClosed, WINDOW),
+    text("window_closed", &["outside the allowed window"], Class::WindowClosed, WINDOW),
+    text("window_closed", &["re-engagement"], Class::WindowClosed, WINDOW),
+    text("window_closed", &["131047"], Class::WindowClosed, WINDOW),
     text("wrong_token", &["wrong token"], Class::StopSender(StopReason::BadCredentials), TOKEN),
     text("wrong_token", &["invalid token"], Class::StopSender(StopReason::BadCredentials), TOKEN),
     text("wrong_token", &["unauthorized"], Class::StopSender(StopReason::BadCredentials), TOKEN),
