@@ -41,6 +41,8 @@ pub struct Setup {
 struct KnownSender {
     /// The settings of its channel.
     settings: AccountSettings,
+    /// Newer settings that cannot be used, and why.
+    refused: Option<(AccountSettings, String)>,
     channel: LiveChannel,
 }
 
@@ -132,7 +134,10 @@ impl Worker {
         match self.parts(sender.clone()).await {
             Ok(parts) => {
                 let settings = AccountSettings::of(&sender);
-                known.insert(sender.id, KnownSender { settings, channel: parts.channel.clone() });
+                known.insert(
+                    sender.id,
+                    KnownSender { settings, refused: None, channel: parts.channel.clone() },
+                );
                 let broker = self.setup.broker.clone();
                 let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
                 let ahead = prefetch(sender.rate, self.setup.config.in_flight);
@@ -147,27 +152,35 @@ impl Worker {
     }
 
     /// Replaces the channel of a sender whose settings changed. Requests that left already are not affected. If the new settings cannot
-    /// be used, the old channel stays.
+    /// be used, the old channel stays, and they are tried again: the file of a key may come later.
     fn follow_settings(&self, sender: &SenderRow, known: &mut KnownSender) {
         let settings = AccountSettings::of(sender);
         if settings == known.settings {
+            known.refused = None;
             return;
         }
         match self.channel(sender) {
             Ok(channel) => {
                 known.channel.replace(channel);
+                known.settings = settings;
+                known.refused = None;
                 tracing::info!(sender.id = %sender.id, "the new settings of sender {} are used from now on", sender.name);
             }
             Err(reason) => {
-                tracing::error!(
-                    sender.id = %sender.id,
-                    "the new settings of sender {0} cannot be used, the old ones stay: {reason}; correct them with \
-                     'flowcast sender set {0}', or restart the consumer if its environment lacks the key",
-                    sender.name
-                );
+                let refused = Some((settings, reason));
+                if known.refused != refused
+                    && let Some((_, reason)) = &refused
+                {
+                    tracing::error!(
+                        sender.id = %sender.id,
+                        "the new settings of sender {0} cannot be used, the old ones stay: {reason}; correct them with \
+                         'flowcast sender set {0}', or restart the consumer if its environment lacks the key",
+                        sender.name
+                    );
+                }
+                known.refused = refused;
             }
         }
-        known.settings = settings;
     }
 
     fn channel(&self, sender: &SenderRow) -> Result<Channel, String> {

@@ -161,9 +161,9 @@ impl Control {
     ) -> Result<Done<FlowView>, Error> {
         let attempt = attempt(caller, Action::RemoveFlow, sender, flow_id);
         self.change(attempt, async |store: Store| {
-            let removed = present(&store, sender, flow_id).await?;
-            let before = async { Ok(Some(removed.clone())) };
+            let before = async { Ok(Some(present(&store, sender, flow_id).await?)) };
             check_version(&store, caller, &Object::Sender(sender.into()), before).await?;
+            let removed = present(&store, sender, flow_id).await?;
             store.remove_flow(store.sender(sender).await?.id, flow_id).await?;
             Ok((removed.flow, Value::Null))
         })

@@ -203,9 +203,9 @@ impl Control {
     ) -> Result<Done<TemplateView>, Error> {
         let attempt = attempt(caller, Action::RemoveTemplate, sender, (name, language));
         self.change(attempt, async |store: Store| {
-            let removed = present(&store, sender, (name, language)).await?;
-            let before = async { Ok(Some(removed.clone())) };
+            let before = async { Ok(Some(present(&store, sender, (name, language)).await?)) };
             check_version(&store, caller, &Object::Sender(sender.into()), before).await?;
+            let removed = present(&store, sender, (name, language)).await?;
             store.remove_template(store.sender(sender).await?.id, name, language).await?;
             Ok((removed, Value::Null))
         })

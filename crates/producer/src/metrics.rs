@@ -13,6 +13,7 @@ const TASK: Label = Label::closed(
         "open_hours",
         "end_stragglers",
         "resolve_by_receipts",
+        "fall_back",
         "resolve_by_rule",
         "fold_counters",
         "open_capped_senders",

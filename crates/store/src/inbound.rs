@@ -1,6 +1,6 @@
 //! Webhooks of providers: delivery receipts, answers, opt-outs, templates after closed windows, and events whose message is not known yet.
 //!
-//! Uses `db`, `lists`.
+//! Uses `db`, `campaigns`, `lists`, `sending`.
 
 pub(crate) mod answers;
 pub(crate) mod batch;

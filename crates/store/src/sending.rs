@@ -7,6 +7,7 @@ pub(crate) mod claim;
 pub(crate) mod claim_answer;
 pub(crate) mod claim_pending;
 pub(crate) mod claim_request;
+pub(crate) mod closed_windows;
 pub(crate) mod expire_claims;
 pub(crate) mod fragments;
 pub(crate) mod gate_watch;

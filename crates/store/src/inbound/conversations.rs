@@ -72,24 +72,6 @@ group by 1, 2 order by 1, 2
 on conflict (sender_id, msisdn) do update set quiet_until = greatest(c.quiet_until, excluded.quiet_until)
 where c.quiet_until is distinct from greatest(c.quiet_until, excluded.quiet_until)";
 
-const WINDOW_CLOSED: &str = "
-insert into conversation as c (sender_id, msisdn, window_closed_at)
-select w.sender_id, w.msisdn, max(least(coalesce(w.at, now()), now()))
-from unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) as w (sender_id, msisdn, at)
-group by 1, 2 order by 1, 2
-on conflict (sender_id, msisdn) do update set window_closed_at = greatest(c.window_closed_at, excluded.window_closed_at)
-where c.window_closed_at is distinct from greatest(c.window_closed_at, excluded.window_closed_at)";
-
-/// Stores that the windows of people were closed, under these numbers.
-pub(crate) async fn close_windows(tx: &Transaction<'_>, closed: &[InboundMessage]) -> Result<(), Error> {
-    if closed.is_empty() {
-        return Ok(());
-    }
-    let (senders, numbers, times) = columns(closed.iter().copied())?;
-    tx.execute(&tx.prepare_cached(WINDOW_CLOSED).await?, &[&senders, &numbers, &times]).await?;
-    Ok(())
-}
-
 /// Stores inbound messages, opt-outs and opt-ins, and people that had too many messages.
 pub(crate) async fn store(
     tx: &Transaction<'_>,

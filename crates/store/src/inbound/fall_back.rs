@@ -9,7 +9,7 @@
 
 use std::sync::LazyLock;
 
-use campaign::{CampaignId, SenderId, Seq};
+use campaign::{CampaignId, Seq};
 
 use crate::campaigns::finish_and_cancel::RUN_AGAIN;
 use crate::db::connection::Store;
@@ -17,11 +17,7 @@ use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
-use crate::inbound::conversations::{self, InboundMessage};
 use crate::inbound::rows::ReceiptRow;
-use crate::lists::aliases::Linked;
-use crate::lists::numbers::recipients;
-use crate::sending::outcome_rows::ClosedWindow;
 
 /// Looks at the next thousand listed recipients of a campaign.
 pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("fall_back.sql"), &[]));
@@ -81,25 +77,5 @@ impl Store {
                 None => return Ok(total),
             }
         }
-    }
-
-    /// Stores that the windows of recipients were closed when a request was answered, under all their numbers.
-    pub(crate) async fn close_windows(
-        &self,
-        (sender, campaign): (SenderId, CampaignId),
-        windows: &[ClosedWindow],
-    ) -> Result<(), Error> {
-        let mut client = self.client().await?;
-        let tx = client.transaction().await?;
-        let numbers = recipients(&tx, campaign, windows.iter().map(|window| window.seq)).await?;
-        let linked = Linked::of(&tx, numbers.values().copied()).await?;
-        let each = windows.iter().filter_map(|window| Some((*numbers.get(&window.seq)?, window.at)));
-        let closed: Vec<InboundMessage> = each
-            .flat_map(|(number, at)| linked.numbers(number).into_iter().map(move |number| (number, at)))
-            .map(|(number, at)| InboundMessage { sender, number, at: Some(at) })
-            .collect();
-        conversations::close_windows(&tx, &closed).await?;
-        tx.commit().await?;
-        Ok(())
     }
 }

@@ -19,6 +19,7 @@ use crate::inbound::unmatched::{self, Event};
 use crate::inbound::users::{self, UnmatchedConsent, Users};
 use crate::lists::aliases::{self, Linked};
 use crate::lists::numbers::recipients;
+use crate::sending::closed_windows::close_windows;
 
 /// The result of storing the people of a batch.
 #[derive(Debug, Default)]
@@ -76,7 +77,8 @@ pub(crate) async fn store(
     });
     let said: Vec<ConsentChange> = said.chain(earlier).collect();
     conversations::store(tx, &heard(&batch.inbounds), &said, &heard(quiet)).await?;
-    conversations::close_windows(tx, &heard(closed)).await?;
+    let closed = heard(closed).into_iter().map(|said| (said.sender, said.number, said.at));
+    close_windows(tx, closed).await?;
     people.keep_unmatched(tx, batch).await?;
     for row in batch.consents.iter().filter(|row| row.consent == Consent::OptedOut) {
         if people.numbers(&row.inbound.who).is_empty() {
