@@ -5,10 +5,13 @@
 //! of PostgreSQL at the same rate of sending. Then a campaign without a rate is sent in slices without and with
 //! viewers, in the order without, with, with, without.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use campaign::CampaignId;
+use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -38,6 +41,7 @@ const SLICE: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(3);
 const PASSWORD: &str = "four-plain-words-of-mine";
 const MILLISECONDS: &str = "ms";
+const OF_A_CORE: &str = "% of a core";
 
 /// Measures pages, viewers, and sending with viewers.
 pub(crate) async fn run(
@@ -63,7 +67,7 @@ pub(crate) async fn run(
         sleep(SLICE).await;
         if let (Some(before), Some(after)) = (before, services::cpu().postgres) {
             let share = after.saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64() * 100.0;
-            figures.add(format!("Postgres at {rate}/s, viewers: {viewers}"), "% of a core", share);
+            figures.add(format!("Postgres at {rate}/s, viewers: {viewers}"), OF_A_CORE, share);
         }
         drop(watching);
     }
@@ -107,6 +111,8 @@ async fn generate(stand: &Stand) -> anyhow::Result<()> {
 struct Console {
     server: ConsoleServer,
     sessions: Vec<String>,
+    /// Bytes that viewers have received.
+    received: Arc<AtomicUsize>,
 }
 
 impl Console {
@@ -125,7 +131,7 @@ impl Console {
             let session = server.post("/log-in", &[("name", "bench"), ("password", PASSWORD)]).await?;
             sessions.push(session.context("no session")?);
         }
-        Ok(Self { server, sessions })
+        Ok(Self { server, sessions, received: Arc::default() })
     }
 
     /// Asks for all pages in turn, and adds half and 99 of 100 of the times, and the slowest page.
@@ -135,7 +141,12 @@ impl Console {
         for _ in 0..REQUESTS.div_ceil(pages.len()) {
             for (page, times) in pages.iter().zip(&mut times) {
                 let begun = Instant::now();
-                let answer = self.get(page).send().await?.error_for_status().context("a page")?;
+                let answer = self.get(page).send().await?;
+                anyhow::ensure!(
+                    answer.status() == StatusCode::OK,
+                    "{page} is answered with {}",
+                    answer.status()
+                );
                 answer.bytes().await?;
                 times.push(begun.elapsed().as_secs_f64() * 1_000.0);
             }
@@ -162,8 +173,18 @@ impl Console {
         for viewer in 0..viewers {
             let session = self.sessions.get(viewer / STREAMS_OF_SESSION).context("too few sessions")?;
             let stream = self.server.client.get(self.server.url(&format!("/campaigns/{id}/live")));
-            let mut stream = stream.header("cookie", session).send().await?.error_for_status()?;
-            watching.spawn(async move { while let Ok(Some(_)) = stream.chunk().await {} });
+            let mut stream = stream.header("cookie", session).send().await?;
+            anyhow::ensure!(
+                stream.status() == StatusCode::OK,
+                "a live page is answered with {}",
+                stream.status()
+            );
+            let received = Arc::clone(&self.received);
+            watching.spawn(async move {
+                while let Ok(Some(chunk)) = stream.chunk().await {
+                    received.fetch_add(chunk.len(), Ordering::Relaxed);
+                }
+            });
         }
         Ok(watching)
     }
@@ -182,8 +203,22 @@ impl Console {
             let watching = self.watch(id, viewers).await?;
             sleep(SETTLE).await;
             let before = stand.ledger.summary().await?.accepted;
+            let (server, own) = (self.server.role.cpu()?, Stand::own_cpu()?);
+            let received = self.received.load(Ordering::Relaxed);
             sleep(SLICE).await;
             let sent = stand.ledger.summary().await?.accepted - before;
+            if viewers > 0 {
+                let received = self.received.load(Ordering::Relaxed) - received;
+                anyhow::ensure!(received > 1_000 * viewers, "viewers received {received} bytes");
+                let share = |cpu: Duration| cpu.as_secs_f64() / SLICE.as_secs_f64() * 100.0;
+                let server = share(self.server.role.cpu()?.saturating_sub(server));
+                figures.add(format!("server with {viewers} viewers"), OF_A_CORE, server);
+                figures.add(
+                    format!("{viewers} viewers themselves"),
+                    OF_A_CORE,
+                    share(Stand::own_cpu()?.saturating_sub(own)),
+                );
+            }
             *(if viewers == 0 { &mut without } else { &mut with }) += sent;
             drop(watching);
         }
