@@ -1,8 +1,9 @@
 //! Commands that cannot use the API of a server.
 
 use crate::api_access;
+use crate::args::Command;
 use crate::args::accounts::KeyCommand;
-use crate::args::{Command, SenderCommand};
+use crate::args::senders::SenderCommand;
 use crate::exit::Refused;
 
 /// Why a command does not use the API.

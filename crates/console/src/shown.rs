@@ -1,4 +1,5 @@
-//! What live pages show: drawn from numbers alone, the same for everybody who may see them. Pages and streams draw with these functions.
+//! The parts of live pages. Pages and streams draw them with the same functions. A part does not depend on the viewer, so all streams of
+//! a view share its bytes.
 
 pub(crate) mod campaign;
 pub(crate) mod campaigns;

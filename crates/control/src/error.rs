@@ -138,6 +138,8 @@ pub enum Error {
         problem: Problem,
         /// What is wrong, why, and what to do.
         text: String,
+        /// The member of the request, or the part of its address, that is wrong; `None`: no single one.
+        member: Option<&'static str>,
     },
     /// The database refused, or is not available.
     #[error(transparent)]
@@ -158,7 +160,7 @@ pub enum Error {
 impl Error {
     /// A refusal of this kind.
     pub fn refused(problem: Problem, text: impl Into<String>) -> Self {
-        Self::Refused { problem, text: text.into() }
+        Self::Refused { problem, text: text.into(), member: None }
     }
 
     /// A refusal because the request is wrong.
@@ -179,6 +181,14 @@ impl Error {
                 Self::List { name, source: Box::new(source) }
             }
             other => Self::Other(Box::new(other)),
+        }
+    }
+
+    /// The member of the request that is wrong, so that a form can show the refusal at its field.
+    pub fn member(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused { member, .. } => *member,
+            Self::Store(_) | Self::List { .. } | Self::Other(_) => None,
         }
     }
 

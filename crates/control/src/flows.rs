@@ -11,6 +11,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
+use crate::members::MemberFault;
 use crate::page::{Page, PageRequest};
 use crate::versions::{Versioned, check_version, version_of};
 
@@ -131,9 +132,7 @@ impl Control {
         let attempt = attempt(caller, Action::SetFlow, sender, flow_id);
         self.change(attempt, async |store: Store| {
             let id = store.sender(sender).await?.id;
-            check_id(flow_id)?;
-            let name = checked_name(&new.name)?;
-            let flow = FlowJson::parse(&new.flow_json).map_err(Error::invalid)?;
+            let (name, flow) = checked(flow_id, new)?;
             let before = async { Ok(store.flow(id, flow_id).await?.map(details)) };
             check_version(&store, caller, &Object::Sender(sender.into()), before).await?;
             let screens = flow.screens.iter().map(|screen| json!({ "id": screen.id, "title": screen.title }));
@@ -187,21 +186,22 @@ async fn present(store: &Store, sender: &str, flow_id: &str) -> Result<FlowDetai
     Ok(details(found.ok_or_else(|| store::Error::no_flow(sender, flow_id))?))
 }
 
-fn check_id(flow_id: &str) -> Result<(), Error> {
+fn check_id(flow_id: &str) -> Result<(), MemberFault> {
     let is_valid = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
     if (1..=100).contains(&flow_id.len()) && flow_id.chars().all(is_valid) {
         return Ok(());
     }
-    Err(Error::invalid(
-        "the flow id has 1 to 100 letters a-z, digits, '-' and '_'; copy it from WhatsApp Manager",
-    ))
+    let text = "the flow id has 1 to 100 letters a-z, digits, '-' and '_'; copy it from WhatsApp Manager";
+    Err(MemberFault::new("flow_id", text))
 }
 
-/// A name without spaces around it.
-pub(crate) fn checked_name(name: &str) -> Result<&str, Error> {
-    let name = name.trim();
-    if (1..=200).contains(&name.chars().count()) && !name.chars().any(char::is_control) {
-        return Ok(name);
+/// The name without spaces around it, and the content.
+fn checked<'a>(flow_id: &str, new: &'a NewFlow) -> Result<(&'a str, FlowJson), MemberFault> {
+    check_id(flow_id)?;
+    let name = new.name.trim();
+    if !(1..=200).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(MemberFault::new("name", "the name of the flow has 1 to 200 characters in one line"));
     }
-    Err(Error::invalid("the name of the flow has 1 to 200 characters in one line"))
+    let flow = FlowJson::parse(&new.flow_json).map_err(|error| MemberFault::new("flow_json", error))?;
+    Ok((name, flow))
 }

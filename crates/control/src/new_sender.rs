@@ -10,7 +10,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
-use crate::members::object;
+use crate::members::{MemberFault, object};
 use crate::sender_webhook::WebhookSettings;
 use crate::senders::{DailyCap, SenderView, of_store, shown};
 
@@ -43,21 +43,6 @@ pub struct SenderToAdd {
     pub webhook: WebhookSettings,
 }
 
-/// What is wrong with one member of a sender to add.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SenderFault {
-    /// The member of [`SenderToAdd`].
-    pub member: &'static str,
-    /// What is wrong, and what to do.
-    pub text: String,
-}
-
-impl SenderFault {
-    fn new(member: &'static str, text: impl std::fmt::Display) -> Self {
-        Self { member, text: text.to_string() }
-    }
-}
-
 impl Control {
     /// Adds a sender. The API key is not tested: only consumers have it.
     pub async fn add_sender(&self, caller: &Caller, new: SenderToAdd) -> Result<Done<SenderView>, Error> {
@@ -66,9 +51,6 @@ impl Control {
             .with("rate", new.rate.map(|rate| rate.to_string()))
             .with("daily_cap", new.daily_cap.as_ref().map(|cap| cap.recipients));
         self.change(attempt, async |store| {
-            let first = |faults: Vec<SenderFault>| {
-                Error::invalid(faults.first().map_or("the sender is wrong", |fault| &fault.text))
-            };
             let sender = self.checked_sender(&new).map_err(first)?;
             let id = store.add_sender(&sender).await?;
             if let Some(change) = new.webhook.change(false) {
@@ -80,14 +62,14 @@ impl Control {
     }
 
     /// What would be refused about a sender without looking at the database. The API key is not tested: only consumers have it.
-    pub fn sender_faults(&self, new: &SenderToAdd) -> Vec<SenderFault> {
+    pub fn sender_faults(&self, new: &SenderToAdd) -> Vec<MemberFault> {
         self.checked_sender(new).err().unwrap_or_default()
     }
 
     /// Refuses what workers would refuse later; only the workers can check the key.
-    fn checked_sender(&self, new: &SenderToAdd) -> Result<NewSender, Vec<SenderFault>> {
+    fn checked_sender(&self, new: &SenderToAdd) -> Result<NewSender, Vec<MemberFault>> {
         let provider = new.provider.parse::<Provider>();
-        let provider = provider.map_err(|error| vec![SenderFault::new("provider", error)])?;
+        let provider = provider.map_err(|error| vec![MemberFault::new("provider", error)])?;
         let mut faults = self.reach_faults(&Reach {
             provider,
             base_url: &new.base_url,
@@ -99,7 +81,7 @@ impl Control {
         });
         // The console has a page of this address.
         if new.name == "new" {
-            faults.push(SenderFault::new("name", "a sender cannot be named 'new'; choose another name"));
+            faults.push(MemberFault::new("name", "a sender cannot be named 'new'; choose another name"));
         }
         if !faults.is_empty() {
             return Err(faults);
@@ -127,22 +109,22 @@ impl Control {
             plus_in_path: sender.plus_in_path,
             api_version: sender.api_version.as_deref(),
         });
-        faults.first().map_or(Ok(()), |fault| Err(Error::invalid(&fault.text)))
+        if faults.is_empty() { Ok(()) } else { Err(first(faults)) }
     }
 
-    fn reach_faults(&self, reach: &Reach<'_>) -> Vec<SenderFault> {
+    fn reach_faults(&self, reach: &Reach<'_>) -> Vec<MemberFault> {
         let mut faults = Vec::new();
         if !(reach.api_key_ref.starts_with("env:") || reach.api_key_ref.starts_with("file:")) {
             let text =
                 "the reference of the API key is not env:NAME or file:PATH; keys themselves are not stored";
-            faults.push(SenderFault::new("api_key_ref", text));
+            faults.push(MemberFault::new("api_key_ref", text));
         }
         let base_url = match reach.base_url.parse() {
             Ok(base_url) => base_url,
             Err(error) => {
                 let text =
                     format!("'{}' is not an address like https://api.in.kaleyra.io: {error}", reach.base_url);
-                faults.push(SenderFault::new("base_url", text));
+                faults.push(MemberFault::new("base_url", text));
                 return faults;
             }
         };
@@ -158,10 +140,15 @@ impl Control {
         let channel = whatsapp::Client::new(&self.http)
             .and_then(|client| whatsapp::Channel::new(client, &account).map(drop));
         if let Err(error) = channel {
-            faults.push(SenderFault::new(member(&error), error));
+            faults.push(MemberFault::new(member(&error), error));
         }
         faults
     }
+}
+
+/// The refusal that a caller without a form gets.
+fn first(faults: Vec<MemberFault>) -> Error {
+    faults.into_iter().next().map_or_else(|| Error::invalid("the sender is wrong"), Error::from)
 }
 
 /// How workers would reach a provider.

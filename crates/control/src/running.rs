@@ -4,7 +4,7 @@ use campaign::{CampaignId, CampaignState, Opening};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::HoldResult;
+use store::{CampaignRow, HoldResult, Store};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
@@ -53,24 +53,10 @@ impl Control {
         checked: Option<&str>,
     ) -> Result<Done<Started>, Error> {
         let attempt = Attempt::new(caller, Action::StartCampaign, Object::Campaign(id));
-        // The whole list is read before the transaction; the transaction compares the fingerprint.
-        let ready = match self.allow(caller, Action::StartCampaign, &Object::Campaign(id)).await {
-            Ok(()) => self.ready(id, checked).await,
-            Err(error) => Err(error),
-        };
+        let ready = self.ready(&attempt, id, checked).await;
         self.change(attempt, |store| async move {
-            let fingerprint = ready?;
-            // The row stays locked, so that no import or edit comes between the comparison and the start.
-            store.lock_campaign(id).await?;
-            let campaign = store.campaign(id).await?;
-            if campaign.state != CampaignState::Draft {
-                return Err(no_draft(id, campaign.state));
-            }
-            if fingerprint != fingerprint_of(&campaign) {
-                return Err(check_outdated(id));
-            }
-            let request = store.start_request(id).await?;
-            let requested_by = self.second_person(caller, &campaign, request).await?;
+            let campaign = ready_draft(&store, id, &ready?).await?;
+            let requested_by = self.second_person(&store, caller, &campaign).await?;
             let opening = store.start_campaign(id, caller.name()).await?;
             let started = started(id, campaign.recipients, opening);
             let details = json!({
@@ -81,8 +67,15 @@ impl Control {
         .await
     }
 
-    /// The fingerprint of a draft that can be started; empty if the campaign is no draft.
-    pub(crate) async fn ready(&self, id: CampaignId, checked: Option<&str>) -> Result<String, Error> {
+    /// The fingerprint of a draft that can be started; empty if the campaign is no draft. The whole list is read, so this comes before
+    /// the transaction, which compares the fingerprint: [`ready_draft`].
+    pub(crate) async fn ready(
+        &self,
+        attempt: &Attempt<'_>,
+        id: CampaignId,
+        checked: Option<&str>,
+    ) -> Result<String, Error> {
+        self.allow(attempt.caller, attempt.action, &attempt.object).await?;
         let campaign = self.store.campaign(id).await?;
         // The transaction refuses it, unless the request is a repeated one whose result is stored.
         if campaign.state != CampaignState::Draft {
@@ -149,7 +142,25 @@ fn started(id: CampaignId, recipients: i32, opening: Option<Opening>) -> Started
     Started { campaign_id: id.0, recipients, opens_at: opening.map(|opening| opening.from) }
 }
 
-pub(crate) fn no_draft(id: CampaignId, state: CampaignState) -> Error {
+/// The draft that had this fingerprint when it was checked. Its row stays locked, so that no import or edit comes between the comparison
+/// and the change.
+pub(crate) async fn ready_draft(
+    store: &Store,
+    id: CampaignId,
+    fingerprint: &str,
+) -> Result<CampaignRow, Error> {
+    store.lock_campaign(id).await?;
+    let campaign = store.campaign(id).await?;
+    if campaign.state != CampaignState::Draft {
+        return Err(no_draft(id, campaign.state));
+    }
+    if fingerprint != fingerprint_of(&campaign) {
+        return Err(check_outdated(id));
+    }
+    Ok(campaign)
+}
+
+fn no_draft(id: CampaignId, state: CampaignState) -> Error {
     let hint = match state {
         CampaignState::Paused => "; continue it with 'flowcast campaign resume'",
         _ => "",
@@ -157,13 +168,13 @@ pub(crate) fn no_draft(id: CampaignId, state: CampaignState) -> Error {
     Error::conflict(format!("campaign {id} is {state}; only a draft can be started{hint}"))
 }
 
-pub(crate) fn check_outdated(id: CampaignId) -> Error {
+fn check_outdated(id: CampaignId) -> Error {
     let text = format!("campaign {id} was changed since its check; check it again before you start it");
     Error::refused(Problem::CheckOutdated, text)
 }
 
 /// Identifies the definition and the lists of a draft: its version and its number of recipients.
-pub(crate) fn fingerprint_of(campaign: &store::CampaignRow) -> String {
+pub(crate) fn fingerprint_of(campaign: &CampaignRow) -> String {
     fingerprint(campaign.version, campaign.recipients)
 }
 

@@ -1,16 +1,17 @@
 //! Starts of large campaigns need two people: one requests the start, and another one starts the campaign.
 
-use campaign::{CampaignId, CampaignState};
+use campaign::CampaignId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store::{CampaignRow, Store};
 use utoipa::ToSchema;
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::{ActorKind, Caller};
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
-use crate::running::{check_outdated, fingerprint_of, no_draft};
+use crate::running::{fingerprint_of, ready_draft};
 
 /// Whether the start of a campaign needs a second person, and who requested it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -56,7 +57,7 @@ impl Control {
         let fingerprint = fingerprint_of(&campaign);
         let request =
             self.store.start_request(id).await?.filter(|request| request.fingerprint == fingerprint);
-        let person = self.person(caller).await?;
+        let person = person(&self.store, caller).await?;
         Ok(StartApproval {
             campaign_id: id.0,
             approval_above: self.approval_above,
@@ -76,25 +77,15 @@ impl Control {
         checked: Option<&str>,
     ) -> Result<Done<StartRequested>, Error> {
         let attempt = Attempt::new(caller, Action::RequestStart, Object::Campaign(id));
-        let ready = match self.allow(caller, Action::RequestStart, &Object::Campaign(id)).await {
-            Ok(()) => self.ready(id, checked).await,
-            Err(error) => Err(error),
-        };
+        let ready = self.ready(&attempt, id, checked).await;
         self.change(attempt, |store| async move {
             let fingerprint = ready?;
-            store.lock_campaign(id).await?;
-            let campaign = store.campaign(id).await?;
-            if campaign.state != CampaignState::Draft {
-                return Err(no_draft(id, campaign.state));
-            }
-            if fingerprint != fingerprint_of(&campaign) {
-                return Err(check_outdated(id));
-            }
+            let campaign = ready_draft(&store, id, &fingerprint).await?;
             if !self.needs_approval(campaign.recipients) {
                 let text = format!("the start of campaign {id} needs no second person; start it");
                 return Err(Error::conflict(text));
             }
-            let person = self.person(caller).await?;
+            let person = person(&store, caller).await?;
             store.request_start(id, &fingerprint, (caller.name(), &person)).await?;
             let requested = StartRequested { campaign_id: id.0, recipients: campaign.recipients };
             Ok((requested, json!({ "recipients": campaign.recipients, "version": campaign.version })))
@@ -105,9 +96,9 @@ impl Control {
     /// Refuses a start that needs a second person and has none. Returns who requested it.
     pub(crate) async fn second_person(
         &self,
+        store: &Store,
         caller: &Caller,
-        campaign: &store::CampaignRow,
-        request: Option<store::StartRequest>,
+        campaign: &CampaignRow,
     ) -> Result<Option<String>, Error> {
         if !self.needs_approval(campaign.recipients) {
             return Ok(None);
@@ -120,12 +111,13 @@ impl Control {
             );
             Err(Error::refused(Problem::ApprovalNeeded, text))
         };
-        let request = request.filter(|request| request.fingerprint == fingerprint_of(campaign));
+        let fingerprint = fingerprint_of(campaign);
+        let request = store.start_request(id).await?.filter(|request| request.fingerprint == fingerprint);
         match request {
             None => refused(&format!(
                 "request the start with 'flowcast campaign request-start {id}' or in the console, and let another person start it"
             )),
-            Some(request) if request.person == self.person(caller).await? => {
+            Some(request) if request.person == person(store, caller).await? => {
                 refused("you requested the start, so another person has to start it")
             }
             Some(request) => Ok(Some(request.requested_by)),
@@ -135,18 +127,18 @@ impl Control {
     fn needs_approval(&self, recipients: i32) -> bool {
         self.approval_above.is_some_and(|above| recipients > above)
     }
+}
 
-    /// The person behind a caller: an API key acts for the account that it belongs to.
-    async fn person(&self, caller: &Caller) -> Result<String, Error> {
-        let name = caller.name();
-        let account = match caller.actor.kind {
-            ActorKind::Account => Some(name.to_owned()),
-            ActorKind::ApiKey => self.store.account_of_key(name).await?,
-            ActorKind::Command => None,
-        };
-        Ok(match account {
-            Some(account) => format!("account {}", account.to_lowercase()),
-            None => format!("{} {name}", caller.actor.kind.word()),
-        })
-    }
+/// The person behind a caller: an API key acts for the account that it belongs to.
+async fn person(store: &Store, caller: &Caller) -> Result<String, Error> {
+    let name = caller.name();
+    let account = match caller.actor.kind {
+        ActorKind::Account => Some(name.to_owned()),
+        ActorKind::ApiKey => store.account_of_key(name).await?,
+        ActorKind::Command => None,
+    };
+    Ok(match account {
+        Some(account) => format!("account {}", account.to_lowercase()),
+        None => format!("{} {name}", caller.actor.kind.word()),
+    })
 }

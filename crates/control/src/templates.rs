@@ -10,6 +10,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::Error;
+use crate::members::MemberFault;
 use crate::page::{Page, PageRequest};
 use crate::versions::{Versioned, check_version, version_of};
 
@@ -184,7 +185,6 @@ impl Control {
         let attempt = attempt(caller, Action::SetTemplate, sender, (name, language));
         self.change(attempt, async |store: Store| {
             let id = store.sender(sender).await?.id;
-            check_names(name, language)?;
             let texts = checked(name, language, new)?;
             let before = async { Ok(store.template(id, name, language).await?.map(TemplateView::from)) };
             check_version(&store, caller, &Object::Sender(sender.into()), before).await?;
@@ -233,51 +233,56 @@ async fn present(store: &Store, sender: &str, (name, language): (&str, &str)) ->
     Ok(found.ok_or_else(|| store::Error::no_template(sender, name, language))?.into())
 }
 
-fn check_names(name: &str, language: &str) -> Result<(), Error> {
+fn check_names(name: &str, language: &str) -> Result<(), MemberFault> {
     let all = |text: &str, most: usize, others: &[char]| {
         let is_valid = |sign: char| sign.is_ascii_alphanumeric() || others.contains(&sign);
         (1..=most).contains(&text.len()) && text.chars().all(is_valid)
     };
     if !all(name, 512, &['_', '.', '-']) {
-        return Err(Error::invalid(
+        return Err(MemberFault::new(
+            "name",
             "the name of a template has 1 to 512 letters a-z, digits, '_', '.' and '-'",
         ));
     }
     if !all(language, 20, &['_', '-']) {
-        return Err(Error::invalid("the language of a template is a code such as en, en_US or sw"));
+        let text = "the language of a template is a code such as en, en_US or sw";
+        return Err(MemberFault::new("language", text));
     }
     Ok(())
 }
 
 /// The texts without empty parts.
-fn checked(name: &str, language: &str, new: &NewTemplate) -> Result<TemplateTexts, Error> {
-    let fits = |what: &str, text: &str, most: usize| {
+fn checked(name: &str, language: &str, new: &NewTemplate) -> Result<TemplateTexts, MemberFault> {
+    check_names(name, language)?;
+    let fits = |(member, what): (&'static str, &str), text: &str, most: usize| {
         let characters = text.chars().count();
         if text.contains('\0') || characters > most {
-            return Err(Error::invalid(format!(
+            let text = format!(
                 "the {what} of the template has {characters} characters; it has at most {most}, and not U+0000"
-            )));
+            );
+            return Err(MemberFault::new(member, text));
         }
         Ok(())
     };
-    let part = |what: &str, text: &Option<String>| {
+    let part = |what: &'static str, text: &Option<String>| {
         let text = text.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        text.map_or(Ok(()), |text| fits(what, text, 60)).map(|()| text.map(str::to_owned))
+        text.map_or(Ok(()), |text| fits((what, what), text, 60)).map(|()| text.map(str::to_owned))
     };
     let body = new.body.trim();
     if body.is_empty() {
-        return Err(Error::invalid("the template has no body; write its text as WhatsApp approved it"));
+        let text = "the template has no body; write its text as WhatsApp approved it";
+        return Err(MemberFault::new("body", text));
     }
-    fits("body", body, 1024)?;
+    fits(("body", "body"), body, 1024)?;
     if new.buttons.len() > MOST_BUTTONS {
-        return Err(Error::invalid(format!("a template has at most {MOST_BUTTONS} buttons")));
+        return Err(MemberFault::new("buttons", format!("a template has at most {MOST_BUTTONS} buttons")));
     }
     for button in &new.buttons {
         if button.text.trim().is_empty() {
-            return Err(Error::invalid("a button of the template has no text"));
+            return Err(MemberFault::new("buttons", "a button of the template has no text"));
         }
-        fits("button", &button.text, MOST_OF_BUTTON)?;
-        fits("flow id", button.flow_id.as_deref().unwrap_or_default(), 100)?;
+        fits(("buttons", "button"), &button.text, MOST_OF_BUTTON)?;
+        fits(("buttons", "flow id"), button.flow_id.as_deref().unwrap_or_default(), 100)?;
     }
     let word = |value: Value| value.as_str().map(str::to_owned);
     Ok(TemplateTexts {

@@ -1,4 +1,4 @@
-//! Flow JSON as Meta's builder writes it, and as nobody should.
+//! The parser of Flow JSON, with documents of Meta's builder and with hostile ones.
 
 use serde_json::{Map, Value, json};
 

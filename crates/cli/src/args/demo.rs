@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use crate::args::{RateArg, rate};
+use crate::args::senders::{RateArg, rate};
 
 #[derive(ClapArgs)]
 pub(crate) struct Demo {

@@ -3,7 +3,7 @@
 use campaign::Msisdn;
 use control::{TestMessage, TestResult};
 
-use crate::args::SenderTest;
+use crate::args::senders::SenderTest;
 use crate::exit::Refused;
 use crate::plane::Database;
 use crate::terminal::output::{line, text};

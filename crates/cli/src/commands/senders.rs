@@ -3,7 +3,7 @@
 use campaign::Provider;
 use control::{PageRequest, ResumedSender, SenderChange, SenderToAdd, SenderView, utc};
 
-use crate::args::{SenderAdd, SenderCommand};
+use crate::args::senders::{SenderAdd, SenderCommand};
 use crate::commands::prices;
 use crate::commands::sender_test;
 use crate::exit::Refused;

@@ -1,4 +1,4 @@
-//! Closed 24-hour windows through each provider: the people whose flow is refused get the template, and everybody gets one message.
+//! Closed 24-hour windows through each provider: a recipient whose flow is refused gets the template, and each recipient gets exactly one message.
 
 use std::collections::{HashMap, HashSet};
 

@@ -17,8 +17,7 @@ use crate::live::list::{Campaigns, ListFeed};
 /// A feed, and its frames.
 pub(crate) type Followed<S> = (Arc<Feed<S>>, Frames<S>);
 
-/// The last frame of a campaign that nobody follows is kept for this time, for the pages of a time in which PostgreSQL does not
-/// answer.
+/// A process keeps the last frame of a campaign without a feed for this time. Pages show it while PostgreSQL does not answer.
 const KEPT: Duration = Duration::from_mins(5);
 /// The most frames that are kept.
 const MOST: usize = 256;
@@ -92,7 +91,7 @@ impl Feeds {
         frame.shown.0.as_ref().is_some_and(is_seen).then_some(frame)
     }
 
-    /// Keeps what a page shows, as the last frame of a campaign that nobody follows yet.
+    /// Keeps what a page shows as the last frame of its campaign, until a stream opens a feed.
     pub(crate) fn keep(&self, id: CampaignId, page: &CampaignPage, at: Timestamp) {
         let now = Instant::now();
         let shown = Arc::new(OneCampaign(Some(page.clone())));

@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use campaign::CampaignId;
 use control::{Check, Problem, Right, StartApproval};
 use maud::{Markup, html};
 use uuid::Uuid;
 
-use crate::failure::Failure;
-use crate::frame::sentence;
-use crate::part::alert::{alert, form_error};
+use crate::part::alert::alert;
 use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::wizard::fields::Fields;
 use crate::wizard::message::{Sent, once};
-use crate::wizard::start::Known;
+use crate::wizard::start::{refused, seen_fingerprint};
 use crate::wizard::{Exit, Step};
 use crate::words::Tone;
 use crate::words::number::{counted, thousands};
@@ -102,22 +99,14 @@ pub(crate) async fn send(
     Form(sent): Sent,
 ) -> Result<Response, Exit> {
     let fields = Fields::sent(sent);
-    let fingerprint = fields.get("fingerprint");
-    if fingerprint.is_empty() {
-        return Err(Failure::of_status(StatusCode::BAD_REQUEST).into());
-    }
+    let fingerprint = seen_fingerprint(&fields)?;
     let caller = once(&viewer.caller, fields.get("once"), &(id, "request", fingerprint));
     let requested = Box::pin(console.control.request_start(&caller, CampaignId(id), Some(fingerprint))).await;
     let Err(error) = requested else {
         return Ok(Redirect::to(&Step::Start.address(id)).into_response());
     };
     match error.problem() {
-        Problem::CheckOutdated | Problem::ConflictState => {
-            let known = Known::read(&console, &viewer, id).await?;
-            let note = form_error(&sentence(&error.to_string()));
-            let page = known.page(&viewer, &note, (&known.fields(&viewer), &[]));
-            Ok((StatusCode::CONFLICT, page).into_response())
-        }
+        Problem::CheckOutdated | Problem::ConflictState => refused(&console, &viewer, id, &error).await,
         _ => Err(error.into()),
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use campaign::{CampaignId, Definition};
-use control::{Campaign, Check, Problem, SenderView, StartApproval};
+use control::{Campaign, Check, Error, Problem, SenderView, StartApproval};
 use maud::{Markup, html};
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ use crate::words::number::{counted, thousands};
 use crate::words::state::Clock;
 
 /// What the page shows.
-pub(crate) struct Known {
+struct Known {
     draft: Campaign,
     checked: Checked,
     sender: SenderView,
@@ -40,7 +40,7 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    pub(crate) async fn read(console: &Console, viewer: &Viewer, id: i64) -> Result<Self, Exit> {
+    async fn read(console: &Console, viewer: &Viewer, id: i64) -> Result<Self, Exit> {
         let draft = draft(console, viewer, id).await?;
         let checked = Checked::read(console, viewer, &draft).await?;
         let sender = console.control.sender(&viewer.caller, &draft.definition.sender).await?;
@@ -49,12 +49,7 @@ impl Known {
     }
 
     /// The page. `note` is what happened to the last form; `fields` and `faults` are those of the times.
-    pub(crate) fn page(
-        &self,
-        viewer: &Viewer,
-        note: &Markup,
-        (fields, faults): (&Fields, &[Fault]),
-    ) -> Markup {
+    fn page(&self, viewer: &Viewer, note: &Markup, (fields, faults): (&Fields, &[Fault])) -> Markup {
         let id = self.draft.campaign_id;
         let ready = match &self.checked {
             Checked::Done(check) if check.can_start => Some(check),
@@ -143,7 +138,7 @@ impl Known {
         }
     }
 
-    pub(crate) fn fields(&self, viewer: &Viewer) -> Fields {
+    fn fields(&self, viewer: &Viewer) -> Fields {
         times::fields(&self.draft.definition, &viewer.zone)
     }
 }
@@ -199,10 +194,7 @@ pub(crate) async fn send(
     Form(sent): Sent,
 ) -> Result<Response, Exit> {
     let fields = Fields::sent(sent);
-    let fingerprint = fields.get("fingerprint");
-    if fingerprint.is_empty() {
-        return Err(Failure::of_status(StatusCode::BAD_REQUEST).into());
-    }
+    let fingerprint = seen_fingerprint(&fields)?;
     let caller = once(&viewer.caller, fields.get("once"), &(id, fingerprint));
     let started = Box::pin(console.control.start_campaign(&caller, CampaignId(id), Some(fingerprint))).await;
     let Err(error) = started else {
@@ -217,14 +209,31 @@ pub(crate) async fn send(
         Problem::ConflictState
         | Problem::ApprovalNeeded
         | Problem::InvalidDefinition
-        | Problem::ProviderCannot => {
-            let known = Known::read(&console, &viewer, id).await?;
-            let note = form_error(&sentence(&error.to_string()));
-            let page = known.page(&viewer, &note, (&known.fields(&viewer), &[]));
-            Ok((StatusCode::CONFLICT, page).into_response())
-        }
+        | Problem::ProviderCannot => refused(&console, &viewer, id, &error).await,
         _ => Err(error.into()),
     }
+}
+
+/// The fingerprint of the check that the person has seen.
+pub(crate) fn seen_fingerprint(fields: &Fields) -> Result<&str, Exit> {
+    let fingerprint = fields.get("fingerprint");
+    if fingerprint.is_empty() {
+        return Err(Failure::of_status(StatusCode::BAD_REQUEST).into());
+    }
+    Ok(fingerprint)
+}
+
+/// The page as it is now, with the refusal.
+pub(crate) async fn refused(
+    console: &Console,
+    viewer: &Viewer,
+    id: i64,
+    error: &Error,
+) -> Result<Response, Exit> {
+    let known = Box::pin(Known::read(console, viewer, id)).await?;
+    let note = form_error(&sentence(&error.to_string()));
+    let page = known.page(viewer, &note, (&known.fields(viewer), &[]));
+    Ok((StatusCode::CONFLICT, page).into_response())
 }
 
 /// What was changed between what the person has seen and the draft.

@@ -65,17 +65,17 @@ async fn a_wrong_flow_changes_nothing() {
     let world = World::new("control_wrong_flows").await;
     let (control, anna) = (&world.control, anna());
     let with_json = |text: &str| NewFlow { name: "x".into(), flow_json: text.into() };
-    for (id, new, expected) in [
-        ("1", with_json("{}"), "no Flow JSON"),
-        ("1", with_json(&" ".repeat(600 * 1024)), "longer than 512 KiB"),
-        ("1", flow(" \n"), "1 to 200 characters"),
-        ("1", flow("a\nb"), "in one line"),
-        ("", flow("x"), "flow id has"),
-        ("a/b", flow("x"), "flow id has"),
-        ("a\0", flow("x"), "flow id has"),
+    for (id, new, expected, member) in [
+        ("1", with_json("{}"), "no Flow JSON", "flow_json"),
+        ("1", with_json(&" ".repeat(600 * 1024)), "longer than 512 KiB", "flow_json"),
+        ("1", flow(" \n"), "1 to 200 characters", "name"),
+        ("1", flow("a\nb"), "in one line", "name"),
+        ("", flow("x"), "flow id has", "flow_id"),
+        ("a/b", flow("x"), "flow id has", "flow_id"),
+        ("a\0", flow("x"), "flow id has", "flow_id"),
     ] {
         let error = control.set_flow(&anna, "main", id, &new).await.unwrap_err();
-        assert_eq!(error.problem(), Problem::InvalidBody);
+        assert_eq!((error.problem(), error.member()), (Problem::InvalidBody, Some(member)), "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
     assert_eq!(problem(control.flow(&anna, "main", "a\0").await), Problem::NotFound);
@@ -126,20 +126,31 @@ async fn the_text_of_a_template_is_stored_without_empty_parts() {
         control.templates(&anna, "main", &PageRequest { after: page.next, limit: None }).await.unwrap();
     assert_eq!(page.items.iter().map(|one| one.language.as_str()).collect::<Vec<_>>(), ["sw"]);
     let long = |body: &str| template(&body.repeat(1_025));
-    for (named, new, expected) in [
-        (("visit", "en"), template(" "), "has no body"),
-        (("visit", "en"), long("é"), "the body of the template has 1025 characters"),
+    for (named, new, expected, member) in [
+        (("visit", "en"), template(" "), "has no body", "body"),
+        (("visit", "en"), long("é"), "the body of the template has 1025 characters", "body"),
         (
             ("visit", "en"),
             NewTemplate { header: Some("x".repeat(61)), ..template("x") },
             "the header of the template",
+            "header",
         ),
-        (("visit", "en"), template("a\0b"), "not U+0000"),
-        (("vi sit", "en"), template("x"), "the name of a template"),
-        (("visit", ""), template("x"), "the language of a template"),
+        (("visit", "en"), template("a\0b"), "not U+0000", "body"),
+        (("vi sit", "en"), template("x"), "the name of a template", "name"),
+        (("visit", ""), template("x"), "the language of a template", "language"),
+        (
+            ("visit", "en"),
+            NewTemplate {
+                buttons: vec![TemplateButton { text: "x".repeat(61), flow_id: None }],
+                ..template("x")
+            },
+            "the button of the template",
+            "buttons",
+        ),
     ] {
         let error = control.set_template(&anna, "main", named, &new).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.member(), Some(member), "{error}");
     }
     control.remove_template(&anna, "main", ("visit", "sw")).await.unwrap();
     assert_eq!(problem(control.template(&anna, "main", ("visit", "sw")).await), Problem::NotFound);

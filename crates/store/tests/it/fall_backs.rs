@@ -1,4 +1,4 @@
-//! Closed windows that a provider reports: the next message is the template, and nobody gets two messages.
+//! Closed windows that a provider reports: the next message is the template, and no recipient gets two messages.
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, Seq, Window};
 use store::{Claim, InboundRow, Ingest, ReceiptRow, RecordedOutcome, RequestRecord};

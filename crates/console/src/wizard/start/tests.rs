@@ -40,7 +40,7 @@ fn nobody_else() -> StartApproval {
     }
 }
 
-/// A second person is needed, and somebody requested the start or not: who, and whether that is the viewer.
+/// The start needs a second person. `requested`: the account that requested it, and whether the viewer uses this account.
 fn approval(requested: Option<(&str, bool)>) -> StartApproval {
     StartApproval {
         approval_above: Some(50_000),
