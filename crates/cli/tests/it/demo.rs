@@ -24,8 +24,9 @@ async fn the_demo_sends_a_campaign_and_ends_without_a_terminal() {
 
 #[tokio::test]
 async fn in_a_terminal_the_demo_invites_to_the_console_and_ends_with_ctrl_c() {
-    // `script` runs a command in a terminal of its own.
-    let command = format!("{} {DEMO}", env!("CARGO_BIN_EXE_flowcast"));
+    // `script` runs a command in a terminal of its own. `exec`: a shell that waits gets Ctrl-C as well, and would end
+    // with 130 whatever the demo ends with.
+    let command = format!("exec {} {DEMO}", env!("CARGO_BIN_EXE_flowcast"));
     let mut demo = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .stdin(Stdio::piped())
