@@ -20,6 +20,8 @@ WORKDIR /src
 COPY --from=manifests /src .
 RUN cargo build --profile "$PROFILE" --locked --package cli
 COPY . .
+# The commit, which `flowcast --version` shows: the context of the build does not contain the repository.
+ARG FLOWCAST_COMMIT=
 # Cargo compares modification times, and the sources may be older than the build of the empty sources.
 RUN find crates -name '*.rs' -exec touch {} + \
  && cargo build --profile "$PROFILE" --locked --package cli \

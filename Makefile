@@ -10,7 +10,7 @@ RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo "cargo nextest 
 RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
 	&& echo "cargo nextest run --cargo-profile faults --no-capture" || echo "cargo test --profile faults")
 
-.PHONY: help demo test fmt lint doc unit faults bench ready
+.PHONY: help demo test fmt lint doc unit faults bench supply-chain ready
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -45,6 +45,9 @@ faults: ## Run the long tests, about 55 minutes: exact rates, stops, kills, outa
 bench: ready ## Measure speed and memory, and the machine's ceilings
 	cargo build --release --bin flowcast
 	cargo run --release --quiet -p benches --bin bench $(BENCH)
+
+supply-chain: ## Check the dependencies against known advisories, and write the SBOM of the program (needs cargo-deny and cargo-cyclonedx)
+	@scripts/supply-chain
 
 ready:
 	@scripts/bootstrap

@@ -29,6 +29,7 @@ use crate::args::lists::SuppressionCommand;
 use crate::args::senders::SenderCommand;
 use crate::args::texts::{FlowCommand, TemplateCommand};
 use crate::args::webhook_endpoint::WebhookEndpointCommand;
+use crate::version;
 
 /// Send bulk WhatsApp Flow campaigns: at the provider's rate, losing no recipient, sending to no recipient twice.
 ///
@@ -43,7 +44,7 @@ use crate::args::webhook_endpoint::WebhookEndpointCommand;
 /// Exit codes: 0 success, 1 failure, 2 wrong command line, 3 not found, 4 not possible in the present state, 5 PostgreSQL,
 /// RabbitMQ, a provider or the API is not available (try again).
 #[derive(Parser)]
-#[command(name = "flowcast", version, max_term_width = 110)]
+#[command(name = "flowcast", version = version::SHOWN, max_term_width = 110)]
 pub(crate) struct Args {
     /// Configuration file; default: ./flowcast.toml if it exists
     #[arg(long, global = true, env = "FLOWCAST_CONFIG", value_name = "FILE")]
@@ -128,6 +129,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show the senders with their stops, workers and waiting recipients, every second
+    Top(Top),
     /// List and redrive dead-lettered queue messages
     DeadLetters {
         #[command(subcommand)]
@@ -162,11 +165,50 @@ pub(crate) enum Command {
     /// Read a workbook from standard input, in a process with limits
     #[command(hide = true)]
     ReadWorkbook { request: String },
+    /// Print a configuration file, manual pages or the completion script of a shell
+    Generate {
+        #[command(subcommand)]
+        command: GenerateCommand,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum GenerateCommand {
+    /// Print a configuration file with all settings, their defaults and comments
+    Config,
+    /// Write the manual pages, one for each command, to a folder
+    Man {
+        /// The folder; it is created if it does not exist
+        folder: PathBuf,
+    },
     /// Print the completion script of a shell
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// The name of the role of an installation that this command runs.
+    pub(crate) fn role(&self) -> Option<&'static str> {
+        match self {
+            Self::Producer => Some("producer"),
+            Self::Consumer => Some("consumer"),
+            Self::Server => Some("server"),
+            _ => None,
+        }
+    }
+}
+
+/// Options of `flowcast top`.
+#[derive(ClapArgs)]
+pub(crate) struct Top {
+    /// Show the table once
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Print one line of JSON each time
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Options of `flowcast restored`.

@@ -6,7 +6,11 @@ mod api_access;
 mod args;
 #[cfg(test)]
 mod arrows;
+#[cfg(test)]
+mod build_commit;
 mod commands;
+#[cfg(test)]
+mod config_page;
 #[cfg(test)]
 mod documented;
 mod exit;
@@ -16,26 +20,28 @@ mod logging;
 #[cfg(test)]
 mod metrics_page;
 mod monitoring;
+mod otlp;
 mod plane;
 mod reach;
 mod settings;
 mod shutdown;
 mod terminal;
+mod version;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use tikv_jemallocator::Jemalloc;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command, RetentionCommand};
 use crate::commands::{
-    accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, health, providers,
-    report, restored, roles, senders, suppressions, texts, waiting, webhook_endpoints,
+    accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, generate, health,
+    providers, report, restored, roles, senders, suppressions, texts, top, waiting, webhook_endpoints,
 };
+use crate::logging::Log;
 use crate::plane::{Database, Plane};
 use crate::settings::Settings;
-use crate::terminal::output;
 
 /// A consumer needs a tenth less time than with the allocator of the C library, in about the same memory
 /// (docs/BENCHMARKS.md). The allocator's settings are compiled in: `.cargo/config.toml`.
@@ -48,7 +54,6 @@ fn main() -> ExitCode {
         // Before any setup: this process reads a file from an unknown sender.
         return producer::read_workbook(request).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    logging::start(&args);
     match start(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error),
@@ -57,16 +62,28 @@ fn main() -> ExitCode {
 
 /// Loads the configuration and runs the command on its threads.
 fn start(args: Args) -> anyhow::Result<()> {
-    if let Command::Completions { shell } = args.command {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Args::command(), "flowcast", &mut script);
-        output::raw(&script);
-        return Ok(());
+    if let Command::Generate { command } = args.command {
+        return generate::run(command);
     }
     reach::check(&args.command)?;
     failpoint::check().map_err(exit::Refused)?;
     let settings = Settings::load(args.config.as_deref(), std::env::vars())?;
-    runtime(&args.command, &settings)?.block_on(run(args.command, settings))
+    let log = start_log(&args, &settings)?;
+    let ended = runtime(&args.command, &settings)?.block_on(async {
+        let file = args.config.clone();
+        log.follow(&args.command, move || Settings::load(file.as_deref(), std::env::vars())?.log())?;
+        run(args.command, settings).await
+    });
+    log.finish();
+    ended
+}
+
+/// Starts the log. A wrong setting of it stops a role, but not a command such as `check-config`, which names it.
+fn start_log(args: &Args, settings: &Settings) -> anyhow::Result<Log> {
+    let is_role = args.command.role().is_some();
+    let config = if is_role { settings.log()? } else { settings.log().unwrap_or_default() };
+    let spans = if is_role { settings.otlp()? } else { otlp::Config::default() };
+    Ok(logging::start(args, &config, &spans)?)
 }
 
 /// A consumer has as many threads as its section says, but not more than cores. With one thread nothing moves between
@@ -105,6 +122,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::WebhookEndpoint { command } => webhook_endpoints::run(&settings, command).await,
         Command::Audit { command } => audit::run(&settings, command).await,
         Command::Waiting { json } => waiting::run(&settings, json).await,
+        Command::Top(options) => top::run(&settings, options).await,
         Command::CheckCounts => report::check_counts(&Plane::open(&settings).await?).await,
         Command::Retention { command: RetentionCommand::Run { older_than } } => {
             erasure::retention(&Database::open(&settings).await?, older_than).await
@@ -118,6 +136,6 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
         Command::Server => roles::server(&settings).await,
         Command::Simulator(simulator) => roles::simulator(simulator).await,
         Command::Demo(demo) => Box::pin(demo::run(demo)).await,
-        Command::Completions { .. } | Command::ReadWorkbook { .. } => Ok(()),
+        Command::Generate { .. } | Command::ReadWorkbook { .. } => Ok(()),
     }
 }

@@ -27,7 +27,8 @@ to them. A server is ready only while it can commit. `flowcast health [--role RO
 
 Each series below has the label `role`, except those of the installation. Histograms have no label `sender`. A series whose labels all have a list of values exists
 from the start with 0. At most `[metrics] senders` senders (200) have series of their own; all others share `_other`. One consumer has at most
-500 series, and 45 more for each sender.";
+500 series, and 45 more for each sender; one producer 1,000, and 45 more for each sender that it feeds. With 205 senders and 1,000 paused campaigns, an idle consumer had 3,883 and a
+producer 7,509.";
 
 fn sections() -> [Section<'static>; 6] {
     [

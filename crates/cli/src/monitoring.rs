@@ -11,12 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Refused;
 use crate::settings::Settings;
-
-/// The commit of the build, if the build sets it.
-const COMMIT: &str = match option_env!("FLOWCAST_COMMIT") {
-    Some(commit) => commit,
-    None => "unknown",
-};
+use crate::version;
 
 /// Starts the listener of a role. It answers until the process ends, also while the role drains.
 pub(crate) async fn start(
@@ -27,7 +22,8 @@ pub(crate) async fn start(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let config = settings.metrics()?;
-    let build = BuildInfo { version: env!("CARGO_PKG_VERSION"), commit: COMMIT };
+    tracing::info!("flowcast {} starts as {role}", version::SHOWN);
+    let build = BuildInfo { version: version::VERSION, commit: version::COMMIT };
     health::begin(role);
     let exporter = Exporter::new(role, build, &config, of_process, of_installation);
     let watchdog = std::env::var("WATCHDOG_USEC").ok();

@@ -53,10 +53,11 @@ fn needs(command: &Command) -> Option<Needs> {
         | Command::Key { .. }
         | Command::Audit { .. }
         | Command::Waiting { .. }
+        | Command::Top(_)
         | Command::DeadLetters { .. }
         | Command::CheckCounts
         | Command::ReadWorkbook { .. }
-        | Command::Completions { .. } => None,
+        | Command::Generate { .. } => None,
     }
 }
 

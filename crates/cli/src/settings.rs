@@ -8,9 +8,11 @@ use toml::{Table, Value};
 
 use crate::alerts;
 use crate::exit::Refused;
+use crate::logging;
+use crate::otlp;
 
 /// The names of all sections.
-const SECTIONS: &[&str] = &[
+pub(crate) const SECTIONS: &[&str] = &[
     "postgres",
     "broker",
     "producer",
@@ -24,6 +26,8 @@ const SECTIONS: &[&str] = &[
     "alerts",
     "webhooks",
     "metrics",
+    "log",
+    "otlp",
 ];
 const DEFAULT_FILE: &str = "flowcast.toml";
 
@@ -138,6 +142,18 @@ impl Settings {
         self.section("metrics", None)
     }
 
+    pub(crate) fn log(&self) -> Result<logging::Config, Refused> {
+        let config: logging::Config = self.section("log", None)?;
+        config.check().map_err(|error| Refused(format!("[log] {error}")))?;
+        Ok(config)
+    }
+
+    pub(crate) fn otlp(&self) -> Result<otlp::Config, Refused> {
+        let config: otlp::Config = self.section("otlp", None)?;
+        config.check().map_err(|error| Refused(format!("[otlp] {error}")))?;
+        Ok(config)
+    }
+
     pub(crate) fn webhooks(&self) -> Result<notifier::Config, Refused> {
         self.section("webhooks", None)
     }
@@ -205,6 +221,8 @@ fn overlay(table: &mut Table, name: &str, value: String) -> Result<(), Refused> 
     let (section, key) = match name {
         "DATABASE_URL" => ("postgres", "url".to_owned()),
         "AMQP_URL" => ("broker", "url".to_owned()),
+        // An option of the command line.
+        "FLOWCAST_LOG_FORMAT" => return Ok(()),
         _ => {
             let Some(rest) = name.strip_prefix("FLOWCAST_") else { return Ok(()) };
             let rest = rest.to_ascii_lowercase();
@@ -225,7 +243,7 @@ fn overlay(table: &mut Table, name: &str, value: String) -> Result<(), Refused> 
 fn read(value: String) -> Value {
     let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
     match parsed {
-        Some(value @ (Value::Integer(_) | Value::Boolean(_) | Value::Array(_))) => value,
+        Some(value @ (Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Array(_))) => value,
         _ => Value::String(value),
     }
 }
@@ -264,6 +282,18 @@ mod tests {
         assert_eq!(format!("{:?}", settings.alerts().unwrap()), format!("{:?}", defaults.alerts().unwrap()));
         assert_eq!(settings.webhooks().unwrap(), defaults.webhooks().unwrap());
         assert_eq!(settings.metrics().unwrap(), defaults.metrics().unwrap());
+        assert_eq!(settings.log().unwrap(), defaults.log().unwrap());
+        assert_eq!(settings.otlp().unwrap(), defaults.otlp().unwrap());
+        assert_eq!(format!("{:?}", settings.oidc().unwrap()), format!("{:?}", defaults.oidc().unwrap()));
+        assert_eq!(format!("{:?}", settings.pages().unwrap()), format!("{:?}", defaults.pages().unwrap()));
+        let urls = [("DATABASE_URL", "postgres://h/d"), ("AMQP_URL", "amqp://h")];
+        let settings = load(include_str!("../../../examples/flowcast.toml"), &urls).unwrap();
+        let defaults = load("", &urls).unwrap();
+        assert_eq!(
+            format!("{:?}", settings.postgres().unwrap()),
+            format!("{:?}", defaults.postgres().unwrap())
+        );
+        assert_eq!(format!("{:?}", settings.broker().unwrap()), format!("{:?}", defaults.broker().unwrap()));
     }
 
     #[test]
@@ -284,7 +314,7 @@ mod tests {
     fn an_invalid_key_section_or_value_gives_one_clear_sentence() {
         let error = load("[consumers]\n", &[]).unwrap_err().to_string();
         assert!(error.ends_with(
-                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, oidc, lists, http, providers, alerts, webhooks, metrics"
+                "unknown section 'consumers'; the sections are postgres, broker, producer, consumer, server, console, oidc, lists, http, providers, alerts, webhooks, metrics, log, otlp"
         ));
         let error = load("[consumer]\ninflight = 1", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("[consumer] unknown field `inflight`, expected one of"), "{error}");

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use control::{
     ApiKey, AuditCheck, AuditQuery, AuditView, CountCheck, DeadLetter, Error, JobBegun, Page, PageRequest,
-    RedrivenLetters, Waiting,
+    RedrivenLetters, SystemView, Waiting,
 };
 use serde_json::json;
 
@@ -12,6 +12,11 @@ use crate::request::Request;
 use crate::transport::Client;
 
 impl Client {
+    /// The state of the installation.
+    pub async fn system(&self) -> Result<SystemView, Error> {
+        self.read(Request::get(["system"])).await
+    }
+
     /// Waiting recipients of all campaigns, with the reason.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, Error> {
         let page: Page<Waiting> = self.read(Request::get(["waiting"])).await?;

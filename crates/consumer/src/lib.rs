@@ -21,6 +21,7 @@ mod sender_health;
 mod sender_loop;
 mod sender_metrics;
 mod sender_worker;
+mod spans;
 
 pub use config::{Config, KeyResolver};
 pub use metrics::INSTRUMENTS;

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use store::{Claim, ClaimedRow, RecordedOutcome, RequestRecord};
 use telemetry::Stage;
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{Instrument, Span};
 use whatsapp::Outgoing;
 
 use crate::batch::{Batch, Part};
@@ -23,6 +24,7 @@ use crate::departures::{Departure, Departures};
 use crate::recorder::Finished;
 use crate::sender_metrics::MissedSlot;
 use crate::sender_worker::{ClaimTurn, SenderWorker, Unclaimed};
+use crate::spans;
 
 const DEADLINE: Refusal = Refusal::own("deadline");
 const HOURS_OVER: Refusal = Refusal::own("hours_over");
@@ -40,7 +42,12 @@ const PATIENCE: Duration = Duration::from_millis(10);
 /// which acknowledges the messages after its commit. The pipeline never acknowledges a message that it sent for.
 ///
 /// `turn` is the claim turn of the first claim, if the caller has it; further claims wait for theirs.
-pub(crate) async fn handle(
+pub(crate) async fn handle(worker: &SenderWorker, batch: Batch, permits: Permits, turn: Option<ClaimTurn>) {
+    let span = spans::batch(worker, &batch);
+    handle_in_span(worker, batch, permits, turn).instrument(span).await;
+}
+
+async fn handle_in_span(
     worker: &SenderWorker,
     mut batch: Batch,
     mut permits: Permits,
@@ -75,12 +82,13 @@ async fn send(
     let Part { claim, mut tags } = part;
     if let Some(claim) = claim {
         failpoint::pass(Place::AfterClaim);
-        let departures = Departures::of(&claim);
+        let (departures, span) = (Departures::of(&claim), Span::current());
         let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
         let mut finish = async |outcome: RecordedOutcome, permits: &mut Permits| {
             let tags = tags.remove(&outcome.seq).unwrap_or_default();
             let permit = permits.release_answered();
-            let finished = Finished { campaign: id, outcome, tags, claim_size: claim.rows.len(), permit };
+            let (claim_size, span) = (claim.rows.len(), span.clone());
+            let finished = Finished { campaign: id, outcome, tags, claim_size, permit, span };
             worker.pass_to_recorder(finished).await;
         };
         let mut rows = claim.rows.iter();
@@ -159,8 +167,9 @@ async fn deliver(
         campaign: claimed.campaign,
         attempt: row.attempt,
     };
+    let span = spans::request(worker.metrics.provider(), claimed.campaign, row.seq);
     let step = telemetry::step(Stage::Request);
-    let answer = worker.channel.current().send(&outgoing).await;
+    let answer = worker.channel.current().send(&outgoing).instrument(span.clone()).await;
     drop(step);
     failpoint::pass(Place::AfterAnswer);
     let attempt = Attempt {
@@ -172,6 +181,7 @@ async fn deliver(
     };
     let window_closed = matches!(answer.verdict, Verdict::WindowClosed { .. });
     let outcome = classify(&campaign.policy, attempt, answer.verdict);
+    spans::note_answer(&span, worker, answer.http_status, &outcome);
     worker.gate.observe(&outcome, answer.http_status.is_some(), claimed.campaign, claimed.claim).await;
     if let Some(stop) = campaign.note(&outcome) {
         let reason = too_many_refusals(&campaign.policy);

@@ -21,8 +21,10 @@ use telemetry::Stage;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::sender_metrics::SenderMetrics;
+use crate::spans;
 
 /// Most outcomes of one commit.
 const MOST: usize = 500;
@@ -42,6 +44,8 @@ pub(crate) struct Finished {
     pub(crate) claim_size: usize,
     /// Its permit of the recipients in flight, released when the outcome is recorded.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
+    /// The span of its batch.
+    pub(crate) span: Span,
 }
 
 impl Borrow<RecordedOutcome> for Finished {
@@ -150,9 +154,10 @@ impl Recorder {
         claims: &HashMap<ClaimId, usize>,
     ) -> Result<(), store::Error> {
         let closed = closed_by(finished, claims);
+        let spans = spans::record(campaign, finished);
         let (step, begun) = (telemetry::step(Stage::Record), Instant::now());
         let recorded = self.store.record(self.sender, campaign, finished, &closed).await;
-        drop(step);
+        drop((step, spans));
         self.metrics.count_record(begun.elapsed());
         let recorded = recorded?;
         self.metrics.late.inc_by(recorded.late);
@@ -303,7 +308,14 @@ mod tests {
         let reason = campaign::Reason { code: "test".into(), text: "test".into() };
         let outcome = campaign::Outcome::Failed { reason };
         let outcome = RecordedOutcome { claim: ClaimId(claim), seq: Seq(seq), outcome, request: None };
-        Finished { campaign: CampaignId(1), outcome, tags: Vec::new(), claim_size: 3, permit: None }
+        Finished {
+            campaign: CampaignId(1),
+            outcome,
+            tags: Vec::new(),
+            claim_size: 3,
+            permit: None,
+            span: Span::none(),
+        }
     }
 
     #[test]

@@ -110,6 +110,16 @@ impl SenderMetrics {
         }
     }
 
+    /// The provider of the sender.
+    pub(crate) fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// A code that the provider documents, or `other`.
+    pub(crate) fn code_label<'a>(&self, code: &'a str) -> &'a str {
+        if is_documented(self.provider, code) { code } else { OTHER }
+    }
+
     /// Counts a claim that began at `begun`.
     pub(crate) fn count_claim(&self, begun: Instant, answer: &Result<ClaimAnswer, store::Error>) {
         let place = match answer {

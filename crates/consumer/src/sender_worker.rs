@@ -18,6 +18,7 @@ use telemetry::Stage;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::batch::{Batch, Part};
@@ -30,6 +31,7 @@ use crate::gate_mirror::GateMirror;
 use crate::live_channel::LiveChannel;
 use crate::recorder::Finished;
 use crate::sender_metrics::SenderMetrics;
+use crate::spans;
 
 const UNANSWERED: Refusal = Refusal::own("claim_unanswered");
 
@@ -125,6 +127,11 @@ impl SenderWorker {
         }
     }
 
+    /// The sender.
+    pub(crate) fn sender_id(&self) -> SenderId {
+        self.sender
+    }
+
     /// How many recipients one claim takes at the sender's rate, as last seen.
     pub(crate) fn claim_size(&self) -> usize {
         self.claim_size.load(Ordering::Relaxed)
@@ -171,7 +178,6 @@ impl SenderWorker {
         permits: &mut Permits,
         _turn: ClaimTurn,
     ) -> Result<Part, Unclaimed> {
-        let ours = (self.worker_id, self.config.lease);
         permits.acquire_requests(self.first_requests(campaign)).await;
         let mut last = self.last_claim.lock().await;
         let mut retry = Backoff::new("claiming");
@@ -186,9 +192,7 @@ impl SenderWorker {
             is_in_doubt = false;
             let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
             let asked = Instant::now();
-            let step = telemetry::step(Stage::Claim);
-            let answer = self.store.claim(self.sender, batch.campaign, &seqs, ours).await;
-            drop(step);
+            let answer = self.ask(batch.campaign, &seqs).await;
             self.metrics.count_claim(asked, &answer);
             match answer {
                 Ok(ClaimAnswer::Granted(claim)) => {
@@ -228,6 +232,17 @@ impl SenderWorker {
         Err(Unclaimed::Stopping)
     }
 
+    /// Asks PostgreSQL for a claim of these recipients.
+    async fn ask(&self, campaign: CampaignId, seqs: &[Seq]) -> Result<ClaimAnswer, store::Error> {
+        let span = spans::claim(campaign, seqs.len());
+        let step = telemetry::step(Stage::Claim);
+        let ours = (self.worker_id, self.config.lease);
+        let answer = self.store.claim(self.sender, campaign, seqs, ours).instrument(span.clone()).await;
+        drop(step);
+        spans::note_claim(&span, &answer);
+        answer
+    }
+
     /// Gives back the recipients of claims whose answers did not arrive: nothing was sent to them.
     async fn take_back_after(&self, last: &mut ClaimId) -> Result<(), store::Error> {
         for (campaign, claim, seqs) in self.store.claims_after(self.sender, self.worker_id, *last).await? {
@@ -239,7 +254,9 @@ impl SenderWorker {
                     Outcome::Retry { after: Duration::ZERO, counted: false, reason: UNANSWERED.into() };
                 let outcome = RecordedOutcome { claim, seq, outcome, request: None };
                 let tags = Vec::new();
-                self.pass_to_recorder(Finished { campaign, outcome, tags, claim_size, permit: None }).await;
+                let span = Span::none();
+                self.pass_to_recorder(Finished { campaign, outcome, tags, claim_size, permit: None, span })
+                    .await;
             }
         }
         Ok(())

@@ -97,11 +97,22 @@ impl Poster {
         body: Vec<u8>,
         limit: Duration,
     ) -> Result<Answer, PostError> {
+        self.post_with(url, headers(signed)?, body, limit).await
+    }
+
+    /// Posts a body with these headers. Any HTTP status is an answer.
+    pub async fn post_with(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Answer, PostError> {
         if let Some(guard) = &self.guard {
             guard.check_url(url)?;
         }
         let client = if url.scheme() == "https" { &self.https } else { &self.plain };
-        let request = client.post(url.clone()).headers(headers(signed)?).body(body);
+        let request = client.post(url.clone()).headers(headers).body(body);
         let answer = async { read(request.send().await.map_err(unreachable)?).await };
         timeout(limit, answer).await.unwrap_or(Err(PostError::Timeout(limit)))
     }

@@ -15,6 +15,7 @@ use failpoint::Place;
 use store::{FeedState, SenderFeed, Store};
 use telemetry::Stage;
 use tokio::time::Instant;
+use tracing::{Instrument, trace_span};
 
 use crate::config::Config;
 use crate::error::Error;
@@ -97,6 +98,14 @@ impl Feed<'_> {
         if self.sender.campaigns.is_empty() {
             return Ok(false);
         }
+        let span = trace_span!(
+            target: telemetry::SPANS, parent: None, "feed round",
+            flowcast.sender.id = self.sender.sender.0, flowcast.campaigns = self.sender.campaigns.len(),
+        );
+        self.refill(memory).instrument(span).await
+    }
+
+    async fn refill(&self, memory: &mut Memory) -> Result<bool, Error> {
         if !self.sender.is_open {
             return self.probe(memory).await;
         }
@@ -239,7 +248,12 @@ impl Feed<'_> {
         }
         let bodies = tasks.iter().copied().map(SendTask::encode).collect();
         let (step, begun) = (telemetry::step(Stage::Publish), Instant::now());
-        let published = self.publisher.publish(&self.queue, bodies).await;
+        let span = trace_span!(
+            target: telemetry::SPANS, "send", otel.name = %format_args!("send {}", self.queue.as_str()), otel.kind = "producer",
+            messaging.system = "rabbitmq", messaging.operation.r#type = "send", messaging.destination.name = self.queue.as_str(),
+            messaging.batch.message_count = tasks.len(),
+        );
+        let published = self.publisher.publish(&self.queue, bodies).instrument(span).await;
         drop(step);
         self.metrics.count_published(tasks.len(), begun.elapsed().as_secs_f64(), &published);
         memory.note_published(tasks);

@@ -5,6 +5,7 @@
 pub(crate) mod address;
 pub(crate) mod backoff;
 pub(crate) mod clock;
+pub(crate) mod compatibility;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod connector;

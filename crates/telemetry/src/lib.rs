@@ -22,6 +22,9 @@ mod scrape;
 mod senders;
 mod steps;
 
+/// The target of spans for an OpenTelemetry collector. They are exported if `[otlp] endpoint` is set, and are no context of log lines.
+pub const SPANS: &str = "flowcast_spans";
+
 pub use config::{Config, Listen};
 pub use exporter::{Exporter, render_once};
 pub use instrument::{

@@ -24,6 +24,8 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         temporary_folder(settings).err(),
         settings.alerts().err(),
         settings.metrics().err(),
+        settings.log().err(),
+        settings.otlp().err(),
         plane::webhook_key(settings).err(),
         settings.pages().and_then(|pages| plane::second_factors(&pages)).err(),
         plane::company_log_ins(settings, "https://flowcast.example").err(),

@@ -2,7 +2,7 @@
 
 use control::{
     ApiKey, AuditCheck, AuditQuery, AuditView, CountCheck, DeadLetter, Error, Page, PageRequest,
-    RedrivenLetters, Waiting,
+    RedrivenLetters, SystemView, Waiting,
 };
 
 use crate::plane::{Database, Plane};
@@ -13,6 +13,14 @@ impl Plane {
         match self {
             Self::Database(Database { control, caller }) => control.waiting(caller, None).await,
             Self::Api(api) => api.waiting().await,
+        }
+    }
+
+    /// The state of the installation.
+    pub(crate) async fn system(&self) -> Result<SystemView, Error> {
+        match self {
+            Self::Database(Database { control, caller }) => control.system(caller).await,
+            Self::Api(api) => api.system().await,
         }
     }
 

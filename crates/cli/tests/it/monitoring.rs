@@ -23,7 +23,7 @@ pub(crate) struct Monitored {
 }
 
 /// The addresses of all listeners so far, in no order.
-fn addresses(world: &World) -> Vec<SocketAddr> {
+pub(crate) fn addresses(world: &World) -> Vec<SocketAddr> {
     let logs = world.logs();
     let after = logs.split(SAYS).skip(1);
     after.filter_map(|after| after.split('/').next()?.parse().ok()).collect()

@@ -20,6 +20,54 @@ async fn two_migrations_at_once_do_not_disturb_each_other() {
     scope.close().await.unwrap();
 }
 
+/// The sentence of a refusal.
+async fn refused(store: &Store) -> String {
+    let Err(Error::Schema(problem)) = store.check_schema().await else { panic!("the tables are accepted") };
+    problem
+}
+
+#[tokio::test]
+async fn newer_tables_are_accepted_if_they_declare_this_build_compatible() {
+    let world = World::new("newer_tables", None).await;
+    let last = world.store.schema_version().await.unwrap();
+    let ahead = format!(
+        "insert into refinery_schema_history (version, name, applied_on, checksum)
+         values ({}, 'of_a_later_version', now()::text, '1')",
+        last + 1
+    );
+    world.look.batch_execute(&ahead).await.unwrap();
+    world.store.check_schema().await.unwrap();
+
+    let contract = format!("update installation set schema_compatible_from = {}", last + 1);
+    world.look.batch_execute(&contract).await.unwrap();
+    let problem = refused(&world.store).await;
+    let needs = format!(
+        "programs that know migration {}, and this program knows {last} at most; start the version",
+        last + 1
+    );
+    assert!(problem.contains(&needs), "{problem}");
+
+    let Err(Error::Schema(problem)) = world.store.migrate().await else { panic!("an old build migrates") };
+    assert!(
+        problem.contains("nothing was changed; run 'flowcast migrate' of the newest version"),
+        "{problem}"
+    );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn tables_without_a_migration_that_this_build_needs_are_refused() {
+    let world = World::new("older_tables", None).await;
+    let back = "delete from refinery_schema_history where version >= 42;
+        alter table installation drop column schema_compatible_from";
+    world.look.batch_execute(back).await.unwrap();
+    let problem = refused(&world.store).await;
+    assert!(problem.contains("this program needs migration 42; run 'flowcast migrate'"), "{problem}");
+    world.store.migrate().await.unwrap();
+    world.store.check_schema().await.unwrap();
+    world.close().await;
+}
+
 #[tokio::test]
 async fn the_error_of_an_unreachable_database_does_not_contain_its_password() {
     let config = Config::new(SecretString::from("postgres://me:hunter2@127.0.0.1:1/db"));
