@@ -52,7 +52,7 @@
       button.addEventListener("click", () => {
         paused = !paused;
         button.setAttribute("aria-pressed", String(paused));
-        button.textContent = paused ? "Resume updates" : "Pause";
+        button.textContent = paused ? "Resume updates" : "Pause updates";
         if (!paused) ask();
       });
     }
@@ -128,6 +128,17 @@
     field.focus();
     field.dispatchEvent(new Event("input", { bubbles: true }));
   });
+
+  // Blocks of the preview that the person opened or closed stay so when it is drawn again.
+  const preview = document.getElementById("preview"), chosen = new Map();
+  const name = (block) => block.querySelector("summary")?.textContent;
+  preview?.addEventListener("click", (event) => {
+    const block = event.target.closest("summary")?.parentElement;
+    if (block) chosen.set(name(block), !block.open);
+  });
+  if (preview) new MutationObserver(() => {
+    for (const block of preview.querySelectorAll("details")) if (chosen.has(name(block))) block.open = chosen.get(name(block));
+  }).observe(preview, { childList: true, subtree: true });
 
   // The progress of a job is asked for by htmx; at its end the page is loaded anew.
   const job = document.getElementById("job");

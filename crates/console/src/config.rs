@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use campaign::Country;
 use control::{LogInRules, SecondFactorRule};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -20,6 +21,9 @@ pub struct Config {
     pub insecure_loopback: bool,
     /// The time zone in which times are shown to people whose account has none. Default `UTC`.
     pub zone: String,
+    /// The country of numbers that people write without a country code, as two letters such as `KE`; uploads of lists begin with it.
+    /// Default: numbers need their country code.
+    pub country: Option<String>,
     /// A session without a request for this time ends. Default 1 h.
     #[serde(with = "humantime_serde")]
     pub session_idle: Duration,
@@ -44,6 +48,7 @@ impl Default for Config {
             public_url: None,
             insecure_loopback: false,
             zone: "UTC".into(),
+            country: None,
             session_idle: rules.idle,
             session_longest: rules.longest,
             key: None,
@@ -55,10 +60,11 @@ impl Default for Config {
 
 impl Config {
     /// The settings of `[console]` that are read here; the API reads the others.
-    pub const KEYS: [&str; 8] = [
+    pub const KEYS: [&str; 9] = [
         "public_url",
         "insecure_loopback",
         "zone",
+        "country",
         "session_idle",
         "session_longest",
         "key",
@@ -87,6 +93,9 @@ impl Config {
                 "zone is '{}', which is not a time zone; write one like Africa/Nairobi",
                 self.zone
             ));
+        }
+        if let Some(country) = self.country.as_ref().filter(|country| country.parse::<Country>().is_err()) {
+            return Err(format!("country is '{country}', which is not a country; write two letters like KE"));
         }
         if self.session_idle.is_zero() || self.session_idle > self.session_longest {
             return Err(
@@ -148,6 +157,8 @@ mod tests {
         assert!(refused(&plain, here).starts_with("public_url is http://example.org/"));
         let zone = Config { zone: "Nairobi".into(), ..Config::default() };
         assert!(refused(&zone, here).contains("write one like Africa/Nairobi"));
+        let country = Config { country: Some("Kenya".into()), ..Config::default() };
+        assert!(refused(&country, here).contains("write two letters like KE"));
         let idle = Config { session_idle: Duration::from_hours(13), ..Config::default() };
         assert!(refused(&idle, here).starts_with("session_idle"));
     }
@@ -156,6 +167,7 @@ mod tests {
     fn the_keys_are_the_members() {
         let members = toml::Table::try_from(Config {
             public_url: "https://example.org".parse().ok(),
+            country: Some("KE".into()),
             key: Some("env:KEY".into()),
             approval_above: Some(50_000),
             ..Config::default()

@@ -31,6 +31,7 @@ mod failure;
 mod frame;
 mod headers;
 mod live;
+mod local_number;
 mod page;
 mod part;
 mod preview;

@@ -19,6 +19,7 @@ pub(crate) mod people;
 pub(crate) mod second_factor;
 pub(crate) mod sender;
 pub(crate) mod sender_action;
+pub(crate) mod sender_settings;
 pub(crate) mod sender_texts;
 pub(crate) mod senders;
 pub(crate) mod settings;

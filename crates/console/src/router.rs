@@ -28,6 +28,7 @@ use crate::cookie::Cookies;
 use crate::csrf;
 use crate::failure::Failure;
 use crate::live::feeds::Feeds;
+use crate::local_number::LocalCountry;
 use crate::page::admit::require_session;
 use crate::page::campaign::action::{end, pause, resolve, retry};
 use crate::page::campaign::recipients::{self as people_of, one};
@@ -36,7 +37,7 @@ use crate::page::settings::{account, accounts, keys, system, webhook, webhooks};
 use crate::page::stream;
 use crate::page::{
     activity, campaign, campaigns, company, flow, link, log_in, new_sender, people, second_factor, sender,
-    sender_action, senders, settings, template,
+    sender_action, sender_settings, senders, settings, template,
 };
 use crate::recent::Recent;
 use crate::session::Console;
@@ -72,6 +73,7 @@ pub fn router(
         proxies: Proxies(trusted_proxies.clone()),
         unlisted: UnlistedProxies::new("console", trusted_proxies),
         zone: TimeZone::get(&config.zone).unwrap_or(TimeZone::UTC),
+        country: config.country.as_deref().and_then(LocalCountry::of),
         base: config.base(listen),
         uploads: Uploads::new(uploads),
     });
@@ -97,6 +99,7 @@ fn actions() -> Router<Arc<Console>> {
         .route("/senders/{name}/hold", get(sender_action::ask_hold).post(sender_action::hold))
         .route("/senders/{name}/rate", get(sender_action::ask_rate).post(sender_action::rate))
         .route("/senders/{name}/cap", get(sender_action::ask_cap).post(sender_action::cap))
+        .route("/senders/{name}/settings", get(sender_settings::ask).post(sender_settings::change))
         .route("/senders/{name}/probe", post(sender_action::probe))
         .route("/senders/{name}/resume", post(sender_action::resume))
         .route("/senders/{name}/flows/{flow}/remove", get(flow::ask_remove).post(flow::remove))

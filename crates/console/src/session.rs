@@ -17,6 +17,7 @@ use crate::config::Proxies;
 use crate::cookie::{self, Cookies};
 use crate::failure::Failure;
 use crate::live::feeds::Feeds;
+use crate::local_number::LocalCountry;
 use crate::recent::Recent;
 use crate::summaries::Summaries;
 use crate::uploads::Uploads;
@@ -40,6 +41,8 @@ pub(crate) struct Console {
     pub(crate) unlisted: UnlistedProxies,
     /// The time zone of people whose account has none.
     pub(crate) zone: TimeZone,
+    /// The country of numbers without a country code.
+    pub(crate) country: Option<LocalCountry>,
     /// The address at which browsers reach the console, without a slash at its end.
     pub(crate) base: String,
     pub(crate) uploads: Uploads,

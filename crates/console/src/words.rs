@@ -4,6 +4,7 @@ pub(crate) mod action;
 pub(crate) mod agent;
 pub(crate) mod answer;
 pub(crate) mod attempt;
+pub(crate) mod country;
 pub(crate) mod kind;
 pub(crate) mod number;
 pub(crate) mod provider;

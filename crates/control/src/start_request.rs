@@ -1,5 +1,7 @@
 //! Starts of large campaigns need two people: one requests the start, and another one starts the campaign.
 
+use std::collections::BTreeSet;
+
 use campaign::CampaignId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,22 @@ impl Control {
             requested_at: request.as_ref().map(|request| request.requested_at),
             requested_by: request.map(|request| request.requested_by),
         })
+    }
+
+    /// The drafts among these that wait for a second person; each with its recipients.
+    pub async fn requested_starts(
+        &self,
+        caller: &Caller,
+        drafts: &[(CampaignId, i64)],
+    ) -> Result<BTreeSet<CampaignId>, Error> {
+        let mut requested = BTreeSet::new();
+        let above = self.approval_above.map_or(i64::MAX, i64::from);
+        for (id, recipients) in drafts {
+            if *recipients > above && self.start_approval(caller, *id).await?.requested_by.is_some() {
+                requested.insert(*id);
+            }
+        }
+        Ok(requested)
     }
 
     /// Requests the start of a draft that can be started and whose start needs a second person. The request is void when the

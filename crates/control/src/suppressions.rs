@@ -1,6 +1,6 @@
 //! The suppression list: numbers that must not get messages.
 
-use campaign::{Msisdn, SenderId};
+use campaign::{Msisdn, MsisdnError, SenderId};
 use jiff::Timestamp;
 use producer::{ImportOptions, List};
 use serde::{Deserialize, Serialize};
@@ -254,8 +254,12 @@ fn shown(caller: &Caller, entry: store::Suppressed) -> SuppressionView {
 }
 
 pub(crate) fn parse(number: &str) -> Result<Msisdn, Error> {
-    Msisdn::parse(number, None)
-        .map_err(|error| Error::invalid(format!("{error}; write the number with its country code")))
+    Msisdn::parse(number, None).map_err(|error| match error {
+        MsisdnError::NoCountryCode => {
+            Error::invalid("the number has no country code; write the number with its country code")
+        }
+        other => Error::invalid(format!("{other}; write the number with its country code")),
+    })
 }
 
 pub(crate) async fn sender_id(store: &Store, name: Option<&str>) -> Result<Option<SenderId>, Error> {

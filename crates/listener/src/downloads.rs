@@ -20,8 +20,9 @@ pub const CSV: &str = "text/csv; charset=utf-8";
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 /// A file that is written while it is downloaded: its first chunk, and the rest. `name`: ASCII without quotation marks.
-pub fn written(first: Bytes, rest: Receiver<Chunk>, kind: &'static str, name: &str) -> Response<Body> {
-    let rest = futures::stream::unfold(rest, |mut rest| async move { Some((rest.recv().await?, rest)) });
+pub fn written(first: Bytes, mut rest: Receiver<Chunk>, kind: &'static str, name: &str) -> Response<Body> {
+    // A body that is compressed is polled again after its end; `unfold` would panic.
+    let rest = futures::stream::poll_fn(move |context| rest.poll_recv(context));
     let first = futures::stream::once(async { Ok(first) });
     file(Body::from_stream(first.chain(rest)), kind, name)
 }

@@ -93,7 +93,7 @@ impl Compiler {
         let syntax = |error: minijinja::Error| CompileError::Syntax {
             section,
             field: field.clone(),
-            reason: format!("not a valid text: {error}"),
+            reason: spaced(source).unwrap_or_else(|| format!("not a valid text: {error}")),
         };
         self.parsed.add_template_owned(field.clone(), source.to_owned()).map_err(syntax)?;
         let template = self.parsed.get_template(&field).map_err(syntax)?;
@@ -196,4 +196,17 @@ fn is_web_address(text: &str) -> bool {
 /// Whether the template engine must render this text.
 fn has_variables(source: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|mark| source.contains(mark))
+}
+/// What is wrong with a variable that is written as the heading of its column, with spaces: `{{ First name }}`.
+fn spaced(source: &str) -> Option<String> {
+    const OPERATORS: [&str; 6] = ["if", "else", "and", "or", "not", "in"];
+    let inner =
+        source.split("{{").skip(1).filter_map(|rest| rest.split_once("}}")).map(|(inner, _)| inner.trim());
+    let is_name = |word: &str| {
+        word.chars().all(|sign| sign.is_alphanumeric() || sign == '_') && !OPERATORS.contains(&word)
+    };
+    let mut names = inner.filter(|inner| inner.contains(' ') && inner.split_whitespace().all(is_name));
+    let written = names.next()?;
+    let name = written.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase();
+    Some(format!("{{{{ {written} }}}} is not a variable, because it has a space; write {{{{ {name} }}}}"))
 }

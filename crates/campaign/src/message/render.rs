@@ -188,6 +188,12 @@ mod tests {
             change(&|t| t.body = "Hello {{ name".into())
                 .starts_with("[flow] body: not a valid text: syntax error")
         );
+        assert_eq!(
+            change(&|t| t.body = "Hi {{ First name }}, {{ city }}".into()),
+            "[flow] body: {{ First name }} is not a variable, because it has a space; write {{ first_name }}"
+        );
+        let operator = change(&|t| t.body = "Hi {{ a if b c }}".into());
+        assert!(operator.starts_with("[flow] body: not a valid text: syntax error"), "{operator}");
         assert!(
             change(&|t| t.action = FlowActionKind::DataExchange).starts_with("[flow] screen: is only for")
         );

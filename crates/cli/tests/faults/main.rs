@@ -25,11 +25,14 @@ mod receiving;
 mod world;
 
 mod api;
+#[expect(dead_code, reason = "shared with the short tests")]
+mod console;
 mod disk;
 mod history;
 mod outage;
 mod pooler;
 mod rate;
+mod rolling_restart;
 mod stops;
 mod storm;
 mod walk;

@@ -13,6 +13,7 @@ mod openid_provider;
 mod pages;
 mod previews;
 mod recipients;
+mod senders;
 mod server;
 mod settings;
 mod states;

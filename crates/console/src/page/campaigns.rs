@@ -1,5 +1,6 @@
 //! `/campaigns`: the campaigns, the newest first.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
@@ -76,8 +77,8 @@ pub(crate) async fn show(
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
-    let Listed { lines, waiting, senders } = read(&console, &viewer, &asked).await?;
-    Ok(draw(&viewer, &asked, &lines, &waiting, &senders))
+    let listed = read(&console, &viewer, &asked).await?;
+    Ok(draw(&viewer, &asked, &listed))
 }
 
 /// `GET /campaigns/parts`: all live parts, for a page that has no stream.
@@ -86,8 +87,7 @@ pub(crate) async fn all_parts(
     viewer: Viewer,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, Failure> {
-    let Listed { lines, waiting, senders } = read(&console, &viewer, &asked).await?;
-    Ok(drawn(&viewer, &lines, &waiting, &senders).all())
+    Ok(drawn(&viewer, &read(&console, &viewer, &asked).await?).all())
 }
 
 /// Reads with one connection.
@@ -97,30 +97,33 @@ async fn read(console: &Console, viewer: &Viewer, asked: &Asked) -> Result<Liste
     let before = PageRequest { after, limit: None }.after_id()?.map(CampaignId);
     let all = PageRequest { after: None, limit: Some(control::MAX_LIMIT) };
     let lines = reader.campaign_lines(caller, asked.filter(), before, LIMIT + 1).await?;
+    let requested = reader.requested_starts(caller, &drafts(&lines)).await?;
     let waiting = reader.waiting(caller, None).await?;
     let senders = reader.senders(caller, &all).await?.items;
     let lines = Rows::of(lines, LIMIT, |line| line.report.campaign_id.to_string());
-    Ok(Listed { lines, waiting, senders })
+    Ok(Listed { lines, requested, waiting, senders })
+}
+
+/// The drafts of a page, each with its recipients.
+fn drafts(lines: &[CampaignLine]) -> Vec<(CampaignId, i64)> {
+    let drafts = lines.iter().filter(|line| line.report.state == CampaignState::Draft.word());
+    drafts.map(|line| (CampaignId(line.report.campaign_id), line.report.recipients())).collect()
 }
 
 /// What the page shows.
 struct Listed {
     lines: Rows<CampaignLine>,
+    /// Drafts that wait for a second person.
+    requested: BTreeSet<CampaignId>,
     waiting: Vec<Waiting>,
     senders: Vec<SenderView>,
 }
 
-fn draw(
-    viewer: &Viewer,
-    asked: &Asked,
-    lines: &Rows<CampaignLine>,
-    waiting: &[Waiting],
-    senders: &[SenderView],
-) -> Markup {
-    let parts = drawn(viewer, lines, waiting, senders);
+fn draw(viewer: &Viewer, asked: &Asked, listed: &Listed) -> Markup {
+    let (parts, lines) = (drawn(viewer, listed), &listed.lines);
     let body = html! {
         (parts.slot("stops"))
-        (list(viewer, asked, (lines, &parts), senders))
+        (list(viewer, asked, listed, &parts))
     };
     let page = Page::new("Campaigns", Section::Campaigns, body);
     let follow = (!lines.items.is_empty()).then(|| follow(asked, lines));
@@ -142,19 +145,15 @@ fn follow(asked: &Asked, lines: &Rows<CampaignLine>) -> Follow {
     }
 }
 
-fn drawn(viewer: &Viewer, lines: &Rows<CampaignLine>, waiting: &[Waiting], senders: &[SenderView]) -> Parts {
-    let mut parts =
-        campaigns::of(lines.items.iter().map(|line| &line.report), waiting, senders, viewer.clock());
+fn drawn(viewer: &Viewer, listed: &Listed) -> Parts {
+    let reports = listed.lines.items.iter().map(|line| &line.report);
+    let mut parts = campaigns::of(reports, &listed.waiting, &listed.senders, viewer.clock());
     parts.add_mark(true, viewer.clock());
     parts
 }
 
-fn list(
-    viewer: &Viewer,
-    asked: &Asked,
-    (lines, parts): (&Rows<CampaignLine>, &Parts),
-    senders: &[SenderView],
-) -> Markup {
+fn list(viewer: &Viewer, asked: &Asked, listed: &Listed, parts: &Parts) -> Markup {
+    let Listed { lines, requested, senders, .. } = listed;
     let is_first = asked.after.is_empty();
     if lines.items.is_empty() && !asked.is_filtered() && is_first {
         let text = html! {
@@ -172,7 +171,8 @@ fn list(
         column("Delivered", Kind::Number),
         column("Answered", Kind::Number),
     ];
-    let rows: Vec<Vec<Markup>> = lines.items.iter().map(|line| row(viewer, line, parts)).collect();
+    let rows: Vec<Vec<Markup>> =
+        lines.items.iter().map(|line| row(viewer, (line, requested), parts)).collect();
     let body = html! {
         (filters(asked, senders))
         @if rows.is_empty() { (empty("No campaign found", &html! { "No campaign has this name, state and sender." }, None)) }
@@ -186,8 +186,13 @@ fn list(
     flush(None, &body)
 }
 
-fn row(viewer: &Viewer, line: &CampaignLine, parts: &Parts) -> Vec<Markup> {
+fn row(
+    viewer: &Viewer,
+    (line, requested): (&CampaignLine, &BTreeSet<CampaignId>),
+    parts: &Parts,
+) -> Vec<Markup> {
     let report = &line.report;
+    let is_requested = requested.contains(&CampaignId(report.campaign_id));
     let cell = |name| parts.inline(&place(report.campaign_id, name));
     #[expect(clippy::cast_precision_loss, reason = "a line of a few pixels")]
     let last_hour: Vec<f64> =
@@ -200,7 +205,7 @@ fn row(viewer: &Viewer, line: &CampaignLine, parts: &Parts) -> Vec<Markup> {
         },
         cell(state),
         cell(progress),
-        links::missing(viewer, report).unwrap_or_else(|| cell(when)),
+        links::missing(viewer, report, is_requested).unwrap_or_else(|| cell(when)),
         sparkline(&last_hour),
         cell(delivered),
         cell(answered),
@@ -243,7 +248,11 @@ mod tests {
             items: vec![line(CampaignState::Running), line(CampaignState::Draft)],
             next: Some("3".into()),
         };
-        draw(&viewer(), asked, &lines, waiting, &[]).into_string()
+        draw(&viewer(), asked, &listed(lines, waiting)).into_string()
+    }
+
+    fn listed(lines: Rows<CampaignLine>, waiting: &[Waiting]) -> Listed {
+        Listed { lines, requested: BTreeSet::new(), waiting: waiting.to_vec(), senders: vec![] }
     }
 
     #[test]
@@ -280,10 +289,10 @@ mod tests {
 
     #[test]
     fn an_installation_without_campaigns_says_what_to_do() {
-        let none = Rows { items: Vec::new(), next: None };
-        let page = draw(&viewer(), &Asked::default(), &none, &[], &[]).into_string();
+        let none = listed(Rows { items: Vec::new(), next: None }, &[]);
+        let page = draw(&viewer(), &Asked::default(), &none).into_string();
         assert!(page.contains("No campaign yet") && page.contains("flowcast campaign create"), "{page}");
         let asked = Asked { q: "x".into(), ..Asked::default() };
-        assert!(draw(&viewer(), &asked, &none, &[], &[]).into_string().contains("No campaign found"));
+        assert!(draw(&viewer(), &asked, &none).into_string().contains("No campaign found"));
     }
 }

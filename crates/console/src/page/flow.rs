@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use campaign::FlowJson;
-use control::{Error, FlowDetails, NewFlow, Problem, Right};
+use control::{Caller, Error, FlowDetails, NewFlow, Problem, Right, Versioned as _};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -92,7 +92,9 @@ async fn set(
     let new = NewFlow { name: sent.fields.get("flow_name").to_owned(), flow_json: sent.flow_json.clone() };
     match console.control.set_flow(&viewer.caller, sender, id, &new).await {
         Ok(_) => Ok(Ok(Redirect::to(&format!("/senders/{sender}/flows/{id}?done=stored")))),
-        Err(error) if error.problem() == Problem::InvalidBody => Ok(Err(fault(&error))),
+        Err(error) if matches!(error.problem(), Problem::InvalidBody | Problem::VersionConflict) => {
+            Ok(Err(fault(&error)))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -117,6 +119,7 @@ pub(crate) async fn show(
     let known = console.control.flow(&viewer.caller, &name, &id).await?;
     let mut fields = Fields::default();
     fields.set("flow_name", &known.flow.name);
+    fields.set("version", &known.version());
     let note = (asked.done == "stored").then(|| done("The flow is stored."));
     Ok(draw(&viewer, &known, note.as_ref(), Inputs { fields: &fields, faults: &[] }))
 }
@@ -135,13 +138,23 @@ pub(crate) async fn replace(
     if sent.flow_json.trim().is_empty() {
         sent.flow_json.clone_from(&known.flow_json);
     }
-    match set(&console, &viewer, (&name, &id), &sent).await? {
+    let basis = based_on(&viewer, sent.fields.get("version"));
+    match set(&console, &basis, (&name, &id), &sent).await? {
         Ok(to) => Ok(to.into_response()),
         Err(fault) => {
+            // What another person stored meanwhile is shown; the person may replace it.
+            let known = console.control.flow(&viewer.caller, &name, &id).await?;
+            sent.fields.set("version", &known.version());
             let inputs = Inputs { fields: &sent.fields, faults: &[fault] };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&viewer, &known, None, inputs)).into_response())
         }
     }
+}
+
+/// The person, whose change is refused if the object has another version than that of the form.
+pub(crate) fn based_on(viewer: &Viewer, version: &str) -> Viewer {
+    let caller = Caller { expected_versions: vec![version.to_owned()], ..viewer.caller.clone() };
+    Viewer { caller, ..viewer.clone() }
 }
 
 fn draw(viewer: &Viewer, known: &FlowDetails, note: Option<&Markup>, inputs: Inputs<'_>) -> Markup {

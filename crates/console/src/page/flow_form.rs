@@ -64,6 +64,7 @@ pub(crate) fn form(inputs: Inputs<'_>, address: &str, is_new: bool) -> Markup {
         html! { "For you and your colleagues, and for campaigns that name the flow instead of its id." };
     html! {
         form class="form" method="post" action=(address) enctype="multipart/form-data" {
+            @if !is_new { input type="hidden" name="version" value=(inputs.fields.get("version")); }
             @if is_new { (inputs.line("flow_id", Some(&html! { "The digits that WhatsApp Manager shows beside the flow." }))) }
             (inputs.line("flow_name", Some(&name)))
             (inputs.file("file", ".json,application/json,text/plain", Some(&export)))

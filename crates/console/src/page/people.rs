@@ -9,13 +9,14 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use campaign::RecipientState;
-use control::{FoundNumber, LookupEntry, PageRequest, Problem, Right, SuppressionView};
+use control::{Error, FoundNumber, LookupEntry, PageRequest, Problem, Right, SuppressionView};
 use maud::{Markup, html};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::frame::{Page, Section, sentence};
+use crate::local_number::with_code;
 use crate::part::alert::{done, form_error};
 use crate::part::button::{Weight, form, submit};
 use crate::part::card::{card, flush};
@@ -23,7 +24,7 @@ use crate::part::table::{Kind, column, table};
 use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::words::number::counted;
-use crate::words::{recipient, suppression, time};
+use crate::words::{kind, recipient, suppression, time};
 
 /// What was done before the page was opened, and which page of the suppression list is shown.
 #[derive(Default, Deserialize)]
@@ -60,11 +61,20 @@ pub(crate) struct Number {
     number: SecretString,
 }
 
+/// A form of the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Card {
+    Find,
+    Suppress,
+}
+
 /// What the page shows.
 #[derive(Default)]
 struct Shown {
     found: Option<FoundNumber>,
     error: Option<String>,
+    /// The form that was refused, with what was written into it.
+    refused: Option<(Card, SecretString)>,
     /// The suppression list; `None`: its length only.
     entries: Option<control::Page<SuppressionView>>,
     total: Option<i64>,
@@ -100,14 +110,14 @@ pub(crate) async fn find(
     viewer: Viewer,
     Form(Number { number }): Form<Number>,
 ) -> Result<Response, Failure> {
-    let (found, error) = match console.control.find_number(&viewer.caller, number.expose_secret()).await {
-        Ok(found) => (Some(found), None),
-        Err(error) if error.problem() == Problem::InvalidBody => (None, Some(error.to_string())),
-        Err(error) => return Err(error.into()),
-    };
-    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    let shown = Shown { found, error, ..read(&console, &viewer, "").await? };
-    Ok((status, draw(&viewer, &Asked::default(), &shown)).into_response())
+    let written = with_code(number.expose_secret(), console.country.as_ref());
+    match console.control.find_number(&viewer.caller, &written).await {
+        Ok(found) => {
+            let shown = Shown { found: Some(found), ..read(&console, &viewer, "").await? };
+            Ok(draw(&viewer, &Asked::default(), &shown).into_response())
+        }
+        Err(error) => refused(&console, &viewer, error, (Card::Find, number)).await,
+    }
 }
 
 /// `POST /recipients/suppress`
@@ -116,14 +126,26 @@ pub(crate) async fn suppress(
     viewer: Viewer,
     Form(Number { number }): Form<Number>,
 ) -> Result<Response, Failure> {
-    match console.control.suppress(&viewer.caller, number.expose_secret(), None).await {
+    let written = with_code(number.expose_secret(), console.country.as_ref());
+    match console.control.suppress(&viewer.caller, &written, None).await {
         Ok(_) => Ok(Redirect::to("/recipients?done=added").into_response()),
-        Err(error) if error.problem() == Problem::InvalidBody => {
-            let shown = Shown { error: Some(error.to_string()), ..read(&console, &viewer, "").await? };
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&viewer, &Asked::default(), &shown)).into_response())
-        }
-        Err(error) => Err(error.into()),
+        Err(error) => refused(&console, &viewer, error, (Card::Suppress, number)).await,
     }
+}
+
+/// The page with what is wrong with a number, which stays in its form.
+async fn refused(
+    console: &Console,
+    viewer: &Viewer,
+    error: Error,
+    form: (Card, SecretString),
+) -> Result<Response, Failure> {
+    if error.problem() != Problem::InvalidBody {
+        return Err(error.into());
+    }
+    let shown = read(console, viewer, "").await?;
+    let shown = Shown { error: Some(error.to_string()), refused: Some(form), ..shown };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(viewer, &Asked::default(), &shown)).into_response())
 }
 
 fn draw(viewer: &Viewer, asked: &Asked, shown: &Shown) -> Markup {
@@ -132,7 +154,7 @@ fn draw(viewer: &Viewer, asked: &Asked, shown: &Shown) -> Markup {
         @if let Some(what) = asked.done { (done(&what.text(asked.n))) }
         @if let Some(error) = &shown.error { (form_error(&sentence(error))) }
         @if rights.has(Right::Suppress) {
-            div class="cols even" { (find_card()) (suppress_card()) }
+            div class="cols even" { (find_card(shown)) (suppress_card(shown)) }
             @if let Some(found) = &shown.found { (found_card(viewer, found)) }
         } @else {
             (card("Find a number", None, &html! { p { "Your role does not include this. Recipients of a campaign are on its page, with masked numbers." } }))
@@ -142,30 +164,32 @@ fn draw(viewer: &Viewer, asked: &Asked, shown: &Shown) -> Markup {
     Page::new("Recipients", Section::Recipients, body).draw(viewer)
 }
 
-fn number_field(hint: &str, id: &str) -> Markup {
+fn number_field(shown: &Shown, card: Card, hint: &str, id: &str) -> Markup {
+    let refused = shown.refused.as_ref().filter(|(own, _)| *own == card);
+    let written = refused.map(|(_, number)| number.expose_secret());
     html! {
         label {
             "Phone number"
-            input name="number" type="tel" required maxlength="40" autocomplete="off" placeholder="+254 712 345 678" aria-describedby=(id);
+            input name="number" type="tel" value=[written] aria-invalid=[written.map(|_| "true")] required maxlength="40" autocomplete="off" placeholder="+254 712 345 678" aria-describedby=(id);
             span class="hint" id=(id) { (hint) }
         }
     }
 }
 
-fn find_card() -> Markup {
+fn find_card(shown: &Shown) -> Markup {
     let body = html! {
         form class="form" method="post" action="/recipients" {
-            (number_field("With its country code. Campaigns and suppression list are searched; the search is noted in the activity.", "find-hint"))
+            (number_field(shown, Card::Find, "With its country code. Campaigns and suppression list are searched; the search is noted in the activity.", "find-hint"))
             div class="actions" { (submit("Find", Weight::Primary)) }
         }
     };
     card("Find a number", None, &body)
 }
 
-fn suppress_card() -> Markup {
+fn suppress_card(shown: &Shown) -> Markup {
     let body = html! {
         form class="form" method="post" action="/recipients/suppress" {
-            (number_field("Gets no message of any sender from now on.", "suppress-hint"))
+            (number_field(shown, Card::Suppress, "Gets no message of any sender from now on.", "suppress-hint"))
             div class="actions" { (submit("Suppress", Weight::Danger)) }
         }
     };
@@ -184,9 +208,10 @@ fn found_card(viewer: &Viewer, found: &FoundNumber) -> Markup {
         .iter()
         .map(|row| {
             let state = row.state.parse::<RecipientState>().map_or(row.state.as_str(), |state| recipient::label(state));
+            let reported = row.report.as_deref().and_then(kind::of).map(kind::label);
             vec![
                 html! { a class="title" href={ "/campaigns/" (row.campaign_id) "/recipients/" (row.seq) } { (row.campaign) } },
-                html! { (state) },
+                html! { (reported.unwrap_or(state)) },
                 html! { @if let Some(at) = row.changed_at { (time::element(at, viewer.visit.now, &viewer.zone)) } },
                 html! { (row.sender) },
             ]

@@ -15,7 +15,7 @@ use crate::frame::{Page, Section};
 use crate::page::campaign::action::{Done, sender_button};
 use crate::page::sender_texts::{flows, templates};
 use crate::page::senders::state;
-use crate::part::button::{Weight, dialog, form};
+use crate::part::button::{Weight, dialog, form, link};
 use crate::part::card::{card, flush};
 use crate::part::table::{Kind, column, table};
 use crate::part::tile::{Tile, tiles};
@@ -119,8 +119,8 @@ fn numbers(page: &SenderPage) -> Markup {
     let recipients: i64 =
         page.waiting.iter().filter(|wait| wait.campaign_id.is_some()).map(|wait| wait.recipients).sum();
     let shown = [
-        Tile::new("Rate in the last minute", used, allowed),
-        Tile::new("Sent to today", used_today, left),
+        Tile::new("Rate in the last whole minute", used, allowed),
+        Tile::new("Daily cap used", used_today, left),
         Tile::new("Waiting", thousands(recipients), ""),
         Tile::new("Workers", page.workers.to_string(), fed).toned(Tone::Warn, i64::from(page.workers == 0)),
     ];
@@ -206,7 +206,9 @@ fn settings(viewer: &Viewer, page: &SenderPage) -> Markup {
             @if viewer.caller.rights.has(Right::ManageSenders) && let Some(reference) = &sender.api_key_ref { dt { "API key" } dd { code { (reference) } } }
         }
     };
-    card("Settings", None, &body)
+    let change = link(&format!("/senders/{}/settings", sender.name), "Change…", Weight::Plain);
+    let change = viewer.caller.rights.has(Right::ManageSenders).then_some(change);
+    card("Settings", change.as_ref(), &body)
 }
 
 fn webhook_card(viewer: &Viewer, page: &SenderPage, webhook: Option<&WebhookView>) -> Markup {
@@ -255,7 +257,7 @@ fn notices(viewer: &Viewer, page: &SenderPage) -> Markup {
 fn prices(list: Option<&PricesView>) -> Markup {
     let body = html! {
         @match list {
-            None => p class="aside" { "No price list; costs are not estimated." },
+            None => p class="aside" { "No price list; costs are not estimated. An operator imports one with " code { "flowcast sender prices" } "." },
             Some(list) => dl class="facts" {
                 @for row in &list.prices { dt { "+" (row.calling_code) } dd { (list.currency) " " (row.price) } }
                 @if let Some(price) = &list.default { dt { "Other countries" } dd { (list.currency) " " (price) } }

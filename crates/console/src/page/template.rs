@@ -6,14 +6,14 @@ use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use control::{Error, NewTemplate, PreviewItem, Problem, Right, TemplateView};
+use control::{Error, NewTemplate, PreviewItem, Problem, Right, TemplateView, Versioned as _};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::frame::{Page, Section, sentence};
 use crate::page::ask::Ask;
-use crate::page::flow::may_change;
+use crate::page::flow::{based_on, may_change};
 use crate::page::template_form::{fields_of, form, new_template};
 use crate::part::alert::done;
 use crate::part::button::{Weight, dialog};
@@ -89,7 +89,9 @@ async fn set(
         Ok(_) => {
             Ok(Ok(Redirect::to(&format!("/senders/{sender}/templates/{template}/{language}?done=stored"))))
         }
-        Err(error) if error.problem() == Problem::InvalidBody => Ok(Err(fault(&error))),
+        Err(error) if matches!(error.problem(), Problem::InvalidBody | Problem::VersionConflict) => {
+            Ok(Err(fault(&error)))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -112,7 +114,8 @@ pub(crate) async fn show(
 ) -> Result<Markup, Failure> {
     let known = console.control.template(&viewer.caller, &name, (&template, &language)).await?;
     let note = (asked.done == "stored").then(|| done("The text of the template is stored."));
-    let fields = fields_of(&known.text);
+    let mut fields = fields_of(&known.text);
+    fields.set("version", &known.version());
     Ok(draw(&viewer, &known, note.as_ref(), Inputs { fields: &fields, faults: &[] }))
 }
 
@@ -124,11 +127,14 @@ pub(crate) async fn replace(
     Form(sent): Sent,
 ) -> Result<Response, Failure> {
     may_change(&viewer)?;
-    let fields = Fields::sent(sent);
-    let known = console.control.template(&viewer.caller, &name, (&template, &language)).await?;
-    match set(&console, &viewer, (&name, (&template, &language)), &fields).await? {
+    let mut fields = Fields::sent(sent);
+    let basis = based_on(&viewer, fields.get("version"));
+    match set(&console, &basis, (&name, (&template, &language)), &fields).await? {
         Ok(to) => Ok(to.into_response()),
         Err(fault) => {
+            // What another person stored meanwhile is shown; the person may replace it.
+            let known = console.control.template(&viewer.caller, &name, (&template, &language)).await?;
+            fields.set("version", &known.version());
             let inputs = Inputs { fields: &fields, faults: &[fault] };
             Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&viewer, &known, None, inputs)).into_response())
         }

@@ -12,6 +12,7 @@ pub(crate) fn form(inputs: Inputs<'_>, address: &str, is_new: bool) -> Markup {
     let buttons = html! { "A line for each button. A button that opens a flow has the id of the flow after its text: " code { "Open = 1197715005513101" } };
     html! {
         form class="form" method="post" action=(address) {
+            @if !is_new { input type="hidden" name="version" value=(inputs.fields.get("version")); }
             @if is_new {
                 div class="pair" {
                     (inputs.line("template", Some(&html! { "As in WhatsApp Manager." })))

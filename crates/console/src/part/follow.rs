@@ -29,7 +29,7 @@ pub(crate) fn live_state(parts: &Parts) -> Markup {
     html! {
         div class="live" id="live-state" {
             (parts.inline(MARK))
-            button type="button" class="small" id="pause-updates" aria-pressed="false" hidden { "Pause" }
+            button type="button" class="small" id="pause-updates" aria-pressed="false" hidden { "Pause updates" }
             p class="sr" id=(id(ANNOUNCEMENT)) role="status" aria-live="polite" { (parts.content(ANNOUNCEMENT)) }
         }
     }

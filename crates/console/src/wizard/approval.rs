@@ -8,14 +8,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 use campaign::CampaignId;
 use control::{Check, Problem, Right, StartApproval};
 use maud::{Markup, html};
-use uuid::Uuid;
 
 use crate::part::alert::alert;
 use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::wizard::fields::Fields;
 use crate::wizard::message::{Sent, once};
-use crate::wizard::start::{refused, seen_fingerprint};
+use crate::wizard::start::{TIMES, refused, seen_fingerprint, unsaved};
 use crate::wizard::{Exit, Step};
 use crate::words::Tone;
 use crate::words::number::{counted, thousands};
@@ -72,20 +71,11 @@ pub(crate) fn note(viewer: &Viewer, approval: &StartApproval) -> Markup {
     alert(tone, title, &html! { p { (text) } }, None)
 }
 
-/// The button of a request, and its form.
-pub(crate) fn request(id: i64, check: &Check) -> Markup {
+/// The button in the foot of the page. It sends the form of the times.
+pub(crate) fn request_button(id: i64, check: &Check) -> Markup {
+    let address = format!("{}/request", Step::Start.address(id));
     html! {
-        form id="request" method="post" action={ (Step::Start.address(id)) "/request" } {
-            input type="hidden" name="fingerprint" value=(check.fingerprint);
-            input type="hidden" name="once" value=(Uuid::new_v4());
-        }
-    }
-}
-
-/// The button in the foot of the page.
-pub(crate) fn request_button(check: &Check) -> Markup {
-    html! {
-        button type="submit" class="button primary" form="request" {
+        button id="request" type="submit" class="button primary" form=(TIMES) formaction=(address) {
             "Request the start: " (thousands(check.recipients)) " recipients"
         }
     }
@@ -100,6 +90,9 @@ pub(crate) async fn send(
 ) -> Result<Response, Exit> {
     let fields = Fields::sent(sent);
     let fingerprint = seen_fingerprint(&fields)?;
+    if let Some(page) = unsaved(&console, &viewer, id, &fields).await? {
+        return Ok(page);
+    }
     let caller = once(&viewer.caller, fields.get("once"), &(id, "request", fingerprint));
     let requested = Box::pin(console.control.request_start(&caller, CampaignId(id), Some(fingerprint))).await;
     let Err(error) = requested else {

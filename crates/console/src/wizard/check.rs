@@ -19,7 +19,8 @@ use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::wizard::checked::{Checked, job_part};
 use crate::wizard::fields::Fields;
-use crate::wizard::{Exit, Step, StepPage, draft, trial};
+use crate::wizard::trial::Trial;
+use crate::wizard::{Exit, Step, StepPage, draft};
 use crate::words::Tone;
 use crate::words::number::{counted, thousands};
 
@@ -50,15 +51,15 @@ pub(crate) async fn show(
     Path(id): Path<i64>,
     Query(Asked { after }): Query<Asked>,
 ) -> Result<Markup, Exit> {
-    Box::pin(page(&console, &viewer, id, (after, &html! {}))).await
+    Box::pin(page(&console, &viewer, id, (after, &Trial::default()))).await
 }
 
-/// The page with messages after this row, and the answers of the provider to test messages.
+/// The page with messages after this row, and what came of test messages.
 pub(crate) async fn page(
     console: &Console,
     viewer: &Viewer,
     id: i64,
-    (after, answers): (i32, &Markup),
+    (after, trial): (i32, &Trial),
 ) -> Result<Markup, Exit> {
     let draft = draft(console, viewer, id).await?;
     let checked = Checked::read(console, viewer, &draft).await?;
@@ -70,16 +71,16 @@ pub(crate) async fn page(
         None
     };
     let texts = console.control.known_texts(&viewer.caller, &draft.definition).await?;
-    Ok(draw(viewer, &Known { draft, checked, messages, texts, after }, answers))
+    Ok(draw(viewer, &Known { draft, checked, messages, texts, after }, trial))
 }
 
-fn draw(viewer: &Viewer, known: &Known, answers: &Markup) -> Markup {
+fn draw(viewer: &Viewer, known: &Known, trial: &Trial) -> Markup {
     let (draft, id) = (&known.draft, known.draft.campaign_id);
     let body = html! {
         @if let Some(waiting) = known.checked.waiting(viewer, id, Step::Check) { (waiting) }
         @if let Checked::Done(check) = &known.checked { (findings(id, check)) }
         @if let Some(messages) = &known.messages { (samples(known, messages)) }
-        @if viewer.caller.rights.has(Right::Test) { (trial::card_of(id, answers)) }
+        @if viewer.caller.rights.has(Right::Test) { (trial.card(id)) }
     };
     let can_start = matches!(&known.checked, Checked::Done(check) if check.can_start);
     let next = match (can_start, viewer.caller.rights.has(Right::Send)) {
@@ -213,7 +214,7 @@ mod tests {
             found(false, Place::Sender, "sender ke is stopped"),
             found(false, Place::Message, "only testers can open it"),
         ];
-        let page = draw(&viewer(), &known(all), &html! {}).into_string();
+        let page = draw(&viewer(), &known(all), &Trial::default()).into_string();
         let (must, should) = page.split_once("Should be known").unwrap();
         assert!(must.contains("Must be corrected") && must.contains("lack &lt;city&gt;."), "{must}");
         for address in ["/campaigns/7/start", "/senders", "/campaigns/7/message"] {
@@ -225,20 +226,24 @@ mod tests {
     #[test]
     fn a_check_of_an_earlier_version_without_findings_shows_its_problem() {
         let check = Check { can_start: false, problem: Some("3 lack <city>".into()), ..check() };
-        let page =
-            draw(&viewer(), &Known { checked: Checked::Done(Box::new(check)), ..known(vec![]) }, &html! {});
+        let page = draw(
+            &viewer(),
+            &Known { checked: Checked::Done(Box::new(check)), ..known(vec![]) },
+            &Trial::default(),
+        );
         let page = page.into_string();
         assert!(page.contains("3 lack &lt;city&gt;.") && !page.contains("Nothing is missing"), "{page}");
     }
 
     #[test]
     fn the_next_step_is_for_people_who_may_start_campaigns() {
-        let page = draw(&viewer(), &known(vec![found(false, Place::Sender, "x")]), &html! {}).into_string();
+        let page =
+            draw(&viewer(), &known(vec![found(false, Place::Sender, "x")]), &Trial::default()).into_string();
         assert!(page.contains("Next: start") && page.contains("Nothing is missing"), "{page}");
         let rights = [Right::View, Right::Prepare].into_iter().collect();
         let caller = control::Caller { rights, ..control::Caller::command("paul") };
         let preparer = Viewer { caller, ..viewer() };
-        let page = draw(&preparer, &known(vec![]), &html! {}).into_string();
+        let page = draw(&preparer, &known(vec![]), &Trial::default()).into_string();
         assert!(!page.contains("Next: start") && !page.contains("Send a test message"), "{page}");
     }
 }

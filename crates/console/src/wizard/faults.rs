@@ -106,6 +106,7 @@ pub(crate) fn label(field: &str) -> String {
         "number" => "Business number",
         "account" => "Account id",
         "base_url" => "Address of the API",
+        "api_version" => "Graph API version",
         "api_key_ref" => "Where the API key is",
         "rate" => "Rate",
         "cap" => "Daily cap",

@@ -13,6 +13,8 @@ use crate::words::Tone;
 use crate::words::number::{counted, percent};
 use crate::words::time::about;
 
+/// What the refusal of a file that the campaign has already says.
+const SAME_FILE: &str = "has this very file already";
 /// The state of a job that runs.
 pub(crate) const RUNNING: &str = "running";
 /// The state of a job that is done.
@@ -87,6 +89,9 @@ pub(crate) fn failed(job: &Job) -> Markup {
     let detail = job.detail.as_deref().unwrap_or("nothing was imported; upload the list again");
     let text = html! {
         p { (sentence(detail)) }
+        @if detail.contains(SAME_FILE) {
+            p { "To read it again, with another country or column, check “Import the list even if this campaign has the same file already” below. Recipients that were imported count as duplicates and get one message." }
+        }
         @if detail.contains("--") { p { "The options are below, behind “That is wrong…”." } }
     };
     alert(Tone::Bad, title, &text, None)
@@ -143,6 +148,9 @@ pub(crate) mod tests {
         let option = Job { detail: Some("name it with --number-column <x>".into()), ..job("failed") };
         let drawn = failed(&option).into_string();
         assert!(drawn.contains("That is wrong…") && drawn.contains("&lt;x&gt;"), "{drawn}");
+        let same =
+            Job { detail: Some("campaign 7 has this very file already: 'a.csv'".into()), ..job("failed") };
+        assert!(failed(&same).into_string().contains("To read it again"));
         assert!(failed(&job(DONE)).into_string().is_empty());
     }
 }

@@ -11,6 +11,9 @@ use crate::wizard::Step;
 use crate::words::capital;
 use crate::words::number::{counted, thousands};
 
+/// The reason of a number without a country code.
+const NO_COUNTRY: &str = "no_country_code";
+
 /// A list with what is known of its import.
 pub(crate) struct Imported {
     pub(crate) report: ListReport,
@@ -27,8 +30,13 @@ impl Imported {
         self.job.as_ref()?.result.as_ref().and_then(|result| serde_json::from_value(result.clone()).ok())
     }
 
-    /// The card of the list.
-    pub(crate) fn draw(&self, id: i64) -> Markup {
+    /// Whether numbers were rejected that a country would complete.
+    pub(crate) fn lacks_country(&self) -> bool {
+        self.result().is_some_and(|result| result.reasons.iter().any(|row| row.reason == NO_COUNTRY))
+    }
+
+    /// The card of the list. An older list shows its sum; what was wrong with it is folded.
+    pub(crate) fn draw(&self, id: i64, is_newest: bool) -> Markup {
         let report = &self.report;
         let result = self.result();
         let format = report.form.as_deref().unwrap_or_default();
@@ -43,10 +51,19 @@ impl Imported {
                 }
             }
             (balance(report))
-            @if let Some(result) = result.filter(|result| !result.reasons.is_empty()) { (self.reasons(id, &result)) }
-            @if report.rejected > 0 { (self.mend(id)) }
+            @if report.rejected > 0 {
+                @if is_newest { (self.errors(id, result.as_ref())) }
+                @else { details class="more" { summary { "What was rejected" } div class="stack" { (self.errors(id, result.as_ref())) } } }
+            }
         };
         card(&report.source, None, &body)
+    }
+
+    fn errors(&self, id: i64, result: Option<&ImportedList>) -> Markup {
+        html! {
+            @if let Some(result) = result.filter(|result| !result.reasons.is_empty()) { (self.reasons(id, result)) }
+            (self.mend(id))
+        }
     }
 
     fn reasons(&self, id: i64, result: &ImportedList) -> Markup {
@@ -62,8 +79,11 @@ impl Imported {
                 let example = self.rejected.iter().find(|row| row.reason == reason.reason);
                 vec![
                     html! {
-                        (sentence(reason.sentence()))
-                        @if reason.reason == "empty_cell" { " " a href={ (Step::Message.address(id)) "#defaults" } { "Write a text for empty cells" } }
+                        @match reason.reason.as_str() {
+                            "empty_cell" => { "A cell that the message needs is empty; fill it, or " a href={ (Step::Message.address(id)) "#defaults" } { "write a text for empty cells" } "." }
+                            NO_COUNTRY => { "The number has no country code; " a href="#f-default_country" { "choose the country" } " and upload the same file again." }
+                            _ => { (sentence(reason.sentence())) }
+                        }
                     },
                     html! {
                         @if let Some(row) = example {
@@ -102,7 +122,7 @@ impl Imported {
 /// Rows = recipients + rejected + duplicates + suppressed + excluded.
 fn balance(report: &ListReport) -> Markup {
     let parts = [
-        (report.imported, "recipients", "is-good"),
+        (report.imported, if report.imported == 1 { "recipient" } else { "recipients" }, "is-good"),
         (report.rejected, "rejected", "is-bad"),
         (report.duplicates, "duplicates", ""),
         (report.suppressed, "suppressed", ""),
@@ -150,7 +170,7 @@ mod tests {
 
     #[test]
     fn every_row_is_in_the_sum_and_each_reason_has_an_example_and_a_remedy() {
-        let drawn = imported(10).draw(7).into_string();
+        let drawn = imported(10).draw(7, true).into_string();
         for expected in [
             "&lt;b&gt;.xlsx",
             "<b>1,000</b> rows",
@@ -171,8 +191,35 @@ mod tests {
 
     #[test]
     fn a_list_without_its_annotated_file_says_how_to_get_it() {
-        let gone = Imported { has_annotated: false, ..imported(10) }.draw(7).into_string();
+        let gone = Imported { has_annotated: false, ..imported(10) }.draw(7, true).into_string();
         assert!(!gone.contains("/annotated/") && gone.contains("kept for 10 minutes"), "{gone}");
-        assert!(!imported(0).draw(7).into_string().contains("/annotated/"));
+        assert!(!imported(0).draw(7, true).into_string().contains("/annotated/"));
+    }
+
+    #[test]
+    fn an_older_list_folds_what_was_wrong_and_missing_country_codes_lead_to_the_country() {
+        let mut list = imported(10);
+        let older = list.draw(7, false).into_string();
+        assert!(
+            older.contains("<summary>What was rejected</summary>") && older.contains("<b>980</b>"),
+            "{older}"
+        );
+        assert!(!list.draw(7, true).into_string().contains("<details") && !list.lacks_country());
+        let result = serde_json::json!({
+            "list": 1, "uploaded": 11, "imported": 1, "duplicates": 0, "suppressed": 0, "excluded": 0, "rejected": 10,
+            "reasons": [{"reason": "no_country_code", "rows": 9}, {"reason": "empty_cell", "rows": 1}],
+        });
+        list.job = Some(Job { result: Some(result), ..job("done") });
+        list.report.imported = 1;
+        let drawn = list.draw(7, true).into_string();
+        assert!(list.lacks_country() && drawn.contains("<b>1</b> recipient<"), "{drawn}");
+        for expected in [
+            r##"href="#f-default_country""##,
+            "/campaigns/7/message#defaults",
+            "write a text for empty cells",
+        ] {
+            assert!(drawn.contains(expected), "{expected} is not in {drawn}");
+        }
+        assert!(!drawn.contains("[defaults]"), "{drawn}");
     }
 }

@@ -36,9 +36,16 @@ fn step_of(report: &CampaignReport) -> Step {
     if report.recipients() == 0 { Step::List } else { Step::Check }
 }
 
-/// What a draft lacks, as a link to the step; `None` for other campaigns, and for people who may not prepare any.
-pub(crate) fn missing(viewer: &Viewer, report: &CampaignReport) -> Option<Markup> {
+/// What a draft lacks or waits for, as a link to the step; `None` for other campaigns, and for people who may not prepare any.
+pub(crate) fn missing(viewer: &Viewer, report: &CampaignReport, is_requested: bool) -> Option<Markup> {
     let is_draft = report.state == CampaignState::Draft.word();
+    if is_draft && is_requested {
+        let may_open = viewer.caller.rights.has(Right::Prepare) || viewer.caller.rights.has(Right::Send);
+        let text = "Waits for a second person";
+        return Some(html! {
+            @if may_open { a href=(Step::Start.address(report.campaign_id)) { (text) } } @else { (text) }
+        });
+    }
     (is_draft && viewer.caller.rights.has(Right::Prepare)).then(|| {
         let step = step_of(report);
         let text = if step == Step::List { "Missing: list" } else { "Check and start" };
@@ -71,13 +78,20 @@ mod tests {
         let reader = Viewer { caller, ..viewer() };
         let draft = report(CampaignState::Draft);
         assert!(new_campaign(&marketer).is_some() && new_campaign(&reader).is_none());
-        assert!(actions(&reader, &draft).is_none() && missing(&reader, &draft).is_none());
+        assert!(actions(&reader, &draft).is_none() && missing(&reader, &draft, false).is_none());
         let drawn = actions(&marketer, &draft).unwrap().into_string();
         assert!(drawn.contains("/campaigns/7/check") && drawn.contains("/campaigns/7/duplicate"), "{drawn}");
+        let requested = missing(&marketer, &draft, true).unwrap().into_string();
+        assert!(
+            requested.contains("/campaigns/7/start") && requested.contains("second person"),
+            "{requested}"
+        );
+        let seen = missing(&reader, &draft, true).unwrap().into_string();
+        assert!(seen.contains("Waits for a second person") && !seen.contains("href"), "{seen}");
         let running = report(CampaignState::Running);
-        assert!(missing(&marketer, &running).is_none());
+        assert!(missing(&marketer, &running, true).is_none());
         assert!(!actions(&marketer, &running).unwrap().into_string().contains("Continue"));
         let empty = CampaignReport { uploaded: 0, ..draft };
-        assert!(missing(&marketer, &empty).unwrap().into_string().contains("/campaigns/7/list"));
+        assert!(missing(&marketer, &empty, false).unwrap().into_string().contains("/campaigns/7/list"));
     }
 }

@@ -20,7 +20,9 @@ use crate::session::Console;
 use crate::viewer::Viewer;
 use crate::wizard::import_job::{self, RUNNING};
 use crate::wizard::imported::Imported;
-use crate::wizard::{Exit, Step, StepPage, draft, next_button, upload_form};
+use crate::wizard::upload_form::{self, Begin};
+use crate::wizard::{Exit, Step, StepPage, draft, next_button};
+use crate::words::number::counted;
 
 /// The jobs of a campaign that are looked through.
 const MOST_JOBS: u32 = 100;
@@ -32,6 +34,8 @@ struct Known {
     /// The newest import.
     newest: Option<Job>,
     first: Option<(PreviewItem, KnownTexts)>,
+    /// The letters of the country with which an upload begins.
+    country: String,
 }
 
 impl Known {
@@ -62,7 +66,8 @@ impl Known {
             Some(item) => Some((item, console.control.known_texts(&viewer.caller, &draft.definition).await?)),
             None => None,
         };
-        Ok(Self { draft, lists, newest: imports.into_iter().next(), first })
+        let country = console.country.as_ref().map(|country| country.letters.clone()).unwrap_or_default();
+        Ok(Self { draft, lists, newest: imports.into_iter().next(), first, country })
     }
 
     fn is_running(&self) -> bool {
@@ -121,11 +126,22 @@ fn draw(viewer: &Viewer, known: &Known, (job, error): (&Markup, Option<&str>), m
     let (draft, id) = (&known.draft, known.draft.campaign_id);
     let is_wrong = error.is_some() || known.newest.as_ref().is_some_and(|job| job.state == "failed");
     let title = if known.lists.is_empty() { "Upload the list" } else { "Upload another list" };
-    let form = upload_form::form(&Step::List.address(id), max_bytes, (!known.lists.is_empty(), is_wrong));
+    // The newest list says whether a country is missing.
+    let is_again = known.lists.first().is_some_and(Imported::lacks_country);
+    let begin = Begin {
+        has_list: !known.lists.is_empty(),
+        is_open: is_wrong,
+        country: known.country.clone(),
+        is_again,
+    };
+    let form = upload_form::form(&Step::List.address(id), max_bytes, &begin);
     let body = html! {
         @if let Some(error) = error { (form_error(&sentence(error))) }
         (job)
-        @for list in &known.lists { (list.draw(id)) }
+        @if known.lists.len() > 1 {
+            p class="hint" { "The campaign has " b { (counted(draft.recipients.into(), "recipient", "recipients")) } " from " (known.lists.len()) " lists." }
+        }
+        @for (n, list) in known.lists.iter().enumerate() { (list.draw(id, n == 0)) }
         @if !known.is_running() { (card(title, None, &form)) }
         @if !known.lists.is_empty() && !known.is_running() { (start_over(id)) }
         form id="check" method="post" action=(Step::Check.address(id)) {}
@@ -219,7 +235,7 @@ mod tests {
 
     fn page(recipients: i32, newest: Option<Job>, error: Option<&str>) -> String {
         let draft = crate::wizard::tests::draft(recipients);
-        let known = Known { draft, lists: Vec::new(), newest, first: None };
+        let known = Known { draft, lists: Vec::new(), newest, first: None, country: String::new() };
         draw(&viewer(), &known, (&html! {}, error), 512 << 20).into_string()
     }
 

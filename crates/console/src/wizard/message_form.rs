@@ -166,7 +166,7 @@ pub(crate) fn chips(fields: &Fields, columns: &[String]) -> Markup {
     html! {
         "Variables: "
         @for name in &names { code class="chip" data-insert={ "{{ " (name) " }}" } { "{{ " (name) " }}" } " " }
-        @if columns.is_empty() { "each column of the list is one, such as " code { "{{ first_name }}" } " for “First name”." }
+        @if columns.is_empty() { @if !names.is_empty() { "· " } "Each column of the list is one, such as " code { "{{ first_name }}" } " for “First name”." }
     }
 }
 

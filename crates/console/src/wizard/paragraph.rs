@@ -1,17 +1,24 @@
 //! What a start does, as a paragraph that can be read aloud.
 
 use control::{Campaign, Check, Cost, SenderView};
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use crate::words::number::{counted, money};
 use crate::words::provider;
 use crate::words::state::Clock;
-use crate::words::time::about;
+use crate::words::time::{about, zone_name};
 
 /// Who gets what, through which sender, when, how fast, until when, for how much.
 pub(crate) fn paragraph(draft: &Campaign, check: &Check, sender: &SenderView, clock: Clock<'_>) -> Markup {
     let definition = &draft.definition;
+    // Hours are in the zone of the campaign: what comes of them is said in it as well.
+    let own = definition.schedule.zone.as_ref().and_then(|zone| TimeZone::get(&zone.to_string()).ok());
+    let clock = own.as_ref().map_or(clock, |zone| Clock { zone, ..clock });
+    let names_a_time = check.deadline_at.is_some()
+        || check.begins_at.is_some_and(|at| at > clock.now)
+        || sender.is_open && check.seconds.is_some();
     let rates = [sender.rate, definition.policy.rate];
     let rate =
         rates.into_iter().flatten().min_by(|one, other| one.per_second().total_cmp(&other.per_second()));
@@ -24,7 +31,9 @@ pub(crate) fn paragraph(draft: &Campaign, check: &Check, sender: &SenderView, cl
             @if sender.is_open { (end(draft, check, clock)) }
             @if let Some(cost) = &check.cost { (price(cost)) }
             "."
+            @if check.cost.is_none() { " The cost is not known, because " (sender.name) " has no price list." }
             @if let Some(deadline) = check.deadline_at { " Nothing is sent after " b { (clock.at(deadline)) } "." }
+            @if names_a_time { " Times are in " (zone_name(clock.zone)) "." }
             " The campaign can be paused at any moment; messages that were sent cannot be called back."
         }
     }
@@ -72,8 +81,6 @@ fn price(cost: &Cost) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
     use super::*;
     use crate::wizard::checked::tests::check;
     use crate::wizard::start::tests::sender;
@@ -102,8 +109,8 @@ mod tests {
         assert_eq!(
             read_aloud,
             "<p class=\"read-aloud\">1,000,000 recipients get “September survey” through ke-main (Kaleyra), from now on, at 80/s, done by \
-             about 17:30 (about 3 h 29 min of sending), for about KES 1,500,000. The campaign can be paused at any moment; messages that \
-             were sent cannot be called back.</p>"
+             about 17:30 (about 3 h 29 min of sending), for about KES 1,500,000. Times are in Africa/Nairobi. The campaign can be paused at any \
+             moment; messages that were sent cannot be called back.</p>"
         );
         let part = Cost { total: None, unpriced: 12, ..cost };
         assert!(
@@ -113,10 +120,25 @@ mod tests {
     }
 
     #[test]
+    fn times_of_sending_hours_are_said_in_their_zone() {
+        let mut draft = crate::wizard::tests::draft(14);
+        draft.definition.schedule.zone = "Africa/Nairobi".parse().ok();
+        draft.definition.schedule.hours = vec!["mon-fri 09:00-18:00".parse().unwrap()];
+        let begins_at = "2026-12-01T06:00:00Z".parse().ok();
+        let check = Check { begins_at, finished_at: begins_at, ..check() };
+        let clock = Clock { now: "2026-11-30T16:02:31Z".parse().unwrap(), zone: &TimeZone::UTC };
+        let drawn = paragraph(&draft, &check, &sender(), clock).into_string();
+        assert!(
+            drawn.contains("from <b>Tue 09:00</b>") && drawn.contains("Times are in Africa/Nairobi."),
+            "{drawn}"
+        );
+    }
+
+    #[test]
     fn a_stopped_sender_has_no_end() {
         let read_aloud = read_of(&check(), &SenderView { is_open: false, ..sender() });
         assert!(
-            read_aloud.contains("from the moment when the sender is resumed, at 80/s. The campaign"),
+            read_aloud.contains("from the moment when the sender is resumed, at 80/s. The cost is not known, because ke-main has no price list. The campaign"),
             "{read_aloud}"
         );
     }

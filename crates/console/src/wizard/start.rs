@@ -31,6 +31,9 @@ use crate::words::Tone;
 use crate::words::number::{counted, thousands};
 use crate::words::state::Clock;
 
+/// The id of the form of times, which starts the campaign as well.
+pub(crate) const TIMES: &str = "times";
+
 /// What the page shows.
 struct Known {
     draft: Campaign,
@@ -52,7 +55,7 @@ impl Known {
     fn page(&self, viewer: &Viewer, note: &Markup, (fields, faults): (&Fields, &[Fault])) -> Markup {
         let id = self.draft.campaign_id;
         let ready = match &self.checked {
-            Checked::Done(check) if check.can_start => Some(check),
+            Checked::Done(check) if check.can_start => Some(&**check),
             Checked::Done(_) | Checked::No { .. } | Checked::Running | Checked::Failed(_) => None,
         };
         let body = html! {
@@ -61,8 +64,7 @@ impl Known {
             @if ready.is_some() { (approval::note(viewer, &self.approval)) }
             @if let Some(waiting) = self.checked.waiting(viewer, id, Step::Start) { (waiting) }
             @if let Checked::Done(check) = &self.checked { (self.summary_card(viewer, check)) }
-            (self.times_card(viewer, Inputs { fields, faults }))
-            @if let Some(check) = ready { (self.form(viewer, check)) }
+            (self.times_card(viewer, ready, Inputs { fields, faults }))
         };
         let next = ready.map(|check| self.button(viewer, check));
         let back = (Step::Check.address(id), "Back");
@@ -78,12 +80,19 @@ impl Known {
         .draw(viewer)
     }
 
-    /// The form of the button below the page.
-    fn form(&self, viewer: &Viewer, check: &Check) -> Markup {
-        match approval::role(viewer, &self.approval) {
-            Role::Starts => self.start_form(check),
-            Role::Requests => approval::request(self.draft.campaign_id, check),
-            Role::Waits => html! {},
+    /// What the button below the page sends besides the times: what the person has seen.
+    fn seen(&self, viewer: &Viewer, check: &Check) -> Markup {
+        let seen = serde_json::to_string(&self.draft.definition).unwrap_or_default();
+        let role = approval::role(viewer, &self.approval);
+        html! {
+            @if role != Role::Waits {
+                input type="hidden" name="fingerprint" value=(check.fingerprint);
+                input type="hidden" name="once" value=(Uuid::new_v4());
+            }
+            @if role == Role::Starts {
+                input type="hidden" name="seen" value=(seen);
+                input type="hidden" name="seen_recipients" value=(self.draft.recipients);
+            }
         }
     }
 
@@ -92,9 +101,10 @@ impl Known {
             Role::Starts => {
                 let label =
                     format!("Start: send to {}", counted(check.recipients, "recipient", "recipients"));
-                html! { button type="submit" class="button primary" form="start" { (label) } }
+                let address = Step::Start.address(self.draft.campaign_id);
+                html! { button id="start" type="submit" class="button primary" form=(TIMES) formaction=(address) { (label) } }
             }
-            Role::Requests => approval::request_button(check),
+            Role::Requests => approval::request_button(self.draft.campaign_id, check),
             Role::Waits => html! { p class="hint" { "A person who may start campaigns starts it." } },
         }
     }
@@ -112,30 +122,19 @@ impl Known {
         card("What happens", None, &body)
     }
 
-    fn times_card(&self, viewer: &Viewer, inputs: Inputs<'_>) -> Markup {
+    fn times_card(&self, viewer: &Viewer, ready: Option<&Check>, inputs: Inputs<'_>) -> Markup {
         let id = self.draft.campaign_id;
         let body = html! {
-            form class="stack" method="post" action={ "/campaigns/" (id) "/times" } {
+            // One form with the start: a start sees times that are not saved. Enter in a field saves them.
+            form class="stack" id=(TIMES) method="post" action={ "/campaigns/" (id) "/times" } {
                 input type="hidden" name="version" value=(self.draft.version);
+                @if let Some(check) = ready { (self.seen(viewer, check)) }
                 (times::draw(inputs, &viewer.zone))
                 div class="actions" { (submit("Save times", Weight::Plain)) }
                 p class="hint" { "The campaign is checked again after a change." }
             }
         };
         card("When", None, &body)
-    }
-
-    /// The form of the start. It carries what the person has seen: fingerprint, message and number of recipients.
-    fn start_form(&self, check: &Check) -> Markup {
-        let seen = serde_json::to_string(&self.draft.definition).unwrap_or_default();
-        html! {
-            form id="start" method="post" action=(Step::Start.address(self.draft.campaign_id)) {
-                input type="hidden" name="fingerprint" value=(check.fingerprint);
-                input type="hidden" name="once" value=(Uuid::new_v4());
-                input type="hidden" name="seen" value=(seen);
-                input type="hidden" name="seen_recipients" value=(self.draft.recipients);
-            }
-        }
     }
 
     fn fields(&self, viewer: &Viewer) -> Fields {
@@ -195,6 +194,9 @@ pub(crate) async fn send(
 ) -> Result<Response, Exit> {
     let fields = Fields::sent(sent);
     let fingerprint = seen_fingerprint(&fields)?;
+    if let Some(page) = unsaved(&console, &viewer, id, &fields).await? {
+        return Ok(page);
+    }
     let caller = once(&viewer.caller, fields.get("once"), &(id, fingerprint));
     let started = Box::pin(console.control.start_campaign(&caller, CampaignId(id), Some(fingerprint))).await;
     let Err(error) = started else {
@@ -221,6 +223,28 @@ pub(crate) fn seen_fingerprint(fields: &Fields) -> Result<&str, Exit> {
         return Err(Failure::of_status(StatusCode::BAD_REQUEST).into());
     }
     Ok(fingerprint)
+}
+
+/// The page with times that were changed and not saved, if there are any: a start would ignore them.
+pub(crate) async fn unsaved(
+    console: &Console,
+    viewer: &Viewer,
+    id: i64,
+    fields: &Fields,
+) -> Result<Option<Response>, Exit> {
+    // A form that was opened before a change of the draft is refused by its fingerprint.
+    if !fields.has("start") {
+        return Ok(None);
+    }
+    let known = Box::pin(Known::read(console, viewer, id)).await?;
+    if fields.get("version") != known.draft.version.to_string()
+        || !times::are_changed(fields, &known.draft.definition, &viewer.zone)
+    {
+        return Ok(None);
+    }
+    let text = "Nothing was sent: the times were changed and are not saved. Save the times, compare what happens, then start the campaign.";
+    let page = known.page(viewer, &form_error(text), (fields, &[]));
+    Ok(Some((StatusCode::CONFLICT, page).into_response()))
 }
 
 /// The page as it is now, with the refusal.

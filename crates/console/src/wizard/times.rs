@@ -145,6 +145,12 @@ pub(crate) fn read(fields: &Fields, base: &Definition, zone: &TimeZone) -> Resul
     Ok(definition)
 }
 
+/// Whether the form has other times than the definition. Times that cannot be read are other times.
+pub(crate) fn are_changed(sent: &Fields, base: &Definition, zone: &TimeZone) -> bool {
+    // A definition is read through its form: both spell spans of hours alike.
+    read(sent, base, zone).ok() != read(&fields(base, zone), base, zone).ok()
+}
+
 /// A date and a time in this zone.
 fn moment(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     let at: DateTime = text.trim().replace(' ', "T").parse().ok()?;

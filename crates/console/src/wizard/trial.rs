@@ -9,13 +9,14 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use campaign::{CampaignId, Msisdn};
+use campaign::{CampaignId, Msisdn, MsisdnError};
 use control::{Error, TestMessage, TestResult};
 use futures::future::join_all;
 use maud::{Markup, html};
 use uuid::Uuid;
 
 use crate::frame::sentence;
+use crate::local_number::{LocalCountry, with_code};
 use crate::part::alert::form_error;
 use crate::part::badge::badge;
 use crate::part::button::{Weight, submit};
@@ -31,21 +32,32 @@ use crate::words::Tone;
 /// The most numbers of one form.
 const MOST: usize = 5;
 
-/// The card with the form and the last answers.
-pub(crate) fn card_of(id: i64, answers: &Markup) -> Markup {
-    let body = html! {
-        (answers)
-        form class="stack narrow-form" method="post" action={ "/campaigns/" (id) "/test" } {
-            input type="hidden" name="once" value=(Uuid::new_v4());
-            div class="field" {
-                label for="f-numbers" { "Phone numbers" }
-                textarea id="f-numbers" name="numbers" rows="2" maxlength="400" required autocomplete="off" aria-describedby="h-numbers" {}
-                p class="hint" id="h-numbers" { "Up to " (MOST) " numbers with their country codes, such as +254 712 000 001, one in a line. Variables show their names. Test messages cost as usual and count in no report." }
+/// The form of test messages after it was sent.
+#[derive(Default)]
+pub(crate) struct Trial {
+    /// The answers of the provider, or what is wrong with the form.
+    answers: Markup,
+    /// What was written into the form.
+    written: String,
+}
+
+impl Trial {
+    /// The card with the form and the last answers.
+    pub(crate) fn card(&self, id: i64) -> Markup {
+        let body = html! {
+            (self.answers)
+            form class="stack narrow-form" method="post" action={ "/campaigns/" (id) "/test" } {
+                input type="hidden" name="once" value=(Uuid::new_v4());
+                div class="field" {
+                    label for="f-numbers" { "Phone numbers" }
+                    textarea id="f-numbers" name="numbers" rows="2" maxlength="400" required autocomplete="off" aria-describedby="h-numbers" { "\n" (self.written) }
+                    p class="hint" id="h-numbers" { "Up to " (MOST) " numbers with their country codes, such as +254 712 000 001, one in a line. Variables show their names. Test messages cost as usual and count in no report." }
+                }
+                div class="actions" { (submit("Send test message", Weight::Plain)) }
             }
-            div class="actions" { (submit("Send test message", Weight::Plain)) }
-        }
-    };
-    card("Send a test message", None, &body)
+        };
+        card("Send a test message", None, &body)
+    }
 }
 
 /// `POST /campaigns/ID/test`
@@ -57,10 +69,17 @@ pub(crate) async fn send(
 ) -> Result<Response, Exit> {
     draft(&console, &viewer, id).await?;
     let fields = Fields::sent(sent);
-    let numbers = match numbers(fields.get("numbers")) {
+    let written = fields.get("numbers").to_owned();
+    let numbers = match numbers(&written, console.country.as_ref()) {
         Ok(numbers) => numbers,
         Err(text) => {
-            let page = Box::pin(check::page(&console, &viewer, id, (0, &form_error(&text)))).await?;
+            let page = Box::pin(check::page(
+                &console,
+                &viewer,
+                id,
+                (0, &Trial { answers: form_error(&text), written }),
+            ))
+            .await?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
         }
     };
@@ -73,15 +92,21 @@ pub(crate) async fn send(
         (written.clone(), answer.map(|done| done.result))
     };
     let answers = join_all(numbers.iter().enumerate().map(send)).await;
-    Ok(Box::pin(check::page(&console, &viewer, id, (0, &drawn(&answers)))).await?.into_response())
+    Ok(Box::pin(check::page(&console, &viewer, id, (0, &Trial { answers: drawn(&answers), written })))
+        .await?
+        .into_response())
 }
 
 /// The numbers of a text, each with what was written; the error says what is wrong.
-fn numbers(text: &str) -> Result<Vec<(String, Msisdn)>, String> {
+fn numbers(text: &str, local: Option<&LocalCountry>) -> Result<Vec<(String, Msisdn)>, String> {
     let written = text.split(['\n', ',', ';']).map(str::trim).filter(|line| !line.is_empty());
     let read = |line: &str| {
-        let number = Msisdn::parse(line, None);
-        number.map(|number| (line.to_owned(), number)).map_err(|error| format!("“{line}”: {error}."))
+        let number = Msisdn::parse(&with_code(line, local), None);
+        let wrong = |error| match error {
+            MsisdnError::NoCountryCode => "write the number with its country code, such as +254".to_owned(),
+            other => MsisdnError::sentence(other).to_owned(),
+        };
+        number.map(|number| (line.to_owned(), number)).map_err(|error| format!("“{line}”: {}.", wrong(error)))
     };
     let mut numbers: Vec<(String, Msisdn)> = written.map(read).collect::<Result<_, _>>()?;
     let mut seen = Vec::new();
@@ -135,12 +160,15 @@ mod tests {
 
     #[test]
     fn up_to_five_numbers_are_read_each_once() {
-        let read = |text: &str| numbers(text).map(|numbers| numbers.len());
+        let read = |text: &str| numbers(text, None).map(|numbers| numbers.len());
         assert_eq!(read("+254 712 000 001\n+254712000001, +254712000002;\n"), Ok(2));
         assert!(read("").unwrap_err().contains("at least one"));
         let six = ["1", "2", "3", "4", "5", "6"].map(|n| format!("+25471200000{n}")).join("\n");
         assert!(read(&six).unwrap_err().contains("at most 5"), "{:?}", read(&six));
-        assert!(read("+254712000001\n0712").unwrap_err().starts_with("“0712”: "));
+        let without = read("+254712000001\n0712 000 003").unwrap_err();
+        assert_eq!(without, "“0712 000 003”: write the number with its country code, such as +254.");
+        let kenya = LocalCountry::of("KE");
+        assert_eq!(numbers("0712 000 003", kenya.as_ref()).map(|numbers| numbers.len()), Ok(1));
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn running(report: &CampaignReport, reason: Reason, wait: &Waiting, clock: Clock
         Reason::Stop(reason) => stopped(report, reason, wait, clock),
         Reason::Hours => match (until, report.first_sent_at) {
             (Some(until), None) => {
-                label(Tone::Info, format!("Scheduled for {until}"), "nothing is sent before")
+                label(Tone::Info, format!("Scheduled for {until}"), "nothing is sent before then")
             }
             (Some(until), Some(_)) => Label {
                 short: Some("Outside sending hours".into()),
@@ -233,7 +233,7 @@ pub(crate) mod tests {
         let begun = CampaignReport { first_sent_at: "2026-11-30T08:00:00Z".parse().ok(), ..running.clone() };
         let until = Some("2026-12-01T06:00:00Z");
         for (report, reason, tone, text, more) in [
-            (&running, "hours", Tone::Info, "Scheduled for Tue 09:00", "nothing is sent before"),
+            (&running, "hours", Tone::Info, "Scheduled for Tue 09:00", "nothing is sent before then"),
             (&begun, "hours", Tone::Info, "Outside sending hours, resumes Tue 09:00", "resumes Tue 09:00"),
             (&begun, "rate", Tone::Good, "Sending", "done by about Tue 09:00"),
             (

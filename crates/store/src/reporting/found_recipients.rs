@@ -21,6 +21,8 @@ pub struct FoundRecipient {
     pub seq: i32,
     /// The state of the recipient.
     pub state: String,
+    /// What was reported of its message after it was accepted: `undelivered`, `answered`, `read` or `delivered`.
+    pub report: Option<String>,
     /// The time of its last change.
     pub changed_at: Option<Timestamp>,
 }
@@ -29,11 +31,20 @@ impl Store {
     /// The recipients with this number, or another number of the same person: the newest campaign first, at most `limit`.
     pub async fn recipients_of(&self, number: Msisdn, limit: u32) -> Result<Vec<FoundRecipient>, Error> {
         let select = "
-            select n.campaign_id, c.name, s.name, n.seq, r.state, r.changed_at
+            select n.campaign_id, c.name, s.name, n.seq, r.state, r.changed_at,
+                case
+                    when r.state <> 'accepted' then null
+                    when t.failed_at is not null then 'undelivered'
+                    when exists (select from flow_answer f where f.campaign_id = n.campaign_id and f.seq = n.seq) then 'answered'
+                    when t.read_at is not null then 'read'
+                    when t.delivered_at is not null then 'delivered'
+                end
             from (select campaign_id, seq from recipient_number where msisdn = any($1) order by campaign_id desc limit $2) n
             join campaign c on c.id = n.campaign_id join sender s on s.id = c.sender_id
             join lateral (
                 select state, changed_at from recipient where campaign_id = n.campaign_id and seq = n.seq offset 0) r on true
+            left join lateral (
+                select failed_at, read_at, delivered_at from receipt where campaign_id = n.campaign_id and seq = n.seq offset 0) t on true
             order by n.campaign_id desc, n.seq";
         let client = self.client().await?;
         let people: Vec<i64> = stored(number.person()).into_iter().collect();
@@ -49,6 +60,7 @@ impl Store {
                 seq: row.get(3),
                 state: row.get(4),
                 changed_at: row.get(5),
+                report: row.get(6),
             })
             .collect())
     }

@@ -66,7 +66,7 @@ impl Store {
                     select coalesce(sum(t.sent), 0)::bigint from campaign c cross join lateral (
                         select sum(sent) as sent from report.timeline
                         where campaign_id = c.id and minute = date_trunc('minute', clock_timestamp()) - interval '1 minute') t
-                    where c.sender_id = $1 and c.state = 'running'),
+                    where c.sender_id = $1 and c.state in ('running', 'paused')),
                 'campaigns', (
                     select coalesce(jsonb_object_agg(id, name), '{}') from campaign
                     where sender_id = $1 and state in ('running', 'paused')),

@@ -18,10 +18,12 @@ async fn a_large_campaign_is_requested_by_one_person_and_started_by_another() {
     browser.press("main .alert button").await;
     browser.shows("main", "Two people start this campaign").await;
 
-    browser.press("button[form=request]").await;
+    browser.press("#request").await;
     browser.shows("main", "Waiting for another person").await;
     browser.shows("main", "marta requested the start").await;
-    assert_eq!(browser.text("button[form=start]").await, "");
+    assert_eq!(browser.text("#start").await, "");
+    browser.open(&console.address("/campaigns")).await;
+    browser.shows("tbody tr", "Waits for a second person").await;
     let paul = console.session(&world, "paul", "marketer").await;
     let seen = console.ask("GET", &format!("/campaigns/{id}/start")).header("cookie", &paul).send().await;
     assert!(String::from_utf8_lossy(&seen.body).contains("You are the second person"), "{seen:?}");
@@ -33,7 +35,7 @@ async fn a_large_campaign_is_requested_by_one_person_and_started_by_another() {
     browser.log_in("paul", PASSWORD).await;
     browser.shows("h1", "Campaigns").await;
     browser.open(&start).await;
-    browser.press("button[form=start]").await;
+    browser.press("#start").await;
     browser.shows("h1", "September survey").await;
     assert_eq!(world.count(&is_draft).await, 0);
     assert_eq!(browser.violations().await, Vec::<String>::new());

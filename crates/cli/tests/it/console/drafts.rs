@@ -198,8 +198,14 @@ async fn times_are_checked(draft: &Draft<'_>) {
     browser.press(".radios .segments label:nth-child(2)").await;
     let script = "document.getElementById('f-start_at').value = '2126-12-01T09:00'";
     browser.client.execute(script, vec![]).await.unwrap();
+    // A start with times that are not saved would send at once.
+    browser.press("#start").await;
+    browser.shows("#form-error", "the times were changed and are not saved").await;
+    assert_eq!(browser.attribute("#f-start_at", "value").await, "2126-12-01T09:00");
+    assert!(draft.is("state = 'draft'").await);
     browser.press("form[action$='/times'] button").await;
     browser.shows(".read-aloud", "from 1 Dec 2126").await;
+    browser.shows(".read-aloud", "Times are in UTC").await;
     browser.press(".stepper .primary").await;
     browser.shows("h1", "September survey").await;
     assert!(draft.is("state = 'running'").await);

@@ -47,6 +47,30 @@ async fn a_template_is_added(console: &ConsoleServer, browser: &Browser) {
     browser.shows(".bubble", "Dear {{1}}, how was it at <i>{{2}}</i>?").await;
 }
 
+/// Of two people who replace the same text or flow, the second one sees what the first one stored.
+async fn a_second_change_overwrites_nothing(world: &World, console: &ConsoleServer, browser: &Browser) {
+    for (path, field, value) in [
+        ("/senders/ke-main/templates/visit/en", "#f-body", "Dear {{1}}, and at {{2}}, by Marta?"),
+        ("/senders/ke-main/flows/1197715005513101", "#f-flow_name", "Visit <b>survey</b> 2"),
+    ] {
+        browser.open(&console.address(path)).await;
+        let first = Browser::start().await;
+        let name = format!("anna{}", path.len());
+        console.person(world, &first, &name, "marketer").await;
+        first.open(&console.address(path)).await;
+        first.write(field, &format!("{value} first")).await;
+        first.press(".form .primary").await;
+        first.shows("[role=status]", "is stored").await;
+        browser.write(field, value).await;
+        browser.press(".form .primary").await;
+        browser.shows("#form-error", "was changed since you read it").await;
+        browser.shows("main", &format!("{value} first")).await;
+        // Having seen it, the person replaces it.
+        browser.press(".form .primary").await;
+        browser.shows("[role=status]", "is stored").await;
+    }
+}
+
 /// A marketer chooses the flow and sees its screens while typing; a screen that it lacks is refused.
 async fn a_flow_is_chosen(console: &ConsoleServer, browser: &Browser) {
     browser.open(&console.address("/campaigns/new")).await;
@@ -57,6 +81,12 @@ async fn a_flow_is_chosen(console: &ConsoleServer, browser: &Browser) {
     browser.shows("#preview .flow-screens", "WELCOME").await;
     let hidden = "return getComputedStyle(document.querySelector('.of-flow-id')).display";
     assert_eq!(browser.run(hidden).await, "none", "a chosen flow needs no id");
+    // A screen that the person opened stays open when the preview is drawn again.
+    browser.press("#preview .flow-step:nth-of-type(2) summary").await;
+    browser.write("#f-body", "Hello again {{ first_name }}").await;
+    browser.shows("#preview .bubble", "Hello again").await;
+    let is_open = "return document.querySelector('#preview .flow-step:nth-of-type(2)').open";
+    assert_eq!(browser.run(is_open).await, true);
     browser.write("#f-screen", "OTHER").await;
     browser.press("#f-assume_window").await;
     browser.press(".stepper .primary").await;
@@ -149,6 +179,7 @@ async fn flows_and_templates_are_added_chosen_previewed_and_read_in_answers() {
     console.person(&world, &browser, "olga", "operator").await;
     a_flow_is_added(&world, &console, &browser).await;
     a_template_is_added(&console, &browser).await;
+    a_second_change_overwrites_nothing(&world, &console, &browser).await;
     a_flow_is_chosen(&console, &browser).await;
     answers_have_labels(&world, &console, &browser).await;
     a_sender_is_added(&console, &browser).await;

@@ -1,11 +1,15 @@
 //! Recipients, answers, lists and the suppression list in a browser.
 
+use std::io::Read as _;
+
 use fantoccini::Locator;
+use flate2::read::GzDecoder;
 
 use crate::api_server::Answer;
 use crate::console::actions::press;
 use crate::console::browser::Browser;
 use crate::console::server::ConsoleServer;
+use crate::receiving::free_address;
 use crate::world::{CAMPAIGN, World};
 
 /// What must stay text wherever it is shown.
@@ -30,7 +34,8 @@ async fn completed(world: &mut World) -> String {
 #[tokio::test]
 async fn a_person_is_found_by_number_that_is_in_no_address_log_or_history_and_markup_stays_text() {
     let mut world = World::new("console_find", "none", simulator::Config::default()).await;
-    let console = ConsoleServer::start(&mut world).await;
+    let country = [("FLOWCAST_CONSOLE_COUNTRY", "KE")];
+    let console = ConsoleServer::start_at(&mut world, free_address(), &country).await;
     let browser = Browser::start().await;
     console.person(&world, &browser, "olga", "operator").await;
     let campaign = completed(&mut world).await;
@@ -50,10 +55,11 @@ async fn a_person_is_found_by_number_that_is_in_no_address_log_or_history_and_ma
 
     // A number is found by a form.
     browser.open(&console.address("/recipients")).await;
-    browser.fill(&[("number", "+254 712 000 004")]).await;
+    browser.fill(&[("number", "0712 000 004")]).await;
     browser.send("form[action='/recipients']").await;
     browser.shows("main", "Not on the suppression list").await;
     browser.shows("tbody tr", "<img src=x").await;
+    browser.shows("tbody tr", "Answered").await;
     browser.press("tbody a.title").await;
     press(&browser, "Never send to this person again").await;
     browser.shows("[role=status].alert", "suppression list").await;
@@ -62,6 +68,7 @@ async fn a_person_is_found_by_number_that_is_in_no_address_log_or_history_and_ma
     browser.fill(&[("number", "nonsense")]).await;
     browser.send("form[action='/recipients']").await;
     browser.shows("#form-error", "write the number with its country code").await;
+    assert_eq!(browser.attribute("form[action='/recipients'] input", "value").await, "nonsense");
     browser.press("details summary").await;
     let pasted = browser.client.find(Locator::Css("textarea")).await.unwrap();
     pasted.send_keys("+254712000101\n+254712000102").await.unwrap();
@@ -90,6 +97,11 @@ async fn a_person_is_found_by_number_that_is_in_no_address_log_or_history_and_ma
 
 /// The text of a body that was sent in chunks.
 fn whole(answer: &Answer) -> String {
+    String::from_utf8(dechunked(answer)).unwrap()
+}
+
+/// A body that was sent in chunks.
+fn dechunked(answer: &Answer) -> Vec<u8> {
     let (mut rest, mut text) = (answer.body.as_slice(), Vec::new());
     while let Some(end) = rest.windows(2).position(|bytes| bytes == b"\r\n") {
         let length = usize::from_str_radix(std::str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
@@ -99,7 +111,7 @@ fn whole(answer: &Answer) -> String {
         text.extend_from_slice(&rest[end + 2..][..length]);
         rest = &rest[end + 2 + length + 2..];
     }
-    String::from_utf8(text).unwrap()
+    text
 }
 
 #[tokio::test]
@@ -145,11 +157,21 @@ async fn answers_are_counted_and_the_csv_holds_what_the_database_holds() {
     let list = console.ask("GET", &path).header("cookie", &nina).send().await;
     let list = whole(&list);
     assert!(list.lines().count() == 61 && list.contains("254712000059"), "{list}");
+    // Browsers ask for compressed files.
+    for path in [path.clone(), format!("/campaigns/{campaign}/answers.csv")] {
+        let packed = console.ask("GET", &path).header("cookie", &nina).header("accept-encoding", "gzip");
+        let packed = packed.send().await;
+        assert_eq!(packed.headers["content-encoding"], "gzip");
+        let mut plain = String::new();
+        let packed = dechunked(&packed);
+        GzDecoder::new(packed.as_slice()).read_to_string(&mut plain).unwrap();
+        assert!(plain.contains("254712000059") || plain.contains("price, staff"), "{plain}");
+    }
     assert_eq!(
         world
             .count("select count(*) from report.audit where action = 'campaign.export' and actor = 'nina'")
             .await,
-        1
+        2
     );
     world.close().await;
 }

@@ -25,6 +25,20 @@ use crate::viewer::Viewer;
 pub(crate) struct Asked {
     who: String,
     format: String,
+    /// The choice with which the form begins.
+    chosen: String,
+}
+
+/// The address of the form for recipients of a kind: the word of its list.
+pub(crate) fn with(campaign: i64, kind: &str) -> String {
+    let chosen = match kind {
+        "undelivered" => RecipientFilter::NotDelivered.word(),
+        word => {
+            RecipientFilter::ALL.iter().map(|who| who.word()).find(|own| *own == word).unwrap_or_default()
+        }
+    };
+    let query = if chosen.is_empty() { String::new() } else { format!("?chosen={chosen}") };
+    format!("/campaigns/{campaign}/download{query}")
 }
 
 /// `GET /campaigns/ID/download`: without a choice the form, with one the file.
@@ -41,7 +55,7 @@ pub(crate) async fn show(
     let who = RecipientFilter::ALL.into_iter().find(|who| who.word() == asked.who);
     let Some(who) = who else {
         let report = console.control.reader().await?.report(&viewer.caller, CampaignId(id)).await?;
-        return Ok(form(&viewer, id, &report.name).into_response());
+        return Ok(form(&viewer, id, &report.name, &asked.chosen).into_response());
     };
     let (format, ending, mime) = match asked.format.as_str() {
         "xlsx" => (ExportFormat::Xlsx, "xlsx", listener::downloads::XLSX),
@@ -60,20 +74,22 @@ pub(crate) async fn show(
     .await
 }
 
-fn form(viewer: &Viewer, id: i64, name: &str) -> Markup {
+fn form(viewer: &Viewer, id: i64, name: &str, chosen: &str) -> Markup {
+    let chosen = if chosen.is_empty() { "not_answered" } else { chosen };
     let choices = RecipientFilter::ALL.map(|who| (who.word(), label(who)));
     let formats: [Choice<'_>; 2] = [("csv", "CSV"), ("xlsx", "Excel (.xlsx)")];
     let back = format!("/campaigns/{id}");
     let body = html! {
         form class="form" method="get" {
             p { "The file has the columns of the imported lists with whole phone numbers. The download is noted in the activity." }
-            (select("who", "Recipients", &choices, "not_answered"))
+            (select("who", "Recipients", &choices, chosen))
             (select("format", "Format", &formats, "csv"))
             div class="actions" { (submit("Download", Weight::Primary)) a class="button" href=(back) { "Back" } }
         }
     };
     let body = html! { div class="narrow-card" { (card("Download recipients", None, &body)) } };
-    Page { parent: Some((&back, name)), ..Page::new(name, Section::Campaigns, body) }.draw(viewer)
+    let page = Page::new("Download", Section::Campaigns, body);
+    Page { parent: Some((&back, name)), ..page }.draw(viewer)
 }
 
 fn label(who: RecipientFilter) -> &'static str {
@@ -84,7 +100,7 @@ fn label(who: RecipientFilter) -> &'static str {
         RecipientFilter::Skipped => "Skipped",
         RecipientFilter::Expired => "Expired",
         RecipientFilter::Cancelled => "Canceled",
-        RecipientFilter::NotDelivered => "Accepted, not delivered",
-        RecipientFilter::NotAnswered => "Accepted, not answered",
+        RecipientFilter::NotDelivered => "Not delivered: undelivered, or without a report",
+        RecipientFilter::NotAnswered => "Not answered: accepted, without an answer",
     }
 }

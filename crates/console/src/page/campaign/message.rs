@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use campaign::{CampaignId, Definition, UnknownRule};
+use campaign::{CampaignId, Definition, ScheduleClock, UnknownRule};
 use control::{CampaignReport, Control, KnownTexts, PreviewItem, PreviewRequest, Right};
 use maud::{Markup, html};
 
@@ -14,6 +14,7 @@ use crate::part::card::card;
 use crate::preview::phone::{Shown, flow_screens, phone};
 use crate::session::Console;
 use crate::viewer::Viewer;
+use crate::words::{capital, time};
 
 /// What the page shows of the message.
 struct Message {
@@ -57,10 +58,10 @@ fn draw(viewer: &Viewer, report: &CampaignReport, message: &Message) -> Markup {
                 @if let Some(template) = &definition.template {
                     (card("Template message", None, &html! { dl class="facts" { dt { "Template" } dd { code { (template.name) } } dt { "Language" } dd { (template.language) } } }))
                 }
-                (card("As a campaign file", None, &html! { pre tabindex="0" { (text) } }))
+                (card("As a campaign file", None, &html! { details { summary { "Show the file" } pre tabindex="0" { (text) } } }))
             }
             div class="stack" {
-                (card("Rules", None, &rules(definition)))
+                (card("Rules", None, &rules(viewer, definition)))
                 (preview(message))
             }
         }
@@ -115,14 +116,27 @@ fn unconfirmed(rule: UnknownRule) -> &'static str {
     }
 }
 
-fn rules(definition: &Definition) -> Markup {
+fn rules(viewer: &Viewer, definition: &Definition) -> Markup {
     let (policy, schedule) = (&definition.policy, &definition.schedule);
     html! {
         dl class="facts" {
             dt { "Sender" } dd { a href={ "/senders/" (definition.sender) } { (definition.sender) } }
             dt { "Rate" } dd { @if let Some(rate) = policy.rate { (rate) } @else { "that of the sender" } }
             dt { "Unconfirmed" } dd { (unconfirmed(policy.unknown)) }
-            @if let Some(start) = schedule.start_at { dt { "Not before" } dd { (start) } }
+            @if let Some(start) = schedule.start_at { dt { "Not before" } dd { (time::element(start, viewer.visit.now, &viewer.zone)) } }
+            @if !schedule.hours.is_empty() {
+                dt { "Sending hours" }
+                dd {
+                    @for (n, hours) in schedule.hours.iter().enumerate() { @if n > 0 { br; } (capital(&hours.to_string())) }
+                    br;
+                    @match (schedule.clock, &schedule.zone) {
+                        (ScheduleClock::Recipient, _) => "on the clock of each recipient's country",
+                        (ScheduleClock::Campaign, Some(zone)) => { "in " (zone) }
+                        (ScheduleClock::Campaign, None) => "in UTC",
+                    }
+                }
+            }
+            @if let Some(deadline) = policy.deadline { dt { "Deadline" } dd { (deadline) } }
             @for (name, value) in &definition.defaults { dt { "Default of " (name) } dd { (value) } }
         }
     }
@@ -155,6 +169,9 @@ mod tests {
         assert!(
             page(&message).contains("Hello Anna &lt;b&gt;") && page(&message).contains("class=\"phone\"")
         );
+        message.definition.schedule.hours = vec!["mon-fri 09:00-18:00".parse().unwrap()];
+        message.definition.schedule.zone = "Africa/Nairobi".parse().ok();
+        assert!(page(&message).contains("Mon-fri 09:00-18:00<br>in Africa/Nairobi"), "{}", page(&message));
         message.texts.flow = None;
         message.first = None;
         assert!(!page(&message).contains("Preview"));

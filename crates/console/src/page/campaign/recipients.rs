@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use campaign::{CampaignId, RecipientState};
-use control::{CampaignReport, Page as Rows, PageRequest, RecipientReport};
+use control::{CampaignReport, Page as Rows, PageRequest, RecipientReport, Right};
 use maud::{Markup, html};
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
 use crate::failure::Failure;
+use crate::page::campaign::export;
 use crate::page::campaign::tab;
 use crate::page::campaign::tabs::Tab;
 use crate::part::badge::badge;
@@ -73,17 +74,19 @@ fn draw(viewer: &Viewer, report: &CampaignReport, asked: &Asked, rows: &Rows<Rec
         column("State", Kind::Text),
         column("Reason", Kind::Quiet),
         column("Changed", Kind::Quiet),
-        column("Requests", Kind::Number),
-        column("Place", Kind::Number),
+        column("Attempts", Kind::Number),
+        column("Row", Kind::Number),
     ];
     let lines: Vec<Vec<Markup>> = rows.items.iter().map(|row| line(viewer, id, row)).collect();
+    // The kinds that a download has, for people who may see numbers.
+    let download = viewer.may(Right::Numbers).then(|| export::with(id, &asked.state));
     let is_filtered = !(asked.state.is_empty() && asked.code.is_empty());
     let body = html! {
         (filter_bar(&own, &fields, is_filtered))
         @if lines.is_empty() { (empty("No recipient found", &html! { "No recipient of this campaign is in this state with this code." }, None)) }
         @else { (table("Recipients in the order of the lists", &columns, &lines)) }
         div class="pager" {
-            span { "Numbers are masked" }
+            span { "Numbers are masked" @if let Some(address) = &download { ". " a href=(address) { "Download…" } } }
             @if !asked.after.is_empty() { a href=(asked.next(id, "")) { "← First" } }
             @if let Some(after) = &rows.next { a href=(asked.next(id, after)) { "Next →" } }
         }
@@ -175,6 +178,20 @@ pub(crate) mod tests {
             r#"<a href="/campaigns/7/recipients" aria-current="page">Recipients</a>"#,
         ] {
             assert!(page.contains(expected), "{expected} is not in {page}");
+        }
+        assert!(!page.contains("/download"), "whole numbers need a right");
+        let mut with_numbers = viewer();
+        with_numbers.caller.rights =
+            [Right::View, Right::ViewRecipients, Right::Numbers].into_iter().collect();
+        for (state, link) in
+            [("failed", "?chosen=failed"), ("undelivered", "?chosen=not_delivered"), ("", "")]
+        {
+            let asked = Asked { state: state.into(), ..Asked::default() };
+            let page = draw(&with_numbers, &report(CampaignState::Finished), &asked, &rows).into_string();
+            assert!(
+                page.contains(&format!("href=\"/campaigns/7/download{link}\"")),
+                "{link} is not in {page}"
+            );
         }
         let delivered =
             RecipientReport { state: "accepted".into(), delivered_at: recipient().changed_at, ..recipient() };

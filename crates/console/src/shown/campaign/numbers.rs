@@ -27,7 +27,7 @@ pub(crate) fn progress(report: &CampaignReport, state: &Label) -> Markup {
         )
         .linked(of(RecipientState::Accepted)),
         Tile::new("Waiting", thousands(waiting), left).linked(of(RecipientState::Pending)),
-        Tile::new("Failed", thousands(report.failed), if report.failed > 0 { "reasons below" } else { "" })
+        Tile::new("Failed", thousands(report.failed), failed_note(report))
             .linked(of(RecipientState::Failed))
             .toned(Tone::Bad, report.failed),
         Tile::new("Unconfirmed", thousands(report.unknown), "never resent automatically")
@@ -45,6 +45,15 @@ pub(crate) fn progress(report: &CampaignReport, state: &Label) -> Markup {
     }
     let aside = accounted(report);
     card("Progress", Some(&aside), &html! { (Progress::of(report).draw()) (tiles(&shown)) })
+}
+
+/// Messages that were sent and did not arrive are beside those that were not sent.
+fn failed_note(report: &CampaignReport) -> String {
+    match (report.failed, report.undelivered) {
+        (0, 0) => String::new(),
+        (_, 0) => "reasons below".into(),
+        (_, n) => format!("{} more sent, not delivered", thousands(n)),
+    }
 }
 
 /// Whether every row is accounted for.
@@ -90,6 +99,7 @@ pub(crate) fn funnel(report: &CampaignReport) -> Markup {
                 }
             }
         }
+        p class="aside" { "Sent: of the recipients. Delivered: of sent. Read and answered: of delivered." }
         @if report.undelivered > 0 { p class="note" { "Reported as not delivered: " a href=(address(RecipientKind::Undelivered)) { (thousands(report.undelivered)) } } }
     };
     card("Funnel", None, &body)

@@ -38,7 +38,14 @@ pub(crate) fn card(range: Range, chart: &Markup, rows: &Markup) -> Markup {
 /// The chart, and the same as a table.
 pub(crate) fn drawn(known: &CampaignPage, range: Range, clock: Clock<'_>) -> (Markup, Markup) {
     let Some(stretch) = Stretch::of(known, range, clock) else {
-        let nothing = html! { p class="aside" { "Nothing was sent in this time." } };
+        // Minutes are counted after their end.
+        let is_first = known.minutes.is_empty() && known.report.accepted + known.report.failed > 0;
+        let text = if is_first {
+            "The first minute is drawn when it is over."
+        } else {
+            "Nothing was sent in this time."
+        };
+        let nothing = html! { p class="aside" { (text) } };
         return (nothing.clone(), nothing);
     };
     let bars = stretch.bars(known, clock);

@@ -71,3 +71,17 @@ fn a_wrong_time_is_refused_at_its_field() {
         assert_eq!((faults.len(), faults[0].field.as_str()), (1, field), "{faults:?}");
     }
 }
+
+#[test]
+fn a_form_with_other_times_than_the_draft_is_seen_however_hours_are_spelled() {
+    let mut draft = crate::wizard::tests::draft(5).definition;
+    draft.schedule.hours = vec!["mon-fri 09:00-18:00".parse().unwrap()];
+    draft.schedule.zone = "Africa/Nairobi".parse().ok();
+    let own = fields(&draft, &TimeZone::UTC);
+    assert!(!are_changed(&own, &draft, &TimeZone::UTC));
+    for (name, value) in [("until.fri", "23:30"), ("on.sun", "yes"), ("zone", "nowhere"), ("start", "at")] {
+        let mut changed = own.clone();
+        changed.set(name, value);
+        assert!(are_changed(&changed, &draft, &TimeZone::UTC), "{name}");
+    }
+}
