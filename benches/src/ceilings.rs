@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use broker::{Acknowledgement, Consumer, Publisher, Topology};
-use campaign::{CampaignId, Definition, Message, Outcome, Provider, SendTask, Seq, Verdict, Window};
+use broker::{Acknowledgement, Connection, Consumer, Publisher, Topology};
+use campaign::{Block, CampaignId, Definition, Message, Outcome, Provider, Seq, Verdict, Window};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use secrecy::SecretString;
 use store::{Claim, ClaimAnswer, LeftOut, ListOrigin, RecordedOutcome, RequestRecord};
@@ -69,7 +69,7 @@ impl Ceilings {
         let queue = self.topology().sender_queue(self.stand.sender.0);
         publisher.declare(&queue).await?;
         let tasks: Vec<Vec<u8>> = (1..=i32::try_from(self.recipients)?)
-            .map(|seq| SendTask { campaign: CampaignId(1), seq: Seq(seq) }.encode())
+            .map(|seq| Block::one(CampaignId(1), Seq(seq)).encode())
             .collect();
         let strides: Vec<Vec<Vec<u8>>> = tasks.chunks(STRIDE).map(<[_]>::to_vec).collect();
         self.time(figures, ("publish and confirm", &["RabbitMQ"]), async {
@@ -88,7 +88,12 @@ impl Ceilings {
     async fn consume(&self, figures: &mut Figures) -> anyhow::Result<()> {
         let queue = self.topology().sender_queue(self.stand.sender.0);
         self.time(figures, ("consume and acknowledge", &["RabbitMQ"]), async {
-            let mut consumer = Consumer::start(self.broker(), queue, PREFETCH, &CancellationToken::new());
+            let mut consumer = Consumer::start(
+                &Connection::new(self.broker(), "bench"),
+                queue,
+                PREFETCH,
+                &CancellationToken::new(),
+            );
             let acknowledger = consumer.acknowledger();
             let (mut deliveries, mut left) = (Vec::new(), usize::try_from(self.recipients)?);
             while left > 0 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use broker::{Publisher, Topology};
-use campaign::{CampaignId, Provider, SendTask, Seq};
+use campaign::{Block, CampaignId, Provider};
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -24,8 +24,6 @@ use crate::stand::{Stand, difference};
 /// How long a start may take. The claims of a dead worker are released after the lease, which is a minute.
 const STUCK_AFTER: Duration = Duration::from_mins(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Messages that wait for confirms at once.
-const CHUNK: usize = 2_000;
 
 /// Sends to `all` recipients, and checks ledger and report.
 pub(crate) async fn timed(
@@ -102,11 +100,8 @@ async fn publish(stand: &Stand, id: CampaignId, all: u32) -> anyhow::Result<()> 
     let (publisher, publishing) = Publisher::start(config, stop.clone());
     publisher.declare(&queue).await?;
     let last = i32::try_from(all)?;
-    let ids: Vec<i32> = (1..=last).collect();
-    for chunk in ids.chunks(CHUNK) {
-        let tasks = chunk.iter().map(|seq| SendTask { campaign: id, seq: Seq(*seq) }.encode());
-        publisher.publish(&queue, tasks.collect()).await.context("filling the queue")?;
-    }
+    let blocks = Block::of_range(id, (0, last), Block::MOST).iter().map(Block::encode).collect();
+    publisher.publish(&queue, blocks).await.context("filling the queue")?;
     stop.cancel();
     publishing.await?;
     Ok(stand.store.advance_cursor(id, 0, last).await?)

@@ -75,7 +75,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     config.prefix = variable("FLOWCAST_BROKER_PREFIX")?;
     let queue = Topology::new(&config.prefix).sender_queue(jobs::SENDER);
     let stop = CancellationToken::new();
-    let mut consumer = Consumer::start(config, queue, PREFETCH, &stop);
+    let mut consumer = Consumer::start(&broker::Connection::new(config, "prototype"), queue, PREFETCH, &stop);
     let stopped = stop.clone();
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {

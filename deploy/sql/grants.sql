@@ -83,7 +83,7 @@ begin
     -- Consumers: what claims, records and stops read and write.
     revoke all on all tables in schema public from flowcast_consumer;
     grant select on refinery_schema_history, installation, sender, campaign, resolution, suppression, conversation to flowcast_consumer;
-    grant select, insert, update, delete on claim, due, worker, unknown_recipient, gate_change to flowcast_consumer;
+    grant select, insert, update, delete on claim, due, worker, live_worker, unknown_recipient, gate_change to flowcast_consumer;
     grant select, insert, update on hold, recipient, attempt, sent_message to flowcast_consumer;
     grant select, update on sender_gate, campaign_gate, claim_lock, flow_answer to flowcast_consumer;
     -- A campaign is paused, and nothing else of it changes.

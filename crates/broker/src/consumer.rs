@@ -1,7 +1,7 @@
-//! Consuming: a handle to the task that owns a connection and receives messages from one queue.
+//! Consuming: a handle to the task that owns a channel and receives messages from one queue.
 //!
-//! Invariants: the handle returns only deliveries of the present connection. An acknowledgement is used only on the
-//! connection of its delivery. Deliveries that were not acknowledged when a connection ended are delivered again.
+//! Invariants: the handle returns only deliveries of the present channel. An acknowledgement is used only on the
+//! channel of its delivery. Deliveries that were not acknowledged when a channel ended are delivered again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::consumer_task::{ConsumerTask, Order};
 use crate::inbox::Inbox;
 use crate::metrics::{self, Purpose};
-use crate::{Acknowledgement, Config, Delivery, DeliveryTag, QueueName, State};
+use crate::{Acknowledgement, Connection, Delivery, DeliveryTag, QueueName, State};
 
 /// Receives messages from one queue.
 ///
@@ -41,14 +41,19 @@ impl Consumer {
     /// RabbitMQ delivers at most `prefetch` unacknowledged messages; 0, which means no limit in AMQP, counts as 1. When
     /// `shutdown` is cancelled, the task stops receiving and requeues the deliveries that were not received from the
     /// handle. It ends when all received deliveries are acknowledged.
-    pub fn start(config: Config, queue: QueueName, prefetch: u16, shutdown: &CancellationToken) -> Self {
+    pub fn start(
+        connection: &Connection,
+        queue: QueueName,
+        prefetch: u16,
+        shutdown: &CancellationToken,
+    ) -> Self {
         let inbox = Arc::new(Inbox::default());
         let (orders, order_queue) = mpsc::unbounded_channel();
         let (stop, hurry) = (shutdown.child_token(), CancellationToken::new());
         let (state_sender, state) = watch::channel(State::Connecting);
-        metrics::follow(Purpose::of(&config, &queue), state.clone());
+        metrics::follow(Purpose::of(connection.config(), &queue), state.clone());
         let consuming = ConsumerTask {
-            config,
+            connection: connection.clone(),
             queue,
             prefetch: prefetch.max(1),
             inbox: Arc::clone(&inbox),

@@ -1,7 +1,7 @@
 //! The consuming task: subscribes, and subscribes again when the subscription is lost or a pause ends.
 //!
 //! Invariants: each subscription has its own number, its generation. The inbox is emptied before a subscription is
-//! given up. While paused there is no connection.
+//! given up. While paused there is no channel.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use crate::backoff::Backoff;
 use crate::inbox::Inbox;
 use crate::subscription::{End, Subscription};
-use crate::{Acknowledgement, Config, DeliveryTag, Error, QueueName, State};
+use crate::{Acknowledgement, Connection, DeliveryTag, Error, QueueName, State};
 
 /// Orders of a consumer's handles to its task, in the order in which they are given.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) enum Order {
 
 /// The consuming task.
 pub(crate) struct ConsumerTask {
-    pub(crate) config: Config,
+    pub(crate) connection: Connection,
     pub(crate) queue: QueueName,
     pub(crate) prefetch: u16,
     pub(crate) inbox: Arc<Inbox>,
@@ -57,7 +57,7 @@ impl ConsumerTask {
             let begun = Instant::now();
             generation += 1;
             let subscribe = Subscription::open(
-                self.config.clone(),
+                self.connection.clone(),
                 self.queue.clone(),
                 self.prefetch,
                 (generation, Arc::clone(&self.inbox)),
@@ -96,6 +96,7 @@ impl ConsumerTask {
             }
             Err(error) => {
                 self.warn(&error, "has lost the broker");
+                subscription.close().await;
                 false
             }
         }

@@ -31,8 +31,8 @@ pub struct Death {
 }
 
 /// Identifies one delivery on one connection; not valid after that connection is lost. See
-/// <https://www.rabbitmq.com/docs/confirms#consumer-acks-delivery-tags>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// <https://www.rabbitmq.com/docs/confirms#consumer-acks-delivery-tags>. The default identifies no delivery.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct DeliveryTag {
     /// Number of the subscription in this process.
     pub(crate) generation: u64,

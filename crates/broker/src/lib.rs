@@ -1,14 +1,15 @@
 //! RabbitMQ: topology, confirmed publishing, consuming, and supervision of the connections.
 //!
-//! This adapter moves bytes and knows neither campaigns nor the database. [`Publisher`] and [`Consumer`] each own one
-//! connection and one task. Both rebuild it with growing pauses until they are stopped.
+//! This adapter moves bytes and knows neither campaigns nor the database. A [`Publisher`] owns one connection, the
+//! [`Consumer`]s of a process share a [`Connection`]. Each has one task, which rebuilds what it lost with growing pauses until it
+//! is stopped.
 //!
 //! Invariants:
 //! - `lapin` is used in this crate only, and its own recovery is off.
 //! - [`Publisher::publish`] returns `Ok` only if RabbitMQ has confirmed every message and returned none. After any
 //!   other result the caller publishes all of them again, so a message may arrive twice.
-//! - A delivery is acknowledged at most once, and only on its own connection. Deliveries that were not acknowledged
-//!   when a connection ended are delivered again.
+//! - A delivery is acknowledged at most once, and only on its own channel. Deliveries that were not acknowledged
+//!   when a channel or connection ended are delivered again.
 //! - Every await on RabbitMQ has a time limit.
 //!
 //! `docs/BROKER.md` lists the known pitfalls of lapin and RabbitMQ, and where each is avoided. No log filter may show
@@ -17,6 +18,7 @@
 mod ack_window;
 mod backoff;
 mod config;
+mod connection;
 mod consumer;
 mod consumer_task;
 mod control;
@@ -33,6 +35,7 @@ mod subscription;
 mod topology;
 
 pub use config::Config;
+pub use connection::Connection;
 pub use consumer::{Acknowledger, Consumer};
 pub use delivery::{Acknowledgement, Death, Delivery, DeliveryTag};
 pub use error::Error;

@@ -23,7 +23,7 @@ const STATES: [State; 5] = [State::Connecting, State::Up, State::Down, State::Bl
 
 static CONNECTIONS: Gauges = Gauges::gauges(
     "flowcast_broker_connections",
-    "Connections to RabbitMQ by state. A consumer process has one for each sender",
+    "Publishers and consumers by the state of their connection to RabbitMQ. A consumer process has one consumer for each sender for which it works; they share a connection",
     &[CONNECTION, Label::closed("state", &["connecting", "up", "down", "blocked", "paused"])],
 );
 static CONNECTS: Counters = Counters::counters(

@@ -1,4 +1,4 @@
-//! One subscription: a connection, a channel on it, and its unacknowledged deliveries.
+//! One subscription: a channel on a connection, and its unacknowledged deliveries.
 //!
 //! Invariants: the prefetch is set before RabbitMQ may deliver. Acknowledgements of another generation are ignored. No
 //! delivery of a closed channel is passed on. Every frame is sent with a time limit.
@@ -26,7 +26,7 @@ use crate::consumer_task::Order;
 use crate::inbox::Inbox;
 use crate::link::Link;
 use crate::metrics::Purpose;
-use crate::{Acknowledgement, Config, Delivery, DeliveryTag, Error, QueueName, topology};
+use crate::{Acknowledgement, Connection, Delivery, DeliveryTag, Error, QueueName, topology};
 
 /// The most deliveries that are passed on at once.
 const CHUNK: usize = 256;
@@ -47,22 +47,21 @@ pub(crate) struct Subscription {
     arrivals: Pin<Box<ReadyChunks<lapin::Consumer>>>,
     consumer_tag: ShortString,
     channel: Channel,
-    link: Link,
+    link: Arc<Link>,
     window: AckWindow,
     generation: u64,
     inbox: Arc<Inbox>,
 }
 
 impl Subscription {
-    /// Connects, makes sure that the queue exists, and subscribes.
+    /// Connects if there is no connection, makes sure that the queue exists, and subscribes.
     pub(crate) async fn open(
-        config: Config,
+        connection: Connection,
         queue: QueueName,
         prefetch: u16,
         (generation, inbox): (u64, Arc<Inbox>),
     ) -> Result<Self, Error> {
-        let (purpose, name) = (Purpose::of(&config, &queue), format!("flowcast consumer of {queue}"));
-        let link = Link::open(&config, purpose, &name).await?;
+        let link = connection.link(Purpose::of(connection.config(), &queue)).await?;
         match topology::ensure(&link, &queue).await {
             Err(error @ Error::Mismatch { .. }) => {
                 warn!(
@@ -128,15 +127,17 @@ impl Subscription {
         }
     }
 
-    /// Closes channel and connection; RabbitMQ requeues what is not acknowledged.
+    /// Closes the channel, and the connection if nobody else uses it; RabbitMQ requeues what is not acknowledged.
     pub(crate) async fn close(self) {
         let Self { arrivals, channel, link, .. } = self;
         if channel.status().connected() && link.is_up() {
             // An error means that it is closed already.
             drop(link.within("close a channel", channel.close(200, "done".into())).await);
         }
-        drop(arrivals);
-        link.close().await;
+        drop((arrivals, channel));
+        if let Some(link) = Arc::into_inner(link) {
+            link.close().await;
+        }
     }
 
     /// Executes an order and all that wait behind it, up to one that ends the subscription.

@@ -58,26 +58,19 @@ impl Capacity {
         Some(Permits { in_flight, requests, most_requests: self.most_requests })
     }
 
-    /// Adds permits for this many more recipients, as far as they are available now. Returns how many it added.
-    pub(crate) fn extend(&self, permits: &mut Permits, recipients: usize) -> usize {
+    /// Adds permits for this many more recipients, as far as they are available now.
+    pub(crate) fn extend(&self, permits: &mut Permits, recipients: usize) {
         let more = recipients.min(self.in_flight.available_permits());
-        let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_many_owned(count(more)) else { return 0 };
-        permits.in_flight.merge(permit);
-        more
-    }
-
-    /// Whether other batches hold permits for recipients.
-    pub(crate) fn is_shared_with_others(&self, permits: &Permits) -> bool {
-        self.in_flight.available_permits() + permits.in_flight.num_permits() < self.most_in_flight.into()
+        if let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_many_owned(count(more)) {
+            permits.in_flight.merge(permit);
+        }
     }
 }
 
 impl Permits {
-    /// Splits off the permits of this many recipients, for a batch of one campaign.
-    pub(crate) fn split(&mut self, recipients: usize) -> Option<Self> {
-        let recipients = recipients.min(self.in_flight.num_permits());
-        let in_flight = self.in_flight.split(recipients)?;
-        Some(Self { in_flight, requests: self.requests.split(0)?, most_requests: self.most_requests })
+    /// How many recipients have a permit.
+    pub(crate) fn recipients(&self) -> usize {
+        self.in_flight.num_permits()
     }
 
     /// Waits for permits of this many requests, at most the number of recipients and the limit.
@@ -197,19 +190,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_batch_is_extended_as_far_as_permits_are_available_and_is_split_by_campaign() {
+    async fn a_batch_is_extended_as_far_as_permits_are_available() {
         let capacity = Capacity::new(100, 50);
         let mut permits = capacity.acquire(30).await.unwrap();
-        assert!(!capacity.is_shared_with_others(&permits));
-        assert_eq!(capacity.extend(&mut permits, 10), 10);
+        capacity.extend(&mut permits, 10);
+        assert_eq!(permits.recipients(), 40);
         let others = capacity.acquire(50).await.unwrap();
-        assert!(capacity.is_shared_with_others(&permits));
-        assert_eq!(capacity.extend(&mut permits, 30), 10);
-        let (mut first, second) = (permits.split(20).unwrap(), permits.split(400).unwrap());
-        first.acquire_requests(REQUEST_STEP).await;
-        assert_eq!((first.requests(), second.requests()), (20, 0));
-        drop((permits, first, others));
-        assert_eq!(capacity.in_flight.available_permits(), 70);
+        capacity.extend(&mut permits, 30);
+        assert_eq!(permits.recipients(), 50);
+        drop((permits, others));
+        assert_eq!(capacity.in_flight.available_permits(), 100);
     }
 
     #[tokio::test]

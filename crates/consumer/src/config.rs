@@ -18,6 +18,9 @@ pub type KeyResolver = Arc<dyn Fn(&str) -> Result<SecretString, String> + Send +
 pub struct Config {
     /// Names of the senders that this worker sends for; empty means all senders.
     pub senders: Vec<String>,
+    /// The least workers that work for a sender. A sender with a rate has one worker for each 100/s of it, and one more for each
+    /// worker that has no request left; a sender without a rate has all workers. The same for all workers. Default 1.
+    pub workers_per_sender: u16,
     /// Threads of the process, at most the number of cores. Default 2.
     pub threads: u16,
     /// Most recipients in flight for one sender, from the claim to the record. A killed worker leaves at most this many
@@ -39,6 +42,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             senders: Vec::new(),
+            workers_per_sender: 1,
             threads: 2,
             in_flight: 1_200,
             requests: 300,
@@ -52,8 +56,12 @@ impl Default for Config {
 impl Config {
     /// Checks the values against the request timeout; the error says what to write.
     pub fn check(&self, request_timeout: Duration) -> Result<(), String> {
-        if [self.threads, self.in_flight, self.requests, self.batch].contains(&0) {
-            return Err("consumer.threads, in_flight, requests and batch must be 1 or more".into());
+        let counted = [self.workers_per_sender, self.threads, self.in_flight, self.requests, self.batch];
+        if counted.contains(&0) {
+            return Err(
+                "consumer.workers_per_sender, threads, in_flight, requests and batch must be 1 or more"
+                    .into(),
+            );
         }
         let longest = request_timeout + RECORDING;
         if self.lease < longest * 2 {
@@ -94,13 +102,16 @@ mod tests {
         let timeout = Duration::from_secs(10);
         assert_eq!(all.check(timeout), Ok(()));
         for none in [
+            Config { workers_per_sender: 0, ..all.clone() },
             Config { threads: 0, ..all.clone() },
             Config { in_flight: 0, ..all.clone() },
             Config { requests: 0, ..all.clone() },
             Config { batch: 0, ..all.clone() },
         ] {
             let says = none.check(timeout).unwrap_err();
-            assert_eq!(says, "consumer.threads, in_flight, requests and batch must be 1 or more");
+            let must =
+                "consumer.workers_per_sender, threads, in_flight, requests and batch must be 1 or more";
+            assert_eq!(says, must);
         }
     }
 }

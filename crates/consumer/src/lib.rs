@@ -1,10 +1,11 @@
-//! The consumer: receives recipient ids from the senders' queues, claims the recipients and sends their messages.
+//! The consumer: receives blocks of recipients from the senders' queues, claims the recipients and sends their messages.
 //!
 //! Start reading at `pipeline::handle`: it is the story of one batch, from top to bottom.
 //!
-//! **Invariants.** A queue message is acknowledged only after the outcome of its recipient is committed, or if its recipient was
-//! not claimed. A recipient in a claim gets at most one HTTP request. No phone number, variable or key is logged.
+//! **Invariants.** A block is acknowledged when each of its recipients is in a committed claim, or was not due. A recipient in a
+//! claim gets at most one HTTP request. No phone number, variable or key is logged.
 
+mod assignment;
 mod batch;
 mod campaigns;
 mod capacity;
@@ -14,6 +15,7 @@ mod gate;
 mod gate_mirror;
 mod live_channel;
 mod metrics;
+mod open_block;
 mod pipeline;
 mod recorder;
 mod run;
@@ -21,6 +23,7 @@ mod sender_health;
 mod sender_loop;
 mod sender_metrics;
 mod sender_worker;
+mod sender_workers;
 mod spans;
 
 pub use config::{Config, KeyResolver};

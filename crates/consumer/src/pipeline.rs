@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{Instrument, Span};
 use whatsapp::Outgoing;
 
-use crate::batch::{Batch, Part};
+use crate::batch::Batch;
 use crate::campaigns::Campaign;
 use crate::capacity::Permits;
 use crate::departures::{Departure, Departures};
@@ -38,8 +38,7 @@ const PAIR_LIMIT: Refusal = Refusal::own("pair_limit");
 /// How long a claim waits for an answer before it adds more requests.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// Handles one batch: resolves its campaign, claims its recipients, sends, classifies, and passes the outcomes to the recorder,
-/// which acknowledges the messages after its commit. The pipeline never acknowledges a message that it sent for.
+/// Handles one batch: resolves its campaign, claims its recipients, sends, classifies, and passes the outcomes to the recorder.
 ///
 /// `turn` is the claim turn of the first claim, if the caller has it; further claims wait for theirs.
 pub(crate) async fn handle(worker: &SenderWorker, batch: Batch, permits: Permits, turn: Option<ClaimTurn>) {
@@ -56,8 +55,9 @@ async fn handle_in_span(
     let _watching = worker.mirror.watch();
     let campaign = match worker.campaign(batch.campaign).await {
         Ok(campaign) => campaign,
-        Err(unclaimed) => return worker.acknowledge(batch.into_tags(), unclaimed),
+        Err(unclaimed) => return worker.close(batch.into_blocks(), unclaimed),
     };
+    worker.close(std::mem::take(&mut batch.doubles), Unclaimed::Stale);
     while !batch.tasks.is_empty() {
         let turn = match turn.take() {
             Some(turn) => turn,
@@ -65,8 +65,9 @@ async fn handle_in_span(
         };
         failpoint::pass(Place::BeforeClaim);
         match worker.claim(&campaign, &mut batch, &mut permits, turn).await {
-            Ok(part) => send(worker, &campaign, (batch.campaign, part), &mut permits).await,
-            Err(unclaimed) => return worker.acknowledge(batch.into_tags(), unclaimed),
+            Ok(Some(claim)) => send(worker, &campaign, (batch.campaign, &claim), &mut permits).await,
+            Ok(None) => permits.release_requests(),
+            Err(unclaimed) => return worker.close(batch.into_blocks(), unclaimed),
         }
     }
 }
@@ -76,48 +77,42 @@ async fn handle_in_span(
 async fn send(
     worker: &SenderWorker,
     campaign: &Campaign,
-    (id, part): (CampaignId, Part),
+    (id, claim): (CampaignId, &Claim),
     permits: &mut Permits,
 ) {
-    let Part { claim, mut tags } = part;
-    if let Some(claim) = claim {
-        failpoint::pass(Place::AfterClaim);
-        let (departures, span) = (Departures::of(&claim), Span::current());
-        let claimed = Claimed { campaign: id, claim: &claim, departures: &departures };
-        let mut finish = async |outcome: RecordedOutcome, permits: &mut Permits| {
-            let tags = tags.remove(&outcome.seq).unwrap_or_default();
-            let permit = permits.release_answered();
-            let (claim_size, span) = (claim.rows.len(), span.clone());
-            let finished = Finished { campaign: id, outcome, tags, claim_size, permit, span };
-            worker.pass_to_recorder(finished).await;
-        };
-        let mut rows = claim.rows.iter();
-        let mut sends = FuturesUnordered::new();
-        let mut stopped = pin!(worker.gate.stopped(id, &claim));
-        let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
-        no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            // On shutdown, all recipients to whom nothing was sent are given back at once.
-            let at_once = if worker.shutdown.is_cancelled() { usize::MAX } else { permits.requests() };
-            let next = rows.by_ref().take(at_once.saturating_sub(sends.len()));
-            sends.extend(next.map(|row| deliver(worker, campaign, claimed, row)));
-            tokio::select! {
-                biased;
-                Some(outcome) = sends.next() => finish(outcome, permits).await,
-                (stop, reason) = &mut stopped, if rows.len() > 0 => {
-                    for row in rows.by_ref() {
-                        let held = Outcome::Held { stop, reason: reason.clone() };
-                        finish(not_sent(&claim, row, held), permits).await;
-                    }
+    failpoint::pass(Place::AfterClaim);
+    let (departures, span) = (Departures::of(claim), Span::current());
+    let claimed = Claimed { campaign: id, claim, departures: &departures };
+    let finish = async |outcome: RecordedOutcome, permits: &mut Permits| {
+        let permit = permits.release_answered();
+        let (claim_size, span) = (claim.rows.len(), span.clone());
+        let finished = Finished { campaign: id, outcome, claim_size, permit, span };
+        worker.pass_to_recorder(finished).await;
+    };
+    let mut rows = claim.rows.iter();
+    let mut sends = FuturesUnordered::new();
+    let mut stopped = pin!(worker.gate.stopped(id, claim));
+    let mut no_answer = tokio::time::interval_at(Instant::now() + PATIENCE, PATIENCE);
+    no_answer.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // On shutdown, all recipients to whom nothing was sent are given back at once.
+        let at_once = if worker.shutdown.is_cancelled() { usize::MAX } else { permits.requests() };
+        let next = rows.by_ref().take(at_once.saturating_sub(sends.len()));
+        sends.extend(next.map(|row| deliver(worker, campaign, claimed, row)));
+        tokio::select! {
+            biased;
+            Some(outcome) = sends.next() => finish(outcome, permits).await,
+            (stop, reason) = &mut stopped, if rows.len() > 0 => {
+                for row in rows.by_ref() {
+                    let held = Outcome::Held { stop, reason: reason.clone() };
+                    finish(not_sent(claim, row, held), permits).await;
                 }
-                _ = no_answer.tick(), if rows.len() > 0 => permits.add_requests(),
-                else => break,
             }
+            _ = no_answer.tick(), if rows.len() > 0 => permits.add_requests(),
+            else => break,
         }
     }
     permits.release_requests();
-    // The remaining messages are of recipients that were not due: done, claimed by another worker, or stale.
-    worker.acknowledge(tags.into_values().flatten(), Unclaimed::Stale);
 }
 
 /// A claim, its campaign and its departures.

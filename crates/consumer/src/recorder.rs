@@ -1,18 +1,14 @@
-//! Records outcomes in batches and acknowledges their messages after the commit. The order stands only here: record, commit,
-//! acknowledge.
+//! Records outcomes in batches. There is no timer: while one batch is committed, the next one gathers.
 //!
-//! There is no timer: while one batch is committed, the next one gathers.
-//!
-//! **Invariant.** A message is acknowledged only when the outcome of its recipient is committed. An outcome that cannot be
-//! committed is kept and retried, for each campaign separately. If the worker stops before, the message returns to the queue.
-//! Each outcome holds a permit of the recipients in flight, so the number of kept outcomes is bounded.
+//! **Invariant.** An outcome that cannot be committed is kept and retried, for each campaign separately. If the worker stops before, its
+//! recipient becomes `unknown` when the lease of its claim ends. Each outcome holds a permit of the recipients in flight, so the
+//! number of kept outcomes is bounded.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Acknowledgement, Acknowledger, DeliveryTag};
 use campaign::{CampaignId, ClaimId, SenderId, Seq};
 use failpoint::Place;
 use futures::FutureExt;
@@ -31,18 +27,17 @@ const MOST: usize = 500;
 /// Longest pause between two attempts at an outcome that PostgreSQL refused on its own.
 const REFUSED_PAUSE: Duration = Duration::from_mins(1);
 
-/// The outcome of one recipient, and the messages to acknowledge when it is committed.
+/// The outcome of one recipient.
 #[derive(Debug)]
 pub(crate) struct Finished {
     /// The campaign.
     pub(crate) campaign: CampaignId,
     /// The outcome.
     pub(crate) outcome: RecordedOutcome,
-    /// The messages of the recipient.
-    pub(crate) tags: Vec<DeliveryTag>,
     /// How many recipients the claim holds.
     pub(crate) claim_size: usize,
     /// Its permit of the recipients in flight, released when the outcome is recorded.
+    #[expect(dead_code, reason = "it is held, not read")]
     pub(crate) permit: Option<OwnedSemaphorePermit>,
     /// The span of its batch.
     pub(crate) span: Span,
@@ -58,7 +53,6 @@ impl Borrow<RecordedOutcome> for Finished {
 pub(crate) struct Recorder {
     pub(crate) store: Store,
     pub(crate) sender: SenderId,
-    pub(crate) acknowledger: Acknowledger,
     pub(crate) metrics: Arc<SenderMetrics>,
     /// Cancelled when the drain time is over: stop waiting for PostgreSQL.
     pub(crate) give_up: CancellationToken,
@@ -109,10 +103,10 @@ impl Recorder {
         while let Ok(finished) = finished.try_recv() {
             open.keep(finished);
         }
-        self.give_back(open);
+        self.give_up_on(&open);
     }
 
-    /// Commits the outcomes kept under this key and acknowledges their messages. Outcomes that fail are kept.
+    /// Commits the outcomes kept under this key. Outcomes that fail are kept.
     async fn record(&self, key: Key, open: &mut Open) {
         let Some(mut kept) = open.kept.remove(&key) else { return };
         let mut at_most = MOST;
@@ -122,7 +116,7 @@ impl Recorder {
             match self.commit(key.0, these, &open.claims).await {
                 Ok(()) => {
                     open.note_recorded(these);
-                    self.acknowledge(kept.finished.drain(..n), Acknowledgement::Ack);
+                    kept.finished.drain(..n);
                     if kept.backoff.has_waited() {
                         tracing::info!(campaign.id = %key.0, "outcomes are recorded again");
                         kept.backoff = backoff(key);
@@ -169,27 +163,15 @@ impl Recorder {
         Ok(())
     }
 
-    fn acknowledge(&self, finished: impl Iterator<Item = Finished>, acknowledgement: Acknowledgement) {
-        let tags = finished.flat_map(|Finished { tags, permit, .. }| {
-            drop(permit);
-            tags
-        });
-        let tags: Vec<_> = tags.map(|tag| (tag, acknowledgement)).collect();
-        self.metrics.count_deliveries(acknowledgement, tags.len());
-        self.acknowledger.acknowledge_many(tags);
-    }
-
-    /// Requeues the messages of outcomes that could not be recorded before the worker stopped. Their recipients become
-    /// `unknown` when the leases of their claims end.
-    fn give_back(&self, open: Open) {
-        for ((campaign, _), Kept { finished, .. }) in open.kept {
+    /// Reports outcomes that could not be recorded before the worker stopped.
+    fn give_up_on(&self, open: &Open) {
+        for ((campaign, _), Kept { finished, .. }) in &open.kept {
             let outcomes = finished.len();
             tracing::error!(
                 campaign.id = %campaign, outcomes,
                 "{outcomes} outcomes could not be recorded before the worker stopped; their recipients become unknown"
             );
             self.metrics.dropped.inc_by(outcomes as u64);
-            self.acknowledge(finished.into_iter(), Acknowledgement::Requeue);
         }
     }
 }
@@ -308,14 +290,7 @@ mod tests {
         let reason = campaign::Reason { code: "test".into(), text: "test".into() };
         let outcome = campaign::Outcome::Failed { reason };
         let outcome = RecordedOutcome { claim: ClaimId(claim), seq: Seq(seq), outcome, request: None };
-        Finished {
-            campaign: CampaignId(1),
-            outcome,
-            tags: Vec::new(),
-            claim_size: 3,
-            permit: None,
-            span: Span::none(),
-        }
+        Finished { campaign: CampaignId(1), outcome, claim_size: 3, permit: None, span: Span::none() }
     }
 
     #[test]

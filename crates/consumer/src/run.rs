@@ -1,28 +1,29 @@
-//! A worker process: starts one sender worker for each sender.
+//! A worker process: finds out for which senders it works, and runs a sender worker for each of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Consumer, Topology};
-use campaign::{Rate, SenderId};
-use store::{SenderRow, Store};
-use tokio::task::JoinSet;
+use broker::Connection;
+use campaign::SenderId;
+use store::{LiveWorker, SenderRow, Store};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 use whatsapp::{Account, Channel, Client};
 
+use crate::assignment::assigned;
 use crate::config::{Config, KeyResolver};
 use crate::gate_mirror::GateMirror;
-use crate::live_channel::{AccountSettings, LiveChannel};
+use crate::live_channel::LiveChannel;
 use crate::sender_health::SenderHealth;
-use crate::sender_loop::run_sender;
 use crate::sender_metrics::SenderMetrics;
 use crate::sender_worker::Parts;
+use crate::sender_workers::SenderWorkers;
 
-/// How often the worker looks for new senders and for changed settings.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the worker shows that it is alive and looks for other workers, new senders and changed settings.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Other workers take over the senders of a worker that was not alive for this long.
+const LEASE: Duration = Duration::from_secs(4);
 
 /// What a worker needs to run.
 #[derive(Clone)]
@@ -37,24 +38,17 @@ pub struct Setup {
     pub keys: KeyResolver,
 }
 
-/// A sender that this worker sends for.
-struct KnownSender {
-    /// The settings of its channel.
-    settings: AccountSettings,
-    /// Newer settings that cannot be used, and why.
-    refused: Option<(AccountSettings, String)>,
-    channel: LiveChannel,
-}
-
 /// A running worker.
-struct Worker {
-    id: Uuid,
-    setup: Setup,
+pub(crate) struct Worker {
+    pub(crate) id: Uuid,
+    pub(crate) setup: Setup,
     store: Store,
     mirror: Arc<GateMirror>,
     client: Client,
-    health: SenderHealth,
-    shutdown: CancellationToken,
+    /// The one connection to RabbitMQ, with a channel for each sender.
+    pub(crate) connection: Connection,
+    pub(crate) health: SenderHealth,
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// Sends for its senders until `shutdown`; then finishes the batches in flight, records them and returns.
@@ -64,126 +58,67 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     // The mirror is needed until the last request, after the shutdown.
     let following = tokio::spawn(Arc::clone(&mirror).follow(store.watch_gates()));
     let health = SenderHealth::start();
-    let worker = Worker { id: Uuid::now_v7(), setup, store, mirror, client, health, shutdown };
+    let id = Uuid::now_v7();
+    let connection = Connection::new(setup.broker.clone(), &format!("flowcast worker {id}"));
+    let worker = Worker { id, setup, store, mirror, client, connection, health, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
-    worker.report_alive(&HashMap::new()).await;
-    let mut sender_workers = JoinSet::new();
-    let mut known = HashMap::new();
+    let mut sender_workers = SenderWorkers::default();
     while !worker.shutdown.is_cancelled() {
-        match worker.store.senders().await {
-            Ok(senders) => {
-                for sender in senders.into_iter().filter(|sender| worker.works_for(sender)) {
-                    worker.start_sender_worker(sender, &mut known, &mut sender_workers).await;
-                }
-                telemetry::health::all_parts_known();
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot read the senders from PostgreSQL; retrying: {error}"
-                );
-            }
+        if let Err(error) = worker.look(&mut sender_workers).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot read the senders and workers from PostgreSQL; retrying: {error}"
+            );
         }
-        worker.report_alive(&known).await;
         tokio::select! {
             () = worker.shutdown.cancelled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
-    while sender_workers.join_next().await.is_some() {}
+    // Other workers need not wait until this one has drained.
+    note_end(worker.store.worker_stops(worker.id).await);
+    sender_workers.join().await;
     following.abort();
-    if let Err(error) = worker.store.worker_gone(worker.id).await {
+    note_end(worker.store.worker_gone(worker.id).await);
+    tracing::info!(worker.id = %worker.id, "worker {} has stopped", worker.id);
+    Ok(())
+}
+
+fn note_end(noted: Result<(), store::Error>) {
+    if let Err(error) = noted {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
             "cannot remove this worker from the list of workers; it is listed for some more seconds: {error}"
         );
     }
-    tracing::info!(worker.id = %worker.id, "worker {} has stopped", worker.id);
-    Ok(())
 }
 
 impl Worker {
-    fn works_for(&self, sender: &SenderRow) -> bool {
-        self.setup.config.senders.is_empty() || self.setup.config.senders.contains(&sender.name)
+    /// Shows that this worker is alive, and starts and stops sender workers so that it works for its share of the senders. If
+    /// PostgreSQL does not answer, its senders stay.
+    async fn look(&self, sender_workers: &mut SenderWorkers) -> Result<(), store::Error> {
+        self.store.measure_clock().await?;
+        let senders = self.store.senders().await?;
+        let this = self.alive(&senders, sender_workers.full_of());
+        let mut all = self.store.live_workers(&this, LEASE).await?;
+        all.push(this);
+        let of_senders = senders.iter().map(|sender| (sender.id, sender.rate));
+        let mine = assigned(self.id, &all, of_senders, self.setup.config.workers_per_sender.into());
+        let mine = senders.into_iter().filter(|sender| mine.contains(&sender.id)).collect();
+        sender_workers.work_for(mine, self).await;
+        telemetry::health::all_parts_known();
+        self.store.worker_seen(self.id, &sender_workers.senders()).await
     }
 
-    /// Stores a sign of life with the senders of this worker, and measures the database clock.
-    async fn report_alive(&self, senders: &HashMap<SenderId, KnownSender>) {
-        let senders: Vec<SenderId> = senders.keys().copied().collect();
-        let reported = async {
-            self.store.measure_clock().await?;
-            self.store.worker_seen(self.id, &senders).await
-        };
-        if let Err(error) = reported.await {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "cannot store the sign of life of this worker: {error}"
-            );
-        }
+    fn alive(&self, senders: &[SenderRow], full_of: Vec<SenderId>) -> LiveWorker {
+        let only = &self.setup.config.senders;
+        let named = senders.iter().filter(|sender| only.contains(&sender.name));
+        let may_work_for = (!only.is_empty()).then(|| named.map(|sender| sender.id).collect());
+        LiveWorker { worker: self.id, senders: may_work_for, full_of }
     }
 
-    async fn start_sender_worker(
-        &self,
-        sender: SenderRow,
-        known: &mut HashMap<SenderId, KnownSender>,
-        sender_workers: &mut JoinSet<()>,
-    ) {
-        if let Some(known) = known.get_mut(&sender.id) {
-            return self.follow_settings(&sender, known);
-        }
-        match self.parts(sender.clone()).await {
-            Ok(parts) => {
-                let settings = AccountSettings::of(&sender);
-                known.insert(
-                    sender.id,
-                    KnownSender { settings, refused: None, channel: parts.channel.clone() },
-                );
-                let broker = self.setup.broker.clone();
-                let queue = Topology::new(&broker.prefix).sender_queue(sender.id.0);
-                let ahead = prefetch(sender.rate, self.setup.config.in_flight);
-                let consumer = Consumer::start(broker, queue, ahead, &self.shutdown);
-                self.health.follow(&parts.sender.name, consumer.state());
-                sender_workers.spawn(run_sender(parts, consumer));
-            }
-            Err(reason) => {
-                tracing::error!(sender.id = %sender.id, "cannot send for sender {}: {reason}", sender.name);
-            }
-        }
-    }
-
-    /// Replaces the channel of a sender whose settings changed. Requests that left already are not affected. If the new settings cannot
-    /// be used, the old channel stays, and they are tried again: the file of a key may come later.
-    fn follow_settings(&self, sender: &SenderRow, known: &mut KnownSender) {
-        let settings = AccountSettings::of(sender);
-        if settings == known.settings {
-            known.refused = None;
-            return;
-        }
-        match self.channel(sender) {
-            Ok(channel) => {
-                known.channel.replace(channel);
-                known.settings = settings;
-                known.refused = None;
-                tracing::info!(sender.id = %sender.id, "the new settings of sender {} are used from now on", sender.name);
-            }
-            Err(reason) => {
-                let refused = Some((settings, reason));
-                if known.refused != refused
-                    && let Some((_, reason)) = &refused
-                {
-                    tracing::error!(
-                        sender.id = %sender.id,
-                        "the new settings of sender {0} cannot be used, the old ones stay: {reason}; correct them with \
-                         'flowcast sender set {0}', or restart the consumer if its environment lacks the key",
-                        sender.name
-                    );
-                }
-                known.refused = refused;
-            }
-        }
-    }
-
-    fn channel(&self, sender: &SenderRow) -> Result<Channel, String> {
+    /// The channel of a sender with these settings; the error says why there is none.
+    pub(crate) fn channel(&self, sender: &SenderRow) -> Result<Channel, String> {
         let api_key = (self.setup.keys)(&sender.api_key_ref)?;
         let base_url = Url::parse(&sender.base_url).map_err(|error| format!("its base address: {error}"))?;
         let account = Account {
@@ -198,7 +133,8 @@ impl Worker {
         Channel::new(self.client.clone(), &account).map_err(|error| error.to_string())
     }
 
-    async fn parts(&self, sender: SenderRow) -> Result<Parts, String> {
+    /// What a sender worker is made of; it works until `stop`. The error says why it cannot work.
+    pub(crate) async fn parts(&self, sender: SenderRow, stop: CancellationToken) -> Result<Parts, String> {
         let references = self.store.reference_key().await.map_err(|error| error.to_string())?;
         let channel = LiveChannel::new(self.channel(&sender)?);
         Ok(Parts {
@@ -211,33 +147,7 @@ impl Worker {
             metrics: Arc::new(SenderMetrics::new(&sender.name, sender.provider)),
             sender,
             worker: self.id,
-            shutdown: self.shutdown.clone(),
+            shutdown: stop,
         })
-    }
-}
-
-/// The prefetch: two seconds of the rate, at least 50 messages, and at most twice `in_flight` (1,000 if that is less). While half of
-/// the messages are being sent, the other half waits in the worker.
-fn prefetch(rate: Option<Rate>, in_flight: u16) -> u16 {
-    let most = f64::from(in_flight.saturating_mul(2).max(1_000));
-    let wanted = rate.map_or(most, |rate| (rate.per_second() * 2.0).clamp(50.0, most));
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 50 and 65535")]
-    let wanted = wanted as u16;
-    wanted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_prefetch_is_two_seconds_of_the_rate_and_at_most_two_full_loads() {
-        let ahead = |rate: &str, in_flight| prefetch(Some(rate.parse().unwrap()), in_flight);
-        assert_eq!(ahead("20/s", 600), 50);
-        assert_eq!(ahead("80/s", 600), 160);
-        assert_eq!(ahead("5000/s", 600), 1_200);
-        assert_eq!(prefetch(None, 600), 1_200);
-        assert_eq!(prefetch(None, 30), 1_000);
-        assert_eq!(prefetch(None, u16::MAX), u16::MAX);
     }
 }

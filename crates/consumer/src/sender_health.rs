@@ -29,6 +29,11 @@ impl SenderHealth {
         Self(states)
     }
 
+    /// Shows this sender no longer.
+    pub(crate) fn forget(&self, sender: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(sender);
+    }
+
     /// Shows the state of this sender.
     pub(crate) fn follow(&self, sender: &str, state: watch::Receiver<State>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sender.to_owned(), state);

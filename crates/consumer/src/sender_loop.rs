@@ -1,9 +1,10 @@
-//! The loop of one sender in a worker: receives deliveries, starts a pipeline for each batch, and drains on shutdown.
+//! The loop of one sender in a worker: receives blocks, starts a pipeline for each batch, and drains on shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Consumer, Delivery};
+use broker::{Acknowledgement, Consumer, Delivery, DeliveryTag};
+use campaign::{BlockError, SenderId};
 use futures::FutureExt;
 use store::SenderRow;
 use tokio::sync::mpsc;
@@ -11,99 +12,128 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Sorted, sort};
+use crate::batch::{Batch, Waiting};
 use crate::capacity::{Capacity, Permits};
 use crate::config::RECORDING;
 use crate::pipeline::handle;
 use crate::recorder::Recorder;
 use crate::sender_worker::{ClaimTurn, Parts, SenderWorker, Unclaimed};
 
-/// How long a small claim waits for more recipients while other batches are in flight. A claim costs PostgreSQL half a
-/// millisecond, however small it is. With several workers beside a producer, claims of 40 became claims of 200
-/// (docs/BENCHMARKS.md).
-const LINGER: Duration = Duration::from_millis(20);
+/// Unacknowledged blocks of one sender in a worker: the one that it claims from and those that come next. With a rate a block is a
+/// tenth of a second of it, so a worker holds few recipients that another worker could send to.
+pub(crate) const PREFETCH: u16 = 3;
 
-/// Sends for one sender until the worker is told to stop, then drains.
-pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) {
+/// How long a worker keeps a message of a version that it does not know before it returns it.
+const UNKNOWN_VERSION: Duration = Duration::from_secs(5);
+
+/// Sends for one sender until the worker is told to stop, then drains. Returns the sender.
+pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) -> SenderId {
     let SenderRow { id, name, .. } = parts.sender.clone();
     let (finished, to_record) = mpsc::channel(usize::from(parts.config.in_flight));
     let give_up = CancellationToken::new();
     let recorder = Recorder {
         store: parts.store.clone(),
         sender: id,
-        acknowledger: consumer.acknowledger(),
         metrics: Arc::clone(&parts.metrics),
         give_up: give_up.clone(),
     };
     let recording = tokio::spawn(recorder.run(to_record));
     let worker = Arc::new(SenderWorker::new(parts, consumer.acknowledger(), finished));
     tracing::info!(sender.id = %id, "sending for sender {name}");
-    let (consumer, running) = take_deliveries(&worker, consumer).await;
+    let (consumer, running) = take_blocks(&worker, consumer).await;
     drain(worker, consumer, running, (recording, give_up)).await;
     tracing::info!(sender.id = %id, "stopped sending for sender {name}");
+    id
 }
 
-/// Receives deliveries and starts a pipeline for each batch, within the concurrency limits.
-async fn take_deliveries(worker: &Arc<SenderWorker>, mut consumer: Consumer) -> (Consumer, JoinSet<()>) {
+/// What the loop of a sender works on.
+struct Intake<'a> {
+    worker: &'a Arc<SenderWorker>,
+    capacity: Capacity,
+    /// Recipients that were delivered and are in no batch yet.
+    waiting: Waiting,
+    running: JoinSet<()>,
+}
+
+/// Receives blocks and starts a pipeline for each batch, within the concurrency limits.
+async fn take_blocks(worker: &Arc<SenderWorker>, mut consumer: Consumer) -> (Consumer, JoinSet<()>) {
     let capacity = Capacity::new(worker.config.in_flight, worker.config.requests);
     worker.metrics.follow(capacity.limits());
-    let mut running = JoinSet::new();
-    let mut deliveries = Vec::new();
-    while let Some((mut permits, turn)) = gather(worker, &capacity, &mut consumer, &mut deliveries).await {
-        let mut turn = Some(turn);
-        let Sorted { batches, poison } = sort(deliveries.drain(..));
-        for (tag, error) in poison {
-            worker.dead_letter(tag, &error);
-        }
-        for batch in batches {
-            let Some(permits) = permits.split(batch.tasks.len()) else { continue };
-            let (worker, turn) = (Arc::clone(worker), turn.take());
-            running.spawn(async move {
-                handle(&worker, batch, permits, turn).await;
-            });
-        }
-        while let Some(ended) = running.try_join_next() {
+    let mut intake = Intake { worker, capacity, waiting: Waiting::default(), running: JoinSet::new() };
+    while intake.receive(&mut consumer).await {
+        // While no outcome can be recorded no permit is available; the worker must be able to stop all the same.
+        let next = tokio::select! {
+            biased;
+            next = intake.next_batch(&mut consumer) => next,
+            () = worker.shutdown.cancelled() => None,
+        };
+        let Some((batch, permits, turn)) = next else { break };
+        let worker = Arc::clone(worker);
+        intake.running.spawn(async move { handle(&worker, batch, permits, Some(turn)).await });
+        while let Some(ended) = intake.running.try_join_next() {
             report_panic(ended);
         }
     }
-    (consumer, running)
+    worker.close(intake.waiting.into_blocks(), Unclaimed::Stopping);
+    (consumer, intake.running)
 }
 
-/// Waits for deliveries, for their permits and for the claim turn; then adds the deliveries that have arrived meanwhile. If
-/// they are few and other batches are in flight, it waits [`LINGER`] for more. `None` when the worker is told to stop.
-async fn gather(
-    worker: &SenderWorker,
-    capacity: &Capacity,
-    consumer: &mut Consumer,
-    deliveries: &mut Vec<Delivery>,
-) -> Option<(Permits, ClaimTurn)> {
-    let most = worker.claim_size();
-    if consumer.recv_many(deliveries, capacity.next_batch_size(most)).await == 0 {
-        return None;
+impl Intake<'_> {
+    /// Waits for a block if no recipient is waiting. Returns false when the worker is told to stop.
+    async fn receive(&mut self, consumer: &mut Consumer) -> bool {
+        let mut deliveries = Vec::new();
+        while self.waiting.next_len() == 0 {
+            if consumer.recv_many(&mut deliveries, 1).await == 0 {
+                return false;
+            }
+            self.take_in(&mut deliveries);
+        }
+        !self.worker.shutdown.is_cancelled()
     }
-    // While no outcome can be recorded no permit is available; the worker must be able to stop all the same.
-    let permits = tokio::select! {
-        biased;
-        permits = capacity.acquire(deliveries.len()) => permits,
-        () = worker.shutdown.cancelled() => None,
-    };
-    let Some(mut permits) = permits else {
-        worker.acknowledge(deliveries.drain(..).map(|delivery| delivery.tag), Unclaimed::Stopping);
-        return None;
-    };
-    if worker.is_small_claim(deliveries.len()) && capacity.is_shared_with_others(&permits) {
-        worker.pause(LINGER).await;
+
+    /// Waits for permits and for the claim turn, then takes the next batch: as many recipients of one campaign as a claim takes,
+    /// and as have permits.
+    async fn next_batch(&mut self, consumer: &mut Consumer) -> Option<(Batch, Permits, ClaimTurn)> {
+        let most = self.worker.claim_size();
+        let wanted = self.capacity.next_batch_size(most.min(self.waiting.next_len()));
+        let mut permits = self.capacity.acquire(wanted).await?;
+        let turn = self.worker.claim_turn().await;
+        // Blocks that have arrived meanwhile, if the claim takes more.
+        let mut arrived = Vec::new();
+        while self.waiting.next_len() < most
+            && consumer.recv_many(&mut arrived, 1).now_or_never().is_some_and(|n| n > 0)
+        {
+            self.take_in(&mut arrived);
+        }
+        let more = most.min(self.waiting.next_len()).saturating_sub(permits.recipients());
+        self.capacity.extend(&mut permits, more);
+        Some((self.waiting.next_batch(permits.recipients())?, permits, turn))
     }
-    let turn = worker.claim_turn().await;
-    let more = capacity.extend(&mut permits, most.saturating_sub(deliveries.len()));
-    if more > 0 {
-        // Only what has arrived already.
-        consumer.recv_many(deliveries, more).now_or_never();
+
+    fn take_in(&mut self, deliveries: &mut Vec<Delivery>) {
+        for delivery in deliveries.drain(..) {
+            match self.waiting.add(&delivery) {
+                Ok(()) => {}
+                Err(BlockError::Version(version)) => self.return_later(delivery.tag, version),
+                Err(error) => self.worker.dead_letter(delivery.tag, &error),
+            }
+        }
     }
-    Some((permits, turn))
+
+    /// Returns a message of an unknown version after a pause: another worker may know it.
+    fn return_later(&mut self, tag: DeliveryTag, version: u32) {
+        tracing::warn!(
+            "a message of the queue has version {version}, which this consumer does not know, and is returned; update this consumer"
+        );
+        let worker = Arc::clone(self.worker);
+        self.running.spawn(async move {
+            worker.pause(UNKNOWN_VERSION).await;
+            worker.acknowledge(vec![(tag, Acknowledgement::Requeue)]);
+        });
+    }
 }
 
-/// Waits at most the drain time for the batches in flight, records their outcomes and acknowledges their messages.
+/// Waits at most the drain time for the batches in flight, and records their outcomes.
 async fn drain(
     worker: Arc<SenderWorker>,
     consumer: Consumer,

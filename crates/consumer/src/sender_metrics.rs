@@ -47,6 +47,8 @@ pub(crate) struct SenderMetrics {
     pub(crate) refused: Counter,
     pub(crate) dropped: Counter,
     pub(crate) waiting: Gauge,
+    /// The permits of requests, while the sender worker runs.
+    requests: Mutex<Weak<Semaphore>>,
 }
 
 impl SenderMetrics {
@@ -67,12 +69,21 @@ impl SenderMetrics {
             refused: REFUSED.with(&[sender]),
             dropped: DROPPED.with(&[sender]),
             waiting: WAITING.with(&[sender]),
+            requests: Mutex::default(),
         }
     }
 
     /// Shows the permits of this sender that are in use.
     pub(crate) fn follow(&self, limits: [(Weak<Semaphore>, u16); 2]) {
+        let [_, (requests, _)] = &limits;
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone_from(requests);
         follow(&self.sender, limits);
+    }
+
+    /// Whether all permits of requests are in use.
+    pub(crate) fn is_full(&self) -> bool {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        requests.is_some_and(|requests| requests.available_permits() == 0)
     }
 
     /// Counts an outcome: a request, or a recipient for whom no request was made.
@@ -159,14 +170,14 @@ impl SenderMetrics {
         SLOTS_MISSED.with(&[&self.sender, reason]).inc();
     }
 
-    /// Counts acknowledged deliveries.
-    pub(crate) fn count_deliveries(&self, acknowledgement: Acknowledgement, deliveries: usize) {
+    /// Counts an acknowledged delivery.
+    pub(crate) fn count_delivery(&self, acknowledgement: Acknowledgement) {
         let place = match acknowledgement {
             Acknowledgement::Ack => 0,
             Acknowledgement::Requeue => 1,
             Acknowledgement::DeadLetter => 2,
         };
-        count(&self.deliveries, place, deliveries);
+        count(&self.deliveries, place, 1);
     }
 }
 

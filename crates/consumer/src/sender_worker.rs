@@ -1,9 +1,9 @@
 //! What the pipeline of one sender shares inside a worker: claims, departure slots, campaigns and acknowledgements.
 //!
 //! **Invariants.** One claim at a time asks PostgreSQL for permits. A claim whose answer did not arrive is taken back before
-//! the next one is made. A message is acknowledged here only if nothing was sent for its recipient.
+//! the next one is made. A block is acknowledged when each of its recipients is in a committed claim or was not due: from then on the
+//! lease of the claim, not the queue, keeps a recipient from being lost (ADR 17).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use crate::batch::{Batch, Part};
+use crate::batch::{Batch, close};
 use crate::campaigns::{Campaign, Campaigns};
 use crate::capacity::{Permits, REQUEST_STEP};
 use crate::config::{Config, RECORDING};
@@ -29,6 +29,7 @@ use crate::departures::Pacer;
 use crate::gate::Gate;
 use crate::gate_mirror::GateMirror;
 use crate::live_channel::LiveChannel;
+use crate::open_block::OpenBlock;
 use crate::recorder::Finished;
 use crate::sender_metrics::SenderMetrics;
 use crate::spans;
@@ -48,19 +49,28 @@ pub(crate) struct SenderWorker {
     pub(crate) metrics: Arc<SenderMetrics>,
     store: Store,
     sender: SenderId,
-    worker_id: Uuid,
+    /// The worker in claims. Each sender worker has its own: a sender that comes back to this process must not give back claims of
+    /// the sender worker before it, whose requests may have left.
+    claims_as: Uuid,
     campaigns: Campaigns,
     acknowledger: Acknowledger,
     finished: mpsc::Sender<Finished>,
-    /// Held during each request for departure slots, so that the next request waits here and not in PostgreSQL. It guards the id
-    /// of the last claim that was granted. Claims of this worker in PostgreSQL with a greater id are claims whose answers did not
-    /// arrive.
-    last_claim: Mutex<ClaimId>,
+    /// Held during each request for departure slots, so that the next request waits here and not in PostgreSQL.
+    last_claim: Mutex<LastClaim>,
     /// Held by the batch that claims next. So at most one batch waits for `last_claim`, and a request that lost its slot waits for
     /// one claim at most.
     claim_turn: Arc<Mutex<()>>,
     /// See [`SenderWorker::claim_size`].
     claim_size: AtomicUsize,
+}
+
+/// What the last claim tells the next one.
+struct LastClaim {
+    /// The id of the last claim that was granted. Claims of this worker in PostgreSQL with a greater id are claims whose answers did
+    /// not arrive.
+    id: ClaimId,
+    /// When PostgreSQL grants the next permits at the earliest; it is not asked before.
+    next_at: Option<Instant>,
 }
 
 /// Why a batch was not claimed.
@@ -110,7 +120,7 @@ impl SenderWorker {
             mirror,
             pacer: Pacer::default(),
             campaigns: Campaigns::default(),
-            last_claim: Mutex::new(ClaimId(0)),
+            last_claim: Mutex::new(LastClaim { id: ClaimId(0), next_at: None }),
             claim_turn: Arc::default(),
             claim_size: AtomicUsize::new(claim_size(sender.rate, config.most_claimed())),
             sender: sender.id,
@@ -121,7 +131,7 @@ impl SenderWorker {
             shutdown,
             metrics,
             store,
-            worker_id: worker,
+            claims_as: Uuid::now_v7(),
             acknowledger,
             finished,
         }
@@ -135,11 +145,6 @@ impl SenderWorker {
     /// How many recipients one claim takes at the sender's rate, as last seen.
     pub(crate) fn claim_size(&self) -> usize {
         self.claim_size.load(Ordering::Relaxed)
-    }
-
-    /// Whether a claim of this many recipients is small for its cost. Always false if there is a rate, because slots pass.
-    pub(crate) fn is_small_claim(&self, recipients: usize) -> bool {
-        is_small(recipients, self.claim_size(), self.config.most_claimed())
     }
 
     /// The compiled campaign; reads it until PostgreSQL answers.
@@ -170,14 +175,14 @@ impl SenderWorker {
 
     /// Claims the first recipients of the batch, as many as the rates allow at once. It waits for its turn and for
     /// departure slots; nothing is claimed while it waits. Recipients that were asked for and not granted are not due, and leave the
-    /// batch.
+    /// batch. `None`: no recipient that was asked for is due. The blocks of recipients that left the batch are closed.
     pub(crate) async fn claim(
         &self,
         campaign: &Campaign,
         batch: &mut Batch,
         permits: &mut Permits,
         _turn: ClaimTurn,
-    ) -> Result<Part, Unclaimed> {
+    ) -> Result<Option<Claim>, Unclaimed> {
         permits.acquire_requests(self.first_requests(campaign)).await;
         let mut last = self.last_claim.lock().await;
         let mut retry = Backoff::new("claiming");
@@ -185,7 +190,12 @@ impl SenderWorker {
         let mut is_in_doubt = false;
         let mut at_most = usize::MAX;
         while !self.shutdown.is_cancelled() {
-            if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
+            if let Some(at) = last.next_at.take() {
+                let now = Instant::now();
+                self.wait_for_permits(batch.campaign, now, at.saturating_duration_since(now)).await;
+                continue;
+            }
+            if is_in_doubt && let Err(error) = self.take_back_after(&mut last.id).await {
                 retry.pause(&error, &self.shutdown).await;
                 continue;
             }
@@ -196,10 +206,11 @@ impl SenderWorker {
             self.metrics.count_claim(asked, &answer);
             match answer {
                 Ok(ClaimAnswer::Granted(claim)) => {
-                    *last = claim.id;
+                    *last = LastClaim { id: claim.id, next_at: claim.slots.next_at() };
                     let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
                     self.claim_size.store(size, Ordering::Relaxed);
-                    return Ok(batch.part(claim, &seqs));
+                    self.close(batch.take_claimed(&claim, &seqs), Unclaimed::Stale);
+                    return Ok(Some(claim));
                 }
                 Ok(ClaimAnswer::Refused(ClaimRefusal::TooMany(at_most))) => {
                     let size = usize::try_from(at_most).unwrap_or(usize::MAX).min(seqs.len() - 1).max(1);
@@ -209,13 +220,17 @@ impl SenderWorker {
                     self.wait_for_permits(batch.campaign, asked, time).await;
                 }
                 Ok(ClaimAnswer::Refused(ClaimRefusal::Held)) => return Err(Unclaimed::Stale),
-                Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue)) => return Ok(batch.stale_part(&seqs)),
+                Ok(ClaimAnswer::Refused(ClaimRefusal::NothingDue)) => {
+                    self.close(batch.take(&seqs), Unclaimed::Stale);
+                    return Ok(None);
+                }
                 // The row of one recipient is at fault: claim the others without it.
                 Err(error) if is_of_row(&error) && seqs.len() > 1 => {
                     (is_in_doubt, at_most) = (true, seqs.len() / 2);
                 }
                 Err(error) if is_of_row(&error) => {
-                    return Ok(self.dead_letter_recipient(batch, &seqs, &error));
+                    self.dead_letter_recipient(batch, &seqs, &error);
+                    return Ok(None);
                 }
                 Err(error) => {
                     is_in_doubt = true;
@@ -223,7 +238,7 @@ impl SenderWorker {
                 }
             }
         }
-        if is_in_doubt && let Err(error) = self.take_back_after(&mut last).await {
+        if is_in_doubt && let Err(error) = self.take_back_after(&mut last.id).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "PostgreSQL may hold a claim of this worker; its recipients become unknown when its lease ends: {error}"
@@ -236,7 +251,7 @@ impl SenderWorker {
     async fn ask(&self, campaign: CampaignId, seqs: &[Seq]) -> Result<ClaimAnswer, store::Error> {
         let span = spans::claim(campaign, seqs.len());
         let step = telemetry::step(Stage::Claim);
-        let ours = (self.worker_id, self.config.lease);
+        let ours = (self.claims_as, self.config.lease);
         let answer = self.store.claim(self.sender, campaign, seqs, ours).instrument(span.clone()).await;
         drop(step);
         spans::note_claim(&span, &answer);
@@ -245,7 +260,7 @@ impl SenderWorker {
 
     /// Gives back the recipients of claims whose answers did not arrive: nothing was sent to them.
     async fn take_back_after(&self, last: &mut ClaimId) -> Result<(), store::Error> {
-        for (campaign, claim, seqs) in self.store.claims_after(self.sender, self.worker_id, *last).await? {
+        for (campaign, claim, seqs) in self.store.claims_after(self.sender, self.claims_as, *last).await? {
             *last = claim;
             let claim_size = seqs.len();
             tracing::warn!(campaign.id = %campaign, recipients = claim_size, "PostgreSQL did not answer a claim; it is given back");
@@ -253,10 +268,8 @@ impl SenderWorker {
                 let outcome =
                     Outcome::Retry { after: Duration::ZERO, counted: false, reason: UNANSWERED.into() };
                 let outcome = RecordedOutcome { claim, seq, outcome, request: None };
-                let tags = Vec::new();
                 let span = Span::none();
-                self.pass_to_recorder(Finished { campaign, outcome, tags, claim_size, permit: None, span })
-                    .await;
+                self.pass_to_recorder(Finished { campaign, outcome, claim_size, permit: None, span }).await;
             }
         }
         Ok(())
@@ -274,12 +287,15 @@ impl SenderWorker {
     ///
     /// At most one claim is served before it (`claim_turn`). Otherwise waiting claims would take all slots.
     pub(crate) async fn renew(&self, campaign: CampaignId, mut wanted: LeaseRequest) -> Option<TimedLease> {
-        let _claim_lock = self.last_claim.lock().await;
+        let mut last = self.last_claim.lock().await;
         let mut retry = Backoff::new("asking for departure slots");
         while !self.shutdown.is_cancelled() {
             let asked = Instant::now();
             match self.store.lease(self.sender, campaign, wanted).await {
-                Ok(LeaseAnswer::Granted(slots)) => return Some(slots),
+                Ok(LeaseAnswer::Granted(slots)) => {
+                    last.next_at = slots.next_at();
+                    return Some(slots);
+                }
                 Ok(LeaseAnswer::Wait(time)) => self.wait_for_permits(campaign, asked, time).await,
                 Ok(LeaseAnswer::TooMany(at_most)) => {
                     wanted.n = at_most.min(wanted.n.saturating_sub(1)).max(1);
@@ -301,36 +317,39 @@ impl SenderWorker {
         }
     }
 
-    /// Acknowledges or requeues the messages of recipients that were not claimed.
-    pub(crate) fn acknowledge(&self, tags: impl Iterator<Item = DeliveryTag>, unclaimed: Unclaimed) {
+    /// Closes one recipient of each block: it is claimed, or cannot be claimed. Blocks without open recipients are acknowledged or
+    /// returned.
+    pub(crate) fn close(&self, blocks: impl IntoIterator<Item = Arc<OpenBlock>>, unclaimed: Unclaimed) {
         let acknowledgement = match unclaimed {
             Unclaimed::Stale => Acknowledgement::Ack,
             Unclaimed::Stopping => Acknowledgement::Requeue,
         };
-        self.acknowledge_all(tags, acknowledgement);
+        self.acknowledge(close(blocks, acknowledgement));
     }
 
-    fn acknowledge_all(&self, tags: impl Iterator<Item = DeliveryTag>, acknowledgement: Acknowledgement) {
-        let tags: Vec<_> = tags.map(|tag| (tag, acknowledgement)).collect();
-        self.metrics.count_deliveries(acknowledgement, tags.len());
-        self.acknowledger.acknowledge_many(tags);
+    /// Acknowledges deliveries.
+    pub(crate) fn acknowledge(&self, deliveries: Vec<(DeliveryTag, Acknowledgement)>) {
+        for (_, acknowledgement) in &deliveries {
+            self.metrics.count_delivery(*acknowledgement);
+        }
+        if !deliveries.is_empty() {
+            self.acknowledger.acknowledge_many(deliveries);
+        }
     }
 
-    /// Dead-letters a message that is no task.
-    pub(crate) fn dead_letter(&self, tag: DeliveryTag, error: &campaign::TaskError) {
+    /// Dead-letters a message that is no block.
+    pub(crate) fn dead_letter(&self, tag: DeliveryTag, error: &campaign::BlockError) {
         tracing::error!("a message of the queue goes to the dead letters: {error}");
-        self.acknowledge_all(std::iter::once(tag), Acknowledgement::DeadLetter);
+        self.acknowledge(vec![(tag, Acknowledgement::DeadLetter)]);
     }
 
-    /// Dead-letters the messages of the one recipient asked for, because PostgreSQL refuses to claim its row.
-    fn dead_letter_recipient(&self, batch: &mut Batch, seqs: &[Seq], error: &store::Error) -> Part {
+    /// Dead-letters the block of the one recipient asked for, because PostgreSQL refuses to claim its row.
+    fn dead_letter_recipient(&self, batch: &mut Batch, seqs: &[Seq], error: &store::Error) {
         tracing::error!(
             error = error as &dyn std::error::Error, campaign.id = %batch.campaign, ?seqs,
-            "a recipient cannot be claimed, its message goes to the dead letters: {error}"
+            "a recipient cannot be claimed, the message that names it goes to the dead letters: {error}"
         );
-        let Part { claim, tags } = batch.stale_part(seqs);
-        self.acknowledge_all(tags.into_values().flatten(), Acknowledgement::DeadLetter);
-        Part { claim, tags: BTreeMap::new() }
+        self.acknowledge(close(batch.take(seqs), Acknowledgement::DeadLetter));
     }
 
     /// When the requests of a claim must have left for their outcomes to be recorded before its lease ends.
@@ -366,27 +385,8 @@ fn is_of_row(error: &store::Error) -> bool {
     error.may_be_of_one_row() && !error.is_transient()
 }
 
-/// Whether the recipients are fewer than half a claim, and no rate makes claims smaller.
-fn is_small(recipients: usize, claim_size: usize, most: u16) -> bool {
-    claim_size == usize::from(most) && recipients < claim_size / 2
-}
-
 /// How many recipients one claim takes at this rate, at most `batch`.
 fn claim_size(rate: Option<Rate>, batch: u16) -> usize {
     let most = usize::from(batch);
     rate.map_or(most, |rate| usize::try_from(permits_per_lease(rate)).unwrap_or(most).min(most))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claim_is_small_below_half_of_what_it_may_take_and_never_at_a_rate() {
-        assert!(is_small(149, 300, 300));
-        assert!(!is_small(150, 300, 300));
-        assert!(!is_small(0, 1, 1));
-        let at_a_rate = claim_size(Some("80/s".parse().unwrap()), 300);
-        assert!((1..300).contains(&at_a_rate) && !is_small(1, at_a_rate, 300));
-    }
 }

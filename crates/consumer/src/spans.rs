@@ -23,7 +23,7 @@ pub(crate) fn batch(worker: &SenderWorker, batch: &Batch) -> Span {
         otel.kind = "consumer",
         messaging.system = "rabbitmq",
         messaging.operation.r#type = "process",
-        messaging.batch.message_count = batch.tasks.len(),
+        flowcast.recipients = batch.tasks.len(),
         flowcast.sender.id = worker.sender_id().0,
         flowcast.campaign.id = %batch.campaign,
     )

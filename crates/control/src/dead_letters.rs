@@ -21,15 +21,18 @@ pub struct DeadLetter {
     pub queue: String,
     /// The reason, as RabbitMQ names it.
     pub reason: String,
-    /// The body, if it is a task of Flowcast: a campaign and the position of a recipient in its list.
+    /// The body, if it is a message of Flowcast: a campaign and positions in its list.
     #[schema(required)]
     pub body: Option<String>,
     /// Id of the campaign.
     #[schema(required)]
     pub campaign_id: Option<i64>,
-    /// Position of the recipient in the list of the campaign.
+    /// Position of the first recipient in the list of the campaign.
     #[schema(required)]
     pub seq: Option<i32>,
+    /// Number of recipients.
+    #[schema(required)]
+    pub recipients: Option<i32>,
     /// Length of the body in bytes.
     pub body_bytes: i64,
     /// SHA-256 of the body, hexadecimal.
@@ -53,9 +56,9 @@ pub struct DeadLetter {
 /// The result of redriving dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RedrivenLetters {
-    /// Tasks that were looked at.
-    pub tasks: i64,
-    /// Tasks whose recipient is still waiting and is published again.
+    /// Recipients of the messages.
+    pub recipients: i64,
+    /// Those of them that are still waiting and are published again.
     pub waiting: i64,
 }
 
@@ -68,6 +71,7 @@ impl From<DeadLetterRow> for DeadLetter {
             body: row.body,
             campaign_id: row.campaign_id,
             seq: row.seq,
+            recipients: row.recipients,
             body_bytes: row.body_bytes,
             body_sha256: row.body_sha256,
             deaths: row.deaths,
@@ -111,14 +115,14 @@ impl Control {
     ) -> Result<Done<RedrivenLetters>, Error> {
         let attempt = Attempt::new(caller, Action::RedriveDeadLetters, Object::Installation);
         self.change(attempt, async |store| {
-            let Redriven { tasks, waiting } = store.redrive(ids).await?;
-            if tasks == 0 {
+            let Redriven { recipients, waiting } = store.redrive(ids).await?;
+            if recipients == 0 {
                 return Err(Error::conflict(
-                    "none of these dead letters is a task that can be published again; see 'flowcast dead-letters list'",
+                    "none of these dead letters names recipients that can be published again; see 'flowcast dead-letters list'",
                 ));
             }
             let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-            let redriven = RedrivenLetters { tasks: count(tasks), waiting: count(waiting) };
+            let redriven = RedrivenLetters { recipients: count(recipients), waiting: count(waiting) };
             Ok((redriven, json!(redriven)))
         })
         .await

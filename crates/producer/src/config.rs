@@ -11,7 +11,7 @@ pub struct Config {
     /// How long other producers wait before they take over the feeds of a producer that died. Default 10 s.
     #[serde(with = "humantime_serde")]
     pub lease: Duration,
-    /// Pause between two rounds while there are ids to publish. Default 5 ms.
+    /// Pause between two rounds while there are recipients to publish. Default 5 ms.
     #[serde(with = "humantime_serde")]
     pub busy_pause: Duration,
     /// Pause between two rounds while there are none. Default 200 ms.

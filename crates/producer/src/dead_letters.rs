@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use broker::{Acknowledgement, Consumer, Death, Delivery, Topology};
+use broker::{Acknowledgement, Connection, Consumer, Death, Delivery, Topology};
 use jiff::Timestamp;
 use store::{Backoff, DeadLetter, Store};
 use tokio_util::sync::CancellationToken;
@@ -21,7 +21,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub async fn drain(broker: broker::Config, store: Store, shutdown: CancellationToken) {
     let topology = Topology::new(&broker.prefix);
     let prefix = format!("{}.", broker.prefix);
-    let mut consumer = Consumer::start(broker, topology.dead_queue(), AT_ONCE, &shutdown);
+    let connection = Connection::new(broker, "flowcast dead letters");
+    let mut consumer = Consumer::start(&connection, topology.dead_queue(), AT_ONCE, &shutdown);
     let acknowledger = consumer.acknowledger();
     let mut deliveries = Vec::new();
     'drain: while consumer.recv_many(&mut deliveries, usize::from(AT_ONCE)).await > 0 {

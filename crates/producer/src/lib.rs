@@ -1,7 +1,7 @@
-//! The producer: imports lists into PostgreSQL, and publishes recipients' ids to the senders' queues.
+//! The producer: imports lists into PostgreSQL, and publishes blocks of recipients to the senders' queues.
 //!
-//! **Invariants.** A list is stored completely or not at all. The feed stays a few seconds ahead of the workers, and
-//! moves its cursor only past confirmed ids. It can be set back at any time: to publish an id twice is harmless,
+//! **Invariants.** A list is stored completely or not at all. The feed stays a second ahead of the workers, and
+//! moves its cursor only past confirmed blocks. It can be set back at any time: to publish a recipient twice is harmless,
 //! because the claim decides. No phone number goes to the broker.
 
 mod config;

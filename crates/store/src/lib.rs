@@ -101,6 +101,7 @@ pub use senders::openings::{Opened, ProbeResult};
 pub use senders::sender::{DailyCap, NewSender, SenderRow};
 pub use senders::templates::{TemplateRow, TemplateTexts};
 pub use senders::webhooks::{WebhookChange, WebhookRow};
+pub use senders::workers::LiveWorker;
 pub use sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, ClaimedRow};
 pub use sending::gate_watch::{GateOf, GateState, GateWatch};
 pub use sending::outcome_rows::{RecordedOutcome, RequestRecord};

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use broker::{Acknowledgement, State};
+use devstack::Proxy;
+use lapin::uri::AMQPUri;
 use tokio::time::timeout;
 
 use crate::{PATIENCE, World, acknowledge, drain, numbers, receive, until};
@@ -154,7 +156,7 @@ async fn a_shutdown_requeues_what_was_not_received_and_waits_for_the_rest() {
     let handed_out = receive(&mut consumer, 30).await;
     let acknowledger = consumer.acknowledger();
     let stop = world.stop.child_token();
-    let mut other = broker::Consumer::start(world.config.clone(), queue.clone(), 10, &stop);
+    let mut other = broker::Consumer::start(&world.connection(), queue.clone(), 10, &stop);
     let others = receive(&mut other, 10).await;
     stop.cancel();
     assert_eq!(timeout(PATIENCE, other.recv_many(&mut Vec::new(), 10)).await, Ok(0), "it is shut down");
@@ -169,5 +171,43 @@ async fn a_shutdown_requeues_what_was_not_received_and_waits_for_the_rest() {
     acknowledge(&acknowledger, &handed_out, Acknowledgement::Ack);
     assert!(close.await.unwrap());
     assert_eq!(world.depth(&queue).await, 64);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn consumers_share_one_connection_and_one_that_fails_does_not_disturb_the_others() {
+    let mut world = World::shared("one_connection").await;
+    let uri: AMQPUri = world.scope.amqp_url().parse().unwrap();
+    let target = (uri.authority.host.clone(), uri.authority.port);
+    let target = tokio::net::lookup_host(target).await.unwrap().next().unwrap();
+    let proxy = Proxy::start(target).await.unwrap();
+    let address = format!("{}:{}", uri.authority.host, uri.authority.port);
+    world.config.url = world.scope.amqp_url().replace(&address, &proxy.addr().to_string()).into();
+    let connection = world.connection();
+    let queues = [world.queue(1), world.queue(2)];
+    let mut consumers = Vec::new();
+    for queue in &queues {
+        world.publisher.declare(queue).await.unwrap();
+        world.publish(queue, 0..10).await;
+        consumers.push(broker::Consumer::start(&connection, queue.clone(), 10, &world.stop));
+    }
+    let mut held = Vec::new();
+    for consumer in &mut consumers {
+        held.push(receive(consumer, 10).await);
+    }
+    assert_eq!(proxy.connections(), 1);
+    // A queue is deleted: its consumer declares it again, on the same connection, while the other one keeps its deliveries.
+    world.delete(&queues[0]).await;
+    world.until_depth(&queues[0], 0).await;
+    world.publish(&queues[0], 10..15).await;
+    assert_eq!(numbers(&receive(&mut consumers[0], 5).await), (10..15).collect::<Vec<_>>());
+    acknowledge(&consumers[1].acknowledger(), &held[1][..4], Acknowledgement::Ack);
+    assert_eq!(proxy.connections(), 1);
+    // The connection is lost: both get what they had not acknowledged, on one new connection.
+    proxy.reset();
+    assert_eq!(receive(&mut consumers[0], 5).await.len(), 5);
+    assert_eq!(numbers(&receive(&mut consumers[1], 6).await), (4..10).collect::<Vec<_>>());
+    assert_eq!(proxy.connections(), 2);
+    drop(consumers);
     world.end().await;
 }

@@ -68,8 +68,13 @@ impl World {
         self.config.topology().sender_queue(sender)
     }
 
+    /// A connection of its own.
+    fn connection(&self) -> broker::Connection {
+        broker::Connection::new(self.config.clone(), "test")
+    }
+
     fn consumer(&self, queue: &QueueName, prefetch: u16) -> Consumer {
-        Consumer::start(self.config.clone(), queue.clone(), prefetch, &self.stop)
+        Consumer::start(&self.connection(), queue.clone(), prefetch, &self.stop)
     }
 
     /// Publishes the numbers in a range.

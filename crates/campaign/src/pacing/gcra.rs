@@ -36,6 +36,11 @@ impl Lease {
         self.rate
     }
 
+    /// The time from the start of the lease to the end of its last slot; `None` if the sender has no rate.
+    pub fn span(&self) -> Option<Duration> {
+        Some(self.first_in + self.rate?.time_of(self.n))
+    }
+
     /// Takes the next slot that a request can still use at `elapsed` after the start of the lease; earlier slots are
     /// lost. `None` if no slot is left.
     pub fn take_slot(&mut self, elapsed: Duration) -> Option<Duration> {

@@ -39,20 +39,24 @@ async fn list(plane: &Plane, json: bool) -> anyhow::Result<()> {
                 letter.reason,
                 letter.campaign_id.map_or_else(nothing, |id| id.to_string()),
                 letter.seq.map_or_else(nothing, |seq| seq.to_string()),
+                letter.recipients.map_or_else(nothing, |recipients| thousands(i64::from(recipients))),
                 thousands(letter.deaths),
                 time(Some(letter.last_died_at)),
                 time(letter.redriven_at),
             ]
         })
         .collect();
-    table(&["id", "queue", "reason", "campaign", "recipient", "deaths", "last", "redriven"], &rows);
+    table(
+        &["id", "queue", "reason", "campaign", "first recipient", "recipients", "deaths", "last", "redriven"],
+        &rows,
+    );
     Ok(())
 }
 
 async fn redrive(plane: &Plane, ids: &[i64]) -> anyhow::Result<()> {
     let only = (!ids.is_empty()).then_some(ids);
-    let RedrivenLetters { tasks, waiting } = plane.redrive(only).await?;
-    let (waiting, tasks) = (thousands(waiting), thousands(tasks));
-    line(format!("{waiting} of {tasks} tasks have waiting recipients, which are published again"));
+    let RedrivenLetters { recipients, waiting } = plane.redrive(only).await?;
+    let (waiting, recipients) = (thousands(waiting), thousands(recipients));
+    line(format!("{waiting} of {recipients} recipients are still waiting and are published again"));
     Ok(())
 }

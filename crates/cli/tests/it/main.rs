@@ -18,6 +18,7 @@ mod api_server;
 mod api_table;
 mod api_walk;
 mod asleep;
+mod assignment;
 mod audit;
 mod both_ways;
 mod campaigns;

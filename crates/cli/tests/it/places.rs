@@ -64,7 +64,7 @@ async fn a_worker_that_dies_with_an_answer_in_hand_sends_nobody_twice() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_between_record_and_acknowledgement_sends_nobody_twice() {
+async fn a_worker_that_dies_after_its_record_sends_nobody_twice() {
     let world = dies("consumer", "after_record:3").await;
     Audit::of(&world).await.holds(IN_FLIGHT);
     world.close().await;

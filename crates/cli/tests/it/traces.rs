@@ -130,9 +130,7 @@ async fn the_spans_of_a_campaign_arrive_with_ids_and_without_numbers_or_keys() {
                 assert_eq!(of_span["flowcast.campaign.id"], id, "{of_span:?}");
                 (Some("process batch"), &["http.request.method", "http.response.status_code", "flowcast.seq"])
             }
-            "process batch" => {
-                (None, &["messaging.system", "messaging.batch.message_count", "flowcast.campaign.id"])
-            }
+            "process batch" => (None, &["messaging.system", "flowcast.recipients", "flowcast.campaign.id"]),
             name if name == send => {
                 assert_eq!(of_span["messaging.destination.name"], queue);
                 (Some("feed round"), &["messaging.system", "messaging.batch.message_count"])

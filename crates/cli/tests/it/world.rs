@@ -119,6 +119,8 @@ impl World {
             .env("TEST_PROVIDER_KEY", KEY)
             .env("FLOWCAST_CONSOLE_LISTEN", "127.0.0.1:0")
             .env("FLOWCAST_METRICS_LISTEN", "127.0.0.1:0")
+            // All workers compete for each sender, which is the harder case; `assignment` tests the default.
+            .env("FLOWCAST_CONSUMER_WORKERS_PER_SENDER", "32")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .kill_on_drop(true);
@@ -323,6 +325,11 @@ impl World {
     pub(crate) fn broker(&self) -> broker::Config {
         let config = broker::Config::new(SecretString::from(self.scope.amqp_url()));
         broker::Config { prefix: self.scope.queue_prefix().to_owned(), ..config }
+    }
+
+    /// A connection for consumers of a test.
+    pub(crate) fn connection(&self) -> broker::Connection {
+        broker::Connection::new(self.broker(), "test")
     }
 
     /// How many messages are in the sender's queue, those delivered and not acknowledged included.

@@ -1,4 +1,4 @@
-//! Divides the ids to publish among a sender's running campaigns by weight.
+//! Divides the recipients to publish among a sender's running campaigns by weight.
 
 /// What one campaign can publish now.
 #[derive(Clone, Copy, Debug)]
@@ -9,8 +9,8 @@ pub(crate) struct Claimant {
     pub(crate) left: usize,
 }
 
-/// Divides `available` ids by weight; what one campaign does not need goes to the others. Every campaign with
-/// recipients left gets at least one id if there are enough, so a small campaign never waits behind a large one.
+/// Divides `available` recipients by weight; what one campaign does not need goes to the others. Every campaign with
+/// recipients left gets at least one if there are enough, so a small campaign never waits behind a large one.
 pub(crate) fn share(mut available: usize, claimants: &[Claimant]) -> Vec<usize> {
     let mut shares = vec![0; claimants.len()];
     loop {

@@ -54,6 +54,7 @@ static STATEMENT_SECONDS: Histograms = Histograms::histograms(
             "advance_low_water",
             "fold_counters",
             "gate_changes",
+            "live_workers",
             "worker_seen",
             "installation",
         ],
@@ -134,6 +135,7 @@ pub(crate) static ADVANCE_CURSOR: Timed = Timed::new("advance_cursor");
 pub(crate) static ADVANCE_LOW_WATER: Timed = Timed::new("advance_low_water");
 pub(crate) static FOLD_COUNTERS: Timed = Timed::new("fold_counters");
 pub(crate) static GATE_CHANGES: Timed = Timed::new("gate_changes");
+pub(crate) static LIVE_WORKERS: Timed = Timed::new("live_workers");
 pub(crate) static WORKER_SEEN: Timed = Timed::new("worker_seen");
 pub(crate) static INSTALLATION: Timed = Timed::new("installation");
 

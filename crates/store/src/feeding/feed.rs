@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, SendTask, SenderId, Seq};
+use campaign::{CampaignId, Rate, SenderId, Seq};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -20,8 +20,8 @@ pub struct SenderFeed {
     pub name: String,
     /// Whether its gate is open.
     pub is_open: bool,
-    /// Rate in requests per second; `None`: no limit.
-    pub per_second: Option<f64>,
+    /// Its rate; `None`: no limit.
+    pub rate: Option<Rate>,
     /// Its running campaigns.
     pub campaigns: Vec<FeedState>,
 }
@@ -151,12 +151,11 @@ impl Store {
             let sender = SenderId(row.get("sender_id"));
             if feeds.last().is_none_or(|feed| feed.sender != sender) {
                 let rate = rate_of(row.get("permits"), row.get("per_us"), row.get("burst"));
-                let per_second = rate.map(campaign::Rate::per_second);
                 feeds.push(SenderFeed {
                     sender,
                     name: row.get("name"),
                     is_open: row.get("is_open"),
-                    per_second,
+                    rate,
                     campaigns: Vec::new(),
                 });
             }
@@ -284,7 +283,7 @@ impl Store {
 
     /// Recipients of running campaigns of this sender that are due again, at most `limit`. They are not returned again for a
     /// minute, unless their campaign or sender is opened again.
-    pub async fn take_due(&self, sender: SenderId, limit: usize) -> Result<Vec<SendTask>, Error> {
+    pub async fn take_due(&self, sender: SenderId, limit: usize) -> Result<Vec<(CampaignId, Seq)>, Error> {
         let update = "
             update due set publish_at = clock_timestamp() + interval '1 minute'
             from (
@@ -299,9 +298,6 @@ impl Store {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let update = client.prepare_cached(update).await?;
         let rows = metrics::TAKE_DUE.time(client.query(&update, &[&sender.0, &limit])).await?;
-        Ok(rows
-            .iter()
-            .map(|row| SendTask { campaign: CampaignId(row.get(0)), seq: Seq(row.get(1)) })
-            .collect())
+        Ok(rows.iter().map(|row| (CampaignId(row.get(0)), Seq(row.get(1)))).collect())
     }
 }

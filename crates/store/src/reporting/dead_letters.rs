@@ -1,6 +1,6 @@
 //! Dead-lettered messages: kept for operators, and redriven if their recipient is still waiting.
 
-use campaign::SendTask;
+use campaign::{Block, Seq};
 use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::reporting::view_row::view_row;
 
-/// A message of the dead-letter queue. Its body is kept only if it is a task, and is never shown.
+/// A message of the dead-letter queue. Its body is kept only if it is a block, and is never shown.
 #[derive(Clone, Copy)]
 pub struct DeadLetter<'a> {
     /// The queue in which it was dead-lettered; `None`: not a queue of Flowcast.
@@ -44,15 +44,16 @@ view_row! {
         pub last_died_at: Timestamp,
         pub drained_at: Timestamp,
         pub redriven_at: Option<Timestamp>,
+        pub recipients: Option<i32>,
     }
 }
 
 /// The result of redriving messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Tasks that were checked.
-    pub tasks: u64,
-    /// Tasks whose recipient is still waiting and is published again.
+    /// Recipients of the messages.
+    pub recipients: u64,
+    /// Those of them that are still waiting and are published again.
     pub waiting: u64,
 }
 
@@ -60,18 +61,20 @@ impl Store {
     /// Keeps a dead-lettered message.
     pub async fn keep_dead_letter(&self, letter: &DeadLetter<'_>) -> Result<(), Error> {
         let upsert = "
-            insert into dead_letter (queue, reason, body, campaign_id, seq, body_bytes, body_sha256, deaths,
+            insert into dead_letter (queue, reason, body, campaign_id, seqs, seq, body_bytes, body_sha256, deaths,
                 first_died_at, last_died_at)
             values ($1, case when $2 in ('rejected', 'delivery_limit', 'expired', 'maxlen') then $2 else 'other' end,
-                $3, $4, $5, $6, $7, $8, coalesce($9, clock_timestamp()), coalesce($9, clock_timestamp()))
+                $3, $4, $5::int[], ($5::int[])[1], $6, $7, $8, coalesce($9, clock_timestamp()), coalesce($9, clock_timestamp()))
             on conflict (queue, reason, body_sha256) do update
             set deaths = dead_letter.deaths + case when $10 then 0 else excluded.deaths end,
                 first_died_at = least(dead_letter.first_died_at, excluded.first_died_at),
                 last_died_at = greatest(dead_letter.last_died_at, excluded.last_died_at),
                 redriven_at = case when $10 then dead_letter.redriven_at end";
-        // Serialized again, so that the text contains two numbers and nothing else.
-        let task = SendTask::decode(letter.body).ok();
-        let body = task.and_then(|task| String::from_utf8(task.encode()).ok());
+        // Serialized again, so that the text contains numbers and nothing else.
+        let block = Block::decode(letter.body).ok();
+        let body = block.as_ref().and_then(|block| String::from_utf8(block.encode()).ok());
+        let seqs: Option<Vec<i32>> =
+            block.as_ref().map(|block| block.seqs().into_iter().map(|Seq(seq)| seq).collect());
         let bytes = i64::try_from(letter.body.len()).unwrap_or(i64::MAX);
         let deaths = i64::try_from(letter.deaths).unwrap_or(i64::MAX);
         let hash = Sha256::digest(letter.body).to_vec();
@@ -84,8 +87,8 @@ impl Store {
                     &letter.queue.unwrap_or("other"),
                     &letter.reason,
                     &body,
-                    &task.map(|task| task.campaign.0),
-                    &task.map(|task| task.seq.0),
+                    &block.map(|block| block.campaign().0),
+                    &seqs,
                     &bytes,
                     &hash,
                     &deaths,
@@ -123,12 +126,14 @@ impl Store {
     pub async fn redrive(&self, ids: Option<&[i64]>) -> Result<Redriven, Error> {
         let redrive = "
             with chosen as (
-                select id, campaign_id, seq from dead_letter
+                select id, campaign_id, seqs from dead_letter
                 where body is not null and (id = any($1) or ($1::bigint[] is null and redriven_at is null)) for update
+            ), named as (
+                select distinct campaign_id, seq from chosen, unnest(seqs) seq
             ), waiting as (
                 select r.campaign_id, r.seq, c.sender_id
                 from recipient r join campaign c on c.id = r.campaign_id
-                where (r.campaign_id, r.seq) in (select campaign_id, seq from chosen)
+                where (r.campaign_id, r.seq) in (select campaign_id, seq from named)
                     and r.state in ('pending', 'retry') and c.state in ('running', 'paused')
                 for update of r
             ), due_now as (
@@ -138,9 +143,9 @@ impl Store {
             ), redriven as (
                 update dead_letter d set redriven_at = clock_timestamp() from chosen where d.id = chosen.id
             )
-            select (select count(*) from chosen), (select count(*) from waiting)";
+            select (select count(*) from named), (select count(*) from waiting)";
         let row = self.client().await?.query_one(redrive, &[&ids]).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
-        Ok(Redriven { tasks: count(0), waiting: count(1) })
+        Ok(Redriven { recipients: count(0), waiting: count(1) })
     }
 }

@@ -7,6 +7,8 @@ use campaign::Rate;
 /// How far in advance departure slots are granted. A worker that dies loses at most the slots of this time. If
 /// PostgreSQL does not answer for longer than this, slots pass unused.
 pub(crate) const MAX_AHEAD: &str = "interval '500 milliseconds'";
+/// The same as a duration.
+pub(crate) const MOST_AHEAD: Duration = Duration::from_millis(500);
 
 /// The longest time of the rate that one lease contains.
 pub(crate) const LONGEST: &str = "interval '250 milliseconds'";

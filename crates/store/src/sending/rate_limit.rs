@@ -19,7 +19,7 @@ use crate::db::error::Error;
 use crate::db::metrics;
 use crate::db::sql::expand;
 use crate::db::volume::written_for;
-use crate::senders::rate::rate_of;
+use crate::senders::rate::{MOST_AHEAD, rate_of};
 use crate::sending::fragments::{FRAGMENTS, OF_LEASE};
 
 /// The time for which a worker leases slots at once. With a longer time one worker would hold the slots of the others.
@@ -46,6 +46,15 @@ pub struct TimedLease {
     pub lease: Lease,
     /// The local time from which the slots are counted.
     pub at: Instant,
+}
+
+impl TimedLease {
+    /// The local time from which PostgreSQL grants more permits to this worker, if no other worker takes some; `None` if the
+    /// sender has no rate.
+    pub fn next_at(&self) -> Option<Instant> {
+        let end = self.at + self.lease.span()?;
+        Some(end.checked_sub(MOST_AHEAD).unwrap_or(end))
+    }
 }
 
 pub(crate) static STATEMENT: LazyLock<String> =

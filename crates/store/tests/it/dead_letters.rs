@@ -1,6 +1,6 @@
 //! Dead letters: kept once each, without what nobody knows, and brought back for whoever still waits.
 
-use campaign::{CampaignId, SendTask, Seq};
+use campaign::{Block, CampaignId, Seq};
 use store::{DeadLetter, Redriven};
 
 use crate::world::{World, accepted};
@@ -10,12 +10,13 @@ fn letter(body: &[u8]) -> DeadLetter<'_> {
     DeadLetter { queue, reason: "rejected", body, deaths: 1, died_at: None, redelivered: false }
 }
 
-fn task(campaign: CampaignId, seq: i32) -> Vec<u8> {
-    SendTask { campaign, seq: Seq(seq) }.encode()
+fn block(campaign: CampaignId, seqs: &[i32]) -> Vec<u8> {
+    let seqs: Vec<Seq> = seqs.iter().copied().map(Seq).collect();
+    Block::of_list(campaign, &seqs, Block::MOST)[0].encode()
 }
 
 #[tokio::test]
-async fn of_what_is_no_task_only_length_and_hash_are_kept() {
+async fn of_what_is_no_block_only_length_and_hash_are_kept() {
     let world = World::new("dead_garbage", None).await;
     for body in
         [&b"+254712345678 Anna"[..], b"\xff\xfe", b"", br#"{"v":1,"campaign":1,"seq":1,"to":"254712345678"}"#]
@@ -25,7 +26,7 @@ async fn of_what_is_no_task_only_length_and_hash_are_kept() {
     world.store.keep_dead_letter(&letter(b" {\"v\":1, \"campaign\":7,\"seq\":42}\n")).await.unwrap();
     let letters = world.store.dead_letters(100).await.unwrap();
     let bodies: Vec<_> = letters.iter().filter_map(|letter| letter.body.as_deref()).collect();
-    assert_eq!(bodies, [r#"{"v":1,"campaign":7,"seq":42}"#]);
+    assert_eq!(bodies, [r#"{"v":2,"campaign":7,"first":42,"last":42}"#]);
     let mut lengths: Vec<i64> = letters.iter().map(|letter| letter.body_bytes).collect();
     lengths.sort_unstable();
     assert_eq!(lengths, [0, 2, 18, 32, 48]);
@@ -38,7 +39,7 @@ async fn of_what_is_no_task_only_length_and_hash_are_kept() {
 #[tokio::test]
 async fn a_letter_that_dies_again_is_one_row_and_one_delivered_twice_is_counted_once() {
     let world = World::new("dead_twice", None).await;
-    let body = task(CampaignId(7), 1);
+    let body = block(CampaignId(7), &[1]);
     let first = letter(&body);
     world.store.keep_dead_letter(&first).await.unwrap();
     world.store.keep_dead_letter(&DeadLetter { redelivered: true, ..first }).await.unwrap();
@@ -57,13 +58,13 @@ async fn redriving_publishes_only_recipients_that_are_still_waiting() {
     let campaign = world.campaign(3).await;
     let done = world.granted(campaign, 1..=1).await;
     world.record(campaign, &done, &accepted()).await;
-    for body in [task(campaign, 1), task(campaign, 2), task(campaign, 99), b"garbage".to_vec()] {
+    for body in [block(campaign, &[1, 2]), block(campaign, &[2, 99]), b"garbage".to_vec()] {
         world.store.keep_dead_letter(&letter(&body)).await.unwrap();
     }
-    assert_eq!(world.store.redrive(None).await.unwrap(), Redriven { tasks: 3, waiting: 1 });
+    assert_eq!(world.store.redrive(None).await.unwrap(), Redriven { recipients: 3, waiting: 1 });
     assert_eq!(world.store.redrive(None).await.unwrap(), Redriven::default());
     let due = world.store.take_due(world.sender, 10).await.unwrap();
-    assert_eq!(due, [SendTask { campaign, seq: Seq(2) }]);
+    assert_eq!(due, [(campaign, Seq(2))]);
     let claim = world.granted(campaign, 2..=3).await;
     world.record(campaign, &claim, &accepted()).await;
     assert!(world.store.finish_if_done(campaign).await.unwrap());

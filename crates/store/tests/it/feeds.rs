@@ -18,7 +18,7 @@ async fn a_sender_is_fed_by_one_producer_at_a_time() {
     world.store.take_feeds(first, LEASE).await.unwrap();
     world.store.take_feeds(second, LEASE).await.unwrap();
     let feeds = world.store.read_feeds(first).await.unwrap();
-    assert_eq!((feeds.len(), feeds[0].per_second), (1, Some(20.0)));
+    assert_eq!((feeds.len(), feeds[0].rate), (1, Some("20/s".parse().unwrap())));
     assert!(world.store.read_feeds(second).await.unwrap().is_empty());
     world.store.release_feeds(first).await.unwrap();
     world.store.take_feeds(second, LEASE).await.unwrap();

@@ -204,9 +204,10 @@ fn dead_letters(viewer: &Viewer, letters: &control::Page<DeadLetter>) -> Markup 
         vec![
             html! { span class="title" { (letter.queue) } small { "number " (letter.dead_letter_id) } },
             html! {
-                @if let (Some(campaign), Some(seq)) = (letter.campaign_id, letter.seq) {
-                    a href={ "/campaigns/" (campaign) } { "Campaign " (campaign) } small { "recipient " (thousands(i64::from(seq))) }
-                } @else { "no task of Flowcast" }
+                @if let (Some(campaign), Some(recipients)) = (letter.campaign_id, letter.recipients) {
+                    a href={ "/campaigns/" (campaign) } { "Campaign " (campaign) }
+                    small { (counted(recipients.into(), "recipient", "recipients")) }
+                } @else { "no message of Flowcast" }
             },
             html! { (letter.reason.replace('_', " ")) @if letter.redriven_at.is_some() { small { "published again" } } },
             at(letter.last_died_at),
