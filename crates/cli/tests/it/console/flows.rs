@@ -50,8 +50,8 @@ async fn a_template_is_added(console: &ConsoleServer, browser: &Browser) {
 /// Of two people who replace the same text or flow, the second one sees what the first one stored.
 async fn a_second_change_overwrites_nothing(world: &World, console: &ConsoleServer, browser: &Browser) {
     for (path, field, value) in [
-        ("/senders/ke-main/templates/visit/en", "#f-body", "Dear {{1}}, and at {{2}}, by Marta?"),
-        ("/senders/ke-main/flows/1197715005513101", "#f-flow_name", "Visit <b>survey</b> 2"),
+        ("/senders/ke-main/templates/visit/en", "#f-body", "Dear {{1}}, how was it at <i>{{2}}</i>?"),
+        ("/senders/ke-main/flows/1197715005513101", "#f-flow_name", "Visit <b>survey</b>"),
     ] {
         browser.open(&console.address(path)).await;
         let first = Browser::start().await;
