@@ -95,7 +95,7 @@ async fn an_urgent_campaign_waits_for_two_seconds_of_the_rate_however_many_worke
     world.until(PAIRS, 1).await;
     world.ok(&["campaign", "start", &id]).await;
     assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.requests > 60).await);
-    let urgent = world.draft_with("weight = 100", 10).await;
+    let urgent = world.draft_of(&CAMPAIGN.replace("weight = 1", "weight = 100"), 10).await;
     world.ok(&["campaign", "start", &urgent]).await;
     let before = world.ledger().summary().requests;
     world.until(&format!("select count(*) from attempt where campaign_id = {urgent}"), 10).await;
