@@ -267,6 +267,12 @@ deadline = "24h"
             ),
             (&exchange, Provider::LipaChat, Some("[flow] action cannot")),
             (&exchange, Provider::OneMsg, None),
+            (&with("cta", "reference = false\ncta"), Provider::LipaChat, None),
+            (
+                &with("cta", "reference = false\ncta"),
+                Provider::Meta,
+                Some("[flow] reference cannot be false"),
+            ),
             (&by_name, Provider::LipaChat, Some("[flow] flow_name cannot")),
             (&by_name, Provider::OneMsg, Some("[flow] flow_name cannot")),
             (&by_name, Provider::Meta, None),
@@ -289,6 +295,32 @@ deadline = "24h"
                     assert!(error.starts_with(&format!("{provider}: {expected}")), "{error}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn parts_of_templates_that_lipachat_does_not_document_are_refused() {
+        let of_template = format!("name = \"x\"\nsender = \"s\"\n{TEMPLATE}");
+        let image = "[template.media]\nkind = \"image\"\n";
+        let document = "[template.media]\nkind = \"document\"\nlink = \"https://x.example/1\"\n";
+        for (parts, expected) in [
+            (format!("{image}link = \"https://x.example/1\""), None),
+            (format!("{image}id = \"1\""), Some("[template] media.id cannot")),
+            (format!("{document}filename = \"x.pdf\""), Some("[template] media.filename cannot")),
+            (
+                "[[template.buttons]]\nindex = 0\nkind = \"url\"\nvalue = \"x\"".to_owned(),
+                Some("[template] buttons cannot"),
+            ),
+        ] {
+            let definition = Definition::parse(&format!("{of_template}{parts}")).unwrap();
+            let error = definition.check_for(Provider::LipaChat).err().map(|error| error.to_string());
+            let is_expected = match (&error, expected) {
+                (Some(error), Some(expected)) => error.contains(expected),
+                (None, None) => true,
+                _ => false,
+            };
+            assert!(is_expected, "{parts}: {error:?}");
+            assert!(definition.check_for(Provider::Meta).is_ok());
         }
     }
 

@@ -41,7 +41,11 @@ pub use ids::reference::{Reference, ReferenceKey};
 pub use ids::user_id::UserId;
 pub use message::error::{CompileError, RenderError};
 pub use message::flow::{FlowAction, FlowActionKind, FlowMessage, FlowMode, FlowName, FlowTemplate};
-pub use message::template::{FlowButton, FlowButtonUse, TemplateMessage, TemplateUse};
+pub use message::known_template::{KnownButton, KnownTemplate, TemplateMismatch};
+pub use message::template::{
+    ButtonKind, ButtonUse, ButtonValue, FlowButton, FlowButtonUse, HeaderMedia, HeaderMediaUse, MediaKind,
+    MediaSource, TemplateHeader, TemplateMessage, TemplateParameter, TemplateUse,
+};
 pub use message::variables::Variables;
 pub use message::{AssumedWindow, CompiledMessage, Message, Window};
 pub use number::calling_code::{CallingCode, UnknownCallingCode};

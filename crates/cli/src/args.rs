@@ -238,6 +238,14 @@ pub(crate) enum ProviderCommand {
         /// The provider
         provider: Provider,
     },
+    /// Print every documented answer of every provider, and what happens to recipient, sender and campaign
+    Answers {
+        /// Only this provider
+        provider: Option<Provider>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -4,6 +4,7 @@ use crate::api_access;
 use crate::args::Command;
 use crate::args::accounts::KeyCommand;
 use crate::args::senders::SenderCommand;
+use crate::args::texts::{FlowCommand, TemplateCommand};
 use crate::exit::Refused;
 
 /// Why a command does not use the API.
@@ -33,6 +34,10 @@ fn needs(command: &Command) -> Option<Needs> {
         Command::Account { .. } => Some(Needs::Database("account")),
         Command::Key { command: KeyCommand::Add(_) } => Some(Needs::NoKey),
         Command::Sender { command: SenderCommand::Test(_) } => Some(Needs::Database("sender test")),
+        Command::Flow { command: FlowCommand::Decode { .. } } => Some(Needs::Database("flow decode")),
+        Command::Template { command: TemplateCommand::Fetch { .. } } => {
+            Some(Needs::Database("template fetch"))
+        }
         Command::WebhookEndpoint { .. } => Some(Needs::Database("webhook-endpoint")),
         Command::Retention { .. } => Some(Needs::Database("retention run")),
         Command::Erase { .. } => Some(Needs::Database("erase")),

@@ -41,6 +41,11 @@ pub(crate) static RETURNED: Counters = Counters::counters(
         ),
     ],
 );
+pub(crate) static HELD: Counters = Counters::counters(
+    "flowcast_messages_held",
+    "Accepted messages that Meta holds back for a check of the template's quality; it may drop them later",
+    &[SENDER],
+);
 pub(crate) static REFUSALS: Counters = Counters::counters(
     "flowcast_refusals",
     "Requests that the provider did not accept, by reason code",
@@ -121,6 +126,7 @@ pub(crate) static DELIVERIES: Counters = Counters::counters(
 pub static INSTRUMENTS: &[&dyn Instrument] = &[
     &REQUESTS,
     &RETURNED,
+    &HELD,
     &REFUSALS,
     &REQUEST_SECONDS,
     &CLAIM_SECONDS,

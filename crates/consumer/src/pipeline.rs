@@ -167,6 +167,9 @@ async fn deliver(
     let answer = worker.channel.current().send(&outgoing).instrument(span.clone()).await;
     drop(step);
     failpoint::pass(Place::AfterAnswer);
+    if answer.is_held {
+        worker.metrics.count_held();
+    }
     let attempt = Attempt {
         number: row.attempt,
         random: fastrand::f64(),

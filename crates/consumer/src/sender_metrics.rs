@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::metrics::{
-    ACKNOWLEDGEMENTS, CLAIM_RECIPIENTS, CLAIM_RESULTS, CLAIM_SECONDS, DELIVERIES, DROPPED, IN_FLIGHT,
+    ACKNOWLEDGEMENTS, CLAIM_RECIPIENTS, CLAIM_RESULTS, CLAIM_SECONDS, DELIVERIES, DROPPED, HELD, IN_FLIGHT,
     IN_FLIGHT_LIMIT, LATE, OTHER, OUTCOMES, RECORD_SECONDS, REFUSALS, REFUSED, REQUEST_SECONDS, REQUESTS,
     RETURNED, SLOT_WAIT, SLOTS_MISSED, WAITING,
 };
@@ -158,6 +158,11 @@ impl SenderMetrics {
     /// Counts a wait for a departure.
     pub(crate) fn count_slot_wait(&self, waited: Duration) {
         self.slot_wait.observe(waited.as_secs_f64());
+    }
+
+    /// Counts an accepted message that the provider holds back.
+    pub(crate) fn count_held(&self) {
+        HELD.with(&[&self.sender]).inc();
     }
 
     /// Counts a departure without a slot.

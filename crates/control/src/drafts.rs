@@ -10,6 +10,7 @@ use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
 use crate::control::{Attempt, Control, Done};
 use crate::error::{Error, Problem};
+use crate::template_check;
 use crate::versions::{Versioned, check_version};
 
 /// A draft that was created or edited.
@@ -120,12 +121,15 @@ async fn create(store: &Store, caller: &Caller, definition: &Definition) -> Resu
 /// Refuses a definition that is wrong, or that the provider of its sender cannot send.
 async fn check(store: &Store, definition: &Definition) -> Result<(), Error> {
     definition.check()?;
-    let provider = store.sender(&definition.sender).await?.provider;
-    Ok(definition.check_for(provider)?)
+    let sender = store.sender(&definition.sender).await?;
+    definition.check_for(sender.provider)?;
+    template_check::refuse_difference(store, sender.id, definition).await
 }
 
 async fn draft(store: &Store, id: CampaignId, version: i32, definition: &Definition) -> Result<Draft, Error> {
-    let warnings = definition.warnings(store.now().await?);
+    let mut warnings = definition.warnings(store.now().await?);
+    let sender = store.sender(&definition.sender).await?.id;
+    warnings.extend(template_check::unsendable(store, sender, definition).await?);
     Ok(Draft { campaign_id: id.0, version, warnings })
 }
 

@@ -1,6 +1,8 @@
 //! The message of a campaign, filled in for the first recipients of its list.
 
-use campaign::{CampaignId, CompiledMessage, Definition, FlowAction, Message, Seq, Variables, Window};
+use campaign::{
+    CampaignId, CompiledMessage, Definition, FlowAction, Message, RenderError, Seq, Variables, Window,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -58,6 +60,9 @@ pub struct PreviewItem {
     pub button: Option<String>,
     /// The values of the variables of a template's body, `{{1}}` first; empty for a flow message.
     pub values: Vec<String>,
+    /// The names of these variables, in the same order; empty if they have numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value_names: Vec<String>,
     /// The data of the first screen of the flow.
     #[schema(value_type = Object)]
     pub data: Map<String, Value>,
@@ -141,7 +146,15 @@ impl PreviewItem {
     /// The message for nobody: each variable has its name as value.
     fn with_names(message: &CompiledMessage) -> Self {
         let names = message.variables().iter().map(|name| (name.clone(), name.clone()));
-        Self::fill(message, None, &names.collect())
+        let names = names.collect();
+        match message.render(&names, Window::Unheard) {
+            // The name of a variable is no web address.
+            Err(RenderError::Link { .. }) => {
+                let links = message.variables().iter().map(|name| (name.clone(), format!("https://{name}")));
+                Self::fill(message, None, &links.collect())
+            }
+            _ => Self::fill(message, None, &names),
+        }
     }
 
     fn of(message: Message) -> Self {
@@ -155,8 +168,10 @@ impl PreviewItem {
                 (template.body.clone(), data)
             }
         };
+        let value_names = values.iter().filter_map(|variable| variable.name.clone()).collect();
+        let values = values.into_iter().map(|variable| variable.text).collect();
         let Sample { header, body, footer, button, .. } = Sample::of(0, message);
         let data = data.unwrap_or_default();
-        Self { header, body: Some(body), footer, button, values, data, ..Self::default() }
+        Self { header, body: Some(body), footer, button, values, value_names, data, ..Self::default() }
     }
 }

@@ -19,6 +19,8 @@ const MOST_CHOICES: i64 = 1_000;
 /// The most buttons of a template, and the most characters of one.
 const MOST_BUTTONS: usize = 10;
 const MOST_OF_BUTTON: usize = 60;
+/// The most characters of the web address of a button.
+const MOST_OF_URL: usize = 2_000;
 
 /// What a template is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -49,21 +51,30 @@ pub enum TemplateStatus {
 }
 
 /// A button of a template.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateButton {
     /// The text, 1 to 60 characters.
     #[schema(min_length = 1, max_length = 60)]
     pub text: String,
+    /// `flow`, `url`, `quick_reply`, `copy_code`, `phone_number` or another word of WhatsApp; left out: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The web address that the button opens, with its variable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The id of the flow that the button opens; left out: it opens none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow_id: Option<String>,
 }
 
 /// The text of a template, as it was approved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTemplate {
+    /// What the header is: `text`, `image`, `video`, `document` or another word of WhatsApp; left out: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_format: Option<String>,
     /// The header with its variable `{{1}}`, at most 60 characters.
     #[serde(default)]
     pub header: Option<String>,
@@ -111,6 +122,7 @@ impl From<TemplateRow> for TemplateView {
             name: texts.name,
             language: texts.language,
             text: NewTemplate {
+                header_format: texts.header_format,
                 header: texts.header,
                 body: texts.body,
                 footer: texts.footer,
@@ -251,8 +263,22 @@ fn check_names(name: &str, language: &str) -> Result<(), MemberFault> {
     Ok(())
 }
 
+/// Checks a word of WhatsApp in lower case.
+fn check_word(member: &'static str, what: &str, word: Option<&str>) -> Result<(), MemberFault> {
+    let is_word = |word: &str| {
+        (1..=30).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    if word.is_none_or(is_word) {
+        return Ok(());
+    }
+    let text = format!(
+        "the {what} of the template is a word in lower case, such as text, image, url or quick_reply"
+    );
+    Err(MemberFault::new(member, text))
+}
+
 /// The texts without empty parts.
-fn checked(name: &str, language: &str, new: &NewTemplate) -> Result<TemplateTexts, MemberFault> {
+pub(crate) fn checked(name: &str, language: &str, new: &NewTemplate) -> Result<TemplateTexts, MemberFault> {
     check_names(name, language)?;
     let fits = |(member, what): (&'static str, &str), text: &str, most: usize| {
         let characters = text.chars().count();
@@ -282,12 +308,16 @@ fn checked(name: &str, language: &str, new: &NewTemplate) -> Result<TemplateText
             return Err(MemberFault::new("buttons", "a button of the template has no text"));
         }
         fits(("buttons", "button"), &button.text, MOST_OF_BUTTON)?;
+        fits(("buttons", "web address"), button.url.as_deref().unwrap_or_default(), MOST_OF_URL)?;
+        check_word("buttons", "kind of a button", button.kind.as_deref())?;
         fits(("buttons", "flow id"), button.flow_id.as_deref().unwrap_or_default(), 100)?;
     }
+    check_word("header_format", "format of the header", new.header_format.as_deref())?;
     let word = |value: Value| value.as_str().map(str::to_owned);
     Ok(TemplateTexts {
         name: name.to_owned(),
         language: language.to_owned(),
+        header_format: new.header_format.clone(),
         header: part("header", &new.header)?,
         body: body.to_owned(),
         footer: part("footer", &new.footer)?,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{LeaseAnswer, LeaseRequest, SenderRow, TimedLease};
 use utoipa::ToSchema;
-use whatsapp::{Account, Channel, Client, Outgoing};
+use whatsapp::{Account, Channel, Client, Explanation, Outgoing};
 
 use crate::access::action::{Action, Object};
 use crate::access::caller::Caller;
@@ -52,6 +52,15 @@ pub struct TestResult {
     /// The explanation of the refusal.
     #[schema(required)]
     pub text: Option<String>,
+    /// What the provider says about the refusal, without phone numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<String>,
+    /// The id by which the support of Meta finds the request (`fbtrace_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
+    /// Whether the provider accepted the message and holds it back for a check of the template's quality.
+    #[serde(default)]
+    pub is_held: bool,
     /// The HTTP status of the answer.
     #[schema(required)]
     pub http_status: Option<u16>,
@@ -98,8 +107,8 @@ impl Control {
                 tokio::time::timeout(longest, slot).await.map_err(|_| no_slot(&sender.name, longest))??;
             }
         }
-        let answer = channel.send(&outgoing.with(test, &message)).await;
-        let result = TestResult::of(&sender, &answer);
+        let (answer, explanation) = channel.send_and_explain(&outgoing.with(test, &message)).await;
+        let result = TestResult::of(&sender, &answer, explanation);
         // The number is not in the audit.
         let details = json!({ "sender": sender.name, "verdict": result.verdict, "code": result.code });
         Ok((result, details))
@@ -128,7 +137,11 @@ impl Control {
         Ok((sender, Prepared { compiled, reference }))
     }
 
-    fn channel(&self, sender: &SenderRow, key: Result<SecretString, String>) -> Result<Channel, Error> {
+    pub(crate) fn channel(
+        &self,
+        sender: &SenderRow,
+        key: Result<SecretString, String>,
+    ) -> Result<Channel, Error> {
         let account = Account {
             provider: sender.provider,
             base_url: sender.base_url.parse().map_err(|error| {
@@ -187,7 +200,7 @@ impl Prepared {
 }
 
 impl TestResult {
-    fn of(sender: &SenderRow, answer: &whatsapp::Answer) -> Self {
+    fn of(sender: &SenderRow, answer: &whatsapp::Answer, explanation: Explanation) -> Self {
         let (verdict, id, refusal) = match &answer.verdict {
             Verdict::Accepted { provider_message_id } => ("accepted", Some(provider_message_id), None),
             Verdict::Throttled { refusal, .. } => ("throttled", None, Some(refusal)),
@@ -205,6 +218,9 @@ impl TestResult {
             provider_message_id: id.map(ToString::to_string),
             code: refusal.map(|refusal| refusal.code.to_string()),
             text: refusal.map(|refusal| refusal.text.to_string()),
+            details: explanation.details,
+            trace_id: explanation.trace_id,
+            is_held: answer.is_held,
             http_status: answer.http_status,
             milliseconds: u64::try_from(answer.latency.as_millis()).unwrap_or(u64::MAX),
         }

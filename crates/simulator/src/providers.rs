@@ -16,6 +16,8 @@ mod meta_change;
 mod meta_outcomes;
 mod one_msg;
 pub(crate) mod outcome;
+mod template_list;
+mod template_object;
 
 use self::api::ProviderApi;
 use crate::{Config, Provider};

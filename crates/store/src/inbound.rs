@@ -11,6 +11,7 @@ pub(crate) mod ingest;
 pub(crate) mod ingest_apart;
 pub(crate) mod match_again;
 pub(crate) mod matching;
+pub(crate) mod number_changes;
 pub(crate) mod people;
 pub(crate) mod receipts;
 pub(crate) mod rows;

@@ -71,7 +71,8 @@ pub use inbound::batch::{Ingest, Ingested};
 pub use inbound::match_again::MatchedEvents;
 pub use inbound::receipts::ReceiptCounts;
 pub use inbound::rows::{
-    AnswerRow, ConsentRow, InboundRow, MessageKey, NoticeRow, Person, RawBody, ReceiptRow, ReportedStop,
+    AnswerRow, ConsentRow, InboundRow, MessageKey, NoticeRow, NumberChangeRow, Person, RawBody, ReceiptRow,
+    ReportedStop,
 };
 pub use lists::exports::RecipientFilter;
 pub use lists::import_record::ImportRecord;

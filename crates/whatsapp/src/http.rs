@@ -5,3 +5,4 @@
 pub(crate) mod channel;
 pub(crate) mod client;
 mod request_error;
+pub(crate) mod template_list;

@@ -50,12 +50,14 @@ mod request;
 pub mod webhook;
 
 pub use account::Account;
-pub use classification::answer::HttpAnswer;
+pub use classification::answer::{Explanation, HttpAnswer};
 pub use classification::error_rule::{Class, Pattern, Rule, UnknownClass};
 pub use classification::overrides::Overrides;
 pub use config::Config;
-pub use error::Error;
+pub use error::{Error, TemplateListError};
 pub use http::channel::{Answer, Channel};
 pub use http::client::Client;
+pub use providers::answers::{DocumentedAnswer, Effect, documented_answers};
+pub use providers::approved_template::{ApprovedButton, ApprovedTemplate};
 pub use providers::{classify_answer, error_map, read_webhook};
 pub use request::outgoing::Outgoing;

@@ -6,6 +6,8 @@
 //! [`Adapter`] with `errors` and `webhook` in the folder of the same name, and an arm to [`adapter_of`].
 
 pub(crate) mod adapter;
+pub(crate) mod answers;
+pub(crate) mod approved_template;
 mod kaleyra;
 mod lipachat;
 mod meta;

@@ -13,7 +13,7 @@ pub(crate) mod reader;
 mod signature;
 
 pub use event::{
-    DeliveryFailure, Event, InboundMessage, InvalidBody, MessageRef, Notice, ParsedWebhook, Preference,
-    Receipt, Subject,
+    DeliveryFailure, Event, InboundMessage, InvalidBody, MessageRef, Notice, NumberChange, ParsedWebhook,
+    Preference, Receipt, Subject,
 };
 pub use signature::{SIGNATURE_HEADER, is_signed};

@@ -21,9 +21,14 @@ type Unsupported = (bool, &'static str, &'static str);
 /// Refuses the first feature of the flow message that the provider does not support.
 pub(crate) fn check_flow(provider: Provider, flow: &FlowTemplate) -> Result<(), DefinitionError> {
     let by_name = (flow.flow_name.is_some(), "flow_name", BY_ID);
+    let no_token = (
+        !flow.reference,
+        "reference",
+        "cannot be false, the flow token always carries the reference at this provider; leave it out",
+    );
     let cannot: &[Unsupported] = match provider {
-        Provider::Kaleyra | Provider::Meta => &[],
-        Provider::OneMsg => &[by_name],
+        Provider::Kaleyra | Provider::Meta => &[no_token],
+        Provider::OneMsg => &[by_name, no_token],
         Provider::LipaChat => &[
             (flow.header.is_some(), "header", NO_SUCH_PART),
             (flow.footer.is_some(), "footer", NO_SUCH_PART),
@@ -39,7 +44,7 @@ pub(crate) fn check_flow(provider: Provider, flow: &FlowTemplate) -> Result<(), 
                 "cannot be sent, the provider opens published flows only; write mode = \"published\"",
             ),
             (
-                flow.data.contains_key(LIPACHAT_REFERENCE),
+                flow.reference && flow.data.contains_key(LIPACHAT_REFERENCE),
                 "data",
                 "holds flowcast_ref, which is filled in for this provider; remove that field",
             ),
@@ -62,6 +67,26 @@ pub(crate) fn check_template(provider: Provider, template: &TemplateUse) -> Resu
                 template.header.is_some(),
                 "header",
                 "cannot be sent, the provider's templates have variables in the body only; leave it out",
+            ),
+            (
+                template.media.as_ref().is_some_and(|media| media.id.is_some()),
+                "media.id",
+                "cannot be sent, the provider takes media by their address only; write link",
+            ),
+            (
+                template.media.as_ref().is_some_and(|media| media.filename.is_some()),
+                "media.filename",
+                "cannot be sent, the provider takes no file name; leave it out",
+            ),
+            (
+                !template.parameters.is_empty(),
+                "parameters",
+                "cannot be sent, the provider's variables have numbers; write body",
+            ),
+            (
+                !template.buttons.is_empty(),
+                "buttons",
+                "cannot be sent, the provider documents no values of buttons; leave them out",
             ),
         ],
     };

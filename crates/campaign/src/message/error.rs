@@ -6,6 +6,8 @@ pub(crate) const OVER_LIMIT: &str = "filling in this text takes too many steps o
 pub(crate) const FAULTY: &str = "this text uses something that the template language does not have";
 pub(crate) const WHITESPACE: &str = "Meta takes no line break, no tab and no more than four spaces in a row in a variable of a \
     template; change the text, or write fold_spaces = true under [template] to make each of them one space";
+pub(crate) const LINK: &str =
+    "this is not a web address; write an address that begins with https:// and has no spaces";
 pub(crate) const EMOJI: &str = "WhatsApp allows no emoji on the button; write words only";
 
 /// Why a message cannot be sent to any recipient.
@@ -88,6 +90,14 @@ pub enum RenderError {
         /// The field of the campaign file.
         field: String,
     },
+    /// The address of the header's media is not a web address.
+    #[error("[{section}] {field}: {LINK}")]
+    Link {
+        /// The section of the campaign file.
+        section: &'static str,
+        /// The field of the campaign file.
+        field: String,
+    },
     /// The window is closed, so only a template could be sent, and the campaign has none.
     #[error("their 24-hour window is closed, and the campaign has no [template]")]
     WindowClosed,
@@ -103,6 +113,7 @@ impl RenderError {
             Self::Faulty { .. } => const { own_code("text_faulty") },
             Self::Whitespace { .. } => const { own_code("line_break_in_variable") },
             Self::Emoji { .. } => const { own_code("emoji_in_button") },
+            Self::Link { .. } => const { own_code("link_not_web_address") },
             Self::WindowClosed => const { own_code("window_closed") },
         }
     }

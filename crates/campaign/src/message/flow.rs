@@ -32,6 +32,19 @@ pub struct FlowTemplate {
     /// Whether the button opens the published flow or the draft.
     #[serde(default)]
     pub mode: FlowMode,
+    /// Whether LipaChat's message carries our reference as `flowcast_ref` in the data of the first screen. Default yes; only LipaChat has
+    /// the choice, because its messages have no flow token.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub reference: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 /// What the button does, as written in the campaign file.
@@ -83,6 +96,8 @@ pub struct FlowMessage {
     pub action: FlowAction,
     /// Which version of the flow.
     pub mode: FlowMode,
+    /// Whether LipaChat's message carries our reference in its data.
+    pub has_reference: bool,
 }
 
 /// Id or name of a flow.

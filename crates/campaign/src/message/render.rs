@@ -24,6 +24,7 @@ pub(crate) struct CompiledFlow {
     flow: FlowName,
     action: Action,
     mode: FlowMode,
+    has_reference: bool,
     variables: BTreeSet<String>,
 }
 
@@ -38,8 +39,9 @@ impl CompiledFlow {
         let flow = compiler.flow_name(template)?;
         let action = compiler.action(template)?;
         let texts = compiler.finish();
-        let (mode, variables) = (template.mode, BTreeSet::new());
-        let mut compiled = Self { texts, header, body, footer, cta, flow, action, mode, variables };
+        let (mode, has_reference, variables) = (template.mode, template.reference, BTreeSet::new());
+        let mut compiled =
+            Self { texts, header, body, footer, cta, flow, action, mode, has_reference, variables };
         compiled.texts.check(|variables| compiled.render(variables).map(drop))?;
         compiled.variables = compiled.texts.needed(|variables| compiled.render(variables).map(drop));
         Ok(compiled)
@@ -68,7 +70,8 @@ impl CompiledFlow {
             }
             Action::DataExchange => FlowAction::DataExchange,
         };
-        Ok(FlowMessage { header, body, footer, cta, flow: self.flow.clone(), action, mode: self.mode })
+        let (flow, mode, has_reference) = (self.flow.clone(), self.mode, self.has_reference);
+        Ok(FlowMessage { header, body, footer, cta, flow, action, mode, has_reference })
     }
 }
 

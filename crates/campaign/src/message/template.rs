@@ -1,8 +1,10 @@
 //! The template message: as written by the author, and as rendered for one recipient.
 //!
 //! Meta approves a template beforehand, and it may be sent outside the 24-hour window. A campaign fills in its
-//! variables, in the order of their numbers, and the data of its flow button (Cloud API, `type = "template"`).
+//! variables, by number or by name, the media of its header, the values of its buttons, and the data of its flow button
+//! (Cloud API, `type = "template"`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,9 @@ pub struct TemplateUse {
     pub namespace: Option<String>,
     /// The variable of the header, at most 60 characters; left out if the header has none.
     pub header: Option<String>,
+    /// The name of the header's variable, if the variables of the template have names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_name: Option<String>,
     /// The variables of the body, `{{1}}` first; at most 1024 characters each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub body: Vec<String>,
@@ -27,13 +32,97 @@ pub struct TemplateUse {
     /// them, so without this setting the import rejects such rows.
     #[serde(default, skip_serializing_if = "is_false")]
     pub fold_spaces: bool,
+    /// The image, video or document of the header; left out if the header has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<HeaderMediaUse>,
+    /// The variables of the body by name, if the variables of the template have names; at most 1024 characters each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
     /// The template's flow button; left out if it has none.
     pub button: Option<FlowButtonUse>,
+    /// Values of the other buttons that have one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<ButtonUse>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+/// The kind of a header's media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// A video.
+    Video,
+    /// A document, such as a PDF file.
+    Document,
+}
+
+impl MediaKind {
+    /// Meta's name of the kind.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Video => "video",
+            Self::Document => "document",
+        }
+    }
+}
+
+/// The media of a template's header in the campaign file. Exactly one of `link` and `id` is given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderMediaUse {
+    /// The kind, as in the approved template.
+    pub kind: MediaKind,
+    /// The web address of the file; may contain variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The id of the file at Meta; may contain variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The file name that the recipient sees, for documents only; may contain variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+}
+
+/// The kind of a button that has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ButtonKind {
+    /// Opens a web address; the value is the variable at its end.
+    Url,
+    /// Sends a reply; the value is the payload that the reply carries.
+    QuickReply,
+    /// Copies a coupon code, which is the value.
+    CopyCode,
+}
+
+impl ButtonKind {
+    /// Meta's name of the kind.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::QuickReply => "quick_reply",
+            Self::CopyCode => "copy_code",
+        }
+    }
+}
+
+/// The value of a template's button in the campaign file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ButtonUse {
+    /// The index of the button in the template, 0 to 9.
+    pub index: u8,
+    /// The kind, as in the approved template.
+    pub kind: ButtonKind,
+    /// The value; may contain variables.
+    pub value: String,
 }
 
 /// The flow button of a template in the campaign file.
@@ -56,12 +145,69 @@ pub struct TemplateMessage {
     pub language: String,
     /// The template's namespace, for 1msg.
     pub namespace: Option<String>,
-    /// The variable of the header.
-    pub header: Option<String>,
-    /// The variables of the body, in order.
-    pub body: Vec<String>,
+    /// The header.
+    pub header: Option<TemplateHeader>,
+    /// The variables of the body, in order if they have no names.
+    pub body: Vec<TemplateParameter>,
     /// The template's flow button.
     pub button: Option<FlowButton>,
+    /// The values of the other buttons.
+    pub buttons: Vec<ButtonValue>,
+}
+
+/// The header of a template, rendered for one recipient.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TemplateHeader {
+    /// The variable of its text.
+    Text(TemplateParameter),
+    /// Its media.
+    Media(HeaderMedia),
+}
+
+/// A variable of a template, rendered for one recipient.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TemplateParameter {
+    /// Its name; `None` if the variables of the template have numbers.
+    pub name: Option<String>,
+    /// Its value.
+    pub text: String,
+}
+
+impl From<&str> for TemplateParameter {
+    fn from(text: &str) -> Self {
+        Self { name: None, text: text.to_owned() }
+    }
+}
+
+/// The media of a template's header, rendered for one recipient.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeaderMedia {
+    /// The kind.
+    pub kind: MediaKind,
+    /// Where the file is.
+    pub source: MediaSource,
+    /// The file name that the recipient sees.
+    pub filename: Option<String>,
+}
+
+/// Where the file of a header is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum MediaSource {
+    /// At this web address.
+    Link(String),
+    /// At Meta, under this id.
+    Id(String),
+}
+
+/// The value of a template's button, rendered for one recipient.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ButtonValue {
+    /// The index of the button in the template, 0 to 9.
+    pub index: u8,
+    /// The kind.
+    pub kind: ButtonKind,
+    /// The value.
+    pub value: String,
 }
 
 /// The flow button of a template, rendered for one recipient.

@@ -6,27 +6,28 @@ use serde_json::Value;
 
 use crate::message::compile::Compiler;
 use crate::message::error::{CompileError, RenderError};
-use crate::message::node::{BODY_LIMIT, HEADER_LIMIT, Node, Text};
-use crate::message::template::{FlowButton, TemplateMessage, TemplateUse};
+use crate::message::node::Node;
+use crate::message::template::{FlowButton, TemplateHeader, TemplateMessage, TemplateUse};
+use crate::message::template_parts::{CompiledButton, CompiledMedia, CompiledParameter, Filler, check_parts};
 use crate::message::texts::Texts;
 use crate::message::variables::Variables;
-use crate::message::whitespace::{folded, is_one_line};
+use crate::message::whitespace::is_one_line;
 
 /// Meta's longest name of a template.
 const NAME_LIMIT: usize = 512;
-/// The index of the last button: a template has at most ten.
-const LAST_BUTTON: u8 = 9;
 
 /// A compiled template message with valid fields.
 #[derive(Debug)]
 pub(crate) struct CompiledTemplate {
     texts: Texts,
     fixed: TemplateMessage,
-    header: Option<Text>,
-    body: Vec<Text>,
+    header: Option<CompiledParameter>,
+    media: Option<CompiledMedia>,
+    body: Vec<CompiledParameter>,
+    buttons: Vec<CompiledButton>,
     data: Option<Node>,
     folds: bool,
-    /// The variables that header and body use.
+    /// The variables that header, body and buttons use.
     in_parameters: BTreeSet<String>,
     variables: BTreeSet<String>,
 }
@@ -39,15 +40,13 @@ impl CompiledTemplate {
         word("name", &written.name, NAME_LIMIT)?;
         word("language", &written.language, NAME_LIMIT)?;
         written.namespace.as_deref().map(|text| word("namespace", text, NAME_LIMIT)).transpose()?;
-        if written.button.as_ref().is_some_and(|button| button.index > LAST_BUTTON) {
-            return Err(compiler.wrong("button.index", "is not the index of a button; write 0 to 9"));
-        }
-        let header = compiler.optional("header", written.header.as_deref(), HEADER_LIMIT)?;
-        let body = (0..)
-            .zip(&written.body)
-            .map(|(place, text)| compiler.required(&format!("body.{place}"), text, BODY_LIMIT))
-            .collect::<Result<_, _>>()?;
+        check_parts(&compiler, written)?;
+        let header = CompiledParameter::header(&mut compiler, written)?;
+        let body = CompiledParameter::body(&mut compiler, written)?;
+        let buttons = CompiledButton::all(&mut compiler, written)?;
         let in_parameters = compiler.variables().clone();
+        let media =
+            written.media.as_ref().map(|media| CompiledMedia::new(&mut compiler, media)).transpose()?;
         let data = written.button.as_ref().map(|button| &button.data).filter(|data| !data.is_empty());
         let data = data.map(|data| compiler.node("button.data", &Value::Object(data.clone()))).transpose()?;
         let fixed = TemplateMessage {
@@ -57,10 +56,12 @@ impl CompiledTemplate {
             header: None,
             body: Vec::new(),
             button: written.button.as_ref().map(|button| FlowButton { index: button.index, data: None }),
+            buttons: Vec::new(),
         };
         let texts = compiler.finish();
         let (folds, variables) = (written.fold_spaces, BTreeSet::new());
-        let mut compiled = Self { texts, fixed, header, body, data, folds, in_parameters, variables };
+        let mut compiled =
+            Self { texts, fixed, header, media, body, buttons, data, folds, in_parameters, variables };
         compiled.texts.check(|variables| compiled.render(variables).map(drop))?;
         compiled.variables = compiled.texts.needed(|variables| compiled.render(variables).map(drop));
         Ok(compiled)
@@ -82,21 +83,19 @@ impl CompiledTemplate {
     /// Renders the message for one recipient.
     pub(crate) fn render(&self, variables: &Variables) -> Result<TemplateMessage, RenderError> {
         let variables = &self.texts.context(variables);
-        let text = |text: &Text| self.texts.text(text, variables);
+        let filler = Filler { texts: &self.texts, variables, folds: self.folds };
         let mut message = self.fixed.clone();
-        let parameter = |field: &dyn Fn() -> String, filled: String| match filled {
-            filled if is_one_line(&filled) => Ok(filled),
-            filled if self.folds => Ok(folded(&filled)),
-            _ => Err(RenderError::Whitespace { section: "template", field: field() }),
-        };
-        let header = self.header.as_ref().map(text).transpose()?;
-        message.header = header.map(|filled| parameter(&|| "header".into(), filled)).transpose()?;
-        message.body = (0..)
-            .zip(&self.body)
-            .map(|(place, body)| parameter(&|| format!("body.{place}"), text(body)?))
-            .collect::<Result<_, _>>()?;
+        if let Some(header) = &self.header {
+            message.header = Some(TemplateHeader::Text(header.fill(&filler)?));
+        }
+        message.body = self.body.iter().map(|variable| variable.fill(&filler)).collect::<Result<_, _>>()?;
+        message.buttons = self.buttons.iter().map(|button| button.fill(&filler)).collect::<Result<_, _>>()?;
         if let (Some(button), Some(data)) = (&mut message.button, &self.data) {
             button.data = Some(self.texts.object(data, variables)?);
+        }
+        // Last, so that a wrong link does not hide a missing variable.
+        if let Some(media) = &self.media {
+            message.header = Some(TemplateHeader::Media(media.fill(&filler)?));
         }
         Ok(message)
     }
@@ -124,8 +123,8 @@ mod tests {
         let message = compiled.render(&[("first_name", "Anna"), ("town", "Nakuru")].into_iter().collect());
         let message = message.unwrap();
         assert_eq!((message.name.as_str(), message.language.as_str()), ("course_signup", "en_US"));
-        assert_eq!(message.header.as_deref(), Some("Nakuru"));
-        assert_eq!(message.body, ["Anna", "two"]);
+        assert!(message.header == Some(TemplateHeader::Text("Nakuru".into())));
+        assert!(message.body == ["Anna".into(), "two".into()]);
         let button = message.button.unwrap();
         assert_eq!(button.index, 0);
         assert_eq!(Value::Object(button.data.unwrap()), json!({"first_name": "Anna", "age": 7}));
@@ -155,7 +154,7 @@ mod tests {
         let mut template = written();
         template.fold_spaces = true;
         let folding = CompiledTemplate::compile(&template).unwrap();
-        assert_eq!(folding.render(&row("Line one\nLine two")).unwrap().body[0], "Line one Line two");
+        assert_eq!(folding.render(&row("Line one\nLine two")).unwrap().body[0].text, "Line one Line two");
         assert_eq!(folding.broken_variable(&row("Cy\tTab")), None);
         template.fold_spaces = false;
         template.body[0] = "{{ first_name|replace('\\n', ', ') }}".into();

@@ -40,6 +40,7 @@ pub(crate) const OWN_CODES: &[(&str, &str)] = &[
         "line_break_in_variable",
         "a variable of the template contains a line break, a tab or more than four consecutive spaces",
     ),
+    ("link_not_web_address", "the address of the template's picture, video or document is not a web address"),
     ("emoji_in_button", "the text of the button contains an emoji"),
     ("claim_unanswered", "PostgreSQL did not answer the claim; nothing was sent"),
     ("worker_stopping", "the worker was stopped before the message was sent"),

@@ -35,6 +35,17 @@ pub(crate) enum FlowCommand {
         #[arg(long)]
         name: String,
     },
+    /// Print the recipient of a flow token, as the endpoint of a flow gets it
+    Decode {
+        /// The flow token
+        token: String,
+        /// Print the phone number too; the audit records it
+        #[arg(long)]
+        number: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove a flow; campaigns that use it go on
     Remove {
         /// Name of the sender
@@ -58,6 +69,14 @@ pub(crate) enum TemplateCommand {
     Show(TemplateName),
     /// Add the text of a template, or replace it; nothing is sent to the provider
     Set(TemplateSet),
+    /// Read the approved templates of a sender from its provider (Meta, 1msg), and store them; nothing is sent to people
+    Fetch {
+        /// Name of the sender
+        sender: String,
+        /// Id of the WhatsApp Business account, for Meta
+        #[arg(long, value_name = "ID")]
+        business_account: Option<String>,
+    },
     /// Remove the text of a template; campaigns that use it go on
     Remove(TemplateName),
 }
@@ -82,6 +101,9 @@ pub(crate) struct TemplateSet {
     /// The header
     #[arg(long)]
     pub(crate) header: Option<String>,
+    /// What the header is: text, image, video or document
+    #[arg(long)]
+    pub(crate) header_format: Option<String>,
     /// The footer
     #[arg(long)]
     pub(crate) footer: Option<String>,
@@ -102,7 +124,7 @@ fn button(text: &str) -> Result<TemplateButton, String> {
         Some((text, flow_id)) => (text, Some(flow_id.trim().to_owned())),
         None => (text, None),
     };
-    Ok(TemplateButton { text: text.trim().to_owned(), flow_id })
+    Ok(TemplateButton { text: text.trim().to_owned(), flow_id, ..TemplateButton::default() })
 }
 
 fn category(word: &str) -> Result<TemplateCategory, &'static str> {

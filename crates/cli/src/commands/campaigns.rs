@@ -20,7 +20,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
     let plane = &Plane::open(settings).await?;
     match command {
         CampaignCommand::Create { file } => create(plane, &file).await,
-        CampaignCommand::Edit { id, file, version } => edit(plane, id, &file, version).await,
+        CampaignCommand::Edit { id, file, version } => Box::pin(edit(plane, id, &file, version)).await,
         CampaignCommand::Clone { id, name } => clone(plane, id, name.as_deref()).await,
         CampaignCommand::Delete { id } => delete(plane, id).await,
         CampaignCommand::List { limit, before } => list(plane, before, limit).await,

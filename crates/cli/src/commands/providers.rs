@@ -1,6 +1,8 @@
 //! `flowcast provider …`
 
 use campaign::Provider;
+use serde_json::{Value, json};
+use whatsapp::{DocumentedAnswer, Effect, documented_answers};
 
 use crate::args::ProviderCommand;
 use crate::settings::Settings;
@@ -9,6 +11,7 @@ use crate::terminal::output::{line, table};
 pub(crate) fn run(settings: &Settings, command: &ProviderCommand) -> anyhow::Result<()> {
     match command {
         ProviderCommand::Errors { provider } => errors(settings, *provider),
+        ProviderCommand::Answers { provider, json } => answers(settings, *provider, *json),
     }
 }
 
@@ -49,4 +52,54 @@ fn errors(settings: &Settings, provider: Provider) -> anyhow::Result<()> {
         "Other answers: 429 and 503 throttle the sender, other 4xx are rejected, all others are unknown and not sent to again without a rule or an operator.",
     );
     Ok(())
+}
+
+/// Prints every documented answer of these providers, with what happens after it.
+fn answers(settings: &Settings, provider: Option<Provider>, as_json: bool) -> anyhow::Result<()> {
+    let overrides = settings.http()?.overrides;
+    let providers = provider.map_or_else(|| Provider::ALL.to_vec(), |provider| vec![provider]);
+    let all = providers.into_iter().flat_map(|provider| {
+        documented_answers(provider, &overrides).into_iter().map(move |answer| (provider, answer))
+    });
+    if as_json {
+        let rows: Vec<Value> = all.map(|(provider, answer)| answer_in_json(provider, &answer)).collect();
+        line(serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = all
+        .map(|(provider, answer)| {
+            let recipient =
+                |effect: Option<&Effect>| effect.map_or("-".into(), |effect| effect.recipient.to_string());
+            let stops = [&answer.in_answer, &answer.in_receipt];
+            let stops = stops.into_iter().flatten().find_map(Effect::stop_words);
+            vec![
+                provider.to_string(),
+                answer.recognized_by(provider),
+                answer.rule.http_status.map_or_else(|| "any".into(), |status| status.to_string()),
+                recipient(answer.in_answer.as_ref()),
+                recipient(answer.in_receipt.as_ref()),
+                stops.unwrap_or_else(|| "-".into()),
+            ]
+        })
+        .collect();
+    table(&["provider", "answer", "http", "recipient", "recipient, if a receipt says it", "stops"], &rows);
+    Ok(())
+}
+
+fn answer_in_json(provider: Provider, answer: &DocumentedAnswer) -> Value {
+    let effect = |effect: Option<&Effect>| {
+        effect.map(|effect| json!({"recipient": effect.recipient, "stops": effect.stop_words()}))
+    };
+    json!({
+        "provider": provider.to_string(),
+        "documented_by": answer.source.to_string(),
+        "code": answer.rule.code(),
+        "recognized_by": answer.recognized_by(provider),
+        "http_status": answer.rule.http_status,
+        "class": answer.class.to_string(),
+        "is_configured": answer.is_configured,
+        "in_answer": effect(answer.in_answer.as_ref()),
+        "in_receipt": effect(answer.in_receipt.as_ref()),
+        "meaning": answer.rule.text,
+    })
 }

@@ -29,6 +29,11 @@ fn print(result: &TestResult) -> anyhow::Result<()> {
     let after = format!("{status} after {} ms", result.milliseconds);
     if let Some(id) = &result.provider_message_id {
         line(format!("{} accepted the message as {id} ({after})", result.provider));
+        if result.is_held {
+            line(
+                "the provider holds the message back for a check of the template's quality; it may be sent or dropped later",
+            );
+        }
         return Ok(());
     }
     let what = match result.verdict.as_str() {
@@ -40,5 +45,8 @@ fn print(result: &TestResult) -> anyhow::Result<()> {
         _ => "rejected",
     };
     let (code, text) = (result.code.as_deref().unwrap_or("-"), result.text.as_deref().unwrap_or_default());
-    Err(Refused(format!("{what}: {code} {text} ({after})")).into())
+    let said = |name: &str, text: &Option<String>| text.as_ref().map(|text| format!("; {name}: {text}"));
+    let details = said("the provider says", &result.details).unwrap_or_default();
+    let trace_id = said("fbtrace_id", &result.trace_id).unwrap_or_default();
+    Err(Refused(format!("{what}: {code} {text} ({after}){details}{trace_id}")).into())
 }

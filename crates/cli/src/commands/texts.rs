@@ -4,13 +4,17 @@ use control::{FlowView, NewFlow, NewTemplate, Page, PageRequest, TemplateView, u
 
 use crate::args::texts::{FlowCommand, TemplateCommand, TemplateSet};
 use crate::exit::Refused;
-use crate::plane::Plane;
+use crate::plane::{Database, Plane};
 use crate::settings::Settings;
 use crate::terminal::output::{line, raw, table};
 
 pub(crate) async fn flow(settings: &Settings, command: FlowCommand) -> anyhow::Result<()> {
+    if let FlowCommand::Decode { token, number, json } = command {
+        return decode(&Database::open(settings).await?, &token, number, json).await;
+    }
     let plane = Plane::open(settings).await?;
     match command {
+        FlowCommand::Decode { .. } => {}
         FlowCommand::List { sender, json } => {
             let flows = all(async |page| plane.flows(&sender, &page).await).await?;
             if json {
@@ -46,8 +50,12 @@ pub(crate) async fn flow(settings: &Settings, command: FlowCommand) -> anyhow::R
 }
 
 pub(crate) async fn template(settings: &Settings, command: TemplateCommand) -> anyhow::Result<()> {
+    if let TemplateCommand::Fetch { sender, business_account } = command {
+        return fetch(&Database::open(settings).await?, &sender, business_account.as_deref()).await;
+    }
     let plane = Plane::open(settings).await?;
     match command {
+        TemplateCommand::Fetch { .. } => {}
         TemplateCommand::List { sender, json } => {
             let templates = all(async |page| plane.templates(&sender, &page).await).await?;
             if json {
@@ -61,8 +69,9 @@ pub(crate) async fn template(settings: &Settings, command: TemplateCommand) -> a
             line(serde_json::to_string_pretty(&shown)?);
         }
         TemplateCommand::Set(set) => {
-            let TemplateSet { template: of, body, header, footer, buttons, category, status } = set;
-            let new = NewTemplate { header, body, footer, buttons, category, status };
+            let TemplateSet { template: of, body, header, header_format, footer, buttons, category, status } =
+                set;
+            let new = NewTemplate { header_format, header, body, footer, buttons, category, status };
             let set = plane.set_template(&of.sender, (&of.name, &of.language), &new).await?;
             line(format!(
                 "the text of template {} ({}) of sender {} is stored",
@@ -76,6 +85,37 @@ pub(crate) async fn template(settings: &Settings, command: TemplateCommand) -> a
                 removed.name, removed.language, removed.sender
             ));
         }
+    }
+    Ok(())
+}
+
+/// Prints the campaign and the place of a token's recipient, and the number if it is asked for.
+async fn decode(
+    Database { control, caller }: &Database,
+    token: &str,
+    with_number: bool,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let found = control.decode_flow_token(caller, token, with_number).await?;
+    if as_json {
+        line(serde_json::to_string_pretty(&found)?);
+        return Ok(());
+    }
+    let number = found.number.map(|number| format!(", {number}")).unwrap_or_default();
+    line(format!("campaign {} ({}), recipient {}{number}", found.campaign_id, found.campaign, found.seq));
+    Ok(())
+}
+
+/// Reads the templates of a sender from its provider, with the key on this machine.
+async fn fetch(
+    Database { control, caller }: &Database,
+    sender: &str,
+    business_account: Option<&str>,
+) -> anyhow::Result<()> {
+    let fetched = control.fetch_templates(caller, sender, business_account).await?;
+    line(format!("{} templates of sender {} are stored", fetched.stored, fetched.sender));
+    for one in &fetched.left_out {
+        line(format!("not stored: {one}"));
     }
     Ok(())
 }

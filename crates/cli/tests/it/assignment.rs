@@ -75,7 +75,10 @@ async fn each_sender_with_a_rate_has_one_worker_and_gets_another_one_when_it_sto
     world.until(BUSY_WORKERS, 1).await;
     world.until(ALONE, senders).await;
     let ledger = world.ledger().summary();
-    assert_eq!(ledger.accepted_more_than_once, 0);
+    // The three campaigns have the same numbers.
+    let twice = "select count(*) from (select from attempt group by campaign_id, seq having count(*) > 1) twice";
+    assert_eq!(world.count(twice).await, 0);
+    assert!(ledger.accepted <= 1_200, "{}", ledger.accepted);
     let unknown =
         u64::try_from(world.count("select count(*) from recipient where state = 'unknown'").await).unwrap();
     assert!(

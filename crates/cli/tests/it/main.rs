@@ -53,6 +53,7 @@ mod refusing;
 mod restoring;
 mod spools;
 mod stops;
+mod templates;
 mod texts;
 mod traces;
 mod unknown;

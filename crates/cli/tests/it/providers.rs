@@ -1,6 +1,6 @@
 //! One campaign through each of the providers, and what people see of the differences.
 
-use simulator::{Config, Provider};
+use simulator::{Config, Effect, Fault, Provider, Scope};
 
 use crate::world::{KEY, World};
 
@@ -147,6 +147,43 @@ async fn a_test_message_goes_to_one_number_and_counts_nowhere() {
         assert_eq!(world.count("select count(*) from sender_gate where is_open").await, 1);
         world.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_refused_test_message_prints_what_meta_says_and_its_trace_id() {
+    let world = World::new("test_explained", "none", config(Provider::Meta)).await;
+    let id = world.draft_of(FLOW, 1).await;
+    let effect = Effect::Refuse { outcome: "bad_parameter".into(), retry_after_s: None, accepted: false };
+    world.provider.controls().inject(Fault { effect, scope: Scope::next(1) }).unwrap();
+    let test =
+        ["sender", "test", "ke-main", "--to", "+254712345678", "--campaign", &id, "--set", "first_name=Zoe"];
+    let (_, said) = world.fails(&test).await;
+    for expected in
+        ["rejected: 100 ", "; the provider says: Invalid parameter", "; fbtrace_id: AbCdEfGhIjKlMnOp"]
+    {
+        assert!(said.contains(expected), "{said}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_flow_token_leads_to_its_recipient() {
+    let mut world = World::new("token", "none", config(Provider::Meta)).await;
+    let id = world.draft_of(FLOW, 3).await;
+    let _processes = [world.start("producer"), world.start("consumer")];
+    world.ok(&["campaign", "start", &id]).await;
+    world.finished(&id).await;
+    for entry in world.ledger().entries(0, 9) {
+        let (token, number) = (entry.flow_token.unwrap(), entry.recipient.unwrap().to_string());
+        let place = number.parse::<u64>().unwrap() - 254_712_000_000 + 1;
+        let said = world.ok(&["flow", "decode", &token]).await;
+        assert_eq!(said, format!("campaign {id} (September survey), recipient {place}\n"));
+        let with_number = world.ok(&["flow", "decode", &token, "--number", "--json"]).await;
+        assert!(with_number.contains(&format!("\"number\": \"+{number}\"")), "{with_number}");
+    }
+    let (_, said) = world.fails(&["flow", "decode", "0f8fad5b-d9cb-469f-a165-70867728950e"]).await;
+    assert!(said.contains("belongs to no recipient"), "{said}");
+    world.close().await;
 }
 
 #[tokio::test]

@@ -246,12 +246,12 @@ fn notices(viewer: &Viewer, page: &SenderPage) -> Markup {
     let body = html! {
         dl class="facts" {
             @for notice in notices {
-                dt { (crate::words::capital(&notice.about)) " " (notice.name) }
+                dt { (crate::words::capital(&notice.about)) " " (notice.name) @if !notice.language.is_empty() { " (" (notice.language) ")" } }
                 dd { b { (notice.status) } " since " (time::element(notice.noticed_at, viewer.visit.now, &viewer.zone)) }
             }
         }
     };
-    card("Other templates and flows", None, &body)
+    card("Reports of the provider", None, &body)
 }
 
 fn prices(list: Option<&PricesView>) -> Markup {

@@ -218,9 +218,12 @@ mod tests {
             header: None,
             body: "Dear {{1}}, <b>{{2}}</b>".into(),
             footer: None,
-            buttons: vec![TemplateButton { text: "Open".into(), flow_id: Some("12".into()) }],
-            category: None,
-            status: None,
+            buttons: vec![TemplateButton {
+                text: "Open".into(),
+                flow_id: Some("12".into()),
+                ..TemplateButton::default()
+            }],
+            ..NewTemplate::default()
         };
         let known = TemplateView {
             sender: "ke-main".into(),

@@ -65,6 +65,7 @@ pub(crate) fn new_template(fields: &Fields) -> NewTemplate {
         buttons: lines.map(button).collect(),
         category: serde_json::from_value::<TemplateCategory>(word("category")).ok(),
         status: serde_json::from_value::<TemplateStatus>(word("status")).ok(),
+        ..NewTemplate::default()
     }
 }
 
@@ -74,7 +75,7 @@ fn button(line: &str) -> TemplateButton {
         Some((text, flow_id)) => (text, Some(flow_id.trim().to_owned())),
         None => (line, None),
     };
-    TemplateButton { text: text.trim().to_owned(), flow_id }
+    TemplateButton { text: text.trim().to_owned(), flow_id, ..TemplateButton::default() }
 }
 
 /// The form that shows a template.
@@ -109,11 +110,16 @@ mod tests {
             body: "Hi {{1}}".into(),
             footer: None,
             buttons: vec![
-                TemplateButton { text: "a = b".into(), flow_id: Some("12".into()) },
-                TemplateButton { text: "Stop".into(), flow_id: None },
+                TemplateButton {
+                    text: "a = b".into(),
+                    flow_id: Some("12".into()),
+                    ..TemplateButton::default()
+                },
+                TemplateButton { text: "Stop".into(), ..TemplateButton::default() },
             ],
             category: Some(TemplateCategory::Utility),
             status: Some(TemplateStatus::Approved),
+            ..NewTemplate::default()
         };
         let fields = fields_of(&text);
         assert_eq!(fields.get("buttons"), "a = b = 12\nStop");

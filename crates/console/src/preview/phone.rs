@@ -179,9 +179,8 @@ mod tests {
             header: Some("For {{1}}".into()),
             body: "Dear {{1}}, <b>you</b> paid {{2}}".into(),
             footer: Some("Reply STOP".into()),
-            buttons: vec![TemplateButton { text: "Open".into(), flow_id: None }],
-            category: None,
-            status: None,
+            buttons: vec![TemplateButton { text: "Open".into(), ..TemplateButton::default() }],
+            ..NewTemplate::default()
         };
         let shown = Shown { template: Some(("t", "en")), text: Some(&text), ..Shown::default() };
         let drawn = phone(&of_template(), shown).into_string();

@@ -180,6 +180,7 @@ mod tests {
         let mut paused = page(vec![wait("template_fault", None)]);
         paused.notice = Some(ProviderNotice {
             about: "template".into(),
+            language: String::new(),
             name: "<b>promo".into(),
             status: "APPROVED".into(),
             noticed_at: "2026-11-30T10:00:00Z".parse().unwrap(),

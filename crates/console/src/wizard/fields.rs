@@ -146,8 +146,10 @@ impl Fields {
         };
         let (of_flow, of_button) = (read("data"), read("button_data"));
         let (has_flow, has_template) = (self.has_flow(), self.has_template());
-        let flow = has_flow.then(|| self.flow(of_flow));
-        let template = has_template.then(|| self.template(of_button, &mut faults));
+        let reference = base.and_then(|base| base.flow.as_ref()).is_none_or(|flow| flow.reference);
+        let flow = has_flow.then(|| FlowTemplate { reference, ..self.flow(of_flow) });
+        let known = base.and_then(|base| base.template.as_ref());
+        let template = has_template.then(|| self.template(of_button, known, &mut faults));
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -226,12 +228,14 @@ impl Fields {
             screen: self.optional("screen").map(|screen| screen.trim().to_owned()),
             data,
             mode: if self.get("mode") == "draft" { FlowMode::Draft } else { FlowMode::Published },
+            reference: true,
         }
     }
 
     fn template(
         &self,
         data: serde_json::Map<String, serde_json::Value>,
+        base: Option<&TemplateUse>,
         faults: &mut Vec<Fault>,
     ) -> TemplateUse {
         let index = match self.get("button_index").trim() {
@@ -241,8 +245,15 @@ impl Fields {
                 0
             }),
         };
+        let name = self.get("template").trim().to_owned();
+        // Media, names and further buttons are not in the form. They belong to the template, so another template has none of them.
+        let base = base.filter(|base| base.name == name);
         TemplateUse {
-            name: self.get("template").trim().to_owned(),
+            name,
+            header_name: base.and_then(|base| base.header_name.clone()),
+            media: base.and_then(|base| base.media.clone()),
+            parameters: base.map(|base| base.parameters.clone()).unwrap_or_default(),
+            buttons: base.map(|base| base.buttons.clone()).unwrap_or_default(),
             language: self.get("language").trim().to_owned(),
             namespace: self.optional("namespace"),
             header: self.optional("template_header"),

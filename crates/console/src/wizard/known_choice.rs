@@ -168,8 +168,7 @@ pub(crate) mod tests {
                 body: "Hi {{1}}".into(),
                 footer: None,
                 buttons: Vec::new(),
-                category: None,
-                status: None,
+                ..NewTemplate::default()
             },
             updated_at: at,
             updated_by: "anna".into(),

@@ -148,7 +148,7 @@ pub(crate) async fn show(
     viewer: Viewer,
     Path(id): Path<i64>,
 ) -> Result<Markup, Exit> {
-    let known = Known::read(&console, &viewer, id).await?;
+    let known = Box::pin(Known::read(&console, &viewer, id)).await?;
     Ok(known.page(&viewer, &html! {}, (&known.fields(&viewer), &[])))
 }
 
@@ -159,7 +159,7 @@ pub(crate) async fn save_times(
     Path(id): Path<i64>,
     Form(sent): Sent,
 ) -> Result<Response, Exit> {
-    let (known, fields) = (Known::read(&console, &viewer, id).await?, Fields::sent(sent));
+    let (known, fields) = (Box::pin(Known::read(&console, &viewer, id)).await?, Fields::sent(sent));
     let version: i32 =
         fields.get("version").parse().map_err(|_| Failure::of_status(StatusCode::BAD_REQUEST))?;
     let definition = match times::read(&fields, &known.draft.definition, &viewer.zone) {
@@ -204,7 +204,7 @@ pub(crate) async fn send(
     };
     match error.problem() {
         Problem::CheckOutdated => {
-            let known = Known::read(&console, &viewer, id).await?;
+            let known = Box::pin(Known::read(&console, &viewer, id)).await?;
             let page = known.page(&viewer, &outdated(&known.draft, &fields), (&known.fields(&viewer), &[]));
             Ok((StatusCode::CONFLICT, page).into_response())
         }

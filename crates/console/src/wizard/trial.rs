@@ -150,6 +150,9 @@ fn details(result: &TestResult) -> Markup {
         (crate::words::provider::name(&result.provider)) " answered in " (result.milliseconds) " ms"
         @if let Some(code) = &result.code { ", code " code { (code) } }
         @if let Some(text) = &result.text { ": " (text) }
+        @if let Some(details) = &result.details { ". The provider says: " (details) }
+        @if let Some(id) = &result.trace_id { ", fbtrace_id " code { (id) } }
+        @if result.is_held { ", held back for a check of the template's quality" }
         @if let Some(id) = &result.provider_message_id { ", message id " code { (id) } }
     }
 }
@@ -179,6 +182,9 @@ mod tests {
             provider_message_id: None,
             code: Some("E110".into()),
             text: Some("Low <balance>".into()),
+            details: Some("Top <up>".into()),
+            trace_id: Some("AbC".into()),
+            is_held: false,
             http_status: Some(402),
             milliseconds: 12,
         };
@@ -189,7 +195,16 @@ mod tests {
             ("+256".to_owned(), refused),
         ];
         let drawn = drawn(&answers).into_string();
-        for expected in ["Refused", "Accepted", "Not sent", "Low &lt;balance&gt;", "E110", "No slot."] {
+        for expected in [
+            "Refused",
+            "Accepted",
+            "Not sent",
+            "Low &lt;balance&gt;",
+            "Top &lt;up&gt;",
+            "AbC",
+            "E110",
+            "No slot.",
+        ] {
             assert!(drawn.contains(expected), "{expected} is not in {drawn}");
         }
     }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::launch::forecast::{Cost, CostForecast, late, refuse_too_late};
 use crate::launch::sample::{Rendered, Sample};
 use crate::running::fingerprint_of;
+use crate::template_check;
 use crate::text::thousands;
 
 /// What the check found, and where it can be corrected.
@@ -107,7 +108,12 @@ impl Control {
         let outlook = CostForecast::of(store, &campaign, &sender).await?;
         let mut findings = Vec::new();
         if let Some(problem) = &problem {
-            let place = place_of_problem(&campaign, sender.provider, &outlook.forecast);
+            let is_of_template = problem.contains("[template] ");
+            let place = if is_of_template {
+                Place::Message
+            } else {
+                place_of_problem(&campaign, sender.provider, &outlook.forecast)
+            };
             findings.push(Finding { is_problem: true, place, text: problem.clone() });
         }
         let mut warn = |place, text| findings.push(Finding { is_problem: false, place, text });
@@ -147,6 +153,7 @@ impl Control {
         let campaign = store.campaign(id).await?;
         let sender = store.sender(&campaign.definition.sender).await?;
         campaign.definition.check_for(sender.provider)?;
+        Box::pin(template_check::refuse_start(store, sender.id, &campaign)).await?;
         let message = campaign.definition.compile().map_err(|error| Error::conflict(error.to_string()))?;
         if campaign.recipients == 0 {
             return Err(Error::conflict(format!(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use campaign::{CompiledMessage, Message, RenderError, Variables, Window};
+use campaign::{CompiledMessage, MediaSource, Message, RenderError, TemplateHeader, Variables, Window};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -59,6 +59,17 @@ pub(crate) fn sentence(fault: &RenderError) -> String {
     }
 }
 
+/// The variable of a header, or kind and place of its media.
+fn header(header: TemplateHeader) -> String {
+    match header {
+        TemplateHeader::Text(variable) => variable.text,
+        TemplateHeader::Media(media) => {
+            let (MediaSource::Link(place) | MediaSource::Id(place)) = media.source;
+            format!("{}: {place}", media.kind.word())
+        }
+    }
+}
+
 impl Sample {
     pub(crate) fn of(seq: i32, message: Message) -> Self {
         match message {
@@ -71,9 +82,14 @@ impl Sample {
                     "template {} ({}): {}",
                     template.name,
                     template.language,
-                    template.body.join(" | ")
+                    template
+                        .body
+                        .iter()
+                        .map(|variable| variable.text.as_str())
+                        .collect::<Vec<_>>()
+                        .join(" | ")
                 );
-                Self { seq, header: template.header, body, footer: None, button: None }
+                Self { seq, header: template.header.map(header), body, footer: None, button: None }
             }
         }
     }

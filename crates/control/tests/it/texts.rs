@@ -14,14 +14,7 @@ pub(crate) fn flow(name: &str) -> NewFlow {
 
 /// A template with this body.
 pub(crate) fn template(body: &str) -> NewTemplate {
-    NewTemplate {
-        header: None,
-        body: body.into(),
-        footer: None,
-        buttons: Vec::new(),
-        category: None,
-        status: None,
-    }
+    NewTemplate { body: body.into(), ..NewTemplate::default() }
 }
 
 #[tokio::test]
@@ -111,7 +104,11 @@ async fn the_text_of_a_template_is_stored_without_empty_parts() {
     let new = NewTemplate {
         header: Some(" ".into()),
         footer: Some(" Reply STOP ".into()),
-        buttons: vec![TemplateButton { text: "Open".into(), flow_id: Some("123".into()) }],
+        buttons: vec![TemplateButton {
+            text: "Open".into(),
+            flow_id: Some("123".into()),
+            ..TemplateButton::default()
+        }],
         category: Some(TemplateCategory::Utility),
         ..template("Hi {{1}}\n")
     };
@@ -141,7 +138,7 @@ async fn the_text_of_a_template_is_stored_without_empty_parts() {
         (
             ("visit", "en"),
             NewTemplate {
-                buttons: vec![TemplateButton { text: "x".repeat(61), flow_id: None }],
+                buttons: vec![TemplateButton { text: "x".repeat(61), ..TemplateButton::default() }],
                 ..template("x")
             },
             "the button of the template",
@@ -163,7 +160,11 @@ async fn the_flow_of_a_message_is_found_by_id_by_name_and_by_the_button_of_its_t
     let (control, anna) = (&world.control, anna());
     control.set_flow(&anna, "main", "123", &flow("Survey")).await.unwrap();
     let with_button = NewTemplate {
-        buttons: vec![TemplateButton { text: "Open".into(), flow_id: Some("123".into()) }],
+        buttons: vec![TemplateButton {
+            text: "Open".into(),
+            flow_id: Some("123".into()),
+            ..TemplateButton::default()
+        }],
         ..template("Hi")
     };
     control.set_template(&anna, "main", ("visit", "en"), &with_button).await.unwrap();

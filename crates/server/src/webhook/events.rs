@@ -3,9 +3,14 @@
 use bytes::Bytes;
 use campaign::{Consent, ReferenceKey, Refusal, SenderId};
 use sha2::{Digest, Sha256};
-use store::{AnswerRow, ConsentRow, InboundRow, Ingest, MessageKey, NoticeRow, Person, RawBody, ReceiptRow};
+use store::{
+    AnswerRow, ConsentRow, InboundRow, Ingest, MessageKey, NoticeRow, NumberChangeRow, Person, RawBody,
+    ReceiptRow,
+};
 use uuid::Uuid;
-use whatsapp::webhook::{Event, InboundMessage, MessageRef, Notice, ParsedWebhook, Receipt, Subject};
+use whatsapp::webhook::{
+    Event, InboundMessage, MessageRef, Notice, NumberChange, ParsedWebhook, Receipt, Subject,
+};
 
 use crate::webhook::senders::Sender;
 
@@ -33,6 +38,7 @@ pub(crate) fn rows(
                 let who = Person { about, from: preference.from, user: preference.user };
                 builder.consent(InboundRow { who, at: preference.at }, preference.consent, true);
             }
+            Event::NumberChange(change) => builder.number_change(change),
             Event::Notice(notice) => builder.notice(notice),
         }
     }
@@ -137,12 +143,26 @@ impl RowBuilder<'_> {
         self.ingest.consents.push(ConsentRow { inbound, consent, is_by_provider });
     }
 
+    fn number_change(&mut self, change: NumberChange) {
+        let NumberChange { from, to, previous_user, user } = change;
+        self.ingest.changes.push(NumberChangeRow { sender: self.sender.id, from, to, previous_user, user });
+    }
+
     fn notice(&mut self, notice: Notice) {
-        let Notice { about, name, status, is_bad, at } = notice;
+        let Notice { about, name, language, status, is_bad, at } = notice;
         let about = match about {
             Subject::Template => "template",
             Subject::Flow => "flow",
+            Subject::Account => "account",
         };
-        self.ingest.notices.push(NoticeRow { sender: self.sender.id, about, name, status, is_bad, at });
+        self.ingest.notices.push(NoticeRow {
+            sender: self.sender.id,
+            about,
+            name,
+            language,
+            status,
+            is_bad,
+            at,
+        });
     }
 }

@@ -35,8 +35,11 @@ async fn stop(store: &Store, reported: &ReportedStop) -> Result<(), Error> {
     Ok(())
 }
 
-/// Pauses the campaigns whose template or flow cannot be sent any more.
+/// Pauses the campaigns whose template or flow cannot be sent any more, and logs what is said of the account.
 pub(crate) async fn pause_by_notices(store: &Store, notices: &[NoticeRow]) {
+    for NoticeRow { sender, name, status, .. } in notices.iter().filter(|notice| notice.about == "account") {
+        tracing::warn!(sender.id = %sender, "the provider reports of the account of sender {sender}: {name}: {status}");
+    }
     for notice in notices.iter().filter(|notice| notice.is_bad) {
         if let Err(error) = pause(store, notice).await {
             tracing::warn!(
@@ -48,10 +51,10 @@ pub(crate) async fn pause_by_notices(store: &Store, notices: &[NoticeRow]) {
 }
 
 async fn pause(store: &Store, notice: &NoticeRow) -> Result<(), Error> {
-    let name = Some(notice.name.as_str());
+    let name = notice.name.as_str();
     let (reason, template, flow) = match notice.about {
-        "template" => (StopReason::TemplateFault, name, None),
-        _ => (StopReason::FlowFault, None, name),
+        "template" => (StopReason::TemplateFault, Some((name, notice.language.as_deref())), None),
+        _ => (StopReason::FlowFault, None, Some(name)),
     };
     let text = format!(
         "the provider reports that the {} is {}; correct it at the provider, then resume the campaign",

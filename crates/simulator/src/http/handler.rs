@@ -40,6 +40,10 @@ pub(crate) async fn handle(
         headers: &head.headers,
         body: body.as_deref(),
     };
+    if let Some((status, list)) = simulated.api.template_list(&arrived) {
+        drop(in_flight);
+        return Ok(listed(status, &list));
+    }
     let examined = simulated.api.examine(&arrived);
     let decision = simulated.decide(examined, connection.peer_port, connection.received_at());
 
@@ -123,6 +127,13 @@ fn respond(simulated: &SimulatedProvider, decision: Decision, in_flight: InFligh
     if status == Some(StatusCode::METHOD_NOT_ALLOWED) && decision.reported != ACCEPTED {
         headers.insert(ALLOW, HeaderValue::from_static("POST"));
     }
+    response
+}
+
+fn listed(status: u16, list: &serde_json::Value) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::new(Bytes::from(list.to_string()), BodyMode::Whole, None));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

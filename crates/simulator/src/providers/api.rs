@@ -63,6 +63,11 @@ pub(crate) trait ProviderApi: Send + Sync {
     /// Reads and checks a request.
     fn examine(&self, request: &ApiRequest<'_>) -> Examination;
 
+    /// The answer to a request for the list of templates, with its status; `None` if the request is another one.
+    fn template_list(&self, _: &ApiRequest<'_>) -> Option<(u16, Value)> {
+        None
+    }
+
     /// The provider's id of the message with this ledger sequence; `salt` differs from run to run.
     fn message_id(&self, salt: u32, sequence: u64) -> String;
 

@@ -150,6 +150,13 @@ pub(crate) fn outcomes() -> Vec<Outcome> {
         ),
         refusal("account_type", 401, "WA-401", account, &json!({"account": account})),
         refusal("number_version", 401, "WA-401", version, &json!({"phone_number": version})),
+        refusal(
+            "daily_limit",
+            400,
+            "WAV2101",
+            "Account daily limit reached",
+            &json!({"error": "Account daily limit reached"}),
+        ),
         refusal("overloaded", 503, "503", "Service unavailable", &json!({"error": "Service unavailable"})),
     ]
 }

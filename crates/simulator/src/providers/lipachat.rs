@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::providers::api::{Acceptance, ApiRequest, Examination, Finding, ProviderApi, check_json_body};
 use crate::providers::events::{AcceptedMessage, EventDetails, MessageEvent};
 use crate::providers::json_check::{Object, UnknownMembers, Violation};
-use crate::providers::message_object::{ANY, PARAM_TEXT, check_number, is_param_text};
+use crate::providers::message_object::{ANY, check_number};
 use crate::providers::meta_outcomes;
 use crate::providers::outcome::{Outcome, OutcomeId};
+use crate::providers::template_object::{PARAM_TEXT, is_param_text};
 use crate::{Config, Msisdn};
 
 const FLOWS: &str = "/api/v1/whatsapp/interactive/flows";
@@ -176,8 +177,11 @@ fn check_template(root: &Object<'_, '_>) -> Result<(), Violation> {
     components.allow_members(&["header", "body"]);
     if let Some(header) = components.object("header")? {
         header.allow_members(&["type", "mediaUrl"]);
-        header.required_text("type", ANY)?;
-        header.required_text("mediaUrl", ANY)?;
+        header.required_word("type", &["IMAGE", "VIDEO", "DOCUMENT"])?;
+        let address = header.required_text("mediaUrl", ANY)?;
+        if !address.starts_with("https://") && !address.starts_with("http://") {
+            return Err(header.wrong("mediaUrl", "must be a web address"));
+        }
     }
     let Some(body) = components.object("body")? else { return Ok(()) };
     body.allow_members(&["placeholders"]);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::Msisdn;
 use crate::providers::json_check::{Object, Violation};
+pub(crate) use crate::providers::template_object::check_components;
 
 pub(crate) const ANY: std::ops::RangeInclusive<usize> = 1..=usize::MAX;
 
@@ -57,8 +58,7 @@ fn check_template(template: &Object<'_, '_>) -> Result<(), Violation> {
     let language = template.required_object("language")?;
     language.allow_members(&["code"]);
     language.required_text("code", ANY)?;
-    template.each("components", check_component)?;
-    Ok(())
+    check_components(template, "components")
 }
 
 /// The flow token of a message object, interactive or template, unchecked.
@@ -113,80 +113,6 @@ fn check_flow_parameters(parameters: &Object<'_, '_>) -> Result<(), Violation> {
         payload.allow_members(&["screen", "data"]);
         payload.required_text("screen", ANY)?;
         payload.non_empty_object("data")?;
-    }
-    Ok(())
-}
-
-/// Checks one component of a template.
-pub(crate) fn check_component(component: &Object<'_, '_>) -> Result<(), Violation> {
-    let kind = component.required_word("type", &["header", "body", "footer", "button"])?;
-    if kind != "button" {
-        component.allow_members(&["type", "parameters"]);
-        component.each("parameters", check_parameter)?;
-        return Ok(());
-    }
-    component.allow_members(&["type", "sub_type", "index", "parameters"]);
-    let sub_types = ["flow", "quick_reply", "url", "copy_code", "catalog", "mpm", "voice_call"];
-    let sub_type = component.required_word("sub_type", &sub_types)?;
-    check_index(component)?;
-    if sub_type == "flow" {
-        component.each("parameters", check_flow_button)?;
-    } else {
-        component.each("parameters", check_parameter)?;
-    }
-    Ok(())
-}
-
-/// Checks the index of a button: a digit, as a string or as a number.
-fn check_index(button: &Object<'_, '_>) -> Result<(), Violation> {
-    let is_digit = match button.value("index") {
-        None => return Err(button.missing("index")),
-        Some(Value::String(text)) => text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_digit()),
-        Some(value) => value.as_u64().is_some_and(|index| index < 10),
-    };
-    if is_digit { Ok(()) } else { Err(button.wrong("index", "must be 0 to 9")) }
-}
-
-fn check_flow_button(parameter: &Object<'_, '_>) -> Result<(), Violation> {
-    parameter.allow_members(&["type", "action"]);
-    parameter.required_word("type", &["action"])?;
-    let action = parameter.required_object("action")?;
-    action.allow_members(&["flow_token", "flow_action_data"]);
-    action.text("flow_token", ANY)?;
-    action.non_empty_object("flow_action_data")
-}
-
-/// Meta's rule for the text of a template parameter, in its own words.
-pub(crate) const PARAM_TEXT: &str = "cannot have new-line/tab characters or more than 4 consecutive spaces";
-
-/// Whether Meta accepts the text as a template parameter.
-pub(crate) fn is_param_text(text: &str) -> bool {
-    !text.contains(['\n', '\r', '\t']) && !text.contains("     ")
-}
-
-fn check_parameter(parameter: &Object<'_, '_>) -> Result<(), Violation> {
-    let kinds = [
-        "text",
-        "currency",
-        "date_time",
-        "image",
-        "video",
-        "document",
-        "location",
-        "payload",
-        "coupon_code",
-        "action",
-    ];
-    let kind = parameter.required_word("type", &kinds)?;
-    parameter.allow_members(&["type", "parameter_name", kind]);
-    parameter.text("parameter_name", ANY)?;
-    if matches!(kind, "text" | "payload" | "coupon_code") {
-        let text = parameter.required_text(kind, ANY)?;
-        if !is_param_text(text) {
-            return Err(parameter.wrong(kind, PARAM_TEXT));
-        }
-    } else {
-        parameter.required_object(kind)?;
     }
     Ok(())
 }

@@ -16,11 +16,13 @@ use crate::providers::api::{Acceptance, ApiRequest, Examination, Finding, Provid
 use crate::providers::events::{AcceptedMessage, EventDetails, MessageEvent};
 use crate::providers::json_check::{Object, UnknownMembers, Violation};
 use crate::providers::message_object;
-use crate::providers::meta_change::ChangeAccount;
+use crate::providers::meta_change::{BUSINESS_ACCOUNT, ChangeAccount};
 use crate::providers::meta_outcomes::{
-    BAD_TOKEN, METHOD_NOT_ALLOWED, NOT_FOUND, PARAMETER_MISSING, PARAMETER_WRONG, UNKNOWN_NUMBER, outcomes,
+    self, BAD_TOKEN, METHOD_NOT_ALLOWED, NOT_FOUND, PARAMETER_MISSING, PARAMETER_WRONG, UNKNOWN_NUMBER,
+    outcomes,
 };
 use crate::providers::outcome::{Outcome, OutcomeId};
+use crate::providers::template_list::TemplateList;
 use crate::{Config, Msisdn};
 
 /// The maximum length of `biz_opaque_callback_data`.
@@ -31,11 +33,17 @@ pub(crate) struct Meta {
     phone_number_id: String,
     number: Msisdn,
     token: SecretString,
+    templates: TemplateList,
 }
 
 impl Meta {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { phone_number_id: config.account.clone(), number: config.number, token: config.api_key.clone() }
+        Self {
+            phone_number_id: config.account.clone(),
+            number: config.number,
+            token: config.api_key.clone(),
+            templates: TemplateList::new(&config.templates),
+        }
     }
 
     /// Checks path, method, token and number, in this order.
@@ -60,11 +68,29 @@ impl Meta {
         if request.method != Method::POST {
             return Err(METHOD_NOT_ALLOWED);
         }
-        let header = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if header.and_then(|value| value.strip_prefix("Bearer ")) != Some(self.token.expose_secret()) {
+        if !self.has_token(request) {
             return Err(BAD_TOKEN);
         }
         if number == self.phone_number_id { Ok(()) } else { Err(UNKNOWN_NUMBER) }
+    }
+}
+
+impl Meta {
+    fn has_token(&self, request: &ApiRequest<'_>) -> bool {
+        let header = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        header.and_then(|value| value.strip_prefix("Bearer ")) == Some(self.token.expose_secret())
+    }
+
+    /// The code of a valid template message that differs from the approved template.
+    fn difference(&self, body: &Value) -> Option<OutcomeId> {
+        let template = body.get("template")?;
+        let code = self.templates.difference(
+            template.get("name")?,
+            template.get("language")?,
+            template.get("components"),
+        )?;
+        let place = meta_outcomes::TABLE.iter().position(|answer| answer.code == code)?;
+        OutcomeId::try_from(place + 1).ok()
     }
 }
 
@@ -91,8 +117,31 @@ impl ProviderApi for Meta {
         if let Some(wrong) = &examined.body_report.wrong {
             let is_missing = wrong.contains("is required");
             examined.finding = Finding::Invalid(if is_missing { PARAMETER_MISSING } else { PARAMETER_WRONG });
+        } else if let Some(outcome) = body.as_ref().and_then(|body| self.difference(body)) {
+            examined.finding = Finding::Invalid(outcome);
         }
         examined
+    }
+
+    /// `GET /{Version}/{WABA-ID}/message_templates`, two templates a page.
+    fn template_list(&self, request: &ApiRequest<'_>) -> Option<(u16, Value)> {
+        let asked =
+            request.path.strip_suffix("/message_templates").filter(|_| request.method == Method::GET)?;
+        if !self.has_token(request) {
+            return Some((401, json!({"error": {"message": "Invalid OAuth access token", "code": 190}})));
+        }
+        if asked.rsplit('/').next() != Some(BUSINESS_ACCOUNT) {
+            return Some((400, json!({"error": {"message": "(#100) Invalid parameter", "code": 100}})));
+        }
+        let after = request.query.split('&').find_map(|pair| pair.strip_prefix("after="));
+        let after: usize = after.and_then(|after| after.parse().ok()).unwrap_or_default();
+        let page: Vec<&Value> = self.templates.all().iter().skip(after).take(2).collect();
+        let next = after + page.len();
+        let mut paging = json!({"cursors": {"after": next.to_string()}});
+        if next < self.templates.all().len() {
+            paging["next"] = json!("https://graph.facebook.com/next");
+        }
+        Some((200, json!({"data": page, "paging": paging})))
     }
 
     fn message_id(&self, salt: u32, sequence: u64) -> String {

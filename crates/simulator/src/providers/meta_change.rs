@@ -6,6 +6,9 @@ use crate::Msisdn;
 use crate::providers::events::{AcceptedMessage, EventDetails, MessageEvent};
 use crate::providers::meta_outcomes;
 
+/// The id of the WhatsApp Business account.
+pub(crate) const BUSINESS_ACCOUNT: &str = "102290129340398";
+
 /// The account that the change object names.
 pub(crate) struct ChangeAccount<'a> {
     pub(crate) number: Msisdn,
@@ -24,7 +27,7 @@ impl ChangeAccount<'_> {
     ) -> Value {
         json!({
             "object": "whatsapp_business_account",
-            "entry": [{"id": "102290129340398", "changes": [self.change(message, event, details)]}],
+            "entry": [{"id": BUSINESS_ACCOUNT, "changes": [self.change(message, event, details)]}],
         })
     }
 

@@ -63,7 +63,7 @@ pub(crate) const TABLE: &[MetaAnswer] = answers![
     ("user_limit", 429, "17", "User request limit reached"),
     ("api_limit", 429, "613", "Calls to this API have exceeded the rate limit"),
     ("waba_limit", 429, "80007", "Rate limit issues"),
-    ("pair_limit", 429, "131056", "Pair rate limit hit"),
+    ("pair_limit", 429, "131056", "(Business Account, Consumer Account) pair rate limit hit"),
     ("maintenance", 500, "131057", "Account in maintenance mode"),
     ("spam_limit", 429, "131048", "Spam rate limit hit"),
     ("limit_reduced", 400, "131064", "Messaging limit reduced"),

@@ -15,6 +15,7 @@ use crate::providers::message_object::{self, ANY};
 use crate::providers::meta_change::ChangeAccount;
 use crate::providers::meta_outcomes;
 use crate::providers::outcome::{Outcome, OutcomeId};
+use crate::providers::template_list::TemplateList;
 use crate::{Config, Msisdn};
 
 const BAD_CREDENTIALS: OutcomeId = 3;
@@ -23,11 +24,27 @@ const EMPTY_BODY: OutcomeId = 5;
 const NOT_FOUND: OutcomeId = 6;
 const METHOD_NOT_ALLOWED: OutcomeId = 7;
 
+/// The number of outcomes before [`TEXTS`].
+const OWN_OUTCOMES: usize = 15;
+
+/// Name, HTTP status and text of more refusals that the provider's own clients recognize by their texts.
+const TEXTS: [(&str, u16, &str); 8] = [
+    ("invalid_token", 401, "Invalid token"),
+    ("unauthorized", 401, "Unauthorized"),
+    ("re_engagement", 400, "Re-engagement message"),
+    ("bare_code", 400, "Error 131047"),
+    ("template_not_found", 404, "Template course_signup not found"),
+    ("template_missing", 404, "The template course_signup does not exist"),
+    ("bsuid_routing", 400, "BSUID routing is disabled"),
+    ("username", 400, "Cannot send to a username"),
+];
+
 /// The simulated account; `account` of the configuration is the instance id.
 pub(crate) struct OneMsg {
     instance: String,
     number: Msisdn,
     token: SecretString,
+    templates: TemplateList,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -38,7 +55,12 @@ enum Operation {
 
 impl OneMsg {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { instance: config.account.clone(), number: config.number, token: config.api_key.clone() }
+        Self {
+            instance: config.account.clone(),
+            number: config.number,
+            token: config.api_key.clone(),
+            templates: TemplateList::new(&config.templates),
+        }
     }
 
     fn admit(&self, request: &ApiRequest<'_>) -> Result<Operation, OutcomeId> {
@@ -55,11 +77,15 @@ impl OneMsg {
         if request.method != Method::POST {
             return Err(METHOD_NOT_ALLOWED);
         }
-        let token = request.query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(decoded);
-        if instance != self.instance || token.as_deref() != Some(self.token.expose_secret().as_bytes()) {
+        if instance != self.instance || !self.has_token(request) {
             return Err(BAD_CREDENTIALS);
         }
         Ok(operation)
+    }
+
+    fn has_token(&self, request: &ApiRequest<'_>) -> bool {
+        let token = request.query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(decoded);
+        token.as_deref() == Some(self.token.expose_secret().as_bytes())
     }
 }
 
@@ -99,6 +125,9 @@ impl ProviderApi for OneMsg {
             plain_text("trial_over", 403, "trial", "Trial is over"),
             plain_text("overloaded", 503, "503", "Service unavailable"),
         ];
+        let in_words = TEXTS.iter().map(|&(name, status, text)| {
+            refusal(name, status, name, json!({"sent": false, "message": text}))
+        });
         // 1msg passes Meta's refusals on, with texts for the person in front of the screen.
         let passed_on = meta_outcomes::TABLE.iter().map(|answer| {
             let body = json!({"error": {
@@ -107,7 +136,7 @@ impl ProviderApi for OneMsg {
             }});
             refusal(answer.passed_on, answer.status, answer.code, body)
         });
-        own.into_iter().chain(passed_on).collect()
+        own.into_iter().chain(in_words).chain(passed_on).collect()
     }
 
     fn examine(&self, request: &ApiRequest<'_>) -> Examination {
@@ -132,12 +161,25 @@ impl ProviderApi for OneMsg {
             check_recipient(&root)?;
             if operation == Operation::SendFlow { check_flow(&root) } else { check_template(&root) }
         });
+        let differs = || {
+            let body = body.as_ref().filter(|_| operation == Operation::SendTemplate)?;
+            self.templates.difference(body.get("template")?, body.get("language")?, body.get("params"))
+        };
         examined.finding = match examined.body_report.wrong.as_deref() {
-            None => Finding::Valid,
+            None => differs().map_or(Finding::Valid, |code| Finding::Invalid(passed_on_outcome(code))),
             Some(wrong) if wrong.starts_with("body:") => Finding::Invalid(EMPTY_BODY),
             Some(_) => Finding::Invalid(BAD_PAYLOAD),
         };
         examined
+    }
+
+    /// `GET /{instance}/templates`.
+    fn template_list(&self, request: &ApiRequest<'_>) -> Option<(u16, Value)> {
+        let is_asked =
+            request.method == Method::GET && request.path == format!("/{}/templates", self.instance);
+        let list = || (200, json!({"templates": self.templates.all()}));
+        let refusal = || (401, json!({"error": "Wrong token"}));
+        is_asked.then(|| if self.has_token(request) { list() } else { refusal() })
     }
 
     fn message_id(&self, salt: u32, sequence: u64) -> String {
@@ -187,6 +229,13 @@ impl ProviderApi for OneMsg {
             }
         }
     }
+}
+
+/// The outcome of a code that 1msg passes on: the table of Meta comes last.
+fn passed_on_outcome(code: &str) -> OutcomeId {
+    let before = OWN_OUTCOMES + TEXTS.len();
+    let place = meta_outcomes::TABLE.iter().position(|answer| answer.code == code).unwrap_or_default();
+    OutcomeId::try_from(before + place).unwrap_or(BAD_PAYLOAD)
 }
 
 /// A query value with its percent-encoding decoded.
@@ -290,7 +339,7 @@ fn check_template(root: &Object<'_, '_>) -> Result<(), Violation> {
     language.allow_members(&["policy", "code"]);
     language.word("policy", &["deterministic"])?;
     language.required_text("code", ANY)?;
-    root.each("params", message_object::check_component)?;
+    message_object::check_components(root, "params")?;
     root.text("quotedMsgId", ANY)?;
     Ok(())
 }
@@ -298,6 +347,14 @@ fn check_template(root: &Object<'_, '_>) -> Result<(), Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_outcome_of_a_passed_on_code_is_that_code() {
+        let outcomes = OneMsg::new(&Config::default()).outcomes();
+        for code in ["132000", "132001", "132012", "132015"] {
+            assert_eq!(outcomes[usize::from(passed_on_outcome(code))].code, code);
+        }
+    }
 
     #[test]
     fn a_token_is_percent_decoded() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{ClosedWindows, Fault, Latency, Msisdn, Provider, RateLimit, Webhook};
 
@@ -40,6 +41,9 @@ pub struct Config {
     pub faults: Vec<Fault>,
     /// Recipients whose 24-hour window is closed; default none.
     pub closed_windows: ClosedWindows,
+    /// Approved templates in Meta's form (`name`, `language`, `status`, `components`). Meta and 1msg list them, and refuse a template
+    /// message that differs from all of them. Default none, which accepts every template.
+    pub templates: Vec<Value>,
     /// The webhook that delivery receipts, replies and opt-outs are posted to; default none.
     pub webhook: Option<Webhook>,
 }
@@ -60,6 +64,7 @@ impl Default for Config {
             seed: 1,
             faults: Vec::new(),
             closed_windows: ClosedWindows::default(),
+            templates: Vec::new(),
             webhook: None,
         }
     }

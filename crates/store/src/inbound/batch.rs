@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use campaign::{CampaignId, SenderId};
 
 use crate::inbound::rows::{
-    AnswerRow, ConsentRow, InboundRow, NoticeRow, Person, RawBody, ReceiptRow, ReportedStop,
+    AnswerRow, ConsentRow, InboundRow, NoticeRow, NumberChangeRow, Person, RawBody, ReceiptRow, ReportedStop,
 };
 
 /// The contents of some posts.
@@ -21,6 +21,8 @@ pub struct Ingest {
     pub inbounds: Vec<InboundRow>,
     /// Opt-outs and opt-ins.
     pub consents: Vec<ConsentRow>,
+    /// People with a new number or user id.
+    pub changes: Vec<NumberChangeRow>,
     /// States of templates and flows.
     pub notices: Vec<NoticeRow>,
     /// Events that could not be used, by sender and kind.
@@ -76,6 +78,7 @@ impl Ingest {
             all.answers.extend_from_slice(&post.answers);
             all.inbounds.extend_from_slice(&post.inbounds);
             all.consents.extend_from_slice(&post.consents);
+            all.changes.extend_from_slice(&post.changes);
             all.notices.extend_from_slice(&post.notices);
             for (key, n) in &post.counts {
                 *all.counts.entry(*key).or_default() += n;
@@ -93,7 +96,7 @@ impl Ingest {
     /// Number of rows.
     pub fn len(&self) -> usize {
         let said = self.receipts.len() + self.answers.len() + self.notices.len();
-        self.bodies.len() + said + self.inbounds.len() + self.consents.len()
+        self.bodies.len() + said + self.inbounds.len() + self.consents.len() + self.changes.len()
     }
 
     /// Whether the batch is empty.
@@ -109,8 +112,9 @@ impl Ingest {
         let answer = || Some((self.answers.first()?.about.sender, "refused_answer"));
         let inbound = || Some((self.inbounds.first()?.who.about.sender, "refused_inbound"));
         let consent = || Some((self.consents.first()?.inbound.who.about.sender, "refused_consent"));
+        let change = || Some((self.changes.first()?.sender, "refused_number_change"));
         let notice = || Some((self.notices.first()?.sender, "refused_notice"));
-        receipt().or_else(answer).or_else(inbound).or_else(consent).or_else(notice)
+        receipt().or_else(answer).or_else(inbound).or_else(consent).or_else(change).or_else(notice)
     }
 
     /// Splits the batch into two halves; with two rows or more neither is empty.
@@ -121,6 +125,7 @@ impl Ingest {
             answers: beyond(&mut self.answers, &mut first),
             inbounds: beyond(&mut self.inbounds, &mut first),
             consents: beyond(&mut self.consents, &mut first),
+            changes: beyond(&mut self.changes, &mut first),
             notices: beyond(&mut self.notices, &mut first),
             ..Self::default()
         };

@@ -5,8 +5,10 @@
 //!   the recipient has an attempt left. So a repeated or late receipt of an earlier message sends nothing.
 //! - `template_fallback` lists the recipients with such a receipt until they are decided. A recipient that is `sending` stays
 //!   listed until its outcome is recorded.
-//! - The receipt of the first message is removed, because the row of `receipt` is about the message that is sent next.
+//! - The receipt of the first message is removed, because the row of `receipt` is about the message that is sent next. The failure of the
+//!   first message may be reported again; it is not stored in that row.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use campaign::{CampaignId, Seq};
@@ -39,6 +41,33 @@ pub(crate) async fn list(
         return Ok(false);
     }
     Ok(tx.execute(&tx.prepare_cached(insert).await?, &[&campaign.0, &seqs]).await? > 0)
+}
+
+/// The places in `receipts` of failures that are about the flow of a recipient whose template is due or was sent already. A template
+/// needs no window, so a closed window is about the flow, unless the message is known to be of a later attempt.
+pub(crate) async fn of_earlier_flows(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &ReceiptRow)],
+) -> Result<BTreeSet<usize>, Error> {
+    let select = "
+        select n.place from unnest($2::bigint[], $3::int[], $4::text[]) as n (place, seq, message_id)
+        where exists (
+            select from resolution s
+            where s.campaign_id = $1 and s.seq = n.seq and s.to_state = 'retry' and s.resolved_by = 'receipt'
+                and not exists (
+                    select from attempt t where t.campaign_id = $1 and t.seq = n.seq
+                        and t.claim_id is distinct from s.claim_id and t.provider_message_id = n.message_id))";
+    let failures = || (0_i64..).zip(receipts).filter(|(_, (_, receipt))| receipt.window_closed);
+    let places: Vec<i64> = failures().map(|(place, _)| place).collect();
+    if places.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let seqs: Vec<i32> = failures().map(|(_, (seq, _))| seq.0).collect();
+    let ids: Vec<Option<&str>> =
+        failures().map(|(_, (_, receipt))| receipt.about.message_id.as_deref()).collect();
+    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &places, &seqs, &ids]).await?;
+    Ok(rows.iter().filter_map(|row| usize::try_from(row.get::<_, i64>(0)).ok()).collect())
 }
 
 impl Store {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use campaign::{CampaignId, SenderId};
+use campaign::{CampaignId, SenderId, Seq};
 use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
@@ -18,9 +18,10 @@ use crate::inbound::answers::{self, Answered};
 use crate::inbound::batch::{Ingest, Ingested};
 use crate::inbound::fall_back;
 use crate::inbound::matching::{Found, look_up};
+use crate::inbound::number_changes;
 use crate::inbound::people;
 use crate::inbound::receipts::{self, Followed};
-use crate::inbound::rows::{NoticeRow, RawBody, ReportedStop};
+use crate::inbound::rows::{NoticeRow, RawBody, ReceiptRow, ReportedStop};
 use crate::inbound::unmatched::{Event, keep};
 
 /// The kind under which opt-outs without a recipient are counted.
@@ -67,6 +68,8 @@ impl Store {
 pub(crate) async fn store_rows(tx: &Transaction<'_>, batch: &Ingest) -> Result<Ingested, Error> {
     let found = look_up(tx, batch).await?;
     let mut ingested = store_found(tx, batch, &found).await?;
+    // After the consents, so that what the same post says of the old number counts for the new number too.
+    number_changes::store(tx, &batch.changes).await?;
     let opt_outs = ingested.unmatched_opt_outs.iter().map(|(sender, n)| ((*sender, UNMATCHED), *n)).collect();
     counts(tx, &opt_outs).await?;
     ingested.new_notices = notices(tx, &batch.notices).await?;
@@ -107,7 +110,8 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
             ingested.to_fall_back.push(*campaign);
         }
         let answered: Vec<i32> = answers.iter().map(|(seq, _)| seq.0).collect();
-        if receipts::store(tx, *campaign, receipts, &answered).await? {
+        let current = without_earlier_flows(tx, *campaign, receipts).await?;
+        if receipts::store(tx, *campaign, &current, &answered).await? {
             ingested.to_resolve.push(*campaign);
         }
         receipts::follow_up(tx, *campaign, receipts, &mut followed).await?;
@@ -133,9 +137,19 @@ async fn store_found(tx: &Transaction<'_>, batch: &Ingest, found: &Found) -> Res
         let with_stopped = Ingest { consents: stopped, ..batch.clone() };
         people::store(tx, found, &with_stopped, (&quiet, &closed)).await?
     };
-    ingested.unmatched_opt_outs = stored.unmatched_opt_outs;
-    ingested.has_new_aliases = stored.has_new_aliases;
-    Ok(ingested)
+    let people::StoredPeople { unmatched_opt_outs, has_new_aliases } = stored;
+    Ok(Ingested { unmatched_opt_outs, has_new_aliases, ..ingested })
+}
+
+/// The receipts except failures of flows that a template follows.
+async fn without_earlier_flows<'a>(
+    tx: &Transaction<'_>,
+    campaign: CampaignId,
+    receipts: &[(Seq, &'a ReceiptRow)],
+) -> Result<Vec<(Seq, &'a ReceiptRow)>, Error> {
+    let places = fall_back::of_earlier_flows(tx, campaign, receipts).await?;
+    let kept = receipts.iter().enumerate().filter(|(place, _)| !places.contains(place));
+    Ok(kept.map(|(_, receipt)| *receipt).collect())
 }
 
 pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(), Error> {
@@ -172,19 +186,20 @@ pub(crate) async fn bodies(tx: &Transaction<'_>, bodies: &[RawBody]) -> Result<(
 /// Stores new states of templates and flows: a state that differs from the last one and is not older.
 async fn notices(tx: &Transaction<'_>, notices: &[NoticeRow]) -> Result<Vec<NoticeRow>, Error> {
     let insert = "
-        insert into provider_notice (sender_id, about, name, status, noticed_at)
-        select $1, $2, $3, $4, least(coalesce($5, clock_timestamp()), clock_timestamp())
+        insert into provider_notice (sender_id, about, name, status, noticed_at, language)
+        select $1, $2, $3, $4, least(coalesce($5, clock_timestamp()), clock_timestamp()), $6
         where not exists (
             select from (
                 select status, noticed_at from provider_notice
-                where sender_id = $1 and about = $2 and name = $3 order by noticed_at desc limit 1
+                where sender_id = $1 and about = $2 and name = $3 and language = $6 order by noticed_at desc limit 1
             ) last where last.status = $4 or last.noticed_at > $5)
         on conflict do nothing";
     let mut new = Vec::new();
     for notice in notices {
-        let NoticeRow { sender, about, name, status, at, .. } = notice;
+        let NoticeRow { sender, about, name, language, status, at, .. } = notice;
+        let language = language.as_deref().unwrap_or_default();
         let prepared = tx.prepare_cached(insert).await?;
-        if tx.execute(&prepared, &[&sender.0, about, name, status, at]).await? > 0 {
+        if tx.execute(&prepared, &[&sender.0, about, name, status, at, &language]).await? > 0 {
             new.push(notice.clone());
         }
     }

@@ -144,15 +144,32 @@ pub struct ConsentRow {
     pub is_by_provider: bool,
 }
 
-/// A state of a template or a flow.
+/// A person with a new number or a new user id.
+#[derive(Clone, Debug)]
+pub struct NumberChangeRow {
+    /// The sender whose webhook got the post.
+    pub sender: SenderId,
+    /// The number until now.
+    pub from: Option<Msisdn>,
+    /// The new number; `None` if only the user id changed.
+    pub to: Option<Msisdn>,
+    /// The user id until now.
+    pub previous_user: Option<UserId>,
+    /// The new user id.
+    pub user: Option<UserId>,
+}
+
+/// A state of a template, a flow or the account.
 #[derive(Clone, Debug)]
 pub struct NoticeRow {
     /// The sender whose webhook got the post.
     pub sender: SenderId,
-    /// `template` or `flow`.
+    /// `template`, `flow` or `account`.
     pub about: &'static str,
-    /// Name of the template, id of the flow.
+    /// Name of the template, id of the flow, kind of the event of the account.
     pub name: String,
+    /// The language of the template; `None`: all languages.
+    pub language: Option<String>,
     /// The state, as the provider names it.
     pub status: String,
     /// Whether it cannot be sent in this state; not stored, because it follows from the state.

@@ -43,10 +43,11 @@ impl Store {
     pub async fn campaign_head(&self, id: CampaignId) -> Result<CampaignHead, Error> {
         let select = format!(
             "select {COLUMNS}, c.definition, c.version, c.sender_id, g.permits, g.per_us, g.burst, (
-                select jsonb_build_object('about', about, 'name', name, 'status', status, 'noticed_at', noticed_at)
+                select jsonb_build_object('about', about, 'name', name, 'language', language, 'status', status, 'noticed_at', noticed_at)
                 from provider_notice p
                 where p.sender_id = c.sender_id and name = case about
                     when 'template' then c.definition #>> '{{template,name}}' else c.definition #>> '{{flow,flow_id}}' end
+                    and language in ('', coalesce(c.definition #>> '{{template,language}}', ''))
                 order by noticed_at desc limit 1) as notice
             from report.campaign r join campaign c on c.id = r.campaign_id join sender_gate g on g.sender_id = c.sender_id
             where r.campaign_id = $1 and c.id = $1"

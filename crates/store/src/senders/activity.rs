@@ -29,13 +29,16 @@ pub struct SenderActivity {
     pub unusable_posts: Vec<UnusablePosts>,
 }
 
-/// What a provider said about a template or flow.
+/// What a provider said about a template, a flow or the account.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ProviderNotice {
-    /// `template` or `flow`.
+    /// `template`, `flow` or `account`.
     pub about: String,
-    /// Name of the template, id of the flow.
+    /// Name of the template, id of the flow, kind of the event of the account.
     pub name: String,
+    /// The language of the template; empty: not named.
+    #[serde(default)]
+    pub language: String,
     /// The status, as the provider writes it.
     pub status: String,
     /// The time of the notice.
@@ -72,8 +75,8 @@ impl Store {
                     where sender_id = $1 and state in ('running', 'paused')),
                 'notices', (
                     select coalesce(jsonb_agg(to_jsonb(n) order by noticed_at desc), '[]') from (
-                        select distinct on (about, name) about, name, status, noticed_at from provider_notice
-                        where sender_id = $1 order by about, name, noticed_at desc) n),
+                        select distinct on (about, name, language) about, name, language, status, noticed_at from provider_notice
+                        where sender_id = $1 order by about, name, language, noticed_at desc) n),
                 'unusable_posts', (
                     select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'n', n, 'last_at', last_at) order by kind), '[]')
                     from webhook_count where sender_id = $1))

@@ -208,20 +208,24 @@ impl Store {
             .get(0))
     }
 
-    /// The running campaigns of a sender that send this template or flow.
+    /// The running campaigns of a sender that send this template (name, and language if it is one of them) or flow.
     pub async fn campaigns_using(
         &self,
         sender: SenderId,
-        template: Option<&str>,
+        template: Option<(&str, Option<&str>)>,
         flow: Option<&str>,
     ) -> Result<Vec<CampaignId>, Error> {
         let select = "
             select id from campaign
             where sender_id = $1 and state = 'running'
-                and (definition #>> '{template,name}' = $2 or definition #>> '{flow,flow_id}' = $3)";
+                and (definition #>> '{template,name}' = $2 and definition #>> '{template,language}' = coalesce($4, definition #>> '{template,language}')
+                    or definition #>> '{flow,flow_id}' = $3)";
+        let (template, language) = template.unzip();
+        let language = language.flatten();
         let client = self.client().await?;
-        let rows =
-            client.query(&client.prepare_cached(select).await?, &[&sender.0, &template, &flow]).await?;
+        let rows = client
+            .query(&client.prepare_cached(select).await?, &[&sender.0, &template, &flow, &language])
+            .await?;
         Ok(rows.iter().map(|row| CampaignId(row.get(0))).collect())
     }
 

@@ -30,7 +30,7 @@ impl Store {
     /// What is known of the flow and the template of a message.
     pub async fn known_texts(&self, names: MessageNames<'_>) -> Result<KnownTexts, Error> {
         let select = "
-            select f.flow_id, f.flow_json, s.name as sender, t.name, t.language, t.header, t.body, t.footer, t.buttons, t.category,
+            select f.flow_id, f.flow_json, s.name as sender, t.name, t.language, t.header_format, t.header, t.body, t.footer, t.buttons, t.category,
                 t.status, t.updated_at, t.updated_by
             from sender s
             left join template t on t.sender_id = s.id and t.name = $4 and t.language = $5

@@ -15,13 +15,15 @@ pub struct TemplateTexts {
     pub name: String,
     /// The language, such as `en_US`.
     pub language: String,
-    /// The header.
+    /// What the header is: `text`, `image`, `video`, `document`, or another word of Meta; `None` if it is not known.
+    pub header_format: Option<String>,
+    /// The text of the header.
     pub header: Option<String>,
     /// The body with its variables `{{1}}`, `{{2}}`.
     pub body: String,
     /// The footer.
     pub footer: Option<String>,
-    /// The buttons: `[{"text": …, "flow_id": …}]`.
+    /// The buttons: `[{"text": …, "kind": …, "url": …, "flow_id": …}]`.
     pub buttons: Value,
     /// `marketing`, `utility` or `authentication`.
     pub category: Option<String>,
@@ -43,7 +45,7 @@ pub struct TemplateRow {
 }
 
 const SELECT: &str = "
-select s.name as sender, t.name, t.language, t.header, t.body, t.footer, t.buttons, t.category, t.status, t.updated_at, t.updated_by
+select s.name as sender, t.name, t.language, t.header_format, t.header, t.body, t.footer, t.buttons, t.category, t.status, t.updated_at, t.updated_by
 from template t join sender s on s.id = t.sender_id";
 
 pub(crate) fn read(row: &Row) -> TemplateRow {
@@ -52,6 +54,7 @@ pub(crate) fn read(row: &Row) -> TemplateRow {
         texts: TemplateTexts {
             name: row.get("name"),
             language: row.get("language"),
+            header_format: row.get("header_format"),
             header: row.get("header"),
             body: row.get("body"),
             footer: row.get("footer"),
@@ -73,15 +76,27 @@ impl Store {
         updated_by: &str,
     ) -> Result<(), Error> {
         let upsert = "
-            insert into template (sender_id, name, language, header, body, footer, buttons, category, status, updated_by)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            insert into template (sender_id, name, language, header, body, footer, buttons, category, status, updated_by, header_format)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
             on conflict (sender_id, name, language) do update set header = excluded.header, body = excluded.body,
-                footer = excluded.footer, buttons = excluded.buttons, category = excluded.category, status = excluded.status,
+                header_format = excluded.header_format, footer = excluded.footer, buttons = excluded.buttons, category = excluded.category, status = excluded.status,
                 updated_at = clock_timestamp(), updated_by = excluded.updated_by";
-        let TemplateTexts { name, language, header, body, footer, buttons, category, status } = texts;
+        let TemplateTexts { name, language, header_format, header, body, footer, buttons, category, status } =
+            texts;
         let client = self.client().await?;
-        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 10] =
-            [&sender.0, name, language, header, body, footer, buttons, category, status, &updated_by];
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 11] = [
+            &sender.0,
+            name,
+            language,
+            header,
+            body,
+            footer,
+            buttons,
+            category,
+            status,
+            &updated_by,
+            header_format,
+        ];
         client.execute(upsert, &values).await?;
         Ok(())
     }
@@ -116,6 +131,13 @@ impl Store {
         let select = format!("{SELECT} where t.sender_id = $1 and t.name = $2 and t.language = $3");
         let row = self.client().await?.query_opt(&select, &[&sender.0, &name, &language]).await?;
         Ok(row.as_ref().map(read))
+    }
+
+    /// The languages in which a template of a sender is known.
+    pub async fn template_languages(&self, sender: SenderId, name: &str) -> Result<Vec<String>, Error> {
+        let select = "select language from template where sender_id = $1 and name = $2 order by language";
+        let rows = self.client().await?.query(select, &[&sender.0, &name]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Removes a template; returns whether there was one.

@@ -120,10 +120,13 @@ async fn a_receipt_about_a_closed_window_makes_the_recipient_due_for_the_templat
     let next = world.granted(campaign, 1..=2).await;
     let windows: Vec<_> = next.rows.iter().map(|row| (row.seq.0, row.attempt, row.window)).collect();
     assert_eq!(windows, [(1, 2, Window::Closed)]);
+    let of_template = "select count(*) from receipt where failed_at is not null";
     told(&world, vec![failed.clone()]).await;
     assert_eq!(world.store.fall_back(campaign).await.unwrap(), 0);
     world.record(campaign, &next, &accepted()).await;
-    told(&world, vec![sent, failed]).await;
+    assert_eq!(world.count(of_template).await, 0, "the template did not fail");
+    told(&world, vec![sent, failed.clone()]).await;
+    assert_eq!(world.count(of_template).await, 0, "the template did not fail");
     world.look.execute("update template_fallback set look_at = now()", &[]).await.unwrap();
     assert_eq!(world.store.campaigns_to_fall_back().await.unwrap(), [campaign]);
     assert_eq!(world.store.fall_back(campaign).await.unwrap(), 0);
@@ -134,6 +137,10 @@ async fn a_receipt_about_a_closed_window_makes_the_recipient_due_for_the_templat
     assert_eq!(world.store.resend(campaign, undelivered, by, None).await.unwrap(), 0, "it may be delivered");
     assert_eq!(world.store.resend_counts(campaign).await.unwrap(), []);
     assert_eq!(world.miscounts().await, []);
+    // A failure of the template itself is stored.
+    let other = store::ReceiptRow { window_closed: false, code: Some("131026".into()), ..failed };
+    told(&world, vec![other]).await;
+    assert_eq!(world.count(of_template).await, 1);
     world.close().await;
 }
 

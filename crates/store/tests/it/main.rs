@@ -23,6 +23,7 @@ mod folders;
 mod gate_watch;
 mod imports;
 mod installation;
+mod number_changes;
 mod outcomes;
 mod people;
 mod plans;

@@ -18,23 +18,23 @@ const SPELLED: [(u64, u64); 4] = [
     (254_712_000_801, 254_712_000_801),
 ];
 /// Two numbers that no rule of spelling leads from one to the other.
-const LISTED: u64 = 254_712_000_901;
-const WRITTEN: u64 = 254_799_000_902;
+pub(crate) const LISTED: u64 = 254_712_000_901;
+pub(crate) const WRITTEN: u64 = 254_799_000_902;
 
-fn number(digits: u64) -> Msisdn {
+pub(crate) fn number(digits: u64) -> Msisdn {
     Msisdn::from_digits(digits).unwrap()
 }
 
-fn noon() -> Timestamp {
+pub(crate) fn noon() -> Timestamp {
     NOON.parse().unwrap()
 }
 
-fn user(id: &str) -> Option<UserId> {
+pub(crate) fn user(id: &str) -> Option<UserId> {
     UserId::new(id)
 }
 
 /// A running campaign with these numbers.
-async fn campaign(world: &World, numbers: impl IntoIterator<Item = u64>) -> CampaignId {
+pub(crate) async fn campaign(world: &World, numbers: impl IntoIterator<Item = u64>) -> CampaignId {
     let id = world.draft(0).await;
     world.import_numbers(id, numbers.into_iter().map(number)).await;
     world.store.start_campaign(id, "test").await.unwrap();
@@ -42,13 +42,18 @@ async fn campaign(world: &World, numbers: impl IntoIterator<Item = u64>) -> Camp
 }
 
 /// Who replies to the message with this id, or to none.
-fn replies(world: &World, message_id: Option<&str>, from: Option<u64>, id: Option<UserId>) -> Person {
+pub(crate) fn replies(
+    world: &World,
+    message_id: Option<&str>,
+    from: Option<u64>,
+    id: Option<UserId>,
+) -> Person {
     let about =
         MessageKey { sender: world.sender, recipient: None, message_id: message_id.map(str::to_owned) };
     Person { about, from: from.map(number), user: id }
 }
 
-fn stop(who: Person) -> Ingest {
+pub(crate) fn stop(who: Person) -> Ingest {
     let inbound = InboundRow { who, at: Some(noon()) };
     let consent = ConsentRow { inbound: inbound.clone(), consent: Consent::OptedOut, is_by_provider: false };
     Ingest { inbounds: vec![inbound], consents: vec![consent], ..Ingest::default() }
@@ -62,14 +67,14 @@ async fn told_of(world: &World, campaign: CampaignId, seq: i32, id: Option<UserI
 }
 
 /// The places of a campaign that a claim of all takes.
-async fn claimed(world: &World, campaign: CampaignId, last: i32) -> Vec<i32> {
+pub(crate) async fn claimed(world: &World, campaign: CampaignId, last: i32) -> Vec<i32> {
     match world.claim(campaign, 1..=last).await {
         store::ClaimAnswer::Granted(claim) => claim.rows.iter().map(|row| row.seq.0).collect(),
         store::ClaimAnswer::Refused(_) => Vec::new(),
     }
 }
 
-async fn suppressed(world: &World) -> Vec<i64> {
+pub(crate) async fn suppressed(world: &World) -> Vec<i64> {
     let rows = world.look.query("select msisdn from suppression order by 1", &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }

@@ -34,6 +34,7 @@ fn notice(world: &World, name: &str) -> NoticeRow {
         sender: world.sender,
         about: "template",
         name: name.into(),
+        language: None,
         status: "paused".into(),
         is_bad: true,
         at: Some(NOON.parse().unwrap()),

@@ -261,3 +261,25 @@ async fn a_probe_that_lost_its_slot_gets_a_new_one_and_disarms_no_other_probe() 
     assert_eq!(lease(of_probe).await, LeaseAnswer::Held);
     world.close().await;
 }
+
+#[tokio::test]
+async fn a_notice_about_one_language_concerns_campaigns_in_that_language_only() {
+    let world = World::new("stop_language", None).await;
+    let template = |language: &str| {
+        format!(
+            "[template]\nname = \"offer\"\nlanguage = \"{language}\"\nbody = [\"{{{{ first_name }}}}\"]\n"
+        )
+    };
+    let english = world.campaign_with(&template("en"), 1).await;
+    let swahili = world.campaign_with(&template("sw"), 1).await;
+    let using = async |language: Option<&str>| {
+        let mut found =
+            world.store.campaigns_using(world.sender, Some(("offer", language)), None).await.unwrap();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(using(Some("sw")).await, [swahili]);
+    assert_eq!(using(Some("fr")).await, []);
+    assert_eq!(using(None).await, [english, swahili]);
+    world.close().await;
+}

@@ -56,6 +56,69 @@ pub(crate) fn wa_id(body: &[u8]) -> Option<Msisdn> {
     contact.wa_id.parse().ok().and_then(Msisdn::from_digits)
 }
 
+/// Whether Meta accepted a message and holds it back for a check of its quality: `messages[0].message_status`.
+pub(crate) fn is_held(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Accepted<'a> {
+        #[serde(borrow)]
+        messages: [Message<'a>; 1],
+    }
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        message_status: Cow<'a, str>,
+    }
+    let status =
+        |body| Some(serde_json::from_slice::<Accepted<'_>>(body).ok()?.messages[0].message_status.clone());
+    status(body).is_some_and(|status| matches!(status.as_ref(), "held_for_quality_assessment" | "paused"))
+}
+
+/// What a provider says about a refusal, for a person who sent a test message to a number of their own. It is never kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// The provider's words, such as Meta's `error_data.details`, without numbers of seven or more digits; at most 300 characters.
+    pub details: Option<String>,
+    /// The id by which the support of Meta finds the request (`fbtrace_id`).
+    pub trace_id: Option<String>,
+}
+
+impl Explanation {
+    /// The explanation in a refusing answer. Words that contain one of `secrets` are left out, whatever the provider repeats.
+    pub(crate) fn of(body: &[u8], secrets: &[String]) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let pointers =
+            ["/error/error_data/details", "/error/error_user_msg", "/error/payload", "/error/error_data"];
+        let details = pointers.iter().find_map(|pointer| body.pointer(pointer)?.as_str());
+        let details =
+            details.filter(|text| !text.is_empty() && !secrets.iter().any(|secret| text.contains(secret)));
+        let trace_id = clean_trace(body.pointer("/error/fbtrace_id"));
+        Self { details: details.map(without_numbers), trace_id }
+    }
+}
+
+fn clean_trace(value: Option<&Value>) -> Option<String> {
+    let is_clean = |id: &&str| {
+        (1..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    value.and_then(Value::as_str).filter(is_clean).map(str::to_owned)
+}
+
+/// The text with each run of seven or more digits replaced, at most 300 characters.
+fn without_numbers(text: &str) -> String {
+    let (mut shown, mut digits) = (String::new(), String::new());
+    for sign in text.chars().take(300).chain([' ']) {
+        if sign.is_ascii_digit() {
+            digits.push(sign);
+            continue;
+        }
+        shown.push_str(if digits.len() >= 7 { "…" } else { &digits });
+        digits.clear();
+        shown.push(if sign.is_control() { ' ' } else { sign });
+    }
+    shown.trim_end().to_owned()
+}
+
 /// The provider's code, if it is a short word with at most six digits, so that it cannot contain a phone number.
 pub(crate) fn clean_code(code: Option<&Value>) -> Option<Cow<'static, str>> {
     let code = match code? {
@@ -153,6 +216,35 @@ mod tests {
         }
         assert_eq!(wa_id(b"\"wa_id\""), None);
         assert_eq!(wa_id(b"{}"), None);
+    }
+
+    #[test]
+    fn an_explanation_has_neither_a_number_nor_the_key() {
+        let of = |body: serde_json::Value| Explanation::of(body.to_string().as_bytes(), &["Akey".to_owned()]);
+        let meta = json!({"error": {"message": "(#100)", "code": 100, "fbtrace_id": "AbC_1-x",
+            "error_data": {"details": "Parameter 3 of +254712000001 is\nwrong in 131008"}}});
+        let found = of(meta);
+        assert_eq!(found.details.as_deref(), Some("Parameter 3 of +… is wrong in 131008"));
+        assert_eq!(found.trace_id.as_deref(), Some("AbC_1-x"));
+        assert_eq!(of(json!({"error": {"error_user_msg": "of 1msg"}})).details.as_deref(), Some("of 1msg"));
+        assert_eq!(of(json!({"error": {"payload": "of Kaleyra"}})).details.as_deref(), Some("of Kaleyra"));
+        for body in [
+            json!({"error": {"error_data": {"details": "your Akey is wrong"}}}),
+            json!({"error": "Wrong token Akey"}),
+            json!({"error": {"fbtrace_id": "254 712"}}),
+            json!(null),
+        ] {
+            assert_eq!(of(body.clone()), Explanation::default(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_held_message_is_recognized() {
+        for (status, held) in [("held_for_quality_assessment", true), ("paused", true), ("accepted", false)] {
+            let body = json!({"messages": [{"id": "wamid.1", "message_status": status}]}).to_string();
+            assert_eq!(is_held(body.as_bytes()), held, "{status}");
+        }
+        assert!(!is_held(br#"{"messages": [{"id": "wamid.1"}]}"#) && !is_held(b"x"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use reqwest::{Method, Request, Response};
 use tokio::time::Instant;
 
 use crate::account::Account;
-use crate::classification::answer::{self, HttpAnswer};
+use crate::classification::answer::{self, Explanation, HttpAnswer};
 use crate::error::Error;
 use crate::http::client::Client;
 use crate::http::request_error::{ANSWER_TOO_LARGE, classify_request_error};
@@ -31,14 +31,31 @@ pub struct Answer {
     /// The recipient's number at WhatsApp, if the provider returned it and the known spelling rules do not derive it from the
     /// dialed number.
     pub wa_id: Option<Msisdn>,
+    /// Whether the provider accepted the message and holds it back for a check of its quality.
+    pub is_held: bool,
+}
+
+/// A classified answer, and what else is read of its body.
+struct Reading {
+    verdict: Verdict,
+    wa_id: Option<Msisdn>,
+    is_held: bool,
+    /// The complete body of a refusal.
+    refusal: Vec<u8>,
+}
+
+impl From<Verdict> for Reading {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, wa_id: None, is_held: false, refusal: Vec::new() }
+    }
 }
 
 /// Sends the messages of one account. URLs and headers are built once; cheap to clone.
 #[derive(Clone)]
 pub struct Channel {
-    client: Client,
-    provider: Provider,
-    route: Route,
+    pub(super) client: Client,
+    pub(super) provider: Provider,
+    pub(super) route: Route,
 }
 
 impl Channel {
@@ -51,13 +68,34 @@ impl Channel {
 
     /// Sends one message as one HTTP request. Every result is a verdict. If the future is dropped early, the outcome is unknown.
     pub async fn send(&self, outgoing: &Outgoing<'_>) -> Answer {
+        self.exchange(outgoing).await.0
+    }
+
+    /// Sends one message, and returns the provider's explanation of a refusal too. It is for test messages: the words of a provider may
+    /// be about the recipient.
+    pub async fn send_and_explain(&self, outgoing: &Outgoing<'_>) -> (Answer, Explanation) {
+        let (answer, refusal) = self.exchange(outgoing).await;
+        (answer, Explanation::of(&refusal, &self.secrets()))
+    }
+
+    async fn exchange(&self, outgoing: &Outgoing<'_>) -> (Answer, Vec<u8>) {
         let started = Instant::now();
-        let (http_status, verdict, wa_id) = match self.body(outgoing) {
+        let (http_status, reading) = match self.body(outgoing) {
             Ok(body) => self.post(outgoing.message, body).await,
-            Err(refusal) => (None, unsendable(outgoing.message, refusal), None),
+            Err(refusal) => (None, unsendable(outgoing.message, refusal).into()),
         };
+        let Reading { verdict, wa_id, is_held, refusal } = reading;
         let wa_id = wa_id.filter(|wa_id| wa_id.person() != outgoing.to.person());
-        Answer { verdict, http_status, latency: started.elapsed(), wa_id }
+        (Answer { verdict, http_status, latency: started.elapsed(), wa_id, is_held }, refusal)
+    }
+
+    /// The key, as it is in the URL or in a header.
+    fn secrets(&self) -> Vec<String> {
+        let in_url = self.route.template.query_pairs().map(|(_, value)| value.into_owned());
+        let in_headers = self.route.headers.values().filter(|value| value.is_sensitive());
+        let in_headers = in_headers.filter_map(|value| value.to_str().ok());
+        let in_headers = in_headers.map(|text| text.strip_prefix("Bearer ").unwrap_or(text).to_owned());
+        in_url.chain(in_headers).filter(|secret| !secret.is_empty()).collect()
     }
 
     /// The body of the request; a refusal if the provider cannot send the message.
@@ -65,17 +103,16 @@ impl Channel {
         self.adapter().body(&self.route, outgoing)
     }
 
-    async fn post(&self, message: &Message, body: Vec<u8>) -> (Option<u16>, Verdict, Option<Msisdn>) {
+    async fn post(&self, message: &Message, body: Vec<u8>) -> (Option<u16>, Reading) {
         let mut request = Request::new(Method::POST, self.route.url(message).clone());
         *request.headers_mut() = self.route.headers.clone();
         *request.body_mut() = Some(body.into());
         match self.client.http.execute(request).await {
             Ok(response) => {
                 let status = response.status().as_u16();
-                let (verdict, wa_id) = self.classify_response(response).await;
-                (Some(status), verdict, wa_id)
+                (Some(status), self.classify_response(response).await)
             }
-            Err(error) => (None, classify_request_error(&error), None),
+            Err(error) => (None, classify_request_error(&error).into()),
         }
     }
 
@@ -102,7 +139,7 @@ impl Channel {
 
     /// Reads the answer up to its end or to the length limit, and classifies it. An accepting answer may contain the recipient's
     /// number at WhatsApp.
-    async fn classify_response(&self, mut response: Response) -> (Verdict, Option<Msisdn>) {
+    async fn classify_response(&self, mut response: Response) -> Reading {
         let status = response.status().as_u16();
         let retry_after = answer::retry_after(response.headers());
         let classify = |body: &[u8]| {
@@ -112,8 +149,11 @@ impl Channel {
         let verdict = match read(&mut response, self.client.max_answer_bytes).await {
             Ok(body) => {
                 let verdict = classify(&body);
-                let is_accepted = matches!(verdict, Verdict::Accepted { .. });
-                return (verdict, is_accepted.then(|| answer::wa_id(&body)).flatten());
+                if !matches!(verdict, Verdict::Accepted { .. }) {
+                    return Reading { refusal: body, ..verdict.into() };
+                }
+                let (wa_id, is_held) = (answer::wa_id(&body), answer::is_held(&body));
+                return Reading { wa_id, is_held, ..verdict.into() };
             }
             // An answer that long is not the provider's, so only its status is classified.
             Err(ReadError::TooLarge) => match classify(&[]) {
@@ -126,7 +166,7 @@ impl Channel {
                 _ => classify_request_error(&error),
             },
         };
-        (verdict, None)
+        verdict.into()
     }
 }
 

@@ -9,7 +9,7 @@ use url::Url;
 use crate::account::Account;
 use crate::classification::answer::HttpAnswer;
 use crate::classification::error_rule::Rule;
-use crate::error::Error;
+use crate::error::{Error, TemplateListError};
 use crate::request::outgoing::Outgoing;
 use crate::webhook::InvalidBody;
 use crate::webhook::reader::Reader;
@@ -24,6 +24,17 @@ pub(crate) trait Adapter: Sync {
 
     /// Classifies a complete answer.
     fn classify(&self, answer: &HttpAnswer<'_>) -> Verdict;
+
+    /// The URL of a page of the list of approved templates; `None` if the provider documents no list. `after` is where the page
+    /// begins, as the page before says.
+    fn templates_url(
+        &self,
+        _: &Route,
+        _business_account: Option<&str>,
+        _after: Option<&str>,
+    ) -> Option<Result<Url, TemplateListError>> {
+        None
+    }
 
     /// The table of documented answers.
     fn errors(&self) -> &'static [Rule];

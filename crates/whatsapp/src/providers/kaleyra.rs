@@ -148,6 +148,7 @@ mod tests {
                 data: json!({ "first_name": "Anna", "age": 7 }).as_object().cloned(),
             },
             mode: FlowMode::Published,
+            has_reference: true,
         }
     }
 
@@ -217,6 +218,7 @@ mod tests {
             header: None,
             body: vec!["Anna".into()],
             button: Some(campaign::FlowButton { index: 0, data: None }),
+            buttons: vec![],
         };
         let route = route(&account(PAGE));
         assert_eq!(route.template, route.flow);

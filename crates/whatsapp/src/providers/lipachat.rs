@@ -8,8 +8,8 @@ mod errors;
 mod webhook;
 
 use campaign::{
-    FlowAction, FlowMessage, FlowName, LIPACHAT_REFERENCE, Message, Msisdn, Reference, Refusal,
-    TemplateMessage, Verdict,
+    FlowAction, FlowMessage, FlowName, HeaderMedia, LIPACHAT_REFERENCE, MediaKind, MediaSource, Message,
+    Msisdn, Reference, Refusal, TemplateHeader, TemplateMessage, Verdict,
 };
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::ser::SerializeMap;
@@ -100,13 +100,20 @@ struct FlowBody<'a> {
     flow_id: &'a str,
     flow_cta: &'a str,
     screen: &'a str,
+    #[serde(skip_serializing_if = "Data::is_empty")]
     data: Data<'a>,
 }
 
 /// The data of the first screen, with our reference.
 struct Data<'a> {
     data: Option<&'a Map<String, Value>>,
-    reference: Reference,
+    reference: Option<Reference>,
+}
+
+impl Data<'_> {
+    fn is_empty(&self) -> bool {
+        self.data.is_none() && self.reference.is_none()
+    }
 }
 
 impl Serialize for Data<'_> {
@@ -116,7 +123,9 @@ impl Serialize for Data<'_> {
         for (name, value) in members {
             map.serialize_entry(name, value)?;
         }
-        map.serialize_entry(LIPACHAT_REFERENCE, &self.reference.to_string())?;
+        if let Some(reference) = self.reference {
+            map.serialize_entry(LIPACHAT_REFERENCE, &reference.to_string())?;
+        }
         map.end()
     }
 }
@@ -138,7 +147,10 @@ impl<'a> FlowBody<'a> {
             flow_id,
             flow_cta: &message.cta,
             screen,
-            data: Data { data: data.as_ref(), reference: outgoing.reference },
+            data: Data {
+                data: data.as_ref(),
+                reference: message.has_reference.then_some(outgoing.reference),
+            },
         })
     }
 }
@@ -165,22 +177,53 @@ struct Template<'a> {
 
 #[derive(Serialize)]
 struct Components<'a> {
-    body: Body<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<Header<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Body<'a>>,
+}
+
+/// The media of the header. The page shows the members; the words of `type` are not established, and those of Meta's templates are
+/// used.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Header<'a> {
+    r#type: &'static str,
+    media_url: &'a str,
 }
 
 #[derive(Serialize)]
 struct Body<'a> {
-    placeholders: &'a [String],
+    placeholders: Vec<&'a str>,
 }
 
 impl<'a> TemplateBody<'a> {
     fn new(route: &'a Route, outgoing: &Outgoing<'a>, message: &'a TemplateMessage) -> Result<Self, Refusal> {
-        if message.button.is_some() || message.header.is_some() {
+        let has_names = message.body.iter().any(|variable| variable.name.is_some());
+        if message.button.is_some() || !message.buttons.is_empty() || has_names {
             return Err(NOT_SUPPORTED);
         }
-        let placeholders = message.body.as_slice();
-        let components = (!placeholders.is_empty()).then_some(Components { body: Body { placeholders } });
+        let header = message.header.as_ref().map(Header::new).transpose()?;
+        let placeholders: Vec<&str> = message.body.iter().map(|variable| variable.text.as_str()).collect();
+        let body = (!placeholders.is_empty()).then_some(Body { placeholders });
+        let components = (header.is_some() || body.is_some()).then_some(Components { header, body });
         let template = Template { name: &message.name, language_code: &message.language, components };
         Ok(Self { message_id: outgoing.reference, to: outgoing.to, from: &route.number, template })
+    }
+}
+
+impl<'a> Header<'a> {
+    fn new(header: &'a TemplateHeader) -> Result<Self, Refusal> {
+        let TemplateHeader::Media(HeaderMedia { kind, source: MediaSource::Link(link), filename: None }) =
+            header
+        else {
+            return Err(NOT_SUPPORTED);
+        };
+        let r#type = match kind {
+            MediaKind::Image => "IMAGE",
+            MediaKind::Video => "VIDEO",
+            MediaKind::Document => "DOCUMENT",
+        };
+        Ok(Self { r#type, media_url: link })
     }
 }

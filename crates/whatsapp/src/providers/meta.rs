@@ -17,7 +17,7 @@ use crate::account::Account;
 use crate::classification::answer::{self, HttpAnswer, ParsedAnswer};
 use crate::classification::classify::{classify, find_rule};
 use crate::classification::error_rule::Rule;
-use crate::error::Error;
+use crate::error::{Error, TemplateListError};
 use crate::providers::adapter::{Adapter, Route, json};
 use crate::request::message_object::MessageObject;
 use crate::request::outgoing::Outgoing;
@@ -58,6 +58,30 @@ impl Adapter for Meta {
         let mut parsed = ParsedAnswer { code, message, message_id, is_refusal: false };
         let is_known = find_rule(&[ERRORS], None, &mut parsed).is_some();
         classify(&[ERRORS], answer, ParsedAnswer { is_refusal: is_known, ..parsed })
+    }
+
+    /// `GET /{Version}/{WABA-ID}/message_templates`.
+    fn templates_url(
+        &self,
+        route: &Route,
+        business_account: Option<&str>,
+        after: Option<&str>,
+    ) -> Option<Result<Url, TemplateListError>> {
+        let is_id = |id: &&str| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(account) = business_account.filter(is_id) else {
+            return Some(Err(TemplateListError::NoBusinessAccount));
+        };
+        let mut url = route.template.clone();
+        let version =
+            url.path_segments().and_then(|mut segments| segments.next()).unwrap_or(VERSION).to_owned();
+        url.set_path(&format!("/{version}/{account}/message_templates"));
+        let mut query = url.query_pairs_mut();
+        query.append_pair("fields", "name,language,status,category,components").append_pair("limit", "100");
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        drop(query);
+        Some(Ok(url))
     }
 
     fn errors(&self) -> &'static [Rule] {

@@ -21,7 +21,7 @@ use crate::account::Account;
 use crate::classification::answer::{self, HttpAnswer, ParsedAnswer};
 use crate::classification::classify::classify;
 use crate::classification::error_rule::Rule;
-use crate::error::Error;
+use crate::error::{Error, TemplateListError};
 use crate::providers::adapter::{Adapter, Route, json};
 use crate::providers::meta::errors as meta_errors;
 use crate::request::interactive::as_text;
@@ -81,6 +81,18 @@ impl Adapter for OneMsg {
         };
         // 1msg passes Meta's refusals on with Meta's codes. The rules by status are its own.
         classify(&[ERRORS, meta_errors::ERRORS], answer, parsed)
+    }
+
+    /// `GET /{instance}/templates`, without pages.
+    fn templates_url(
+        &self,
+        route: &Route,
+        _: Option<&str>,
+        _: Option<&str>,
+    ) -> Option<Result<Url, TemplateListError>> {
+        let mut url = route.template.clone();
+        url.set_path(&route.template.path().replace("/sendTemplate", "/templates"));
+        Some(Ok(url))
     }
 
     fn errors(&self) -> &'static [Rule] {

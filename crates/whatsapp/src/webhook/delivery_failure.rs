@@ -13,7 +13,7 @@ use crate::classification::error_rule::{Class, Pattern, Rule};
 use crate::webhook::event::DeliveryFailure;
 
 /// A cause that only receipts have. Kaleyra: "Not Sent: number opted out"; the code is not documented.
-static OPTED_OUT: Rule = Rule {
+pub(crate) static OPTED_OUT: Rule = Rule {
     pattern: Pattern::Text("opted_out", &["opted out"]),
     http_status: None,
     class: Class::Rejected,
@@ -23,7 +23,7 @@ static OPTED_OUT: Rule = Rule {
 const UNKNOWN: &str = "not delivered, for a reason that is not in the provider's table";
 
 /// Classifies a failed delivery by its code or by the provider's `text`, which is not kept.
-pub(super) fn classify(
+pub(crate) fn classify(
     [own, metas]: [&'static [Rule]; 2],
     operator_class: impl Fn(&str) -> Option<Class>,
     code: Option<&Value>,

@@ -29,6 +29,8 @@ pub enum Event {
     Inbound(InboundMessage),
     /// A person set in WhatsApp whether they want our messages.
     Preference(Preference),
+    /// A person has a new phone number or a new user id.
+    NumberChange(NumberChange),
     /// The status of a template or a flow changed.
     Notice(Notice),
 }
@@ -113,13 +115,28 @@ pub struct Preference {
     pub consent: Consent,
 }
 
-/// The status of a template or a flow changed.
+/// A person has a new phone number or a new user id.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NumberChange {
+    /// The phone number until now.
+    pub from: Option<Msisdn>,
+    /// The new phone number; `None` if only the user id is reported.
+    pub to: Option<Msisdn>,
+    /// WhatsApp's user id until now.
+    pub previous_user: Option<UserId>,
+    /// The new user id.
+    pub user: Option<UserId>,
+}
+
+/// The status of a template, a flow or the account changed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Whether the notice is about a template or a flow.
+    /// What the notice is about.
     pub about: Subject,
-    /// The name of the template, or the id of the flow.
+    /// The name of the template, the id of the flow, or the kind of the event of the account.
     pub name: String,
+    /// The language of the template, if the provider names it.
+    pub language: Option<String>,
     /// The status in the provider's word, in lower case.
     pub status: String,
     /// Whether the template or flow cannot be sent in this status.
@@ -135,6 +152,8 @@ pub enum Subject {
     Template,
     /// A flow, identified by its id.
     Flow,
+    /// The account or the number: quality, limit, restriction. Identified by the kind of the event.
+    Account,
 }
 
 /// The reason why a body cannot be parsed. The error text contains nothing of the body.

@@ -1,7 +1,7 @@
 //! Meta's change object. Meta posts it, Kaleyra wraps it, and 1msg passes it on if `rawHooks` is on.
 //!
 //! Source: `developers.facebook.com/documentation/business-messaging/whatsapp/webhooks`: statuses, messages with `nfm_reply`,
-//! `message_template_status_update`, `flows` and `user_preferences`.
+//! `message_template_status_update`, `flows` and `user_preferences`, system messages, and events of templates and the account.
 
 use campaign::{Consent, ReceiptStatus, Reference};
 use jiff::Timestamp;
@@ -9,13 +9,23 @@ use serde_json::Value;
 
 use crate::webhook::contacts::Contacts;
 use crate::webhook::event::{
-    Event, InboundMessage, InvalidBody, MessageRef, Notice, Preference, Receipt, Subject,
+    Event, InboundMessage, InvalidBody, MessageRef, Notice, NumberChange, Preference, Receipt, Subject,
 };
 use crate::webhook::fields::{self, id, id_or_number, list, number, reference, text, time, user};
 use crate::webhook::reader::Reader;
 
 /// The statuses in which a template cannot be sent, and those of a flow.
-const BAD_TEMPLATE: &[&str] = &["rejected", "paused", "disabled"];
+const BAD_TEMPLATE: &[&str] = &["rejected", "paused", "disabled", "archived", "deleted", "pending deletion"];
+/// Events of the account and the number, with the members that say what changed. The first one that is there is the status.
+const ACCOUNT_EVENTS: &[(&str, &[&str])] = &[
+    ("account_update", &["event"]),
+    ("account_alerts", &["alert_type", "event"]),
+    ("phone_number_quality_update", &["event", "current_limit"]),
+    (
+        "business_capability_update",
+        &["max_daily_conversations_per_business", "max_daily_conversation_per_phone"],
+    ),
+];
 const BAD_FLOW: &[&str] = &["blocked", "throttled", "deprecated"];
 
 /// Parses one change. `known` is our reference, if the provider adds it to the change; `at` is the time of the entry.
@@ -38,8 +48,20 @@ pub(crate) fn read(
             template(value, at, reader);
             Ok(())
         }
+        "message_template_quality_update" => {
+            template_event(value, ("new_quality_score", "quality"), at, reader);
+            Ok(())
+        }
+        "template_category_update" => {
+            template_event(value, ("new_category", "category"), at, reader);
+            Ok(())
+        }
         "flows" => {
             flow(value, at, reader);
+            Ok(())
+        }
+        field if ACCOUNT_EVENTS.iter().any(|(known, _)| *known == field) => {
+            account(field, value, at, reader);
             Ok(())
         }
         _ => {
@@ -53,7 +75,10 @@ fn messages(value: &Value, known: Option<Reference>, reader: &mut Reader<'_>) ->
     let (statuses, messages) = (list(value, "statuses")?, list(value, "messages")?);
     let is_empty = statuses.is_empty() && messages.is_empty();
     // `message_echoes` repeats messages of our own.
-    if is_empty && value.get("message_echoes").is_none() {
+    // Errors of the account, such as a message that WhatsApp could not pass on.
+    if !list(value, "errors")?.is_empty() {
+        reader.unknown("error_of_the_account");
+    } else if is_empty && value.get("message_echoes").is_none() {
         reader.unknown("unknown_event");
     }
     let contacts = Contacts::of(value);
@@ -77,8 +102,8 @@ fn read_status(
         "delivered" => ReceiptStatus::Delivered,
         "read" | "played" => ReceiptStatus::Read,
         "failed" | "undelivered" | "not sent" => ReceiptStatus::Failed,
-        // A person deleted the message.
-        "deleted" => return,
+        // A person deleted the message: its delivery does not change.
+        "deleted" => return reader.unknown("message_deleted"),
         _ => return reader.unknown("unknown_status"),
     };
     let message = MessageRef {
@@ -127,7 +152,7 @@ fn read_message(
     }
     // A system message, such as a changed number, is not written by a person.
     if text(message, "type") == Some("system") {
-        return;
+        return number_change(message, reader);
     }
     let written = message.pointer("/interactive/nfm_reply/response_json");
     // WhatsApp's own forms, for an address or a payment, are not flows of ours.
@@ -155,22 +180,87 @@ fn read_message(
     }));
 }
 
-fn template(value: &Value, at: Option<Timestamp>, reader: &mut Reader<'_>) {
+/// A system message about a changed number or user id (`webhooks/reference/messages/system`). `from` is the number until now, and the new
+/// values are in `system`. Such a post has no contacts.
+fn number_change(message: &Value, reader: &mut Reader<'_>) {
+    let Some(system) = message.get("system") else { return reader.unknown("unknown_shape") };
+    if !matches!(text(system, "type"), Some("user_changed_number" | "user_changed_user_id")) {
+        return reader.unknown("unknown_event");
+    }
+    let from = number(message, "from");
+    let from_user = user(message, "from_user_id").or_else(|| fields::scoped_user(message, "from"));
+    let to = number(system, "wa_id").filter(|to| Some(*to) != from);
+    let new_user = user(system, "user_id");
+    let previous_user =
+        user(system, "previous_user_id").or(from_user).filter(|id| Some(id) != new_user.as_ref());
+    let is_known = from.is_some() || previous_user.is_some();
+    if !is_known || (to.is_none() && new_user.is_none()) {
+        return reader.unknown("unknown_shape");
+    }
+    reader.event(Event::NumberChange(NumberChange { from, to, previous_user, user: new_user }));
+}
+
+/// A new status of a template. Kaleyra posts the same members without an envelope.
+pub(crate) fn template(value: &Value, at: Option<Timestamp>, reader: &mut Reader<'_>) {
     let (name, status) = (text(value, "message_template_name"), text(value, "event"));
-    notice(reader, (Subject::Template, at), name.map(str::to_owned), status);
+    let about = About { language: language(value), ..About::new(Subject::Template, at) };
+    notice(reader, about, name.map(str::to_owned), status);
+}
+
+fn language(value: &Value) -> Option<String> {
+    let is_code = |code: &&str| {
+        (1..=20).contains(&code.len())
+            && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+    };
+    text(value, "message_template_language").filter(is_code).map(str::to_owned)
+}
+
+/// A new quality or category of a template, which may still be sent.
+fn template_event(
+    value: &Value,
+    (member, what): (&str, &str),
+    at: Option<Timestamp>,
+    reader: &mut Reader<'_>,
+) {
+    let status = text(value, member).map(|status| format!("{what} {status}"));
+    let about = About { language: language(value), ..About::new(Subject::Template, at) };
+    let name = text(value, "message_template_name").map(str::to_owned);
+    notice(reader, about, name, status.as_deref());
+}
+
+/// An event of the account or the number. The words of the statuses are the provider's.
+fn account(field: &str, value: &Value, at: Option<Timestamp>, reader: &mut Reader<'_>) {
+    let members =
+        ACCOUNT_EVENTS.iter().find(|(known, _)| *known == field).map_or(&[][..], |(_, members)| members);
+    let said: Vec<String> = members.iter().filter_map(|member| id_or_number(value, member)).collect();
+    let status = Some(said.join(" ")).filter(|status| !status.is_empty());
+    notice(reader, About::new(Subject::Account, at), Some(field.to_owned()), status.as_deref());
 }
 
 fn flow(value: &Value, at: Option<Timestamp>, reader: &mut Reader<'_>) {
     if text(value, "event") != Some("FLOW_STATUS_CHANGE") {
         return reader.unknown("unknown_event");
     }
-    notice(reader, (Subject::Flow, at), id_or_number(value, "flow_id"), text(value, "new_status"));
+    notice(reader, About::new(Subject::Flow, at), id_or_number(value, "flow_id"), text(value, "new_status"));
+}
+
+/// What a notice is about, and when.
+pub(crate) struct About {
+    pub(crate) subject: Subject,
+    pub(crate) language: Option<String>,
+    pub(crate) at: Option<Timestamp>,
+}
+
+impl About {
+    pub(crate) fn new(subject: Subject, at: Option<Timestamp>) -> Self {
+        Self { subject, language: None, at }
+    }
 }
 
 /// Adds a notice, if name and status are present and short enough.
 pub(crate) fn notice(
     reader: &mut Reader<'_>,
-    (about, at): (Subject, Option<Timestamp>),
+    About { subject: about, language, at }: About,
     name: Option<String>,
     status: Option<&str>,
 ) {
@@ -178,9 +268,13 @@ pub(crate) fn notice(
     match (name.filter(|name| is_short(name)), status.filter(|status| is_short(status))) {
         (Some(name), Some(status)) => {
             let status = fields::word(status);
-            let bad = if about == Subject::Template { BAD_TEMPLATE } else { BAD_FLOW };
+            let bad = match about {
+                Subject::Template => BAD_TEMPLATE,
+                Subject::Flow => BAD_FLOW,
+                Subject::Account => &[],
+            };
             let is_bad = bad.contains(&status.as_str());
-            reader.event(Event::Notice(Notice { about, name, status, is_bad, at }));
+            reader.event(Event::Notice(Notice { about, name, language, status, is_bad, at }));
         }
         _ => reader.unknown("unknown_shape"),
     }

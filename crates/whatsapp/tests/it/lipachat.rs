@@ -40,6 +40,18 @@ async fn a_reference_in_the_data_of_the_campaign_is_replaced_by_ours() {
 }
 
 #[test]
+fn the_reference_is_left_out_of_the_data_if_the_campaign_says_so() {
+    let (_, body) =
+        shown(Provider::LipaChat, &Message::Flow(FlowMessage { has_reference: false, ..survey() }));
+    assert_eq!(body["data"], json!({"first_name": "Anna", "age": 7}));
+    assert_eq!(body["messageId"], json!(reference(1).to_string()));
+    let action = FlowAction::Navigate { screen: "WELCOME".into(), data: None };
+    let bare = FlowMessage { has_reference: false, action, ..survey() };
+    let (_, body) = shown(Provider::LipaChat, &Message::Flow(bare));
+    assert_eq!(body.get("data"), None);
+}
+
+#[test]
 fn a_template_is_posted_with_its_placeholders_in_order() {
     let plain = TemplateMessage { header: None, button: None, ..template() };
     let (head, body) = shown(Provider::LipaChat, &Message::Template(plain.clone()));

@@ -5,16 +5,19 @@
 
 mod answers;
 mod conformance;
+mod documented;
 mod environment;
 mod faults;
 mod http2;
 mod lipachat;
 mod listener;
 mod meta;
+mod notices;
 mod one_msg;
 mod people;
 mod requests;
 mod simulated;
+mod templates;
 mod tls;
 mod verdicts;
 mod webhooks;
@@ -23,7 +26,7 @@ use std::time::Duration;
 
 use campaign::{
     CampaignId, FlowAction, FlowButton, FlowMessage, FlowMode, FlowName, Message, Msisdn, Provider,
-    Reference, ReferenceKey, Seq, TemplateMessage,
+    Reference, ReferenceKey, Seq, TemplateHeader, TemplateMessage,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -82,6 +85,7 @@ fn message() -> FlowMessage {
         flow: FlowName::Id("1197715005513101".into()),
         action: FlowAction::DataExchange,
         mode: FlowMode::Published,
+        has_reference: true,
     }
 }
 
@@ -107,9 +111,10 @@ fn template() -> TemplateMessage {
         name: "course_signup".into(),
         language: "en_US".into(),
         namespace: Some("ca300906_0000_0000_0000_000000000000".into()),
-        header: Some("Nakuru".into()),
+        header: Some(TemplateHeader::Text("Nakuru".into())),
         body: vec!["Anna".into(), "Tuesday".into()],
         button: Some(FlowButton { index: 0, data: json!({ "first_name": "Anna" }).as_object().cloned() }),
+        buttons: Vec::new(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The person of a webhook event: phone number and WhatsApp's user id; and the payload of a button.
 
-use campaign::{Consent, Msisdn, Provider};
+use std::collections::BTreeMap;
+
+use campaign::{Consent, Msisdn, Provider, UserId};
 use serde_json::{Value, json};
-use whatsapp::webhook::{Event, InboundMessage, ParsedWebhook};
+use whatsapp::webhook::{Event, InboundMessage, NumberChange, ParsedWebhook};
 use whatsapp::{Overrides, read_webhook};
 
 const ID: &str = "KE.13491208655302741918";
@@ -134,4 +136,104 @@ fn the_payload_of_a_button_is_read_besides_its_text() {
         let read = inbound(provider, &body);
         assert_eq!((read.text.as_deref(), read.payload.as_deref()), (Some(text), Some(payload)), "{body}");
     }
+}
+
+const NEXT_ID: &str = "KE.99991208655302741918";
+
+/// The change of number and ids of a post, and what was counted.
+fn changed(message: &Value) -> (Option<NumberChange>, BTreeMap<&'static str, i64>) {
+    let ParsedWebhook { mut events, unknown } =
+        reading(Provider::Meta, &change("messages", &json!({"messages": [message]})));
+    assert!(events.len() <= 1, "{events:?}");
+    let change = events.pop().map(|event| match event {
+        Event::NumberChange(change) => change,
+        other => unreachable!("{other:?}"),
+    });
+    (change, unknown)
+}
+
+#[test]
+fn a_changed_number_and_a_changed_user_id_are_read_and_other_system_messages_are_counted() {
+    let system = |from: Option<&str>, system: Value| {
+        let mut message =
+            json!({"id": "wamid.1", "timestamp": "1760000000", "type": "system", "system": system});
+        if let Some(from) = from {
+            message["from"] = json!(from);
+        }
+        message
+    };
+    let number = |digits: u64| Msisdn::from_digits(digits);
+    let to_new = json!({"body": "User Anna changed from 254712000001 to 254712000002", "wa_id": "254712000002",
+        "user_id": NEXT_ID, "previous_user_id": ID, "type": "user_changed_number"});
+    let by_id = json!({"user_id": NEXT_ID, "previous_user_id": ID, "type": "user_changed_user_id"});
+    let of_2025 = json!({"wa_id": "254712000002", "type": "user_changed_number"});
+    for (message, from, to, previous_user, user) in [
+        (
+            system(Some("254712000001"), to_new),
+            number(254_712_000_001),
+            number(254_712_000_002),
+            Some(ID),
+            Some(NEXT_ID),
+        ),
+        (system(None, by_id.clone()), None, None, Some(ID), Some(NEXT_ID)),
+        (system(Some(ID), by_id), None, None, Some(ID), Some(NEXT_ID)),
+        (system(Some("254712000001"), of_2025), number(254_712_000_001), number(254_712_000_002), None, None),
+    ] {
+        let (found, unknown) = changed(&message);
+        let [previous_user, user] = [previous_user, user].map(|id| id.and_then(UserId::new));
+        assert_eq!(found, Some(NumberChange { from, to, previous_user, user }), "{message}");
+        assert!(unknown.is_empty());
+    }
+    for (message, kind) in [
+        (system(Some("254712000001"), json!({"type": "user_identity_changed"})), "unknown_event"),
+        (system(Some("254712000001"), json!({"type": "user_changed_number"})), "unknown_shape"),
+        (system(None, json!({"type": "user_changed_number", "wa_id": "254712000002"})), "unknown_shape"),
+        (json!({"type": "system"}), "unknown_shape"),
+    ] {
+        assert_eq!(changed(&message), (None, BTreeMap::from([(kind, 1)])), "{message}");
+    }
+}
+
+/// Posts of 2026: user names, user ids, prices by category, and many changes at once. Each part gives an event or is counted.
+#[test]
+fn nothing_of_a_batched_post_of_2026_is_dropped_uncounted() {
+    let status = |n: u32, status: &str, pricing: Value| {
+        json!({"id": format!("wamid.{n}"), "status": status, "timestamp": "1790000000", "recipient_user_id": ID,
+            "pricing": pricing})
+    };
+    let contact = json!({"profile": {"name": "Anna", "username": "@anna"}, "user_id": ID});
+    let of = |value: Value| json!({"field": "messages", "value": value});
+    let regular = json!({"pricing_model": "PMP", "type": "regular", "category": "marketing"});
+    let free = json!({"pricing_model": "PMP", "type": "free_customer_service", "category": "service"});
+    let body = json!({"object": "whatsapp_business_account", "entry": [
+        {"id": "1", "time": 1_790_000_000, "changes": [
+            of(json!({"contacts": [contact], "statuses": [status(1, "sent", regular), status(2, "delivered", free),
+                status(3, "deleted", json!({})), status(4, "shredded", json!({}))]})),
+            of(json!({"contacts": [contact], "messages": [
+                {"from_user_id": ID, "id": "in.1", "timestamp": "1790000000", "type": "text", "text": {"body": "STOP"}}]})),
+            of(json!({"messages": [{"id": "in.2", "type": "system",
+                "system": {"type": "user_changed_user_id", "previous_user_id": ID, "user_id": NEXT_ID}}]})),
+            {"field": "account_update", "value": {"event": "ACCOUNT_RESTRICTION"}},
+            {"field": "security", "value": {"event": "PIN_CHANGED"}},
+        ]},
+        {"id": "2", "changes": [{"field": "user_preferences", "value": {"contacts": [contact],
+            "user_preferences": [{"user_id": ID, "value": "stop"}, {"user_id": ID, "value": "signup"}]}}]},
+    ]});
+    let ParsedWebhook { events, unknown } = reading(Provider::Meta, &body);
+    let kinds: Vec<&str> = events
+        .iter()
+        .map(|event| match event {
+            Event::Receipt(receipt) if receipt.billable == Some(true) => "billed",
+            Event::Receipt(receipt) if receipt.billable == Some(false) => "free",
+            Event::Receipt(_) => "receipt",
+            Event::Inbound(inbound) if inbound.user.is_some() => "inbound",
+            Event::Inbound(_) => "inbound of nobody",
+            Event::Preference(_) => "preference",
+            Event::NumberChange(_) => "number change",
+            Event::Notice(_) => "notice",
+        })
+        .collect();
+    assert_eq!(kinds, ["billed", "free", "inbound", "number change", "notice", "preference"]);
+    let counted: Vec<(&str, i64)> = unknown.into_iter().collect();
+    assert_eq!(counted, [("message_deleted", 1), ("unknown_event", 1), ("unknown_status", 2)]);
 }

@@ -109,7 +109,7 @@ fn plain_template() -> Message {
     Message::Template(campaign::TemplateMessage { header: None, button: None, ..template() })
 }
 
-async fn open(provider: Provider, balance: Option<u64>) -> (Running, Channel) {
+pub(crate) async fn open(provider: Provider, balance: Option<u64>) -> (Running, Channel) {
     let running = simulator_of(provider, balance).await;
     let account = account_of(provider, &running.base_url());
     let channel = Channel::new(Client::new(&patient()).unwrap(), &account).unwrap();

@@ -14,7 +14,7 @@ fn reference() -> String {
     key().seal(CampaignId(17), Seq(42)).to_string()
 }
 
-fn reading(provider: Provider, body: &Value) -> ParsedWebhook {
+pub(crate) fn reading(provider: Provider, body: &Value) -> ParsedWebhook {
     read_webhook(provider, body.to_string().as_bytes(), &Overrides::default()).unwrap()
 }
 
@@ -44,17 +44,19 @@ fn line(event: &Event) -> String {
             inbound.form.as_ref().map_or_else(|| "-".into(), ToString::to_string),
         ),
         Event::Preference(preference) => format!("{:?} {}", preference.consent, preference.from.unwrap()),
+        Event::NumberChange(change) => format!("{change:?}"),
         Event::Notice(notice) => {
-            format!("{:?} {} {} {}", notice.about, notice.name, notice.status, notice.is_bad)
+            let language = notice.language.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+            format!("{:?} {}{language} {} {}", notice.about, notice.name, notice.status, notice.is_bad)
         }
     }
 }
 
-fn lines(provider: Provider, body: &Value) -> Vec<String> {
+pub(crate) fn lines(provider: Provider, body: &Value) -> Vec<String> {
     reading(provider, body).events.iter().map(line).collect()
 }
 
-fn of_meta(field: &str, value: &Value) -> Value {
+pub(crate) fn of_meta(field: &str, value: &Value) -> Value {
     json!({"object": "whatsapp_business_account",
         "entry": [{"id": "1", "changes": [{"field": field, "value": value}]}]})
 }

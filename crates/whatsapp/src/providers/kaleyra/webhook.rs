@@ -21,6 +21,11 @@ pub(super) fn read(body: &Value, reader: &mut Reader<'_>) -> Result<(), InvalidB
     if let Some(change) = object(body, "meta_object")? {
         return meta_change::read(change, (known, None), reader);
     }
+    // The post about a template has Meta's members, without an envelope.
+    if text(body, "message_template_name").is_some() {
+        meta_change::template(body, fields::time(body.get("time")), reader);
+        return Ok(());
+    }
     let Some(status) = text(body, "status") else {
         reader.unknown("unknown_event");
         return Ok(());

@@ -8,7 +8,7 @@ use campaign::ReceiptStatus;
 use serde_json::Value;
 
 use crate::webhook::fields::{self, id, number, object, reference, text, user};
-use crate::webhook::meta_change;
+use crate::webhook::meta_change::{self, About};
 use crate::webhook::reader::Reader;
 use crate::webhook::{Event, InboundMessage, InvalidBody, MessageRef, Receipt, Subject};
 
@@ -27,7 +27,7 @@ fn read_one(item: &Value, reader: &mut Reader<'_>) -> Result<(), InvalidBody> {
         (Some(status), _) => read_status(status, reader),
         (None, Some(template)) => {
             let name = text(template, "templateName").map(str::to_owned);
-            meta_change::notice(reader, (Subject::Template, None), name, text(template, "status"));
+            meta_change::notice(reader, About::new(Subject::Template, None), name, text(template, "status"));
         }
         (None, None) if item.get("from").is_some() => read_message(item, reader),
         (None, None) => reader.unknown("unknown_event"),
