@@ -49,12 +49,11 @@ fn of_rate(rate: Rate) -> usize {
 }
 
 /// The same number in every build, so that workers of different versions agree.
-fn score(worker: Uuid, sender: SenderId) -> u64 {
+fn score(worker: Uuid, sender: SenderId) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(worker.as_bytes());
     hash.update(sender.0.to_be_bytes());
-    let [a, b, c, d, e, f, g, h, ..]: [u8; 32] = hash.finalize().into();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    hash.finalize().into()
 }
 
 #[cfg(test)]

@@ -191,8 +191,7 @@ impl SenderWorker {
         let mut at_most = usize::MAX;
         while !self.shutdown.is_cancelled() {
             if let Some(at) = last.next_at.take() {
-                let now = Instant::now();
-                self.wait_for_permits(batch.campaign, now, at.saturating_duration_since(now)).await;
+                self.wait_until(at, batch.campaign).await;
                 continue;
             }
             if is_in_doubt && let Err(error) = self.take_back_after(&mut last.id).await {
@@ -202,9 +201,7 @@ impl SenderWorker {
             is_in_doubt = false;
             let seqs = batch.first_seqs(self.claim_size().min(campaign.claim_size()).min(at_most));
             let asked = Instant::now();
-            let answer = self.ask(batch.campaign, &seqs).await;
-            self.metrics.count_claim(asked, &answer);
-            match answer {
+            match self.ask(batch.campaign, &seqs, asked).await {
                 Ok(ClaimAnswer::Granted(claim)) => {
                     *last = LastClaim { id: claim.id, next_at: claim.slots.next_at() };
                     let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
@@ -248,13 +245,19 @@ impl SenderWorker {
     }
 
     /// Asks PostgreSQL for a claim of these recipients.
-    async fn ask(&self, campaign: CampaignId, seqs: &[Seq]) -> Result<ClaimAnswer, store::Error> {
+    async fn ask(
+        &self,
+        campaign: CampaignId,
+        seqs: &[Seq],
+        asked: Instant,
+    ) -> Result<ClaimAnswer, store::Error> {
         let span = spans::claim(campaign, seqs.len());
         let step = telemetry::step(Stage::Claim);
         let ours = (self.claims_as, self.config.lease);
         let answer = self.store.claim(self.sender, campaign, seqs, ours).instrument(span.clone()).await;
         drop(step);
         spans::note_claim(&span, &answer);
+        self.metrics.count_claim(asked, &answer);
         answer
     }
 
@@ -361,6 +364,12 @@ impl SenderWorker {
     /// Whether leased slots are faster than the sender's present rate.
     pub(crate) fn is_outdated(&self, slots: &TimedLease) -> bool {
         self.mirror.is_outdated(self.sender, slots)
+    }
+
+    /// Waits until PostgreSQL may grant permits again.
+    async fn wait_until(&self, at: Instant, campaign: CampaignId) {
+        let now = Instant::now();
+        self.wait_for_permits(campaign, now, at.saturating_duration_since(now)).await;
     }
 
     /// Waits this long for permits, or until the sender's or campaign's rate or gate has changed since `asked`.

@@ -46,7 +46,10 @@ async fn add_senders(world: &World, names: &[&str], rate: &str) {
 #[tokio::test]
 async fn each_sender_with_a_rate_has_one_worker_and_gets_another_one_when_it_stops_or_dies() {
     let mut world = World::new("assigned", "50/s", Config::default()).await;
-    world.file("flowcast.toml", "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[consumer]\nlease = \"14s\"\n");
+    world.file(
+        "flowcast.toml",
+        "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[consumer]\nlease = \"14s\"\n",
+    );
     let names = ["ke-2", "ke-3", "ke-4", "ke-5", "ke-6", "ke-7", "ke-8", "ke-9", "ke-10", "ke-11", "ke-12"];
     add_senders(&world, &names, "50/s").await;
     let senders = 1 + i64::try_from(names.len()).unwrap();
@@ -76,7 +79,8 @@ async fn each_sender_with_a_rate_has_one_worker_and_gets_another_one_when_it_sto
     world.until(ALONE, senders).await;
     let ledger = world.ledger().summary();
     // The three campaigns have the same numbers.
-    let twice = "select count(*) from (select from attempt group by campaign_id, seq having count(*) > 1) twice";
+    let twice =
+        "select count(*) from (select from attempt group by campaign_id, seq having count(*) > 1) twice";
     assert_eq!(world.count(twice).await, 0);
     assert!(ledger.accepted <= 1_200, "{}", ledger.accepted);
     let unknown =
