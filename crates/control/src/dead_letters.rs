@@ -30,9 +30,8 @@ pub struct DeadLetter {
     /// Position of the first recipient in the list of the campaign.
     #[schema(required)]
     pub seq: Option<i32>,
-    /// Number of recipients.
-    #[schema(required)]
-    pub recipients: Option<i32>,
+    /// Number of recipients; 0 if it is no message of Flowcast.
+    pub recipients: i32,
     /// Length of the body in bytes.
     pub body_bytes: i64,
     /// SHA-256 of the body, hexadecimal.

@@ -39,7 +39,7 @@ async fn list(plane: &Plane, json: bool) -> anyhow::Result<()> {
                 letter.reason,
                 letter.campaign_id.map_or_else(nothing, |id| id.to_string()),
                 letter.seq.map_or_else(nothing, |seq| seq.to_string()),
-                letter.recipients.map_or_else(nothing, |recipients| thousands(i64::from(recipients))),
+                thousands(i64::from(letter.recipients)),
                 thousands(letter.deaths),
                 time(Some(letter.last_died_at)),
                 time(letter.redriven_at),

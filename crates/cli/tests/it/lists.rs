@@ -153,7 +153,7 @@ async fn the_suppressed_and_the_excluded_are_left_out_and_told() {
     );
     for (arguments, says) in [
         (vec!["suppression", "remove", "+254712000007"], "is not on the suppression list for every sender"),
-        (vec!["suppression", "add", "0712000001"], "no known country code"),
+        (vec!["suppression", "add", "0712000001"], "the number has no country code; write"),
         (vec!["campaign", "import", &id, &list, "--errors", &list], "is the list itself"),
         (vec!["campaign", "import", &id, ".", "--again"], "this is a folder; name a file in it"),
     ] {

@@ -195,7 +195,7 @@ async fn dead_letters_are_drained_and_their_recipients_brought_back() {
         acknowledger.acknowledge_many(buried.collect());
     }
     assert!(killer.close(PATIENCE).await);
-    let dead = "select coalesce(sum(coalesce(recipients, 1)), 0)::bigint from report.dead_letter where reason = 'rejected' and deaths = 1";
+    let dead = "select coalesce(sum(greatest(recipients, 1)), 0)::bigint from report.dead_letter where reason = 'rejected' and deaths = 1";
     world.until(dead, 4).await;
     assert_eq!(world.count("select count(*) from report.dead_letter where body is null").await, 1);
     let gone = async {

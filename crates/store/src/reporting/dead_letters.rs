@@ -44,7 +44,7 @@ view_row! {
         pub last_died_at: Timestamp,
         pub drained_at: Timestamp,
         pub redriven_at: Option<Timestamp>,
-        pub recipients: Option<i32>,
+        pub recipients: i32,
     }
 }
 
@@ -126,7 +126,7 @@ impl Store {
     pub async fn redrive(&self, ids: Option<&[i64]>) -> Result<Redriven, Error> {
         let redrive = "
             with chosen as (
-                select id, campaign_id, seqs from dead_letter
+                select id, campaign_id, coalesce(seqs, array[seq]) as seqs from dead_letter
                 where body is not null and (id = any($1) or ($1::bigint[] is null and redriven_at is null)) for update
             ), named as (
                 select distinct campaign_id, seq from chosen, unnest(seqs) seq

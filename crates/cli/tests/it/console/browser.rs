@@ -234,6 +234,12 @@ impl Browser {
         self.press(&format!("{form} button")).await;
     }
 
+    /// Logs out, and waits for the page of the log-in: a page that is opened before it arrives would be replaced by it.
+    pub(crate) async fn log_out(&self) {
+        self.send("form[action='/log-out']").await;
+        self.shows("h1", "Log in").await;
+    }
+
     /// Presses the first button that a selector finds.
     pub(crate) async fn press(&self, selector: &str) {
         let element = self.element(selector).await;

@@ -108,10 +108,12 @@ async fn a_template_is_chosen_without_scripts(console: &ConsoleServer, browser: 
     select(browser, "#f-known_template", "visit/en").await;
     browser.write("#f-template_body", "{{ first_name }}").await;
     browser.press(".stepper .primary").await;
+    browser.shows("main", "the approved template has 2").await;
+    browser.write("#f-template_body", "{{ first_name }}\nthe shop").await;
+    browser.press(".stepper .primary").await;
     browser.shows("main h2", "Upload the list").await;
     press(browser, "Back").await;
-    browser.shows("#preview .bubble", "Dear first_name, how was it at <i>{{2}}</i>?").await;
-    browser.shows("#preview", "this campaign fills in 1").await;
+    browser.shows("#preview .bubble", "Dear first_name, how was it at <i>the shop</i>?").await;
     // The button of the template opens the flow, whose screens are drawn.
     browser.shows("#preview .flow-screens", "WELCOME").await;
 }

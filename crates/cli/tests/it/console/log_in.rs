@@ -37,7 +37,7 @@ async fn a_person_sets_a_password_with_a_link_logs_in_changes_it_and_logs_out() 
     browser.fill(&[("old", PASSWORD), ("password", new), ("again", new)]).await;
     browser.send("form[action='/settings/password']").await;
     browser.shows("[role=status]", "Your password was changed").await;
-    browser.send("form[action='/log-out']").await;
+    browser.log_out().await;
     browser.shows("main", "You are logged out").await;
     browser.open(&console.address("/settings")).await;
     browser.log_in("anna", new).await;
@@ -90,7 +90,7 @@ async fn an_operator_sets_up_an_app_and_a_log_in_asks_for_its_code() {
     browser.shows("h1", "Settings").await;
     browser.shows("main", "10 of 10 recovery codes are left").await;
 
-    browser.send("form[action='/log-out']").await;
+    browser.log_out().await;
     browser.log_in("olga", PASSWORD).await;
     browser.shows("h1", "Enter your code").await;
     // A code is accepted once; the next one is accepted up to 30 s before its time.
@@ -102,7 +102,7 @@ async fn an_operator_sets_up_an_app_and_a_log_in_asks_for_its_code() {
     browser.send("form[action='/log-in/code']").await;
     browser.shows(".who", "olga").await;
 
-    browser.send("form[action='/log-out']").await;
+    browser.log_out().await;
     browser.log_in("olga", PASSWORD).await;
     browser.shows("h1", "Enter your code").await;
     browser.fill(&[("code", &recovery)]).await;

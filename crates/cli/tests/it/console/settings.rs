@@ -50,7 +50,7 @@ async fn an_admin_manages_accounts_keys_and_webhook_endpoints_and_sees_all_of_it
     browser.shows("form[action='/settings/accounts']", "Add account").await;
 
     // A person without the right sees neither the tabs nor the pages.
-    browser.send("form[action='/log-out']").await;
+    browser.log_out().await;
     console.set_password(&browser, &link).await;
     browser.log_in("marta", PASSWORD).await;
     browser.open(&console.address("/settings/accounts")).await;

@@ -204,9 +204,9 @@ fn dead_letters(viewer: &Viewer, letters: &control::Page<DeadLetter>) -> Markup 
         vec![
             html! { span class="title" { (letter.queue) } small { "number " (letter.dead_letter_id) } },
             html! {
-                @if let (Some(campaign), Some(recipients)) = (letter.campaign_id, letter.recipients) {
+                @if let Some(campaign) = letter.campaign_id {
                     a href={ "/campaigns/" (campaign) } { "Campaign " (campaign) }
-                    small { (counted(recipients.into(), "recipient", "recipients")) }
+                    small { (counted(letter.recipients.into(), "recipient", "recipients")) }
                 } @else { "no message of Flowcast" }
             },
             html! { (letter.reason.replace('_', " ")) @if letter.redriven_at.is_some() { small { "published again" } } },
