@@ -59,7 +59,7 @@ impl Connection {
                 Ok(link)
             }
             Err(error) => {
-                attempt.failed = Some((Instant::now(), error.source_for_others()));
+                attempt.failed = Some((Instant::now(), error.cause()));
                 Err(error)
             }
         }

@@ -96,22 +96,12 @@ impl Error {
         }
     }
 
-    /// The cause, for others who waited for the same attempt.
-    pub(crate) fn source_for_others(&self) -> Option<lapin::Error> {
+    /// A copy of the cause, to report it again.
+    pub(crate) fn cause(&self) -> Option<lapin::Error> {
         match self {
             Self::Unavailable { source, .. } => source.clone(),
             Self::Refused { source, .. } => Some(source.as_ref().clone()),
             Self::Mismatch { source, .. } => Some(source.clone()),
-            Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => None,
-        }
-    }
-
-    /// The cause, to report it again.
-    pub(crate) fn into_source(self) -> Option<lapin::Error> {
-        match self {
-            Self::Unavailable { source, .. } => source,
-            Self::Refused { source, .. } => Some(*source),
-            Self::Mismatch { source, .. } => Some(source),
             Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => None,
         }
     }

@@ -58,7 +58,7 @@ impl PublisherTask {
                         error = &error as &dyn std::error::Error,
                         "the publisher cannot connect to RabbitMQ: {error}"
                     );
-                    self.note_fault(error.into_source());
+                    self.note_fault(error.cause());
                     self.state.send_replace(State::Down);
                 }
                 None => break,

@@ -127,7 +127,7 @@ impl Subscription {
         }
     }
 
-    /// Closes the channel, and the connection if nobody else uses it; RabbitMQ requeues what is not acknowledged.
+    /// Closes the channel, and the connection if no other consumer uses the connection. RabbitMQ requeues deliveries that are not acknowledged.
     pub(crate) async fn close(self) {
         let Self { arrivals, channel, link, .. } = self;
         if channel.status().connected() && link.is_up() {

@@ -7,6 +7,25 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use broker::{Acknowledgement, DeliveryTag};
 
+/// Why a recipient of a block needs no claim of this worker any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unclaimed {
+    /// It is claimed or not due, or the sender or campaign is stopped and the producer publishes it again later.
+    Stale,
+    /// The worker is stopping.
+    Stopping,
+}
+
+impl Unclaimed {
+    /// How a block is acknowledged whose recipients all have this reason.
+    pub(crate) fn acknowledgement(self) -> Acknowledgement {
+        match self {
+            Self::Stale => Acknowledgement::Ack,
+            Self::Stopping => Acknowledgement::Requeue,
+        }
+    }
+}
+
 /// A delivered block with recipients that are not claimed yet.
 #[derive(Debug)]
 pub(crate) struct OpenBlock {

@@ -21,9 +21,10 @@ use crate::batch::Batch;
 use crate::campaigns::Campaign;
 use crate::capacity::Permits;
 use crate::departures::{Departure, Departures};
+use crate::open_block::Unclaimed;
 use crate::recorder::Finished;
 use crate::sender_metrics::MissedSlot;
-use crate::sender_worker::{ClaimTurn, SenderWorker, Unclaimed};
+use crate::sender_worker::{ClaimTurn, SenderWorker};
 use crate::spans;
 
 const DEADLINE: Refusal = Refusal::own("deadline");

@@ -99,7 +99,7 @@ impl Worker {
     async fn look(&self, sender_workers: &mut SenderWorkers) -> Result<(), store::Error> {
         self.store.measure_clock().await?;
         let senders = self.store.senders().await?;
-        let this = self.alive(&senders, sender_workers.full_of());
+        let this = self.alive(&senders, sender_workers);
         let mut all = self.store.live_workers(&this, LEASE).await?;
         all.push(this);
         let of_senders = senders.iter().map(|sender| (sender.id, sender.rate));
@@ -110,11 +110,14 @@ impl Worker {
         self.store.worker_seen(self.id, &sender_workers.senders()).await
     }
 
-    fn alive(&self, senders: &[SenderRow], full_of: Vec<SenderId>) -> LiveWorker {
+    /// This worker as the others see it: with the senders for which it may and can work.
+    fn alive(&self, senders: &[SenderRow], sender_workers: &mut SenderWorkers) -> LiveWorker {
         let only = &self.setup.config.senders;
-        let named = senders.iter().filter(|sender| only.contains(&sender.name));
-        let may_work_for = (!only.is_empty()).then(|| named.map(|sender| sender.id).collect());
-        LiveWorker { worker: self.id, senders: may_work_for, full_of }
+        let may = senders.iter().filter(|sender| only.is_empty() || only.contains(&sender.name));
+        let able: Vec<SenderId> =
+            may.filter(|sender| sender_workers.can_work_for(sender, self)).map(|sender| sender.id).collect();
+        let is_all = able.len() == senders.len();
+        LiveWorker { worker: self.id, senders: (!is_all).then_some(able), full_of: sender_workers.full_of() }
     }
 
     /// The channel of a sender with these settings; the error says why there is none.

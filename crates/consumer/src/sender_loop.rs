@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::{Batch, Waiting};
 use crate::capacity::{Capacity, Permits};
 use crate::config::RECORDING;
+use crate::open_block::Unclaimed;
 use crate::pipeline::handle;
 use crate::recorder::Recorder;
-use crate::sender_worker::{ClaimTurn, Parts, SenderWorker, Unclaimed};
+use crate::sender_worker::{ClaimTurn, Parts, SenderWorker};
 
 /// Unacknowledged blocks of one sender in a worker: the one that it claims from and those that come next. With a rate a block is a
 /// tenth of a second of it, so a worker holds few recipients that another worker could send to.
@@ -26,7 +27,7 @@ pub(crate) const PREFETCH: u16 = 3;
 /// How long a worker keeps a message of a version that it does not know before it returns it.
 const UNKNOWN_VERSION: Duration = Duration::from_secs(5);
 
-/// Sends for one sender until the worker is told to stop, then drains. Returns the sender.
+/// Runs the sender worker of one sender until it is told to stop, then drains it. Returns the id of the sender.
 pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) -> SenderId {
     let SenderRow { id, name, .. } = parts.sender.clone();
     let (finished, to_record) = mpsc::channel(usize::from(parts.config.in_flight));

@@ -29,7 +29,7 @@ use crate::departures::Pacer;
 use crate::gate::Gate;
 use crate::gate_mirror::GateMirror;
 use crate::live_channel::LiveChannel;
-use crate::open_block::OpenBlock;
+use crate::open_block::{OpenBlock, Unclaimed};
 use crate::recorder::Finished;
 use crate::sender_metrics::SenderMetrics;
 use crate::spans;
@@ -71,15 +71,6 @@ struct LastClaim {
     id: ClaimId,
     /// When PostgreSQL grants the next permits at the earliest; it is not asked before.
     next_at: Option<Instant>,
-}
-
-/// Why a batch was not claimed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unclaimed {
-    /// No recipient of the batch is due, or the sender or campaign is stopped and the producer publishes them again later.
-    Stale,
-    /// The worker is stopping.
-    Stopping,
 }
 
 /// The right to claim next.
@@ -323,11 +314,7 @@ impl SenderWorker {
     /// Closes one recipient of each block: it is claimed, or cannot be claimed. Blocks without open recipients are acknowledged or
     /// returned.
     pub(crate) fn close(&self, blocks: impl IntoIterator<Item = Arc<OpenBlock>>, unclaimed: Unclaimed) {
-        let acknowledgement = match unclaimed {
-            Unclaimed::Stale => Acknowledgement::Ack,
-            Unclaimed::Stopping => Acknowledgement::Requeue,
-        };
-        self.acknowledge(close(blocks, acknowledgement));
+        self.acknowledge(close(blocks, unclaimed.acknowledgement()));
     }
 
     /// Acknowledges deliveries.

@@ -1,6 +1,6 @@
 //! The sender workers of a process: started, corrected and stopped as the senders of the process change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ const FULL_FOR: Duration = Duration::from_mins(1);
 #[derive(Default)]
 pub(crate) struct SenderWorkers {
     known: HashMap<SenderId, KnownSender>,
+    /// Senders for which this process has no channel, for example because its environment lacks their key. Other workers work for
+    /// them until it has one.
+    unusable: HashSet<SenderId>,
     running: JoinSet<SenderId>,
 }
 
@@ -62,6 +65,14 @@ impl SenderWorkers {
     /// The senders for which this worker works.
     pub(crate) fn senders(&self) -> Vec<SenderId> {
         self.known.iter().filter(|(_, known)| !known.stop.is_cancelled()).map(|(id, _)| *id).collect()
+    }
+
+    /// Whether this worker can work for a sender, as far as it is known. A sender for which it could not is tried again.
+    pub(crate) fn can_work_for(&mut self, sender: &SenderRow, worker: &Worker) -> bool {
+        if self.unusable.contains(&sender.id) && worker.channel(sender).is_ok() {
+            self.unusable.remove(&sender.id);
+        }
+        !self.unusable.contains(&sender.id)
     }
 
     /// The senders all of whose requests were in use lately.
@@ -108,7 +119,8 @@ impl SenderWorkers {
         let parts = match worker.parts(sender, stop.clone()).await {
             Ok(parts) => parts,
             Err(reason) => {
-                tracing::error!(sender.id = %id, "cannot send for sender {name}: {reason}");
+                tracing::error!(sender.id = %id, "cannot send for sender {name}, other workers may: {reason}");
+                self.unusable.insert(id);
                 return;
             }
         };

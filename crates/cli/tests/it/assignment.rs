@@ -17,7 +17,7 @@ const BUSY_WORKERS: &str =
     "select count(distinct worker) from worker where seen_at > clock_timestamp() - interval '3 seconds'";
 
 /// Adds senders with this rate beside the first one.
-async fn add_senders(world: &World, names: &[&str], rate: &str) {
+async fn add_senders(world: &World, names: &[&str], (key, rate): (&str, &str)) {
     let (base_url, account) = (world.provider.base_url(), Config::default().account);
     for (name, id) in names.iter().zip(2..) {
         world
@@ -34,7 +34,7 @@ async fn add_senders(world: &World, names: &[&str], rate: &str) {
                 "--account",
                 &account,
                 "--api-key-env",
-                "TEST_PROVIDER_KEY",
+                key,
                 "--rate",
                 rate,
             ])
@@ -51,7 +51,7 @@ async fn each_sender_with_a_rate_has_one_worker_and_gets_another_one_when_it_sto
         "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[consumer]\nlease = \"14s\"\n",
     );
     let names = ["ke-2", "ke-3", "ke-4", "ke-5", "ke-6", "ke-7", "ke-8", "ke-9", "ke-10", "ke-11", "ke-12"];
-    add_senders(&world, &names, "50/s").await;
+    add_senders(&world, &names, ("TEST_PROVIDER_KEY", "50/s")).await;
     let senders = 1 + i64::try_from(names.len()).unwrap();
     let _producer = world.start("producer");
     let mut workers: Vec<Process> = (0..3).map(|_| world.start_with("consumer", DEFAULT)).collect();
@@ -90,6 +90,19 @@ async fn each_sender_with_a_rate_has_one_worker_and_gets_another_one_when_it_sto
         "{unknown} unknown, {} accepted",
         ledger.accepted
     );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_worker_without_the_key_of_a_sender_leaves_the_sender_to_another_one() {
+    let mut world = World::new("keyless", "50/s", Config::default()).await;
+    add_senders(&world, &["ke-2", "ke-3", "ke-4", "ke-5", "ke-6", "ke-7"], ("KEY_OF_ONE_WORKER", "50/s"))
+        .await;
+    let _without = world.start_with("consumer", DEFAULT);
+    world.until("select count(*) from live_worker where senders is not null", 1).await;
+    let with = [DEFAULT, &[("KEY_OF_ONE_WORKER", "key")]].concat();
+    let _with = world.start_with("consumer", &with);
+    world.until(ALONE, 7).await;
     world.close().await;
 }
 
