@@ -22,6 +22,8 @@ pub(crate) enum Contestant {
     Flowcast,
     /// Flowcast, whose producer publishes the messages while they are sent.
     FlowcastFed,
+    /// Flowcast with one recipient in each queue message, as the peers have it.
+    FlowcastSingly,
     Prototype,
     Apalis,
     Node,
@@ -34,8 +36,9 @@ impl Contestant {
     /// The name in the table.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Flowcast => "Flowcast",
-            Self::FlowcastFed => "Flowcast, feeding meanwhile",
+            Self::Flowcast => "Flowcast, blocks of 400",
+            Self::FlowcastFed => "Flowcast, blocks of 400, feeding meanwhile",
+            Self::FlowcastSingly => "Flowcast, blocks of one",
             Self::Prototype => "batch prototype",
             Self::Apalis => "apalis",
             Self::Node => "Node",
@@ -48,7 +51,7 @@ impl Contestant {
     /// The number of jobs, so that each contestant works for some seconds.
     pub(crate) const fn jobs(self) -> u32 {
         match self {
-            Self::Flowcast | Self::FlowcastFed | Self::Prototype => 120_000,
+            Self::Flowcast | Self::FlowcastFed | Self::FlowcastSingly | Self::Prototype => 120_000,
             Self::Apalis | Self::Node => 20_000,
             Self::AioPika => 10_000,
             Self::Dramatiq => 5_000,
@@ -61,6 +64,7 @@ impl Contestant {
         match self {
             Self::Flowcast
             | Self::FlowcastFed
+            | Self::FlowcastSingly
             | Self::Prototype
             | Self::Apalis
             | Self::Node
@@ -85,13 +89,13 @@ impl Contestant {
 
     /// Whether it is Flowcast itself.
     pub(crate) const fn is_own(self) -> bool {
-        matches!(self, Self::Flowcast | Self::FlowcastFed)
+        matches!(self, Self::Flowcast | Self::FlowcastFed | Self::FlowcastSingly)
     }
 
     /// The command that starts it; Flowcast has roles instead.
     pub(crate) fn command(self) -> anyhow::Result<Command> {
         let folder = match self {
-            Self::Flowcast | Self::FlowcastFed | Self::Prototype => {
+            Self::Flowcast | Self::FlowcastFed | Self::FlowcastSingly | Self::Prototype => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.env(prototype::CHILD, "1");
                 return Ok(command);

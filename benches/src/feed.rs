@@ -1,14 +1,18 @@
-//! How many ids a producer publishes per second: each confirmed by a quorum queue, and its cursor stored.
+//! How many recipients a producer publishes per second: each block confirmed by a quorum queue, and the cursor stored.
 //!
-//! The queue of a feed is never long, and nothing consumes here. The queue is purged again and again, and the purged
-//! messages are counted. Every recipient must be counted exactly once, or the run is an error.
+//! Nothing is sent here: this process takes the blocks from the queue as fast as they come, and reads which recipients they
+//! name. Each recipient must be named exactly once, or the run is an error.
 
 use std::time::Duration;
 
+use anyhow::Context;
 use broker::Topology;
-use lapin::options::QueuePurgeOptions;
-use lapin::{Channel, Connection, ConnectionProperties};
-use tokio::time::{Instant, sleep};
+use campaign::Block;
+use futures::StreamExt;
+use lapin::options::BasicConsumeOptions;
+use lapin::types::FieldTable;
+use lapin::{Connection, ConnectionProperties, Consumer};
+use tokio::time::{Instant, timeout};
 
 use crate::figures::{CPU_MICROS, Figures, PER_SECOND};
 use crate::flowcast::Flowcast;
@@ -16,8 +20,6 @@ use crate::list;
 use crate::services::Services;
 use crate::stand::{Stand, difference};
 
-/// How often the queue is purged. A producer refills it up to 10,000 ids.
-const PURGE_EVERY: Duration = Duration::from_millis(20);
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 
 /// Measures a campaign that is published and not sent.
@@ -33,12 +35,15 @@ pub(crate) async fn run(
     let connection = Connection::connect(stand.scope.amqp_url(), ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     let queue = Topology::new(stand.scope.queue_prefix()).sender_queue(stand.sender.0);
+    let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+    let consumer =
+        channel.basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default()).await?;
     let before = stand.cpu()?;
     stand.start_campaign(flowcast, id).await?;
     let begun = Instant::now();
-    purge_all(&channel, queue.as_str(), recipients).await?;
+    take_all(consumer, recipients).await?;
     let seconds = begun.elapsed().as_secs_f64();
-    figures.add("feed: ids published and confirmed", PER_SECOND, f64::from(recipients) / seconds);
+    figures.add("feed: recipients published and confirmed", PER_SECOND, f64::from(recipients) / seconds);
     for (name, cpu) in difference(&before, &stand.cpu()?) {
         let each = cpu.as_secs_f64() * 1e6 / f64::from(recipients);
         figures.add(format!("feed: {name}"), CPU_MICROS, each);
@@ -47,17 +52,18 @@ pub(crate) async fn run(
     stand.stop().await
 }
 
-/// Purges the queue until `all` messages were in it.
-async fn purge_all(channel: &Channel, queue: &str, all: u32) -> anyhow::Result<()> {
-    let (mut counted, mut moved) = (0, Instant::now());
-    while counted < all {
-        sleep(PURGE_EVERY).await;
-        let purged = channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await?;
-        if purged > 0 {
-            (counted, moved) = (counted + purged, Instant::now());
+/// Takes blocks until each of the recipients 1 to `all` was named.
+async fn take_all(mut blocks: Consumer, all: u32) -> anyhow::Result<()> {
+    let (mut is_named, mut left) = (vec![false; usize::try_from(all)? + 1], all);
+    while left > 0 {
+        let delivery = timeout(STUCK_AFTER, blocks.next()).await;
+        let delivery = delivery.with_context(|| format!("stuck with {left} of {all} recipients left"))?;
+        let delivery = delivery.context("RabbitMQ cancelled the consumer")??;
+        for seq in Block::decode(&delivery.data)?.seqs() {
+            let named = is_named.get_mut(usize::try_from(seq.0)?).context("a recipient beyond the list")?;
+            anyhow::ensure!(!std::mem::replace(named, true), "recipient {} was published twice", seq.0);
+            left -= 1;
         }
-        anyhow::ensure!(moved.elapsed() < STUCK_AFTER, "stuck at {counted} of {all} ids");
     }
-    anyhow::ensure!(counted == all, "{counted} ids were published for {all} recipients");
     Ok(())
 }

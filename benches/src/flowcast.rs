@@ -186,6 +186,11 @@ impl Role {
         last_lines(&self.log, 5)
     }
 
+    /// Its whole log so far.
+    pub(crate) fn log(&self) -> std::io::Result<String> {
+        std::fs::read_to_string(&self.log)
+    }
+
     /// Kills the process like `kill -9`.
     pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)

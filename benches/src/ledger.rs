@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep};
 
 /// How often the ledger is read.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// Requests of one answer.
+const PAGE: u32 = 10_000;
 
 /// What the simulator received so far.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -22,6 +24,16 @@ pub(crate) struct Summary {
     pub(crate) distinct_recipients: u32,
     /// When the last request arrived, in microseconds since the simulator's start.
     pub(crate) last_arrival_us: Option<u64>,
+    /// The time of this answer, in microseconds since the simulator's start.
+    pub(crate) now_us: u64,
+}
+
+/// What is read of a request.
+#[derive(Debug, Deserialize)]
+struct Entry {
+    sequence: u64,
+    arrival_us: u64,
+    recipient: Option<String>,
 }
 
 /// The ledger of the simulator at one address, `host:port`.
@@ -57,6 +69,29 @@ impl Ledger {
     pub(crate) async fn arrivals(&self) -> anyhow::Result<Vec<u64>> {
         let body = self.ask("GET", "arrivals", "").await?;
         serde_json::from_str(&body).context("reading the simulator's arrivals")
+    }
+
+    /// The number and the arrival time of each request that names a number, in microseconds since the simulator's start.
+    pub(crate) async fn arrivals_of_numbers(&self) -> anyhow::Result<Vec<(u64, u64)>> {
+        let (mut found, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.ask("GET", &format!("ledger?after={after}&limit={PAGE}"), "").await?;
+            let before = after;
+            for line in page.lines() {
+                let entry: Entry = serde_json::from_str(line).context("reading the simulator's ledger")?;
+                after = entry.sequence;
+                let number = entry.recipient.as_deref().and_then(|digits| digits.parse().ok());
+                found.extend(number.map(|number| (number, entry.arrival_us)));
+            }
+            if after == before {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The clock of the arrivals: the time of this request, in microseconds since the simulator's start.
+    pub(crate) async fn now(&self) -> anyhow::Result<u64> {
+        Ok(self.summary().await?.now_us)
     }
 
     /// Sets the latency of every answer.

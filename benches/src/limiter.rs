@@ -68,7 +68,7 @@ fn used(arrivals: &[u64], rate: Rate) -> f64 {
 
 /// The window that exceeds rate × window + burst by the most, or comes nearest to it.
 #[derive(Clone, Copy, Debug)]
-struct Fullest {
+pub(crate) struct Fullest {
     window: Duration,
     /// Time since the first request.
     at: Duration,
@@ -84,7 +84,7 @@ impl Fullest {
     }
 
     /// The surplus of requests, in percent of the allowed number; never below 0.
-    fn excess(&self) -> f64 {
+    pub(crate) fn excess(&self) -> f64 {
         (self.share() - 1.0).max(0.0) * 100.0
     }
 }
@@ -96,7 +96,8 @@ impl fmt::Display for Fullest {
     }
 }
 
-fn fullest(arrivals: &[u64], rate: Rate) -> Fullest {
+/// The window that exceeds rate × window + burst by the most, over windows of 0.1, 1 and 10 seconds. `arrivals` are in order.
+pub(crate) fn fullest(arrivals: &[u64], rate: Rate) -> Fullest {
     let in_window = |window: Duration| {
         let micros = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
         let held = arrivals.iter().enumerate().map(|(index, from)| {

@@ -40,7 +40,8 @@ pub(crate) fn row(index: u32) -> Option<(Msisdn, Variables)> {
     Some((Msisdn::from_digits(number(index))?, variables))
 }
 
-fn number(index: u32) -> u64 {
+/// The digits of the number of a row.
+pub(crate) fn number(index: u32) -> u64 {
     FIRST_NUMBER + u64::from(index) * STEP % NUMBERS
 }
 

@@ -22,6 +22,7 @@ mod ledger;
 mod limiter;
 mod list;
 mod machine;
+mod many;
 mod memory;
 mod output;
 mod own_pass;
@@ -116,6 +117,8 @@ enum Question {
     Idle,
     /// How much of a rate is used, and whether it is exceeded
     Limiter,
+    /// A hundred senders with eight workers, an urgent campaign, a rate that changes, and senders that cannot send; takes 10 minutes
+    Many,
     /// Whether a year of past campaigns slows anything down, on PostgreSQL's default settings; takes an hour and 25 GB
     History,
     /// The same job done by Flowcast, by a prototype without its promises, and by the usual alternatives
@@ -198,11 +201,9 @@ async fn take_turns(
     (services, flowcast): (&Services, &Flowcast),
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    if args.asks(Question::Pipeline) {
-        for consumers in &args.consumers {
-            line(format!("pipeline, consumers: {consumers}"));
-            pipeline::run(services, flowcast, (*consumers, args.recipients), figures).await?;
-        }
+    for consumers in args.consumers.iter().filter(|_| args.asks(Question::Pipeline)) {
+        line(format!("pipeline, consumers: {consumers}"));
+        pipeline::run(services, flowcast, (*consumers, args.recipients), figures).await?;
     }
     if args.asks(Question::Import) {
         line("import");
@@ -251,6 +252,10 @@ async fn take_turns(
     if args.asks(Question::Limiter) {
         line("limiter");
         limiter::run((services, flowcast), figures).await?;
+    }
+    if args.asks(Question::Many) {
+        line("many");
+        Box::pin(many::run((services, flowcast), figures)).await?;
     }
     Ok(())
 }

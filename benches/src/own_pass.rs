@@ -83,16 +83,18 @@ async fn started(
     let mut stand = Stand::of_provider(services, flowcast, Provider::Meta).await?;
     let id = imported(&stand, flowcast, all).await?;
     stand.start_campaign(flowcast, id).await?;
-    if contestant == Contestant::Flowcast {
-        publish(&stand, id, all).await?;
+    match contestant {
+        Contestant::FlowcastFed => {}
+        Contestant::FlowcastSingly => publish(&stand, id, all, 1).await?,
+        _ => publish(&stand, id, all, Block::MOST).await?,
     }
     stand.add_producer(flowcast)?;
     stand.add_consumer(flowcast)?;
     Ok((stand, id))
 }
 
-/// Publishes all recipients and moves the feed's cursor past them.
-async fn publish(stand: &Stand, id: CampaignId, all: u32) -> anyhow::Result<()> {
+/// Publishes all recipients in blocks of `each`, and moves the feed's cursor past them.
+async fn publish(stand: &Stand, id: CampaignId, all: u32, each: usize) -> anyhow::Result<()> {
     let queue = Topology::new(stand.scope.queue_prefix()).sender_queue(stand.sender.0);
     let mut config = broker::Config::new(SecretString::from(stand.scope.amqp_url()));
     stand.scope.queue_prefix().clone_into(&mut config.prefix);
@@ -100,7 +102,7 @@ async fn publish(stand: &Stand, id: CampaignId, all: u32) -> anyhow::Result<()> 
     let (publisher, publishing) = Publisher::start(config, stop.clone());
     publisher.declare(&queue).await?;
     let last = i32::try_from(all)?;
-    let blocks = Block::of_range(id, (0, last), Block::MOST).iter().map(Block::encode).collect();
+    let blocks = Block::of_range(id, (0, last), each).iter().map(Block::encode).collect();
     publisher.publish(&queue, blocks).await.context("filling the queue")?;
     stop.cancel();
     publishing.await?;

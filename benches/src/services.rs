@@ -76,3 +76,10 @@ pub(crate) fn cpu() -> ServicesCpu {
         postgres: sum(|name| name == "postgres"),
     }
 }
+
+/// The private memory of each PostgreSQL process below this one, in KiB: what it does not share with the others.
+pub(crate) fn postgres_backends() -> Vec<u32> {
+    let below = usage::descendants(std::process::id());
+    let postgres = below.iter().filter(|stat| stat.name == "postgres");
+    postgres.filter_map(|stat| usage::private_memory(stat.pid).ok()).collect()
+}

@@ -19,7 +19,8 @@ use crate::output::{line, thousands};
 use crate::services::{self, Services};
 use crate::{list, usage};
 
-const KEY_NAME: &str = "BENCH_KEY";
+/// The environment variable of the key.
+pub(crate) const KEY_NAME: &str = "BENCH_KEY";
 /// The key, account and number that the simulator accepts.
 pub(crate) const KEY: &str = "simulator-key";
 pub(crate) const ACCOUNT: &str = "HXSIMULATOR00IN";
@@ -45,7 +46,7 @@ pub(crate) struct Stand {
     pub(crate) sender: SenderId,
     pub(crate) base_url: String,
     simulator: Role,
-    producer: Option<Role>,
+    producers: Vec<Role>,
     consumers: Vec<Role>,
     folder: TempDir,
 }
@@ -71,6 +72,7 @@ impl Stand {
             ("DATABASE_URL", scope.database_url().to_owned()),
             ("AMQP_URL", scope.amqp_url().to_owned()),
             ("FLOWCAST_BROKER_PREFIX", scope.queue_prefix().to_owned()),
+            ("FLOWCAST_METRICS_LISTEN", "127.0.0.1:0".to_owned()),
             (KEY_NAME, KEY.to_owned()),
         ];
         let surroundings = Surroundings { folder: folder.path().to_owned(), environment };
@@ -94,7 +96,7 @@ impl Stand {
             sender,
             base_url,
             simulator,
-            producer: None,
+            producers: Vec::new(),
             consumers: Vec::new(),
             folder,
         })
@@ -140,9 +142,11 @@ impl Stand {
         consumer.kill().await
     }
 
-    /// Starts the producer.
+    /// Starts one more producer.
     pub(crate) fn add_producer(&mut self, flowcast: &Flowcast) -> anyhow::Result<()> {
-        self.producer = Some(flowcast.start("producer", &["producer"], &self.surroundings)?);
+        let before = self.producers.len();
+        let name = if before == 0 { "producer".to_owned() } else { format!("producer {}", before + 1) };
+        self.producers.push(flowcast.start(name, &["producer"], &self.surroundings)?);
         Ok(())
     }
 
@@ -246,9 +250,14 @@ impl Stand {
         Ok(())
     }
 
-    /// The roles: producer first, then the consumers.
+    /// The roles: producers first, then the consumers.
     pub(crate) fn roles(&self) -> impl Iterator<Item = &Role> {
-        self.producer.iter().chain(&self.consumers)
+        self.producers.iter().chain(&self.consumers)
+    }
+
+    /// The consumers.
+    pub(crate) fn consumers(&self) -> impl Iterator<Item = &Role> {
+        self.consumers.iter()
     }
 
     /// The CPU time of each process so far, including the services.
@@ -271,7 +280,7 @@ impl Stand {
 
     /// Stops and removes everything.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        for role in self.producer.into_iter().chain(self.consumers).chain([self.simulator]) {
+        for role in self.producers.into_iter().chain(self.consumers).chain([self.simulator]) {
             role.stop().await?;
         }
         drop(self.store);
@@ -279,8 +288,9 @@ impl Stand {
         Ok(())
     }
 
-    fn are_alive(&mut self) -> anyhow::Result<()> {
-        let mut roles = self.producer.iter_mut().chain(&mut self.consumers).chain([&mut self.simulator]);
+    /// An error if a process has ended.
+    pub(crate) fn are_alive(&mut self) -> anyhow::Result<()> {
+        let mut roles = self.producers.iter_mut().chain(&mut self.consumers).chain([&mut self.simulator]);
         roles.try_for_each(Role::is_alive)
     }
 }

@@ -3,7 +3,7 @@
 //! The CPU time of a process is user plus system time, including children that have ended. That of a tree is the sum
 //! over its living processes. The kernel counts exactly and shows hundredths of a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -51,6 +51,46 @@ pub(crate) fn stat(pid: u32) -> io::Result<Stat> {
 pub(crate) fn memory(pid: u32) -> io::Result<Memory> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(Memory { now: kib(&text, "VmRSS:"), peak: kib(&text, "VmHWM:") })
+}
+
+/// The memory of a process that no other process shares, in KiB.
+pub(crate) fn private_memory(pid: u32) -> io::Result<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    Ok(kib(&text, "Private_Clean:") + kib(&text, "Private_Dirty:"))
+}
+
+/// The number of threads of a process.
+pub(crate) fn threads(pid: u32) -> io::Result<u32> {
+    // The line has no unit, and is read like the lines that do.
+    Ok(kib(&fs::read_to_string(format!("/proc/{pid}/status"))?, "Threads:"))
+}
+
+/// The number of TCP connections of a process to this port.
+pub(crate) fn connections_to(pid: u32, port: u16) -> io::Result<u32> {
+    let of_process: HashSet<String> = fs::read_dir(format!("/proc/{pid}/fd"))?
+        .flatten()
+        .filter_map(|entry| Some(fs::read_link(entry.path()).ok()?.to_str()?.to_owned()))
+        .filter_map(|target| Some(target.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    let tables = ["tcp", "tcp6"]
+        .map(|table| fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default());
+    let to_port = tables.iter().flat_map(|table| table.lines()).filter_map(|line| inode_to(line, port));
+    Ok(to_port.filter(|inode| of_process.contains(*inode)).count().try_into().unwrap_or(u32::MAX))
+}
+
+/// The inode of a line of `/proc/net/tcp`, if it is an open connection to this port.
+fn inode_to(line: &str, port: u16) -> Option<&str> {
+    const ESTABLISHED: &str = "01";
+    let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+    let (_, remote_port) = fields.get(2)?.rsplit_once(':')?;
+    let is_meant = u16::from_str_radix(remote_port, 16).ok()? == port && *fields.get(3)? == ESTABLISHED;
+    fields.get(9).copied().filter(|_| is_meant)
+}
+
+/// The port of an `amqp` address; 5672 if it names none.
+pub(crate) fn port_of(url: &str) -> u16 {
+    let host = url.rsplit('@').next().unwrap_or_default().split('/').next().unwrap_or_default();
+    host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(5672)
 }
 
 /// All descendants of this process.
@@ -111,6 +151,24 @@ mod tests {
     fn memory_is_read_in_kib() {
         assert_eq!(kib("Name:\tx\nVmHWM:\t   15396 kB\nVmRSS:\t 9000 kB\n", "VmHWM:"), 15396);
         assert!(memory(std::process::id()).unwrap().peak > 0);
+    }
+
+    #[test]
+    fn connections_to_a_port_are_counted() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let count = || connections_to(std::process::id(), address.port()).unwrap();
+        assert_eq!(count(), 0);
+        let connected = std::net::TcpStream::connect(address).unwrap();
+        assert_eq!(count(), 1);
+        drop(connected);
+        assert_eq!(count(), 0);
+    }
+
+    #[test]
+    fn the_port_of_an_address_is_found() {
+        assert_eq!(port_of("amqp://user:secret@127.0.0.1:4321/%2f"), 4321);
+        assert_eq!(port_of("amqp://localhost/%2f"), 5672);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod gate;
 mod gate_mirror;
 mod live_channel;
 mod metrics;
+mod nights;
 mod open_block;
 mod pipeline;
 mod recorder;

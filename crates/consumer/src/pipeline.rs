@@ -1,5 +1,5 @@
-//! The story of one batch: resolve the campaign, claim the recipients, send, classify the answers, pass the outcomes to the
-//! recorder.
+//! The story of one batch: resolve the campaign, postpone recipients in their night, claim the others, send, classify the answers,
+//! pass the outcomes to the recorder.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::batch::Batch;
 use crate::campaigns::Campaign;
 use crate::capacity::Permits;
 use crate::departures::{Departure, Departures};
+use crate::nights::{self, THEIR_NIGHT};
 use crate::open_block::Unclaimed;
 use crate::recorder::Finished;
 use crate::sender_metrics::MissedSlot;
@@ -29,7 +30,7 @@ use crate::spans;
 
 const DEADLINE: Refusal = Refusal::own("deadline");
 const HOURS_OVER: Refusal = Refusal::own("hours_over");
-const THEIR_NIGHT: Refusal = Refusal::own("recipient_hours");
+const NIGHT: Refusal = Refusal::own(THEIR_NIGHT);
 const HAD_ENOUGH: Refusal = Refusal::own("had_enough");
 const LEASE_ENDED: Refusal = Refusal::own("lease_ended");
 const MISSED: Refusal = Refusal::own("slot_missed");
@@ -59,6 +60,7 @@ async fn handle_in_span(
         Err(unclaimed) => return worker.close(batch.into_blocks(), unclaimed),
     };
     worker.close(std::mem::take(&mut batch.doubles), Unclaimed::Stale);
+    nights::postpone(worker, &campaign, &mut batch).await;
     while !batch.tasks.is_empty() {
         let turn = match turn.take() {
             Some(turn) => turn,
@@ -140,7 +142,7 @@ async fn deliver(
         Err(error) => return not_sent(Outcome::Failed { reason: cannot_be_rendered(&error) }),
     };
     if let Some(pause) = campaign.schedule.pause_for(row.msisdn, now(claimed.claim)) {
-        return not_sent(given_back(pause, THEIR_NIGHT));
+        return not_sent(given_back(pause, NIGHT));
     }
     // A message in an open service window is not marketing.
     if let (Some(pause), Window::Unheard | Window::Closed) = (row.quiet_for, row.window) {

@@ -107,6 +107,11 @@ impl SenderMetrics {
         }
     }
 
+    /// Counts recipients that left a batch before their claim, for this reason.
+    pub(crate) fn count_postponed(&self, reason: &str, recipients: usize) {
+        RETURNED.with(&[&self.sender, reason]).inc_by(u64::try_from(recipients).unwrap_or(0));
+    }
+
     fn count_refusal(&self, code: &str) {
         let mut known = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(counter) = known.get(code) {

@@ -47,8 +47,8 @@ pub(crate) struct SenderWorker {
     pub(crate) mirror: Arc<GateMirror>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<SenderMetrics>,
-    store: Store,
-    sender: SenderId,
+    pub(crate) store: Store,
+    pub(crate) sender: SenderId,
     /// The worker in claims. Each sender worker has its own: a sender that comes back to this process must not give back claims of
     /// the sender worker before it, whose requests may have left.
     claims_as: Uuid,

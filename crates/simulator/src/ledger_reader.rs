@@ -94,6 +94,8 @@ pub struct Summary {
     pub first_arrival_us: Option<u64>,
     /// The arrival time of the last request, in microseconds since the start.
     pub last_arrival_us: Option<u64>,
+    /// The time of this summary, in microseconds since the start.
+    pub now_us: u64,
 }
 
 /// The requests for one recipient.
@@ -132,6 +134,7 @@ impl Ledger {
             in_flight: self.simulated.in_flight(),
             first_arrival_us: ledger.first_arrival_us(),
             last_arrival_us: ledger.last_arrival_us(),
+            now_us: self.now_us(),
         }
     }
 

@@ -7,12 +7,12 @@ with before as materialized (
         end as at_most,
         not c.definition ? 'template' as needs_window
     from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id
-    where g.sender_id = $2 and c.id = 7::bigint
+    where g.sender_id = $2 and c.id = $5::bigint
 ), due_now as (
     select seq, attempts, msisdn from recipient
-    where campaign_id = 7::bigint and seq = any($1)
+    where campaign_id = $5::bigint and campaign_id between 0 and 9999 and seq = any($1)
         and (state = 'pending' or (state = 'retry' and exists (
-            select from due d where d.campaign_id = 7::bigint and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
+            select from due d where d.campaign_id = $5::bigint and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
         and (select open and has_room from before)
     order by ctid limit (select at_most from before)
     for update
@@ -33,7 +33,7 @@ with before as materialized (
     select count(*) as n, count(*) filter (where attempts = 0) as n_first from allowed
 ), campaign_limit as materialized (
     select l.permits, l.per_us, l.tat from campaign_gate l, wanted
-    where l.campaign_id = 7::bigint and n > 0 for update of l
+    where l.campaign_id = $5::bigint and n > 0 for update of l
 ), gate as materialized (
     select g.*, n, n_first, pace_now(g.pace, g.slowed_at) as pace_now, day_now(g.day_zone) as today
     from wanted, (select count(*) from campaign_limit) locked_before, sender_gate g
@@ -66,7 +66,7 @@ with before as materialized (
         granted.starts_at, clock_timestamp() as permitted_at
 ), campaign_permit as (
     update campaign_gate l set tat = granted.starts_at + granted.campaign_span
-    from granted where l.campaign_id = 7::bigint
+    from granted where l.campaign_id = $5::bigint
 ), capped as (
     insert into hold (sender_id, reason, detail, until, caused_by)
     select $2, 'daily_cap', format('%s recipients a day', daily_cap), (today + 1)::timestamp at time zone day_zone,
@@ -74,7 +74,7 @@ with before as materialized (
     from granted where is_capped
 ), batch as (
     insert into claim (campaign_id, sender_id, worker, seqs, lease_until)
-    select 7::bigint, $2, $3, (select array_agg(seq) from allowed), clock_timestamp() + $4 * interval '1 millisecond'
+    select $5::bigint, $2, $3, (select array_agg(seq) from allowed), clock_timestamp() + $4 * interval '1 millisecond'
     from permit returning id, claimed_at
 ), marked as (
     update recipient r
@@ -83,10 +83,10 @@ with before as materialized (
         attempts = r.attempts + (l.barred is null)::int, reason_code = coalesce(l.barred, r.reason_code),
         changed_at = coalesce(batch.claimed_at, clock_timestamp())
     from looked_at l left join batch on true
-    where r.campaign_id = 7::bigint and r.seq = l.seq and (l.barred is not null or batch.id is not null)
+    where r.campaign_id = $5::bigint and r.campaign_id between 0 and 9999 and r.seq = l.seq and (l.barred is not null or batch.id is not null)
     returning r.seq, r.msisdn, r.variables, r.attempts, l.window_state, l.quiet_ms, l.barred
 ), no_longer_due as (
-    delete from due where campaign_id = 7::bigint and seq = any(array(select seq from marked))
+    delete from due where campaign_id = $5::bigint and seq = any(array(select seq from marked))
 ), claimed as (
     select array_agg(seq) as seqs, array_agg(msisdn) as msisdns, array_agg(variables) as variables,
         array_agg(attempts) as attempts, array_agg(msisdn) filter (where is_known) as known,
@@ -103,4 +103,4 @@ select     (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.o
     (select n from wanted) as n_due, exists (select from looked_at where barred is not null) as has_skipped,
     not g.is_open or g.daily_cap is not null as may_be_cut, b.id as claim_id, p.*, claimed.*
 from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id left join terms t on true cross join before cross join claimed left join permit p on true left join batch b on true
-where g.sender_id = $2 and c.id = 7::bigint
+where g.sender_id = $2 and c.id = $5::bigint

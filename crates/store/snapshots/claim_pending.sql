@@ -5,13 +5,13 @@ with plain as materialized (
     (extract(epoch from c.deadline_at - clock_timestamp()) * 1000)::bigint as time_left_ms,
     (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms
     from sender_gate g cross join campaign c
-    where g.sender_id = $2 and c.id = 7::bigint and (g.is_open and g.daily_cap is null and g.paused_until <= clock_timestamp()
+    where g.sender_id = $2 and c.id = $5::bigint and (g.is_open and g.daily_cap is null and g.paused_until <= clock_timestamp()
     and pace_now(g.pace, g.slowed_at) >= 1)
         and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
-        and not exists (select from campaign_gate where campaign_id = 7::bigint)
+        and not exists (select from campaign_gate where campaign_id = $5::bigint)
 ), listed as materialized (
     select ctid as place, msisdn from recipient_v0
-    where campaign_id = 7::bigint and seq = any($1) and state = 'pending' and (select has_room from plain)
+    where campaign_id = $5::bigint and seq = any($1) and state = 'pending' and (select has_room from plain)
 ), known as materialized (
     select h.msisdn, (extract(epoch from h.quiet_until - clock_timestamp()) * 1000)::bigint as quiet_ms,
         case when h.last_inbound_at > greatest(clock_timestamp() - interval '23 hours 59 minutes', h.window_closed_at) then 'open'
@@ -58,18 +58,18 @@ with plain as materialized (
         clock_timestamp() as permitted_at
 ), batch as (
     insert into claim (id, campaign_id, sender_id, worker, seqs, lease_until) overriding system value
-    select plain.claim_id, 7::bigint, $2, $3, claimed.seqs, clock_timestamp() + $4 * interval '1 millisecond'
+    select plain.claim_id, $5::bigint, $2, $3, claimed.seqs, clock_timestamp() + $4 * interval '1 millisecond'
     from permit, plain, claimed
 ), no_longer_due as (
-    delete from due where campaign_id = 7::bigint and exists (select from due where campaign_id = 7::bigint)
+    delete from due where campaign_id = $5::bigint and exists (select from due where campaign_id = $5::bigint)
         and seq = any(array(select seq from changed))
 ), counted as (
     insert into counter_delta (campaign_id, kind, calling_code, n)
-    select 7::bigint, 'sending', null::smallint, n from claimed where n > 0
+    select $5::bigint, 'sending', null::smallint, n from claimed where n > 0
     union all
-    select 7::bigint, 'pending', null, -n - n_skipped from claimed, left_out where n + n_skipped > 0
+    select $5::bigint, 'pending', null, -n - n_skipped from claimed, left_out where n + n_skipped > 0
     union all
-    select 7::bigint, 'skipped', calling_code, n from skipped
+    select $5::bigint, 'skipped', calling_code, n from skipped
 )
 select plain.*, permit.*, claimed.*, acquaintances.*, n_skipped,
     case when n > 0 and permit.epoch is null then give_back_claim() end

@@ -3,48 +3,54 @@ with wanted as materialized (
         $3 and p.msisdn > 0 and p.attempts < $2::int and r.failed_at is not null and r.delivered_at is null
             and (p.state in ('accepted', 'unknown') or (p.state = 'failed' and p.reason_code = r.code))
             and (p.attempts = 1 or (p.state = 'accepted'
-                and (select count(*) from attempt t where t.campaign_id = 7::bigint and t.seq = w.seq
+                and (select count(*) from attempt t
+                    where t.campaign_id = $4::bigint and t.campaign_id between 0 and 9999 and t.seq = w.seq
                     and t.outcome in ('accepted', 'unknown')) = 1
                 and not exists (
-                    select from resolution s where s.campaign_id = 7::bigint and s.seq = w.seq and s.to_state = 'retry')))
+                    select from resolution s where s.campaign_id = $4::bigint and s.seq = w.seq and s.to_state = 'retry')))
             as may_fall_back
     from template_fallback w
-        left join lateral (select * from receipt where campaign_id = 7::bigint and seq = w.seq limit 1) r on true
-        left join lateral (select * from recipient where campaign_id = 7::bigint and seq = w.seq limit 1) p on true
-    where w.campaign_id = 7::bigint and w.seq > $1
+        left join lateral (
+            select * from receipt
+            where campaign_id = $4::bigint and campaign_id between 0 and 9999 and seq = w.seq limit 1) r on true
+        left join lateral (
+            select * from recipient
+            where campaign_id = $4::bigint and campaign_id between 0 and 9999 and seq = w.seq limit 1) p on true
+    where w.campaign_id = $4::bigint and w.seq > $1
     order by w.seq limit 1000
 ), held as materialized (
     select t.seq from template_fallback t join wanted w on w.seq = t.seq and w.look_at = t.look_at
-    where t.campaign_id = 7::bigint
+    where t.campaign_id = $4::bigint
     order by t.seq for update of t skip locked
 ), told as materialized (
     select r.seq from receipt r
-    where r.campaign_id = 7::bigint and r.seq = any(array(select seq from held))
+    where r.campaign_id = $4::bigint and r.campaign_id between 0 and 9999 and r.seq = any(array(select seq from held))
         and r.failed_at is not null and r.delivered_at is null
     order by r.seq for update
 ), open as (
     select p.seq, p.claim_id, p.state, w.code
     from recipient p join wanted w on w.seq = p.seq and w.may_fall_back
-    where p.campaign_id = 7::bigint and p.seq = any(array(select seq from told)) and p.state = w.state
+    where p.campaign_id = $4::bigint and p.campaign_id between 0 and 9999 and p.seq = any(array(select seq from told)) and p.state = w.state
         and p.claim_id is not distinct from w.claim_id
     order by p.seq for update of p skip locked
 ), changed as (
     update recipient p set state = 'retry', reason_code = 'template_next', changed_at = clock_timestamp()
-    from open where p.campaign_id = 7::bigint and p.seq = any(array(select seq from open)) and p.seq = open.seq
+    from open
+    where p.campaign_id = $4::bigint and p.campaign_id between 0 and 9999 and p.seq = any(array(select seq from open)) and p.seq = open.seq
 ), on_record as (
     insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
-    select 7::bigint, seq, claim_id, state, 'retry', 'receipt', code from open
+    select $4::bigint, seq, claim_id, state, 'retry', 'receipt', code from open
 ), forgotten as (
     update receipt set sent_at = null, failed_at = null, code = null, follow_up = null, provider_message_id = null
-    where campaign_id = 7::bigint and seq = any(array(select seq from open))
+    where campaign_id = $4::bigint and campaign_id between 0 and 9999 and seq = any(array(select seq from open))
 ), no_longer as (
-    delete from unknown_recipient where campaign_id = 7::bigint and seq = any(array(select seq from open))
+    delete from unknown_recipient where campaign_id = $4::bigint and seq = any(array(select seq from open))
 ), nothing_to_resolve as (
-    delete from receipt_to_resolve where campaign_id = 7::bigint and seq = any(array(select seq from open))
+    delete from receipt_to_resolve where campaign_id = $4::bigint and seq = any(array(select seq from open))
 ), due_now as (
     insert into due (campaign_id, seq, sender_id, due_at, publish_at)
-    select 7::bigint, open.seq, c.sender_id, clock_timestamp(), clock_timestamp()
-    from open join campaign c on c.id = 7::bigint
+    select $4::bigint, open.seq, c.sender_id, clock_timestamp(), clock_timestamp()
+    from open join campaign c on c.id = $4::bigint
     on conflict (campaign_id, seq) do update set due_at = excluded.due_at, publish_at = excluded.publish_at
 ), looked_at as (
     select w.seq, w.listed_at, w.look_at,
@@ -52,11 +58,11 @@ with wanted as materialized (
     from held join wanted w using (seq) left join open o using (seq)
 ), done as (
     delete from template_fallback
-    where campaign_id = 7::bigint and seq = any(array(select seq from looked_at where is_done))
+    where campaign_id = $4::bigint and seq = any(array(select seq from looked_at where is_done))
 ), postponed as (
     update template_fallback t
     set look_at = clock_timestamp() + least(greatest(clock_timestamp() - l.listed_at, interval '1 second'), interval '1 minute')
     from looked_at l
-    where not l.is_done and t.campaign_id = 7::bigint and t.seq = l.seq
+    where not l.is_done and t.campaign_id = $4::bigint and t.seq = l.seq
 )
 select (select count(*) from open), (select max(seq) from wanted)

@@ -1,9 +1,9 @@
 with wanted as (
     select $1::bigint as n, 0::bigint as n_first from campaign
-    where id = 7::bigint and may_send(state, deadline_at, opens_at, closes_at)
+    where id = $5::bigint and may_send(state, deadline_at, opens_at, closes_at)
 ), campaign_limit as materialized (
     select l.permits, l.per_us, l.tat from campaign_gate l, wanted
-    where l.campaign_id = 7::bigint and n > 0 for update of l
+    where l.campaign_id = $5::bigint and n > 0 for update of l
 ), gate as materialized (
     select g.*, n, n_first, pace_now(g.pace, g.slowed_at) as pace_now, day_now(g.day_zone) as today
     from wanted, (select count(*) from campaign_limit) locked_before, sender_gate g
@@ -36,7 +36,7 @@ with wanted as (
         granted.starts_at, clock_timestamp() as permitted_at
 ), campaign_permit as (
     update campaign_gate l set tat = granted.starts_at + granted.campaign_span
-    from granted where l.campaign_id = 7::bigint
+    from granted where l.campaign_id = $5::bigint
 ), capped as (
     insert into hold (sender_id, reason, detail, until, caused_by)
     select $2, 'daily_cap', format('%s recipients a day', daily_cap), (today + 1)::timestamp at time zone day_zone,
@@ -48,4 +48,4 @@ select p.*,     (g.is_open or g.probe_armed or coalesce(g.epoch = $4, false)) an
         * 1000000)::bigint as wait_us,
     coalesce(t.is_divisible and t.span > interval '250 milliseconds', false) as is_too_long, t.slow_permits as at_permits,
     t.slow_per_us as at_per_us from sender_gate g cross join campaign c left join campaign_gate l on l.campaign_id = c.id left join terms t on true left join permit p on true
-where g.sender_id = $2 and c.id = 7::bigint
+where g.sender_id = $2 and c.id = $5::bigint

@@ -1,6 +1,6 @@
 with people as materialized (
     select p.seq, p.state, p.msisdn < 0 as is_erased from recipient p
-    where p.campaign_id = 7::bigint and p.seq = any($2 || $9::int[])
+    where p.campaign_id = $10::bigint and p.campaign_id between 0 and 9999 and p.seq = any($2 || $9::int[])
 ), reported as (
     select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
     from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
@@ -16,19 +16,21 @@ with people as materialized (
     from reported group by seq
 ), noted as (
     insert into sent_message (sender_id, message_hash, campaign_id, seq, provider_message_id)
-    select m.sender_id, message_hash(m.message_id), 7::bigint, m.seq, m.message_id
+    select m.sender_id, message_hash(m.message_id), $10::bigint, m.seq, m.message_id
     from merged m
     where m.message_id is distinct from (
-            select r.provider_message_id from receipt r where r.campaign_id = 7::bigint and r.seq = m.seq)
+            select r.provider_message_id from receipt r
+            where r.campaign_id = $10::bigint and r.campaign_id between 0 and 9999 and r.seq = m.seq)
         and m.message_id is not null
     order by 1, 2
     on conflict do nothing
 ), stored as (
     insert into receipt as r (campaign_id, seq, sent_at, delivered_at, read_at, failed_at, code, follow_up,
         provider_message_id, billable, calling_code)
-    select 7::bigint, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
+    select $10::bigint, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
         case when billable is not null then (
-            select p.calling_code from recipient p where p.campaign_id = 7::bigint and p.seq = m.seq) end
+            select p.calling_code from recipient p
+            where p.campaign_id = $10::bigint and p.campaign_id between 0 and 9999 and p.seq = m.seq) end
     from merged m order by m.seq
     on conflict (campaign_id, seq) do update
     set sent_at = least(r.sent_at, excluded.sent_at), delivered_at = least(r.delivered_at, excluded.delivered_at),
@@ -49,7 +51,7 @@ with people as materialized (
 ), early as (
     select seq, state from people where state in ('pending', 'sending', 'unknown', 'retry')
 ), to_resolve as (
-    insert into receipt_to_resolve (campaign_id, seq) select 7::bigint, seq from early order by seq
+    insert into receipt_to_resolve (campaign_id, seq) select $10::bigint, seq from early order by seq
     on conflict (campaign_id, seq) do update set look_at = excluded.look_at
 )
 select exists (select from early where state in ('unknown', 'retry'))

@@ -12,6 +12,7 @@ pub(crate) mod expire_claims;
 pub(crate) mod fragments;
 pub(crate) mod gate_watch;
 pub(crate) mod outcome_rows;
+pub(crate) mod postpone;
 pub(crate) mod rate_limit;
 pub(crate) mod record;
 pub(crate) mod record_final;

@@ -76,6 +76,11 @@ impl Schedule {
         limits.or_else(|| self.start_at.map(|from| Opening { from, until: Timestamp::MAX }))
     }
 
+    /// Whether the hours refer to the recipients' clocks.
+    pub fn is_of_recipients(&self) -> bool {
+        self.clock == ScheduleClock::Recipient
+    }
+
     /// How long to wait with this recipient, because it is outside the sending hours in their country.
     pub fn pause_for(&self, recipient: Msisdn, now: Timestamp) -> Option<Duration> {
         if self.clock == ScheduleClock::Campaign {

@@ -72,6 +72,8 @@ async fn on_the_recipients_clock_those_in_their_night_wait_for_their_morning() {
     world.until(waits, 1).await;
     assert!(world.ledger().wait_until(PATIENCE, |ledger| ledger.in_flight == 0).await);
     assert_eq!(world.ledger().summary().requests, 1);
+    let permits = world.count("select day_used::bigint from sender_gate").await;
+    assert_eq!(permits, 1, "the recipient in their night used a permit");
     world.close().await;
 }
 

@@ -215,6 +215,12 @@ impl Connection {
         let end = if self.is_bound { End::Savepoint("change") } else { End::Whole };
         Transaction::begin(self, end).await
     }
+
+    /// A transaction whose statements are planned once for all values: for statements that are written for the volume of their
+    /// campaign, or that use no table of a volume.
+    pub(crate) async fn transaction_with_kept_plans(&mut self) -> Result<Transaction<'_>, Error> {
+        Transaction::begin(self, End::WholeWithKeptPlans).await
+    }
 }
 
 /// A transaction of a [`Connection`], or a savepoint in it; it is rolled back unless it is committed.
@@ -228,6 +234,7 @@ pub(crate) struct Transaction<'a> {
 #[derive(Clone, Copy)]
 enum End<'a> {
     Whole,
+    WholeWithKeptPlans,
     Savepoint(&'a str),
 }
 
@@ -237,6 +244,9 @@ impl<'a> Transaction<'a> {
         let begun = Self { connection, end, is_open: true };
         match end {
             End::Whole => connection.batch_execute("begin").await?,
+            End::WholeWithKeptPlans => {
+                connection.batch_execute("begin; set local plan_cache_mode = force_generic_plan").await?;
+            }
             End::Savepoint(name) => connection.batch_execute(&format!("savepoint {name}")).await?,
         }
         Ok(begun)
@@ -254,7 +264,7 @@ impl<'a> Transaction<'a> {
 
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         match self.end {
-            End::Whole => self.connection.batch_execute("commit").await?,
+            End::Whole | End::WholeWithKeptPlans => self.connection.batch_execute("commit").await?,
             End::Savepoint(name) => self.connection.batch_execute(&format!("release {name}")).await?,
         }
         self.is_open = false;
@@ -263,7 +273,7 @@ impl<'a> Transaction<'a> {
 
     fn undo(&self) -> String {
         match self.end {
-            End::Whole => "rollback".to_owned(),
+            End::Whole | End::WholeWithKeptPlans => "rollback".to_owned(),
             End::Savepoint(name) => format!("rollback to {name}; release {name}"),
         }
     }

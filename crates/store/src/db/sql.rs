@@ -1,7 +1,7 @@
 //! Texts of statements that stand in `.sql` files.
 
 /// Replaces each `{{name}}` in a text by the part with this name, in the order of the parts, and removes lines that are comments.
-/// `{{campaign}}` and `{{volume}}` are replaced later, by [`written_for`](crate::db::volume::written_for).
+/// `{{campaign}}`, `{{volume}}`, `{{first}}` and `{{last}}` are replaced later, in [`volume`](crate::db::volume).
 pub(crate) fn expand(text: &str, parts: &[(&str, &str)]) -> String {
     let mut text = without_comments(text);
     for (name, part) in parts {

@@ -56,14 +56,23 @@ impl Volume {
     }
 }
 
-/// The text of a statement about one campaign: replaces `{{campaign}}` by its id and `{{volume}}` by its volume.
+/// A statement about one campaign, whose id is parameter `parameter`: replaces `{{campaign}}`.
+pub(crate) fn of_campaign(parameter: u8, statement: &str) -> String {
+    statement.replace("{{campaign}}", &format!("${parameter}::bigint"))
+}
+
+/// The text of a statement for the volume of a campaign: replaces `{{volume}}` by its number, and `{{first}}` and `{{last}}` by the
+/// ids that it holds.
 ///
-/// The id is not a parameter, because a cached generic plan would open and lock the tables of all volumes.
+/// These are not parameters, because a cached generic plan would open and lock the tables of all volumes. So a connection keeps
+/// one plan for all campaigns of a volume.
 pub(crate) fn written_for(campaign: CampaignId, statement: &str) -> String {
-    let Volume(volume) = Volume::of(campaign);
+    let volume = Volume::of(campaign);
+    let (first, next) = volume.ids();
     statement
-        .replace("{{volume}}", &volume.to_string())
-        .replace("{{campaign}}", &format!("{}::bigint", campaign.0))
+        .replace("{{volume}}", &volume.0.to_string())
+        .replace("{{first}}", &first.to_string())
+        .replace("{{last}}", &(next - 1).to_string())
 }
 
 impl Store {

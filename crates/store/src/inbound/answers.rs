@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::inbound::rows::AnswerRow;
 use crate::lists::numbers::stored;
 
@@ -23,7 +23,7 @@ pub(crate) type Answered<'a> = (Seq, &'a AnswerRow, bool);
 ///
 /// Answers of erased recipients are not stored; their number is returned.
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("store_answers.sql"), &[]));
+    LazyLock::new(|| of_campaign(8, &expand(include_str!("store_answers.sql"), &[])));
 
 /// Stores answers; an answer that arrives twice is stored once. Returns the number of answers that are left out because their
 /// recipients were erased.
@@ -48,6 +48,7 @@ pub(crate) async fn store(
     let spellings = from(|number| number.spellings().last());
     let people = from(|number| Some(number.person()));
     let prepared = tx.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
-    let parameters: [&(dyn ToSql + Sync); 7] = [&seqs, &times, &ids, &texts, &numbers, &spellings, &people];
+    let parameters: [&(dyn ToSql + Sync); 8] =
+        [&seqs, &times, &ids, &texts, &numbers, &spellings, &people, &campaign.0];
     Ok(tx.query_one(&prepared, &parameters).await?.get(0))
 }

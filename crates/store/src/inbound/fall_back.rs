@@ -18,11 +18,12 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::inbound::rows::ReceiptRow;
 
 /// Looks at the next thousand listed recipients of a campaign.
-pub(crate) static STEP: LazyLock<String> = LazyLock::new(|| expand(include_str!("fall_back.sql"), &[]));
+pub(crate) static STEP: LazyLock<String> =
+    LazyLock::new(|| of_campaign(4, &expand(include_str!("fall_back.sql"), &[])));
 
 /// Lists recipients whose window was closed, if the campaign has a flow and a template. Returns whether there is one.
 pub(crate) async fn list(
@@ -50,13 +51,14 @@ pub(crate) async fn of_earlier_flows(
     campaign: CampaignId,
     receipts: &[(Seq, &ReceiptRow)],
 ) -> Result<BTreeSet<usize>, Error> {
-    let select = "
+    const SELECT: &str = "
         select n.place from unnest($2::bigint[], $3::int[], $4::text[]) as n (place, seq, message_id)
         where exists (
             select from resolution s
             where s.campaign_id = $1 and s.seq = n.seq and s.to_state = 'retry' and s.resolved_by = 'receipt'
                 and not exists (
-                    select from attempt t where t.campaign_id = $1 and t.seq = n.seq
+                    select from attempt t
+                    where t.campaign_id = $1 and t.campaign_id between {{first}} and {{last}} and t.seq = n.seq
                         and t.claim_id is distinct from s.claim_id and t.provider_message_id = n.message_id))";
     let failures = || (0_i64..).zip(receipts).filter(|(_, (_, receipt))| receipt.window_closed);
     let places: Vec<i64> = failures().map(|(place, _)| place).collect();
@@ -66,7 +68,12 @@ pub(crate) async fn of_earlier_flows(
     let seqs: Vec<i32> = failures().map(|(_, (seq, _))| seq.0).collect();
     let ids: Vec<Option<&str>> =
         failures().map(|(_, (_, receipt))| receipt.about.message_id.as_deref()).collect();
-    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &places, &seqs, &ids]).await?;
+    let rows = tx
+        .query(
+            &tx.prepare_cached(&written_for(campaign, SELECT)).await?,
+            &[&campaign.0, &places, &seqs, &ids],
+        )
+        .await?;
     Ok(rows.iter().filter_map(|row| usize::try_from(row.get::<_, i64>(0)).ok()).collect())
 }
 
@@ -94,7 +101,7 @@ impl Store {
             };
             let (max_attempts, may_send): (i32, bool) = (row.get(0), row.get(1));
             let prepared = tx.prepare_cached(&written_for(campaign, &STEP)).await?;
-            let row = tx.query_one(&prepared, &[&after, &max_attempts, &may_send]).await?;
+            let row = tx.query_one(&prepared, &[&after, &max_attempts, &may_send, &campaign.0]).await?;
             let n: i64 = row.get(0);
             if n > 0 {
                 tx.execute(RUN_AGAIN, &[&campaign.0]).await?;

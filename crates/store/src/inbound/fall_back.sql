@@ -4,14 +4,19 @@ with wanted as materialized (
         $3 and p.msisdn > 0 and p.attempts < $2::int and r.failed_at is not null and r.delivered_at is null
             and (p.state in ('accepted', 'unknown') or (p.state = 'failed' and p.reason_code = r.code))
             and (p.attempts = 1 or (p.state = 'accepted'
-                and (select count(*) from attempt t where t.campaign_id = {{campaign}} and t.seq = w.seq
+                and (select count(*) from attempt t
+                    where t.campaign_id = {{campaign}} and t.campaign_id between {{first}} and {{last}} and t.seq = w.seq
                     and t.outcome in ('accepted', 'unknown')) = 1
                 and not exists (
                     select from resolution s where s.campaign_id = {{campaign}} and s.seq = w.seq and s.to_state = 'retry')))
             as may_fall_back
     from template_fallback w
-        left join lateral (select * from receipt where campaign_id = {{campaign}} and seq = w.seq limit 1) r on true
-        left join lateral (select * from recipient where campaign_id = {{campaign}} and seq = w.seq limit 1) p on true
+        left join lateral (
+            select * from receipt
+            where campaign_id = {{campaign}} and campaign_id between {{first}} and {{last}} and seq = w.seq limit 1) r on true
+        left join lateral (
+            select * from recipient
+            where campaign_id = {{campaign}} and campaign_id between {{first}} and {{last}} and seq = w.seq limit 1) p on true
     where w.campaign_id = {{campaign}} and w.seq > $1
     order by w.seq limit 1000
 -- Rows that a receipt lists again just now are skipped.
@@ -22,26 +27,27 @@ with wanted as materialized (
 -- Receipts are locked after the list and before everything else, as `ingest.rs` locks them.
 ), told as materialized (
     select r.seq from receipt r
-    where r.campaign_id = {{campaign}} and r.seq = any(array(select seq from held))
+    where r.campaign_id = {{campaign}} and r.campaign_id between {{first}} and {{last}} and r.seq = any(array(select seq from held))
         and r.failed_at is not null and r.delivered_at is null
     order by r.seq for update
 -- Recipients that change just now are skipped.
 ), open as (
     select p.seq, p.claim_id, p.state, w.code
     from recipient p join wanted w on w.seq = p.seq and w.may_fall_back
-    where p.campaign_id = {{campaign}} and p.seq = any(array(select seq from told)) and p.state = w.state
+    where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any(array(select seq from told)) and p.state = w.state
         and p.claim_id is not distinct from w.claim_id
     order by p.seq for update of p skip locked
 ), changed as (
     update recipient p set state = 'retry', reason_code = 'template_next', changed_at = clock_timestamp()
-    from open where p.campaign_id = {{campaign}} and p.seq = any(array(select seq from open)) and p.seq = open.seq
+    from open
+    where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any(array(select seq from open)) and p.seq = open.seq
 ), on_record as (
     insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason)
     select {{campaign}}, seq, claim_id, state, 'retry', 'receipt', code from open
 -- The row is about the next message from now on.
 ), forgotten as (
     update receipt set sent_at = null, failed_at = null, code = null, follow_up = null, provider_message_id = null
-    where campaign_id = {{campaign}} and seq = any(array(select seq from open))
+    where campaign_id = {{campaign}} and campaign_id between {{first}} and {{last}} and seq = any(array(select seq from open))
 ), no_longer as (
     delete from unknown_recipient where campaign_id = {{campaign}} and seq = any(array(select seq from open))
 ), nothing_to_resolve as (

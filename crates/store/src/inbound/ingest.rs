@@ -33,7 +33,7 @@ impl Store {
     pub async fn ingest(&self, batch: &Ingest) -> Result<Ingested, Error> {
         let mut client = self.client().await?;
         let storing = async {
-            let tx = client.transaction().await?;
+            let tx = client.transaction_with_kept_plans().await?;
             bodies(&tx, &batch.bodies).await?;
             let ingested = store_rows(&tx, batch).await?;
             counts(&tx, &batch.counts).await?;

@@ -14,7 +14,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::inbound::rows::{ConsentRow, InboundRow, MessageKey, Person, ReceiptRow};
 use crate::lists::numbers::recipients;
 
@@ -31,7 +31,7 @@ pub(crate) struct Followed {
 
 /// The first receipt with a message id adds the id to `sent_message`. The id of an erased recipient is not stored again.
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("store_receipts.sql"), &[]));
+    LazyLock::new(|| of_campaign(10, &expand(include_str!("store_receipts.sql"), &[])));
 
 /// Stores receipts of one campaign. Lists recipients with a receipt or an answer whose outcome is not recorded yet. Returns
 /// whether one of them may be resolved now.
@@ -55,8 +55,8 @@ pub(crate) async fn store(
     let follow_ups: Vec<Option<&str>> = rows().map(|receipt| receipt.follow_up.map(FollowUp::word)).collect();
     let ids: Vec<Option<&str>> = rows().map(|receipt| receipt.about.message_id.as_deref()).collect();
     let billable: Vec<Option<bool>> = rows().map(|receipt| receipt.billable).collect();
-    let parameters: [&(dyn ToSql + Sync); 9] =
-        [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable, &answered];
+    let parameters: [&(dyn ToSql + Sync); 10] =
+        [&senders, &seqs, &statuses, &times, &codes, &follow_ups, &ids, &billable, &answered, &campaign.0];
     words(tx, rows()).await?;
     Ok(tx.query_one(&tx.prepare_cached(&written_for(campaign, &STATEMENT)).await?, &parameters).await?.get(0))
 }

@@ -6,18 +6,21 @@ with given as (
 -- The number of an erased recipient is negative.
 ), erased as materialized (
     select array(
-        select p.seq from recipient p where p.campaign_id = {{campaign}} and p.seq = any($1) and p.msisdn < 0) as seqs
+        select p.seq from recipient p
+        where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any($1) and p.msisdn < 0) as seqs
 ), stored as (
     insert into flow_answer (campaign_id, seq, answered_at, asked_at, inbound_id, answer, from_other_number)
     select {{campaign}}, g.seq, g.at, (
             select min(t.sent_at) from attempt t
-            where t.campaign_id = {{campaign}} and t.seq = g.seq and t.outcome in ('accepted', 'unknown')),
+            where t.campaign_id = {{campaign}} and t.campaign_id between {{first}} and {{last}}
+                and t.seq = g.seq and t.outcome in ('accepted', 'unknown')),
         g.inbound_id, g.answer, coalesce((
             select p.msisdn > 0 and p.msisdn not in (g.number, g.spelling) and not exists (
                 select from number_alias n
                 where (n.alias, n.msisdn) in ((g.person, p.msisdn), (g.person, other_spelling(p.msisdn)),
                     (p.msisdn, g.person), (other_spelling(p.msisdn), g.person)))
-            from recipient p where p.campaign_id = {{campaign}} and p.seq = g.seq and g.number is not null), false)
+            from recipient p
+            where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = g.seq and g.number is not null), false)
     from given g, erased e where not g.seq = any(e.seqs)
     order by g.seq, g.inbound_id
     on conflict do nothing

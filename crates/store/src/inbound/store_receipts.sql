@@ -1,7 +1,7 @@
 -- Stores delivery statuses, a column each in $1 to $8, of one campaign. $9: recipients that answered.
 with people as materialized (
     select p.seq, p.state, p.msisdn < 0 as is_erased from recipient p
-    where p.campaign_id = {{campaign}} and p.seq = any($2 || $9::int[])
+    where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any($2 || $9::int[])
 ), reported as (
     select t.sender_id, t.seq, t.status, least(coalesce(t.at, now()), now()) as at, t.code, t.follow_up, t.message_id, t.billable
     from unnest($1::bigint[], $2::int[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
@@ -22,7 +22,8 @@ with people as materialized (
     select m.sender_id, message_hash(m.message_id), {{campaign}}, m.seq, m.message_id
     from merged m
     where m.message_id is distinct from (
-            select r.provider_message_id from receipt r where r.campaign_id = {{campaign}} and r.seq = m.seq)
+            select r.provider_message_id from receipt r
+            where r.campaign_id = {{campaign}} and r.campaign_id between {{first}} and {{last}} and r.seq = m.seq)
         and m.message_id is not null
     order by 1, 2
     on conflict do nothing
@@ -32,7 +33,8 @@ with people as materialized (
         provider_message_id, billable, calling_code)
     select {{campaign}}, m.seq, sent_at, delivered_at, read_at, failed_at, code, follow_up, message_id, billable,
         case when billable is not null then (
-            select p.calling_code from recipient p where p.campaign_id = {{campaign}} and p.seq = m.seq) end
+            select p.calling_code from recipient p
+            where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = m.seq) end
     from merged m order by m.seq
     on conflict (campaign_id, seq) do update
     set sent_at = least(r.sent_at, excluded.sent_at), delivered_at = least(r.delivered_at, excluded.delivered_at),

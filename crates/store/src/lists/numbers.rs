@@ -6,6 +6,7 @@ use campaign::{CampaignId, Msisdn, Seq};
 
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
+use crate::db::volume::written_for;
 
 /// A number as it is stored.
 pub(crate) fn stored(number: Msisdn) -> Option<i64> {
@@ -23,8 +24,11 @@ pub(crate) async fn recipients(
     campaign: CampaignId,
     seqs: impl Iterator<Item = Seq>,
 ) -> Result<BTreeMap<Seq, Msisdn>, Error> {
-    let select = "select seq, msisdn from recipient where campaign_id = $1 and seq = any($2)";
+    const SELECT: &str = "
+        select seq, msisdn from recipient
+        where campaign_id = $1 and campaign_id between {{first}} and {{last}} and seq = any($2)";
     let seqs: Vec<i32> = seqs.map(|seq| seq.0).collect();
-    let rows = tx.query(&tx.prepare_cached(select).await?, &[&campaign.0, &seqs]).await?;
+    let rows =
+        tx.query(&tx.prepare_cached(&written_for(campaign, SELECT)).await?, &[&campaign.0, &seqs]).await?;
     Ok(rows.iter().filter_map(|row| Some((Seq(row.get(0)), read(row.get(1))?))).collect())
 }

@@ -25,13 +25,13 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::metrics;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, read_refusal};
 use crate::sending::claim_request::{CLAIM_LOCK, ClaimRequest};
 use crate::sending::fragments::{FRAGMENTS, OF_CLAIM};
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(&expand(include_str!("claim.sql"), FRAGMENTS), OF_CLAIM));
+    LazyLock::new(|| of_campaign(5, &expand(&expand(include_str!("claim.sql"), FRAGMENTS), OF_CLAIM)));
 
 impl Store {
     /// Claims the recipients among `seqs` that are due, with one permit each, for the time `lease`.

@@ -1,4 +1,4 @@
--- Claims recipients $1 of a sender $2 for worker $3, for a lease of $4 milliseconds. Refused means that nothing is claimed.
+-- Claims recipients $1 of a campaign and sender $2 for worker $3, for a lease of $4 milliseconds. Refused means that nothing is claimed.
 with before as materialized (
     select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
         greatest(g.tat, l.tat, g.paused_until) <= clock_timestamp() + {{max_ahead}} as has_room,
@@ -12,7 +12,7 @@ with before as materialized (
 -- Locks the recipients that are due. A probe and a daily cap limit their number.
 ), due_now as (
     select seq, attempts, msisdn from recipient
-    where campaign_id = {{campaign}} and seq = any($1)
+    where campaign_id = {{campaign}} and campaign_id between {{first}} and {{last}} and seq = any($1)
         and (state = 'pending' or (state = 'retry' and exists (
             select from due d where d.campaign_id = {{campaign}} and d.seq = recipient.seq and d.due_at <= clock_timestamp())))
         and (select open and has_room from before)
@@ -47,7 +47,7 @@ with before as materialized (
         attempts = r.attempts + (l.barred is null)::int, reason_code = coalesce(l.barred, r.reason_code),
         changed_at = coalesce(batch.claimed_at, clock_timestamp())
     from looked_at l left join batch on true
-    where r.campaign_id = {{campaign}} and r.seq = l.seq and (l.barred is not null or batch.id is not null)
+    where r.campaign_id = {{campaign}} and r.campaign_id between {{first}} and {{last}} and r.seq = l.seq and (l.barred is not null or batch.id is not null)
     returning r.seq, r.msisdn, r.variables, r.attempts, l.window_state, l.quiet_ms, l.barred
 ), no_longer_due as (
     delete from due where campaign_id = {{campaign}} and seq = any(array(select seq from marked))

@@ -19,7 +19,7 @@ use crate::db::connection::Store;
 use crate::db::error::{Error, is_without_table};
 use crate::db::metrics;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal};
 use crate::sending::claim_request::ClaimRequest;
 use crate::sending::fragments::FRAGMENTS;
@@ -29,7 +29,7 @@ use crate::sending::rate_limit::wait_for;
 const GIVEN_BACK: &str = "FC001";
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("claim_pending.sql"), FRAGMENTS));
+    LazyLock::new(|| of_campaign(5, &expand(include_str!("claim_pending.sql"), FRAGMENTS)));
 
 impl Store {
     /// Claims the `pending` recipients of a request, or refuses because the rate is used up. `None`: `claim.rs` has to look,

@@ -32,7 +32,8 @@ impl ClaimRequest {
     ) -> Result<(Instant, Option<Row>), tokio_postgres::Error> {
         let take_lock = client.prepare_cached(CLAIM_LOCK).await?;
         let of_sender: [&(dyn ToSql + Sync); 1] = [&self.sender.0];
-        let wanted: [&(dyn ToSql + Sync); 4] = [&self.seqs, &self.sender.0, &self.worker, &self.lease_ms];
+        let wanted: [&(dyn ToSql + Sync); 5] =
+            [&self.seqs, &self.sender.0, &self.worker, &self.lease_ms, &self.campaign.0];
         let asked = Instant::now();
         let (begun, locked, answer, committed) = tokio::join!(
             client.batch_execute("begin"),

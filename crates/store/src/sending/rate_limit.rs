@@ -18,7 +18,7 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::metrics;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::senders::rate::{MOST_AHEAD, rate_of};
 use crate::sending::fragments::{FRAGMENTS, OF_LEASE};
 
@@ -58,7 +58,7 @@ impl TimedLease {
 }
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(&expand(include_str!("lease.sql"), FRAGMENTS), OF_LEASE));
+    LazyLock::new(|| of_campaign(5, &expand(&expand(include_str!("lease.sql"), FRAGMENTS), OF_LEASE)));
 
 /// A wish for departure slots of recipients that are claimed already.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +97,7 @@ impl Store {
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let asked = Instant::now();
         let (n_slots, sender) = (i64::from(n), sender.0);
-        let wanted: [&(dyn ToSql + Sync); 4] = [&n_slots, &sender, &ahead, &probes];
+        let wanted: [&(dyn ToSql + Sync); 5] = [&n_slots, &sender, &ahead, &probes, &campaign.0];
         let Some(row) = metrics::LEASE.time(client.query_opt(&prepared, &wanted)).await? else {
             return Ok(LeaseAnswer::Held);
         };

@@ -19,12 +19,12 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::metrics;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::sending::fragments::FRAGMENTS;
 use crate::sending::outcome_rows::{ClosedWindow, Columns, RecordedOutcome};
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("record.sql"), FRAGMENTS));
+    LazyLock::new(|| of_campaign(15, &expand(include_str!("record.sql"), FRAGMENTS)));
 
 /// The result of recording the outcomes of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Store {
     ) -> Result<RecordResult, Error> {
         let client = self.client().await?;
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
-        let parameters: [&(dyn ToSql + Sync); 14] = [
+        let parameters: [&(dyn ToSql + Sync); 15] = [
             &columns.claim_id,
             &columns.seq,
             &columns.outcome,
@@ -138,6 +138,7 @@ impl Store {
             &columns.provider_message_id,
             &sender.0,
             &closed,
+            &campaign.0,
         ];
         let row = metrics::RECORD.time(client.query_one(&prepared, &parameters)).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);

@@ -13,7 +13,7 @@ with o as (
     set state = case when gone.yes and o.due_in_ms is not null then 'cancelled' else o.state end,
         attempts = r.attempts - o.given_back::int, reason_code = o.reason_code, changed_at = clock_timestamp()
     from o, gone
-    where r.campaign_id = {{campaign}} and r.seq = o.seq and r.claim_id = o.claim_id
+    where r.campaign_id = {{campaign}} and r.campaign_id between {{first}} and {{last}} and r.seq = o.seq and r.claim_id = o.claim_id
         and (r.state in ('sending', 'unknown') or (r.state = 'retry' and o.state = 'accepted'))
     returning r.seq, r.state, r.attempts
 -- `unknown` recipients are listed until they are resolved.

@@ -14,12 +14,12 @@ use crate::db::connection::Store;
 use crate::db::error::{Error, is_without_table};
 use crate::db::metrics;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 use crate::sending::fragments::FRAGMENTS;
 use crate::sending::outcome_rows::Columns;
 
 pub(crate) static STATEMENT: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("record_final.sql"), FRAGMENTS));
+    LazyLock::new(|| of_campaign(12, &expand(include_str!("record_final.sql"), FRAGMENTS)));
 
 impl Store {
     /// Records final outcomes and closes claims. Returns the number of recorded outcomes; the caller passes the rest to
@@ -31,7 +31,7 @@ impl Store {
         closed: &[i64],
     ) -> Result<u64, Error> {
         let client = self.client().await?;
-        let parameters: [&(dyn ToSql + Sync); 11] = [
+        let parameters: [&(dyn ToSql + Sync); 12] = [
             &finals.claim_id,
             &finals.seq,
             &finals.outcome,
@@ -43,6 +43,7 @@ impl Store {
             &finals.provider_message_id,
             &sender.0,
             &closed,
+            &campaign.0,
         ];
         let recorded = async {
             let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;

@@ -19,14 +19,14 @@ use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::pool::Transaction;
 use crate::db::sql::expand;
-use crate::db::volume::written_for;
+use crate::db::volume::{of_campaign, written_for};
 
 /// Looks at the next thousand listed recipients of a campaign. A failure does not concern other attempts, so it resolves only
 /// recipients with one attempt. Skipped and looked at again: a recipient that its worker records just now, and a row that a
 /// receipt lists again just now (`look_at`), because that receipt may not be visible. Rows are locked in one order, without
 /// waiting.
 pub(crate) static STEP: LazyLock<String> =
-    LazyLock::new(|| expand(include_str!("resolve_by_receipt.sql"), &[]));
+    LazyLock::new(|| of_campaign(2, &expand(include_str!("resolve_by_receipt.sql"), &[])));
 
 /// Looks at all listed recipients of one campaign. Returns the number of resolved recipients.
 pub(crate) async fn resolve_listed(tx: &Transaction<'_>, campaign: CampaignId) -> Result<u64, Error> {
@@ -42,7 +42,7 @@ pub(crate) async fn resolve_listed(tx: &Transaction<'_>, campaign: CampaignId) -
 /// Looks at the next part of the list. Returns the number of resolved recipients, and the last recipient if there may be more.
 async fn step(tx: &Transaction<'_>, campaign: CampaignId, after: Seq) -> Result<(u64, Option<Seq>), Error> {
     let prepared = tx.prepare_cached(&written_for(campaign, &STEP)).await?;
-    let row = tx.query_one(&prepared, &[&after.0]).await?;
+    let row = tx.query_one(&prepared, &[&after.0, &campaign.0]).await?;
     let resolved = u64::try_from(row.get::<_, i64>(0)).unwrap_or(0);
     Ok((resolved, row.get::<_, Option<i32>>(1).map(Seq)))
 }

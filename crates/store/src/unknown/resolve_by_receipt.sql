@@ -4,8 +4,12 @@ with wanted as materialized (
         (p.state in ('unknown', 'retry') and h.has_it)
             or (p.state = 'unknown' and p.attempts = 1 and r.failed_at is not null) as may_resolve
     from receipt_to_resolve t
-        left join lateral (select * from receipt where campaign_id = {{campaign}} and seq = t.seq limit 1) r on true
-        left join lateral (select * from recipient where campaign_id = {{campaign}} and seq = t.seq limit 1) p on true
+        left join lateral (
+            select * from receipt
+            where campaign_id = {{campaign}} and campaign_id between {{first}} and {{last}} and seq = t.seq limit 1) r on true
+        left join lateral (
+            select * from recipient
+            where campaign_id = {{campaign}} and campaign_id between {{first}} and {{last}} and seq = t.seq limit 1) p on true
 -- A late `sent` may be about the flow that was not delivered, if the template was to be sent after it.
         cross join lateral (select r.delivered_at is not null or (r.sent_at is not null and not exists (
             select from resolution s where s.campaign_id = {{campaign}} and s.seq = t.seq and s.resolved_by = 'receipt'
@@ -22,14 +26,15 @@ with wanted as materialized (
     select p.seq, p.claim_id, p.state, w.has_it, w.code, w.provider_message_id,
         case when w.has_it then 'accepted' else 'failed' end as to_state
     from recipient p join wanted w on w.seq = p.seq and w.may_resolve
-    where p.campaign_id = {{campaign}} and p.seq = any(array(select seq from held))
+    where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any(array(select seq from held))
         and ((p.state in ('unknown', 'retry') and w.has_it) or (p.state = 'unknown' and p.attempts = 1))
     order by p.seq for update of p skip locked
 ), resolved as (
     update recipient p
     set state = open.to_state, changed_at = clock_timestamp(),
         reason_code = case when open.has_it then null else open.code end
-    from open where p.campaign_id = {{campaign}} and p.seq = any(array(select seq from open)) and p.seq = open.seq
+    from open
+    where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any(array(select seq from open)) and p.seq = open.seq
 ), on_record as (
     insert into resolution (campaign_id, seq, claim_id, from_state, to_state, resolved_by, reason, provider_message_id)
     select {{campaign}}, seq, claim_id, state, to_state, 'receipt',
@@ -60,8 +65,9 @@ with wanted as materialized (
     set asked_at = left_at.first
     from done, lateral (
         select min(t.sent_at) as first from attempt t
-        where t.campaign_id = {{campaign}} and t.seq = done.seq and t.outcome in ('accepted', 'unknown')) left_at
-    where a.campaign_id = {{campaign}} and a.seq = any(array(select seq from done)) and a.seq = done.seq
+        where t.campaign_id = {{campaign}} and t.campaign_id between {{first}} and {{last}}
+            and t.seq = done.seq and t.outcome in ('accepted', 'unknown')) left_at
+    where a.campaign_id = {{campaign}} and a.campaign_id between {{first}} and {{last}} and a.seq = any(array(select seq from done)) and a.seq = done.seq
         and a.asked_at is distinct from left_at.first
 )
 select (select count(*) from open), (select max(seq) from wanted)
