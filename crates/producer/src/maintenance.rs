@@ -24,6 +24,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// The pause between two runs of [`Job::RotateVolumes`] and [`Job::RemoveOldRows`].
 const SLOW_PERIOD: Duration = Duration::from_hours(1);
 
+/// How often a success is noted.
+const NOTED_EVERY: Duration = Duration::from_secs(15);
+
 /// A periodic job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
@@ -83,11 +86,12 @@ pub(crate) async fn run(producer: Uuid, store: Store, shutdown: CancellationToke
 }
 
 async fn repeat(job: Job, producer: Uuid, store: Store, shutdown: CancellationToken) {
-    let mut failures = 0_u16;
+    let (mut failures, mut noted_at) = (0_u16, None);
     loop {
         let begun = Instant::now();
         let ran = job.run(producer, &store).await;
         metrics::count_maintenance(job.word(), begun.elapsed().as_secs_f64(), ran.is_ok());
+        note(job, &store, &ran, &mut noted_at).await;
         let pause = match ran {
             Ok(()) => {
                 failures = 0;
@@ -108,6 +112,20 @@ async fn repeat(job: Job, producer: Uuid, store: Store, shutdown: CancellationTo
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// Stores how a run went, for `report.maintenance`: each failure, and successes from time to time.
+async fn note(job: Job, store: &Store, ran: &Result<(), Error>, noted_at: &mut Option<Instant>) {
+    let is_noted = noted_at.is_some_and(|at| at.elapsed() < NOTED_EVERY);
+    if ran.is_ok() && is_noted {
+        return;
+    }
+    let error = ran.as_ref().err().map(ToString::to_string);
+    match store.note_maintenance(job.word(), job.period(), error.as_deref()).await {
+        // The next success is noted at once.
+        Ok(()) => *noted_at = ran.is_ok().then(Instant::now),
+        Err(error) => tracing::debug!("cannot note how {} went: {error}", job.name()),
     }
 }
 

@@ -3,3 +3,5 @@
 //! Uses `db`, `senders`.
 
 pub(crate) mod feed;
+pub(crate) mod maintenance;
+pub(crate) mod producers;

@@ -81,7 +81,7 @@ pub(crate) async fn consumer(settings: &Settings) -> anyhow::Result<()> {
     };
     let metrics = [store::INSTRUMENTS, broker::INSTRUMENTS, consumer::INSTRUMENTS];
     monitoring::start(settings, "consumer", &metrics, &[], &shutdown).await?;
-    let connecting = connect(store::Config { keeps_plans: true, ..settings.postgres()? });
+    let connecting = connect(settings.postgres()?.for_sending());
     let Some(store) = shutdown.run_until_cancelled(connecting).await.transpose()? else { return Ok(()) };
     consumer::run(setup, store, shutdown).await?;
     Ok(())

@@ -11,7 +11,8 @@ use serde::Deserialize;
 pub struct Config {
     /// `postgres://user:password@host/database`, with `?sslmode=require` off the own machine.
     pub url: SecretString,
-    /// Maximum number of connections in the pool of this process. A consumer has one more, which watches the gates. Default 6.
+    /// Maximum number of connections in the pool of this process. A consumer has at most 3, and one more, which watches the gates.
+    /// Default 6.
     #[serde(default = "six")]
     pub connections: usize,
     /// Maximum time to wait for a free connection, and to make a new one. Default 5 s.
@@ -33,6 +34,8 @@ pub struct Config {
     pub is_read_only: bool,
 }
 
+/// Connections of a consumer: one for claims, one for records, and one for everything else.
+const SENDING_CONNECTIONS: usize = 3;
 /// Connections of a process for maintenance jobs, in addition to its pool.
 const MAINTENANCE_CONNECTIONS: usize = 2;
 /// Connections of a process for following campaigns, in addition to its pool.
@@ -43,6 +46,12 @@ const WATCHING_STATEMENT_TIMEOUT: Duration = Duration::from_secs(2);
 const MAINTENANCE_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Config {
+    /// The same database, for a consumer: few connections, because it makes few statements at a time, and plans that are kept.
+    #[must_use]
+    pub fn for_sending(&self) -> Self {
+        Self { connections: self.connections.min(SENDING_CONNECTIONS), keeps_plans: true, ..self.clone() }
+    }
+
     /// The same database, for maintenance jobs: few connections, and short waits for locks.
     #[must_use]
     pub fn for_maintenance(&self) -> Self {

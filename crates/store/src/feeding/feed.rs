@@ -1,7 +1,5 @@
 //! Feeds: how far the producer has published each campaign, and from which place on recipients may be pending.
 
-use std::time::Duration;
-
 use campaign::{CampaignId, Rate, SenderId, Seq};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
@@ -24,19 +22,6 @@ pub struct SenderFeed {
     pub rate: Option<Rate>,
     /// Its running campaigns.
     pub campaigns: Vec<FeedState>,
-}
-
-/// Who feeds a sender.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedHolder {
-    /// The sender.
-    pub sender: SenderId,
-    /// Its name.
-    pub name: String,
-    /// Whether a producer holds the lease of its feed.
-    pub has_producer: bool,
-    /// What keeps the producer from feeding, as the database names it.
-    pub trouble: Option<String>,
 }
 
 /// The progress of the feed of a running campaign.
@@ -93,33 +78,6 @@ impl FeedTrouble {
 }
 
 impl Store {
-    /// Takes or renews the lease of every feed that no other producer has.
-    pub async fn take_feeds(&self, producer: Uuid, lease: Duration) -> Result<(), Error> {
-        let take = "
-            update sender_feed set producer = $1, lease_until = clock_timestamp() + $2 * interval '1 millisecond'
-            where producer = $1 or lease_until < clock_timestamp()";
-        let client = self.client().await?;
-        let lease_ms = f64::from(u32::try_from(lease.as_millis()).unwrap_or(u32::MAX));
-        let take = client.prepare_cached(take).await?;
-        metrics::TAKE_FEEDS.time(client.execute(&take, &[&producer, &lease_ms])).await?;
-        Ok(())
-    }
-
-    /// Who feeds each sender, by name.
-    pub async fn sender_feeds(&self) -> Result<Vec<FeedHolder>, Error> {
-        let select = "
-            select s.id, s.name, f.lease_until > clock_timestamp(), f.trouble
-            from sender s join sender_feed f on f.sender_id = s.id order by s.name";
-        let rows = self.client().await?.query(select, &[]).await?;
-        let holder = |row: &tokio_postgres::Row| FeedHolder {
-            sender: SenderId(row.get(0)),
-            name: row.get(1),
-            has_producer: row.get(2),
-            trouble: row.get(3),
-        };
-        Ok(rows.iter().map(holder).collect())
-    }
-
     /// Reads the progress of the running campaigns of this producer. First, a campaign or sender that was opened again is set
     /// back to the low-water mark.
     pub async fn read_feeds(&self, producer: Uuid) -> Result<Vec<SenderFeed>, Error> {
@@ -202,23 +160,6 @@ impl Store {
         let word = trouble.map(FeedTrouble::word);
         let client = self.client().await?;
         client.execute(&client.prepare_cached(note).await?, &[&producer, &word, &sender]).await?;
-        Ok(())
-    }
-
-    /// The senders whose feeds this producer has, with their names.
-    pub async fn fed_senders(&self, producer: Uuid) -> Result<Vec<(SenderId, String)>, Error> {
-        let select = "
-            select f.sender_id, s.name from sender_feed f join sender s on s.id = f.sender_id
-            where f.producer = $1 and f.lease_until > clock_timestamp() order by 1";
-        let client = self.client().await?;
-        let rows = client.query(&client.prepare_cached(select).await?, &[&producer]).await?;
-        Ok(rows.iter().map(|row| (SenderId(row.get(0)), row.get(1))).collect())
-    }
-
-    /// Releases the feeds of this producer, so that another producer need not wait for the end of the lease.
-    pub async fn release_feeds(&self, producer: Uuid) -> Result<(), Error> {
-        let release = "update sender_feed set producer = null, lease_until = 'epoch' where producer = $1";
-        self.client().await?.execute(release, &[&producer]).await?;
         Ok(())
     }
 

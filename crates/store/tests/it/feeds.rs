@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use store::{ClaimRefusal, LeaseAnswer, LeaseRequest, StopCause};
 use uuid::Uuid;
 
-use crate::world::{World, accepted};
+use crate::world::{World, accepted, new_sender};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -23,6 +23,51 @@ async fn a_sender_is_fed_by_one_producer_at_a_time() {
     world.store.release_feeds(first).await.unwrap();
     world.store.take_feeds(second, LEASE).await.unwrap();
     assert_eq!(world.store.read_feeds(second).await.unwrap().len(), 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn living_producers_share_the_feeds_and_take_over_those_of_one_that_stops() {
+    let world = World::new("feed_share", Some("20/s")).await;
+    for n in 1..40 {
+        world.store.add_sender(&new_sender(&format!("other-{n}"), None)).await.unwrap();
+    }
+    let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let take = async |producer| world.store.take_feeds(producer, LEASE).await.unwrap();
+    let fed = async |producer| world.store.read_feeds(producer).await.unwrap().len();
+    take(first).await;
+    take(second).await;
+    assert_eq!((fed(first).await, fed(second).await), (40, 0), "a lease is kept");
+    // The first producer knows the second now, and passes on its share.
+    take(first).await;
+    let shares = (fed(first).await, fed(second).await);
+    assert!(shares.0 + shares.1 == 40 && shares.0.abs_diff(shares.1) <= 20, "{shares:?}");
+    take(second).await;
+    take(first).await;
+    assert_eq!((fed(first).await, fed(second).await), shares, "the shares stay");
+
+    world.store.release_feeds(first).await.unwrap();
+    take(second).await;
+    assert_eq!((fed(first).await, fed(second).await), (0, 40));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_last_success_and_the_last_error_of_a_maintenance_job_are_kept() {
+    let world = World::new("maintenance_notes", None).await;
+    let note = async |error| {
+        world.store.note_maintenance("fold_counters", Duration::from_secs(1), error).await.unwrap();
+        let select = "
+            select is_failing, failures, coalesce(error, ''), succeeded_at is not null, failed_at > succeeded_at
+            from report.maintenance where task = 'fold_counters'";
+        let row = world.look.query_one(select, &[]).await.unwrap();
+        let (is_failing, failures, error): (bool, i32, String) = (row.get(0), row.get(1), row.get(2));
+        (is_failing, failures, error, row.get::<_, bool>(3), row.get::<_, Option<bool>>(4))
+    };
+    assert_eq!(note(Some("no lock")).await, (true, 1, "no lock".into(), false, None));
+    assert_eq!(note(Some("no time")).await, (true, 2, "no time".into(), false, None));
+    assert_eq!(note(None).await, (false, 0, "no time".into(), true, Some(false)));
+    assert_eq!(note(Some("no lock")).await, (true, 1, "no lock".into(), true, Some(true)));
     world.close().await;
 }
 

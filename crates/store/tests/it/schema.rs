@@ -58,10 +58,10 @@ async fn newer_tables_are_accepted_if_they_declare_this_build_compatible() {
 #[tokio::test]
 async fn tables_without_a_migration_that_this_build_needs_are_refused() {
     let world = World::new("older_tables", None).await;
-    let back = "delete from refinery_schema_history where version = 47; drop table live_worker";
+    let back = "delete from refinery_schema_history where version = 49; drop table live_producer, maintenance_task cascade";
     world.look.batch_execute(back).await.unwrap();
     let problem = refused(&world.store).await;
-    assert!(problem.contains("this program needs migration 47; run 'flowcast migrate'"), "{problem}");
+    assert!(problem.contains("this program needs migration 49; run 'flowcast migrate'"), "{problem}");
     world.store.migrate().await.unwrap();
     world.store.check_schema().await.unwrap();
     world.close().await;
