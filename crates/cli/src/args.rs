@@ -3,6 +3,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod campaigns;
+pub(crate) mod database;
 pub(crate) mod demo;
 pub(crate) mod health;
 pub(crate) mod lists;
@@ -24,6 +25,7 @@ use jiff::Timestamp;
 
 use crate::args::accounts::{AccountCommand, AuditCommand, KeyCommand};
 use crate::args::campaigns::CampaignCommand;
+use crate::args::database::DatabaseCommand;
 use crate::args::health::HealthArgs;
 use crate::args::lists::SuppressionCommand;
 use crate::args::senders::SenderCommand;
@@ -147,6 +149,11 @@ pub(crate) enum Command {
     Erase {
         /// The phone number, with its country code
         number: String,
+    },
+    /// Show and confirm the database from which senders may send, after a failover or a restore
+    Database {
+        #[command(subcommand)]
+        command: DatabaseCommand,
     },
     /// Prepare a restored database for sending: recipients that may have been sent to since the backup become unknown
     Restored(Restored),

@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod campaign_check;
 pub(crate) mod campaigns;
 pub(crate) mod check_config;
+pub(crate) mod database;
 pub(crate) mod dead_letters;
 pub(crate) mod demo;
 pub(crate) mod erasure;

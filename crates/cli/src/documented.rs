@@ -95,11 +95,12 @@ fn functions() -> Vec<(String, String)> {
     functions
 }
 
-/// docs/FAULTS.md names tests as `crate module::the_beginning_of_the_name…`, or with parts left out in between.
+/// docs/FAULTS.md and docs/HA.md name tests as `crate module::the_beginning_of_the_name…`, or with parts left out in between.
 #[test]
-fn every_test_that_the_faults_page_names_exists() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/FAULTS.md");
-    let text = fs::read_to_string(path).unwrap();
+fn every_test_that_the_pages_of_faults_name_exists() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let text: String =
+        ["FAULTS.md", "HA.md"].map(|page| fs::read_to_string(docs.join(page)).unwrap()).concat();
     let named = Regex::new(r"`(?:[a-z]+ )?(?:[a-z_]+::)*([a-z_]+)::([a-z0-9_…]*)`").unwrap();
     let (functions, mut found, mut missing) = (functions(), 0, Vec::new());
     for names in named.captures_iter(&text) {

@@ -36,8 +36,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{Args, Command, RetentionCommand};
 use crate::commands::{
-    accounts, api_keys, audit, campaigns, check_config, dead_letters, demo, erasure, generate, health,
-    providers, report, restored, roles, senders, suppressions, texts, top, waiting, webhook_endpoints,
+    accounts, api_keys, audit, campaigns, check_config, database, dead_letters, demo, erasure, generate,
+    health, providers, report, restored, roles, senders, suppressions, texts, top, waiting,
+    webhook_endpoints,
 };
 use crate::logging::Log;
 use crate::plane::{Database, Plane};
@@ -128,6 +129,7 @@ async fn run(command: Command, settings: Settings) -> anyhow::Result<()> {
             erasure::retention(&Database::open(&settings).await?, older_than).await
         }
         Command::Erase { number } => erasure::number(&Database::open(&settings).await?, &number).await,
+        Command::Database { command } => database::run(&Database::open(&settings).await?, command).await,
         Command::Restored(restored) => restored::run(&Database::open(&settings).await?, restored).await,
         Command::Metrics => health::metrics(&settings).await,
         Command::Health(args) => health::run(&settings, &args).await,

@@ -3,6 +3,7 @@
 use crate::api_access;
 use crate::args::Command;
 use crate::args::accounts::KeyCommand;
+use crate::args::database::DatabaseCommand;
 use crate::args::senders::SenderCommand;
 use crate::args::texts::{FlowCommand, TemplateCommand};
 use crate::exit::Refused;
@@ -41,6 +42,10 @@ fn needs(command: &Command) -> Option<Needs> {
         Command::WebhookEndpoint { .. } => Some(Needs::Database("webhook-endpoint")),
         Command::Retention { .. } => Some(Needs::Database("retention run")),
         Command::Erase { .. } => Some(Needs::Database("erase")),
+        Command::Database { command: DatabaseCommand::Show { .. } } => Some(Needs::Database("database show")),
+        Command::Database { command: DatabaseCommand::Confirm(_) } => {
+            Some(Needs::Database("database confirm"))
+        }
         Command::Restored(_) => Some(Needs::Database("restored")),
         Command::Metrics => Some(Needs::Database("metrics")),
         Command::Health(_) => Some(Needs::Machine("health")),

@@ -87,8 +87,8 @@ impl Control {
         .await
     }
 
-    /// Stops all senders, and makes recipients `unknown` that may have been sent to in the lost time. Returns their number. A
-    /// second call finishes an interrupted call.
+    /// Stops all senders, makes recipients `unknown` that may have been sent to in the lost time, and then confirms the database.
+    /// Returns the number of recipients. A second call finishes an interrupted call.
     pub async fn prepare_restored(&self, caller: &Caller, lost: &LostTime) -> Result<u64, Error> {
         let attempt = Attempt::new(caller, Action::PrepareRestored, Object::Installation)
             .with("backup_at", lost.backup_at.to_string())
@@ -100,6 +100,8 @@ impl Control {
             for campaign in &campaigns {
                 marked += self.store.mark_gap(campaign).await?;
             }
+            // Last, so that nothing is sent from a database that is prepared by halves.
+            self.store.confirm_database(caller.name()).await?;
             Ok((marked, json!({ "campaigns": campaigns.len(), "recipients": marked })))
         })
         .await

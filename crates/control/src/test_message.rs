@@ -2,7 +2,8 @@
 //!
 //! Nothing of it is stored. Its reference has the usual form but identifies no recipient, so later receipts count for
 //! no recipient. The message takes a slot of the sender's rate like every other request. A stopped sender grants no
-//! slots; then the message leaves at once, because the operator wants to know whether the sender can be resumed.
+//! slots; then the message leaves at once, because the operator wants to know whether the sender can be resumed. From a
+//! database that is not the confirmed one no test message is sent either.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -100,6 +101,7 @@ impl Control {
         let (sender, outgoing) = self.test_sender(caller, test).await?;
         let channel = self.channel(&sender, (self.keys)(&sender.api_key_ref))?;
         let message = outgoing.message(test)?;
+        self.store.check_confirmed().await?;
         let slot = self.wait_for_slot(&sender, test.campaign);
         match longest_wait {
             None => slot.await?,

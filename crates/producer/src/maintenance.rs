@@ -1,5 +1,5 @@
-//! Maintenance jobs. Once a second: leases of dead workers, deadlines, sending hours, `unknown` recipients, daily caps
-//! and the folding of counters. Once an hour: the volumes of recipients.
+//! Maintenance jobs. Once a second: whether the database is the confirmed one, leases of dead workers, deadlines, sending hours, `unknown` recipients, daily caps
+//! and the folding of counters. Every 20 seconds: recipients whose claim is lost. Once an hour: the volumes of recipients.
 //!
 //! **Invariant.** Each job has its own task and its own backoff, and within a job each sender or campaign has its own
 //! result. A job that waits for a lock, or a campaign whose statement fails, delays no other.
@@ -21,6 +21,8 @@ use crate::retry_pause::pause_after;
 
 /// The pause between two runs of a job.
 const PERIOD: Duration = Duration::from_secs(1);
+/// The pause between two runs of [`Job::EndLostClaims`].
+const LOST_CLAIMS_PERIOD: Duration = Duration::from_secs(20);
 /// The pause between two runs of [`Job::RotateVolumes`] and [`Job::RemoveOldRows`].
 const SLOW_PERIOD: Duration = Duration::from_hours(1);
 
@@ -30,8 +32,12 @@ const NOTED_EVERY: Duration = Duration::from_secs(15);
 /// A periodic job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
+    /// Holds all senders if the database is not the confirmed one.
+    CheckDatabase,
     /// Makes recipients of dead workers `unknown`, for the senders that this producer feeds.
     ExpireClaims,
+    /// Makes recipients `unknown` that are `sending` and in no claim.
+    EndLostClaims,
     /// Ends campaigns whose deadline has passed.
     ExpireCampaigns,
     /// Ends the recipients of cancelled campaigns whose cancellation was interrupted.
@@ -57,8 +63,10 @@ enum Job {
     RemoveOldRows,
 }
 
-const JOBS: [Job; 12] = [
+const JOBS: [Job; 14] = [
+    Job::CheckDatabase,
     Job::ExpireClaims,
+    Job::EndLostClaims,
     Job::ExpireCampaigns,
     Job::FinishCancellations,
     Job::OpenHours,
@@ -132,7 +140,9 @@ async fn note(job: Job, store: &Store, ran: &Result<(), Error>, noted_at: &mut O
 impl Job {
     fn name(self) -> &'static str {
         match self {
+            Self::CheckDatabase => "comparing the database with the confirmed one",
             Self::ExpireClaims => "expiring the claims of dead workers",
+            Self::EndLostClaims => "ending recipients whose claim is lost",
             Self::ExpireCampaigns => "ending campaigns past their deadline",
             Self::FinishCancellations => "ending recipients of cancelled campaigns",
             Self::OpenHours => "opening the next sending hours",
@@ -150,7 +160,9 @@ impl Job {
     /// The word in metrics.
     fn word(self) -> &'static str {
         match self {
+            Self::CheckDatabase => "check_database",
             Self::ExpireClaims => "expire_claims",
+            Self::EndLostClaims => "end_lost_claims",
             Self::ExpireCampaigns => "expire_campaigns",
             Self::FinishCancellations => "finish_cancellations",
             Self::OpenHours => "open_hours",
@@ -168,13 +180,16 @@ impl Job {
     fn period(self) -> Duration {
         match self {
             Self::RotateVolumes | Self::RemoveOldRows => SLOW_PERIOD,
+            Self::EndLostClaims => LOST_CLAIMS_PERIOD,
             _ => PERIOD,
         }
     }
 
     async fn run(self, producer: Uuid, store: &Store) -> Result<(), Error> {
         match self {
+            Self::CheckDatabase => check_database(store).await,
             Self::ExpireClaims => expire_claims(producer, store).await,
+            Self::EndLostClaims => end_lost_claims(store).await,
             Self::ExpireCampaigns => expire_campaigns(store).await,
             Self::FinishCancellations => finish_cancellations(store).await,
             Self::OpenHours => open_hours(store).await,
@@ -225,6 +240,31 @@ impl Results {
     fn end(self) -> Result<(), Error> {
         self.failure.map_or(Ok(()), Err)
     }
+}
+
+async fn check_database(store: &Store) -> Result<(), Error> {
+    if let Some(held @ 1..) = store.hold_after_failover().await? {
+        tracing::error!(
+            held,
+            "the database is not the one that was confirmed, because PostgreSQL failed over or a backup was restored; {held} senders were \
+             held and nothing is sent; 'flowcast database show' shows the difference"
+        );
+    }
+    Ok(())
+}
+
+async fn end_lost_claims(store: &Store) -> Result<(), Error> {
+    let mut results = Results::default();
+    for campaign in store.campaigns_with_sending().await? {
+        let ended = store.end_lost_claims(campaign).await;
+        if let Some(ended @ 1..) = results.keep(format_args!("campaign {campaign}"), ended) {
+            tracing::warn!(
+                campaign.id = %campaign, ended,
+                "the claims of {ended} recipients of campaign {campaign} are lost; the recipients became unknown"
+            );
+        }
+    }
+    results.end()
 }
 
 async fn expire_claims(producer: Uuid, store: &Store) -> Result<(), Error> {

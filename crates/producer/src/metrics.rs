@@ -7,7 +7,9 @@ use telemetry::{Counter, Counters, Gauges, Histogram, Histograms, Instrument, La
 const TASK: Label = Label::closed(
     "task",
     &[
+        "check_database",
         "expire_claims",
+        "end_lost_claims",
         "expire_campaigns",
         "finish_cancellations",
         "open_hours",

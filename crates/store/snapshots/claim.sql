@@ -1,5 +1,6 @@
-with before as materialized (
-    select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
+with database as materialized (select is_confirmed() as is_confirmed), before as materialized (
+    select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
+            and (select is_confirmed from database) as open,
         greatest(g.tat, l.tat, g.paused_until) <= clock_timestamp() + interval '500 milliseconds' as has_room,
         case when not g.is_open then 1
             when g.daily_cap is not null then
@@ -93,7 +94,8 @@ with before as materialized (
         array_agg(window_state) filter (where is_known) as windows, array_agg(quiet_ms) filter (where is_known) as pauses
     from (select *, num_nonnulls(window_state, quiet_ms) > 0 as is_known from marked where barred is null) m
 )
-select     (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
+select     (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
+        and (select is_confirmed from database) as open,
     (extract(epoch from greatest(g.tat, l.tat, g.paused_until, t.starts_at) - clock_timestamp() - interval '500 milliseconds')
         * 1000000)::bigint as wait_us,
     coalesce(t.is_divisible and t.span > interval '250 milliseconds', false) as is_too_long, t.slow_permits as at_permits,

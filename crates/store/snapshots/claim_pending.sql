@@ -6,7 +6,7 @@ with plain as materialized (
     (extract(epoch from c.closes_at - clock_timestamp()) * 1000)::bigint as open_for_ms
     from sender_gate g cross join campaign c
     where g.sender_id = $2 and c.id = $5::bigint and (g.is_open and g.daily_cap is null and g.paused_until <= clock_timestamp()
-    and pace_now(g.pace, g.slowed_at) >= 1)
+    and pace_now(g.pace, g.slowed_at) >= 1) and (select is_confirmed())
         and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
         and not exists (select from campaign_gate where campaign_id = $5::bigint)
 ), listed as materialized (

@@ -1,6 +1,6 @@
-with wanted as (
+with database as materialized (select is_confirmed() as is_confirmed), wanted as (
     select $1::bigint as n, 0::bigint as n_first from campaign
-    where id = $5::bigint and may_send(state, deadline_at, opens_at, closes_at)
+    where id = $5::bigint and may_send(state, deadline_at, opens_at, closes_at) and (select is_confirmed from database)
 ), campaign_limit as materialized (
     select l.permits, l.per_us, l.tat from campaign_gate l, wanted
     where l.campaign_id = $5::bigint and n > 0 for update of l
@@ -43,7 +43,8 @@ with wanted as (
         'the daily cap'
     from granted where is_capped
 )
-select p.*,     (g.is_open or g.probe_armed or coalesce(g.epoch = $4, false)) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
+select p.*,     (g.is_open or g.probe_armed or coalesce(g.epoch = $4, false)) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
+        and (select is_confirmed from database) as open,
     (extract(epoch from greatest(g.tat, l.tat, g.paused_until, t.starts_at) - clock_timestamp() - interval '500 milliseconds')
         * 1000000)::bigint as wait_us,
     coalesce(t.is_divisible and t.span > interval '250 milliseconds', false) as is_too_long, t.slow_permits as at_permits,

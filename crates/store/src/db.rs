@@ -1,4 +1,4 @@
-//! The connection to PostgreSQL: address, TLS, pool, errors, the database clock, migrations, and the tables of volumes.
+//! The connection to PostgreSQL: address, TLS, pool, errors, the database clock, the identity of the database, migrations, and the tables of volumes.
 //!
 //! Uses no other folder.
 
@@ -11,6 +11,7 @@ pub(crate) mod connection;
 pub(crate) mod connector;
 pub(crate) mod error;
 pub(crate) mod grants;
+pub(crate) mod identity;
 pub(crate) mod metrics;
 pub(crate) mod pool;
 pub(crate) mod relocation;

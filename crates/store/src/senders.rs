@@ -4,6 +4,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod alerts;
+pub(crate) mod failover;
 pub(crate) mod flows;
 pub(crate) mod hold_history;
 pub(crate) mod holds;

@@ -11,6 +11,7 @@ pub(crate) mod closed_windows;
 pub(crate) mod expire_claims;
 pub(crate) mod fragments;
 pub(crate) mod gate_watch;
+pub(crate) mod lost_claims;
 pub(crate) mod outcome_rows;
 pub(crate) mod postpone;
 pub(crate) mod rate_limit;

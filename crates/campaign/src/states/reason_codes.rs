@@ -10,6 +10,10 @@ pub(crate) const OWN_CODES: &[(&str, &str)] = &[
         "the worker died between sending and recording; the provider may have accepted the message",
     ),
     (
+        "claim_lost",
+        "the claim of the recipient is lost, for example because PostgreSQL failed over; the provider may have accepted the message",
+    ),
+    (
         "backup_restored",
         "the database was restored from a backup; the message may have been sent after the backup",
     ),
@@ -92,6 +96,9 @@ const fn stop_text(reason: StopReason) -> &'static str {
         StopReason::TooManyRefusals => "many refusals in a row; the message itself is probably wrong",
         StopReason::TemplateFault => "the template is missing, paused or disabled at the provider",
         StopReason::FlowFault => "the flow is blocked, throttled or broken at the provider",
+        StopReason::DatabaseFailedOver => {
+            "the database is not the one that was confirmed: it failed over or was restored"
+        }
         StopReason::Operator => "an operator stopped the sender or the campaign",
     }
 }

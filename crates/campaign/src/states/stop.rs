@@ -41,6 +41,8 @@ words!(
         TemplateFault = "template_fault",
         /// The flow is blocked, throttled or broken at the provider (Meta 132068, 132069).
         FlowFault = "flow_fault",
+        /// The database is not the one that was confirmed: PostgreSQL failed over, or a backup was restored.
+        DatabaseFailedOver = "database_failed_over",
         /// An operator stopped the sender or campaign.
         Operator = "operator",
     }
@@ -70,6 +72,7 @@ impl StopReason {
             | Self::TooManyRefusals
             | Self::TemplateFault
             | Self::FlowFault
+            | Self::DatabaseFailedOver
             | Self::Operator => None,
         }
     }

@@ -38,7 +38,13 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     }
     match settings.postgres() {
         Ok(config) => match Store::connect(&config).await {
-            Ok(store) => wrong.extend(store.check_schema().await.err().map(|error| error.to_string())),
+            Ok(store) => {
+                let checked = match store.check_schema().await {
+                    Ok(()) => store.check_confirmed().await,
+                    refused => refused,
+                };
+                wrong.extend(checked.err().map(|error| error.to_string()));
+            }
             Err(error) => wrong.push(error.to_string()),
         },
         Err(problem) => wrong.push(problem.to_string()),

@@ -40,7 +40,7 @@ pub(crate) async fn run(Database { control, caller }: &Database, restored: Resto
     }
     let marked = control.prepare_restored(caller, &lost).await?;
     line(format!(
-        "all senders are stopped; {} recipients of {} campaigns are unknown and are not sent to again",
+        "all senders are stopped; {} recipients of {} campaigns are unknown and are not sent to again; the database is confirmed",
         thousands(i64::try_from(marked).unwrap_or(i64::MAX)),
         found.campaigns.len()
     ));

@@ -28,6 +28,7 @@ mod api;
 #[expect(dead_code, reason = "shared with the short tests")]
 mod console;
 mod disk;
+mod failover;
 mod history;
 mod outage;
 mod pooler;

@@ -38,6 +38,8 @@ pub(crate) const DATABASE_ONLY: &[(&str, &[&str])] = &[
     ("retention run", &["retention", "run", "--older-than", "90d"]),
     ("erase", &["erase", "+254712000001"]),
     ("restored", &["restored", "--backup-at", "2026-11-29T03:00:00Z", "--lost-at", "2026-11-29T04:00:00Z"]),
+    ("database show", &["database", "show"]),
+    ("database confirm", &["database", "confirm"]),
     ("metrics", &["metrics"]),
     ("health", &["health"]),
     ("producer", &["producer"]),

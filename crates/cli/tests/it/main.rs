@@ -28,6 +28,7 @@ mod costs;
 mod demo;
 mod events;
 mod exports;
+mod failover;
 mod flooding;
 mod gate;
 mod halts;

@@ -48,6 +48,11 @@ async fn recipients_sent_to_between_backup_and_loss_become_unknown_and_are_not_s
     run("pg_restore", &["--no-owner", "--exit-on-error", "--dbname", &url, &backup]).await;
 
     let ask = ["restored", "--backup-at", &backup_at, "--lost-at", &lost_at];
+    let shown = world.ok(&["database", "show"]).await;
+    assert!(
+        shown.contains("not confirmed") && shown.contains("the tables were restored from a dump"),
+        "{shown}"
+    );
     let plan = world.ok(&ask).await;
     assert!(plan.contains("nothing was changed; run the command again with --yes"), "{plan}");
     let drafts = format!("drafts in the backup: {draft}; add --started ID");
@@ -55,7 +60,7 @@ async fn recipients_sent_to_between_backup_and_loss_become_unknown_and_are_not_s
     let unknown = format!("select count(*) from recipient where campaign_id = {id} and state = 'unknown'");
     assert_eq!(world.count(&unknown).await, 0);
     let done = world.ok(&[&ask[..], &["--yes"]].concat()).await;
-    assert!(done.contains("all senders are stopped"), "{done}");
+    assert!(done.contains("all senders are stopped") && done.contains("the database is confirmed"), "{done}");
     let marked = world.count(&unknown).await;
     assert!((18_000..22_000).contains(&marked), "{marked}");
     assert_eq!(world.count("select count(*) from campaign where unknown_rule = 'resend'").await, 0);

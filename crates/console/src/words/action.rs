@@ -49,6 +49,7 @@ pub(crate) fn verb(action: Action) -> &'static str {
         Action::RunRetention => "ran the retention",
         Action::EraseNumber => "erased a number",
         Action::PrepareRestored => "prepared the restored database",
+        Action::ConfirmDatabase => "confirmed the database",
         Action::ViewAudit => "viewed the audit",
         Action::ViewAccounts => "viewed accounts",
         Action::ViewOwn => "viewed the own sessions",

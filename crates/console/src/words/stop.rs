@@ -17,6 +17,7 @@ pub(crate) fn cause(reason: StopReason, provider: &str) -> String {
         StopReason::TooManyRefusals => "too many refusals in a row".into(),
         StopReason::TemplateFault => "template paused or disabled".into(),
         StopReason::FlowFault => "flow blocked".into(),
+        StopReason::DatabaseFailedOver => "the database failed over or was restored".into(),
         StopReason::Operator => "paused by a person".into(),
     }
 }
@@ -36,6 +37,7 @@ pub(crate) fn short(reason: StopReason) -> &'static str {
         StopReason::TooManyRefusals => "too many refusals",
         StopReason::TemplateFault => "template fault",
         StopReason::FlowFault => "flow fault",
+        StopReason::DatabaseFailedOver => "database failed over",
         StopReason::Operator => "paused",
     }
 }
@@ -55,6 +57,7 @@ pub(crate) fn advice(reason: StopReason, provider: &str) -> String {
         StopReason::TooManyRefusals => "Look at the reasons below; the message is probably wrong. Correct it in a copy of the campaign, or resume.".into(),
         StopReason::TemplateFault => "WhatsApp pauses a template for 3 hours, then for 6, then for good. Improve its text or audience; resume when it is active.".into(),
         StopReason::FlowFault => "Correct and publish the flow at Meta, then resume.".into(),
+        StopReason::DatabaseFailedOver => "Messages that were sent just before may be missing here. Ask operations to confirm the database, then resume the sender.".into(),
         StopReason::Operator => "Resume when the cause of the pause is gone.".into(),
     }
 }

@@ -93,6 +93,8 @@ pub enum Action {
     EraseNumber,
     /// Prepare a restored database for sending.
     PrepareRestored,
+    /// Confirm a database that failed over or was restored, so that senders may send from it.
+    ConfirmDatabase,
     /// Read the audit of all accounts.
     ViewAudit,
     /// Read the accounts, and the sessions and API keys of all accounts.
@@ -141,7 +143,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 67] = [
         Self::CreateCampaign,
         Self::EditCampaign,
         Self::CloneCampaign,
@@ -186,6 +188,7 @@ impl Action {
         Self::RunRetention,
         Self::EraseNumber,
         Self::PrepareRestored,
+        Self::ConfirmDatabase,
         Self::ViewAudit,
         Self::ViewAccounts,
         Self::ViewOwn,
@@ -258,6 +261,7 @@ impl Action {
             Self::RunRetention => "retention.run",
             Self::EraseNumber => "number.erase",
             Self::PrepareRestored => "restored.prepare",
+            Self::ConfirmDatabase => "database.confirm",
             Self::ViewAudit => "view.audit",
             Self::ViewAccounts => "view.accounts",
             Self::ViewOwn => "view.own",

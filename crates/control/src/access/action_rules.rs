@@ -6,6 +6,7 @@ use crate::access::right::Right;
 impl Action {
     /// The right that the action needs. `None`: a caller may do it for itself, and what concerns other accounts is checked by the
     /// action.
+    #[expect(clippy::too_many_lines, reason = "one line per action")]
     pub fn right(self) -> Option<Right> {
         let right = match self {
             Self::ViewOwn
@@ -53,9 +54,11 @@ impl Action {
             | Self::ImportSuppressions
             | Self::ViewSuppressions
             | Self::ReadSuppressedNumbers => Right::Unsuppress,
-            Self::ViewSystem | Self::RedriveDeadLetters | Self::CheckCounts | Self::PrepareRestored => {
-                Right::Operate
-            }
+            Self::ViewSystem
+            | Self::RedriveDeadLetters
+            | Self::CheckCounts
+            | Self::PrepareRestored
+            | Self::ConfirmDatabase => Right::Operate,
             Self::ViewAudit => Right::ViewAudit,
             Self::ViewWebhookEndpoints
             | Self::AddWebhookEndpoint
@@ -115,6 +118,7 @@ impl Action {
                 | Self::RunRetention
                 | Self::EraseNumber
                 | Self::PrepareRestored
+                | Self::ConfirmDatabase
                 | Self::ViewWebhookEndpoints
                 | Self::AddWebhookEndpoint
                 | Self::ChangeWebhookEndpoint

@@ -23,6 +23,7 @@ const HOLD_REASON: Label = Label::closed(
         "too_many_refusals",
         "template_fault",
         "flow_fault",
+        "database_failed_over",
         "operator",
     ],
 );
@@ -42,6 +43,7 @@ const WAITING_REASON: Label = Label::closed(
         "too_many_refusals",
         "template_fault",
         "flow_fault",
+        "database_failed_over",
         "operator",
         "retry",
         "no_producer",
@@ -95,6 +97,7 @@ gauges! {
     VOLUMES = "flowcast_volumes", [], "Volumes of recipients";
     UNARCHIVED = "flowcast_unarchived_campaigns", [], "Campaigns that are not archived";
     BYTES = "flowcast_database_bytes", [], "Size of the database, read once a minute";
+    CONFIRMED = "flowcast_database_confirmed", [], "1 if the database is the one that was confirmed, else 0: then nothing is sent";
     MAX_CONNECTIONS = "flowcast_database_max_connections", [], "max_connections of PostgreSQL";
     CONNECTIONS = "flowcast_database_connections", [], "Connections to PostgreSQL, of all programs";
     STANDBYS = "flowcast_database_sync_standbys", [],

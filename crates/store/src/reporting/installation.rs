@@ -103,7 +103,7 @@ const DATABASE: &str = "
         (select count(*) from (select from counter_delta limit 100000) few)::float8 as counter_deltas,
         (select count(*) from volume where dropped_at is null)::float8 as volumes,
         (select count(*) from campaign where archived_at is null)::float8 as unarchived_campaigns,
-        current_setting('max_connections')::float8 as database_max_connections,
+        is_confirmed()::int::float8 as database_confirmed, current_setting('max_connections')::float8 as database_max_connections,
         (select sum(numbackends) from pg_stat_database)::float8 as database_connections";
 
 /// Without the role `pg_read_all_stats` the state of a standby is not visible.

@@ -1,7 +1,7 @@
 //! Opens the gates of senders: by a person, after a successful probe, and at the end of a day.
 //!
 //! **Invariant.** A gate is open only while the daily cap of the sender is not used up. If the cap is used up, the gate stays
-//! closed with the cap as the reason until the day of the cap ends.
+//! closed with the cap as the reason until the day of the cap ends. No gate is opened while the database is not the confirmed one.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
+use crate::db::identity::{is_confirmed, not_confirmed};
 
 /// The result of opening a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,8 @@ impl Gate {
 }
 
 impl Store {
-    /// Opens the gate of a sender because a person wants it, at a quarter of the rate, which grows back to the whole rate.
+    /// Opens the gate of a sender because a person wants it, at a quarter of the rate, which grows back to the whole rate. Fails if
+    /// the database is not the confirmed one.
     pub async fn open_sender(&self, sender: SenderId, ended_by: &str) -> Result<Opened, Error> {
         self.open(sender, Opener::Person, ended_by).await
     }
@@ -131,6 +133,9 @@ impl Store {
         };
         if gate.is_open || !may_open {
             return Ok(Opened::Unchanged);
+        }
+        if !is_confirmed(&tx).await? {
+            return if opener == Opener::Person { Err(not_confirmed()) } else { Ok(Opened::Unchanged) };
         }
         let opened = match gate.used_up {
             Some((recipients, until)) if is_capped => {

@@ -1,6 +1,7 @@
 -- Claims recipients $1 of a campaign and sender $2 for worker $3, for a lease of $4 milliseconds. Refused means that nothing is claimed.
-with before as materialized (
-    select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at) as open,
+with database as materialized (select is_confirmed() as is_confirmed), before as materialized (
+    select (g.is_open or g.probe_armed) and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
+            and (select is_confirmed from database) as open,
         greatest(g.tat, l.tat, g.paused_until) <= clock_timestamp() + {{max_ahead}} as has_room,
         case when not g.is_open then 1
             when g.daily_cap is not null then

@@ -28,7 +28,8 @@ pub enum ClaimAnswer {
 pub enum ClaimRefusal {
     /// No recipient is due: all are done, claimed by another worker, or deleted. The messages were outdated.
     NothingDue,
-    /// The campaign or the sender is stopped; the feed publishes the recipients again after the opening.
+    /// The campaign or the sender is stopped, or the database is not the confirmed one; the feed publishes the recipients again
+    /// after the opening.
     Held,
     /// The rate is used up for now; ask again after this time.
     Wait(Duration),

@@ -4,7 +4,7 @@ with plain as materialized (
         coalesce(g.tat <= clock_timestamp() + {{max_ahead}} or g.permits is null) as has_room,
         (extract(epoch from g.tat - clock_timestamp() - {{max_ahead}}) * 1000000)::bigint as wait_us, {{of_campaign}}
     from sender_gate g cross join campaign c
-    where g.sender_id = $2 and c.id = {{campaign}} and {{gate_is_plain}}
+    where g.sender_id = $2 and c.id = {{campaign}} and {{gate_is_plain}} and (select is_confirmed())
         and may_send(c.state, c.deadline_at, c.opens_at, c.closes_at)
         and not exists (select from campaign_gate where campaign_id = {{campaign}})
 -- The pending recipients, by their place in the table.

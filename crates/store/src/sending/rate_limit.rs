@@ -35,7 +35,7 @@ pub enum LeaseAnswer {
     Wait(Duration),
     /// The rate was lowered: ask for at most this many slots.
     TooMany(u32),
-    /// The sender is stopped.
+    /// The sender is stopped, or the database is not the confirmed one.
     Held,
 }
 
@@ -83,8 +83,8 @@ impl LeaseRequest {
 }
 
 impl Store {
-    /// Departure slots for recipients that are claimed already and have lost theirs. `Held` if the sender is stopped or the
-    /// campaign may not send.
+    /// Departure slots for recipients that are claimed already and have lost theirs. `Held` if the sender is stopped, the
+    /// campaign may not send, or the database is not the confirmed one.
     pub async fn lease(
         &self,
         sender: SenderId,

@@ -16,6 +16,7 @@ mod documents;
 mod equivalence;
 mod erasures;
 mod events;
+mod failover;
 mod fall_backs;
 mod feeds;
 mod finish_and_cancel;

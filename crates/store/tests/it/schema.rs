@@ -58,12 +58,20 @@ async fn newer_tables_are_accepted_if_they_declare_this_build_compatible() {
 #[tokio::test]
 async fn tables_without_a_migration_that_this_build_needs_are_refused() {
     let world = World::new("older_tables", None).await;
-    let back = "delete from refinery_schema_history where version = 49; drop table live_producer, maintenance_task cascade";
+    let back = "
+        delete from refinery_schema_history where version >= 48;
+        drop table live_producer, maintenance_task cascade;
+        drop function is_confirmed, database_now;
+        alter table installation drop column system_identifier, drop column timeline, drop column database_id, drop column table_id,
+            drop column confirmed_at, drop column confirmed_by, drop column difference_seen_at";
     world.look.batch_execute(back).await.unwrap();
     let problem = refused(&world.store).await;
     assert!(problem.contains("this program needs migration 49; run 'flowcast migrate'"), "{problem}");
     world.store.migrate().await.unwrap();
     world.store.check_schema().await.unwrap();
+    // The upgrade confirms the database that was in use.
+    let state = world.store.database_state().await.unwrap();
+    assert_eq!((state.is_confirmed, state.confirmed_by.as_deref()), (true, Some("flowcast migrate")));
     world.close().await;
 }
 

@@ -141,6 +141,9 @@ fn database(system: &SystemView) -> Markup {
     let connections = whole("database_connections").zip(whole("database_max_connections"));
     let standbys = whole("database_sync_standbys").zip(whole("database_sync_standbys_wanted"));
     let body = html! {
+        @if system.database.get("database_confirmed") == Some(&0.0) {
+            p { (badge(Tone::Bad, "Not confirmed")) " Nothing is sent: PostgreSQL failed over or was restored. See " code { "flowcast database show" } "." }
+        }
         dl class="facts" {
             @if let Some((open, most)) = connections { dt { "Connections" } dd { (open) " of " (most) } }
             @if let Some(size) = size { dt { "Size" } dd { (size) } }
@@ -254,13 +257,22 @@ mod tests {
             database: [
                 ("database_connections".to_owned(), 41.0),
                 ("database_max_connections".to_owned(), 100.0),
+                ("database_confirmed".to_owned(), 0.0),
             ]
             .into(),
         };
         let none = control::Page { items: vec![], next: None };
         let page = draw(&viewer(), &system, (&none, None), &html! {}).into_string();
-        for expected in ["2 workers", "Feeding", "1,200", "4 s", "41 of 100", "schema 33", "No dead letters"]
-        {
+        for expected in [
+            "2 workers",
+            "Feeding",
+            "1,200",
+            "4 s",
+            "41 of 100",
+            "Not confirmed",
+            "schema 33",
+            "No dead letters",
+        ] {
             assert!(page.contains(expected), "{expected} is not in {page}");
         }
         assert_eq!(page.matches(">None<").count(), 2, "{page}");
