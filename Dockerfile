@@ -2,7 +2,8 @@
 # It works with the classic builder, so it uses no cache mounts; a separate layer contains the compiled dependencies.
 #
 # The container may have a read-only file system. Only `flowcast server` with uploads and the commands that import lists write
-# files, into the temporary folder: /tmp, or `[lists] temporary_folder`. Mount a volume there; docs/DEPLOY.md describes its size.
+# files, into the temporary folder: /tmp, or `[lists] temporary_folder`. Mount a volume there; docs/DEPLOY.md describes its size. A consumer
+# with `[consumer] journal` writes there; a new volume at /var/lib/flowcast/journal belongs to the user of the image.
 
 # The manifests with empty sources: this layer changes only when a dependency does.
 FROM rust:1-bookworm AS manifests
@@ -28,7 +29,8 @@ RUN find crates -name '*.rs' -exec touch {} + \
  && cp "target/$PROFILE/flowcast" /usr/local/bin/flowcast
 
 FROM debian:bookworm-slim
-RUN useradd --system --user-group --uid 10001 --no-create-home --home-dir /flowcast flowcast
+RUN useradd --system --user-group --uid 10001 --no-create-home --home-dir /flowcast flowcast \
+ && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/flowcast/journal
 # The root certificates for TLS connections to providers, PostgreSQL and RabbitMQ.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /usr/local/bin/flowcast /usr/local/bin/flowcast

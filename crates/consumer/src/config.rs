@@ -1,5 +1,6 @@
 //! The `[consumer]` section of the configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Config {
     /// Threads of the process, at most the number of cores. Default 2.
     pub threads: u16,
     /// Most recipients in flight for one sender, from the claim to the record. A killed worker leaves at most this many
-    /// recipients `unknown`. Default 1,200.
+    /// recipients `unknown`, with a `journal` only those whose requests may have left. Default 1,200.
     pub in_flight: u16,
     /// Most open requests for one sender, each on a connection of its own. Default 300.
     pub requests: u16,
@@ -36,6 +37,9 @@ pub struct Config {
     /// Time for open requests to end after the signal to stop. Default 30 s.
     #[serde(with = "humantime_serde")]
     pub drain: Duration,
+    /// The directory of departure journals, on a local file system; created if it is missing. Consumers on one machine share it. If one is
+    /// killed, another or the next one gives back recipients whose requests had not left. Without it they become `unknown`.
+    pub journal: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -49,6 +53,7 @@ impl Default for Config {
             batch: 400,
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(30),
+            journal: None,
         }
     }
 }
@@ -62,6 +67,9 @@ impl Config {
                 "consumer.workers_per_sender, threads, in_flight, requests and batch must be 1 or more"
                     .into(),
             );
+        }
+        if self.journal.as_ref().is_some_and(|directory| directory.as_os_str().is_empty()) {
+            return Err("consumer.journal is empty; name a directory, or leave the setting out".into());
         }
         let longest = request_timeout + RECORDING;
         if self.lease < longest * 2 {
@@ -113,5 +121,7 @@ mod tests {
                 "consumer.workers_per_sender, threads, in_flight, requests and batch must be 1 or more";
             assert_eq!(says, must);
         }
+        let says = Config { journal: Some(PathBuf::new()), ..all }.check(timeout).unwrap_err();
+        assert_eq!(says, "consumer.journal is empty; name a directory, or leave the setting out");
     }
 }

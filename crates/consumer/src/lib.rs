@@ -13,6 +13,7 @@ mod config;
 mod departures;
 mod gate;
 mod gate_mirror;
+mod journal;
 mod live_channel;
 mod metrics;
 mod nights;
@@ -28,5 +29,6 @@ mod sender_workers;
 mod spans;
 
 pub use config::{Config, KeyResolver};
+pub use journal::check_directory as check_journal;
 pub use metrics::INSTRUMENTS;
 pub use run::{Setup, run};

@@ -109,6 +109,11 @@ pub(crate) static SLOTS_MISSED: Counters = Counters::counters(
     "Departures without a slot: a stall (new slots are leased), no slot before the stop, or the end of the claim's lease",
     &[SENDER, Label::closed("reason", &["stall", "no_slot", "lease_ended"])],
 );
+pub(crate) static RETURNED_BY_JOURNAL: Counters = Counters::counters(
+    "flowcast_journal_recipients_returned",
+    "Recipients of workers that died, given back because the departure journal says that nothing was sent to them",
+    &[],
+);
 pub(crate) static IN_FLIGHT: Gauges = Gauges::gauges(
     "flowcast_in_flight",
     "Recipients from the claim to the record, and requests that are running or have a permit",
@@ -138,6 +143,7 @@ pub static INSTRUMENTS: &[&dyn Instrument] = &[
     &WAITING,
     &SLOT_WAIT,
     &SLOTS_MISSED,
+    &RETURNED_BY_JOURNAL,
     &IN_FLIGHT,
     &IN_FLIGHT_LIMIT,
     &DELIVERIES,

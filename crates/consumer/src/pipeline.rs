@@ -21,6 +21,7 @@ use crate::batch::Batch;
 use crate::campaigns::Campaign;
 use crate::capacity::Permits;
 use crate::departures::{Departure, Departures};
+use crate::journal::MustStay;
 use crate::nights::{self, THEIR_NIGHT};
 use crate::open_block::Unclaimed;
 use crate::recorder::Finished;
@@ -154,7 +155,8 @@ async fn deliver(
     if let Some(why) = wait_for_departure(worker, claimed).await {
         return not_sent(given_back(Duration::ZERO, why));
     }
-    if let Some(held_back) = hold_back(worker, claimed) {
+    let held_back = hold_back(worker, claimed).or_else(|| note_departure(worker, claimed.claim, row));
+    if let Some(held_back) = held_back {
         return not_sent(held_back);
     }
     let sent_at = now(claimed.claim);
@@ -238,6 +240,15 @@ fn hold_back(worker: &SenderWorker, claimed: Claimed<'_>) -> Option<Outcome> {
         return Some(given_back(Duration::ZERO, HOURS_OVER));
     }
     (Instant::now() > worker.leave_by(claimed.claim)).then(|| given_back(Duration::ZERO, LEASE_ENDED))
+}
+
+/// Writes the departure to the journal, the last step before the first byte leaves. If that fails and the journal cannot be invalidated
+/// either, nothing leaves, and the sender worker is started again without it.
+fn note_departure(worker: &SenderWorker, claim: &Claim, row: &ClaimedRow) -> Option<Outcome> {
+    worker.journal.depart(claim.id, row.seq).err().map(|MustStay| {
+        worker.shutdown.cancel();
+        given_back(Duration::ZERO, STOPPING)
+    })
 }
 
 /// Time until the campaign's deadline, by this process's clock.

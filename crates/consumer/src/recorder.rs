@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
+use crate::journal::Journal;
 use crate::sender_metrics::SenderMetrics;
 use crate::spans;
 
@@ -54,6 +55,7 @@ pub(crate) struct Recorder {
     pub(crate) store: Store,
     pub(crate) sender: SenderId,
     pub(crate) metrics: Arc<SenderMetrics>,
+    pub(crate) journal: Arc<Journal>,
     /// Cancelled when the drain time is over: stop waiting for PostgreSQL.
     pub(crate) give_up: CancellationToken,
 }
@@ -154,6 +156,9 @@ impl Recorder {
         drop((step, spans));
         self.metrics.count_record(begun.elapsed());
         let recorded = recorded?;
+        for claim in closed {
+            self.journal.close(claim);
+        }
         self.metrics.late.inc_by(recorded.late);
         failpoint::pass(Place::AfterRecord);
         if recorded.late > 0 {

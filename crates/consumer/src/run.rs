@@ -14,6 +14,7 @@ use whatsapp::{Account, Channel, Client};
 use crate::assignment::assigned;
 use crate::config::{Config, KeyResolver};
 use crate::gate_mirror::GateMirror;
+use crate::journal::{self, Journals};
 use crate::live_channel::LiveChannel;
 use crate::sender_health::SenderHealth;
 use crate::sender_metrics::SenderMetrics;
@@ -45,6 +46,7 @@ pub(crate) struct Worker {
     store: Store,
     mirror: Arc<GateMirror>,
     client: Client,
+    journals: Journals,
     /// The one connection to RabbitMQ, with a channel for each sender.
     pub(crate) connection: Connection,
     pub(crate) health: SenderHealth,
@@ -60,7 +62,11 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     let health = SenderHealth::start();
     let id = Uuid::now_v7();
     let connection = Connection::new(setup.broker.clone(), &format!("flowcast worker {id}"));
-    let worker = Worker { id, setup, store, mirror, client, connection, health, shutdown };
+    let journals = Journals::new(&setup.config);
+    if let Some(directory) = journals.directory() {
+        tokio::spawn(journal::follow(directory, store.clone(), shutdown.clone()));
+    }
+    let worker = Worker { id, setup, store, mirror, client, journals, connection, health, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
     let mut sender_workers = SenderWorkers::default();
     while !worker.shutdown.is_cancelled() {
@@ -140,6 +146,9 @@ impl Worker {
     pub(crate) async fn parts(&self, sender: SenderRow, stop: CancellationToken) -> Result<Parts, String> {
         let references = self.store.reference_key().await.map_err(|error| error.to_string())?;
         let channel = LiveChannel::new(self.channel(&sender)?);
+        // Each sender worker has its own id in claims: a sender that comes back to this process must not give back claims of the sender
+        // worker before it, whose requests may have left.
+        let claims_as = Uuid::now_v7();
         Ok(Parts {
             config: self.setup.config.clone(),
             request_timeout: self.setup.http.timeout,
@@ -148,6 +157,8 @@ impl Worker {
             channel,
             references,
             metrics: Arc::new(SenderMetrics::new(&sender.name, sender.provider)),
+            claims_as,
+            journal: Arc::new(self.journals.begin(sender.id, claims_as)),
             sender,
             worker: self.id,
             shutdown: stop,

@@ -32,10 +32,12 @@ pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) -> SenderId {
     let SenderRow { id, name, .. } = parts.sender.clone();
     let (finished, to_record) = mpsc::channel(usize::from(parts.config.in_flight));
     let give_up = CancellationToken::new();
+    let journal = Arc::clone(&parts.journal);
     let recorder = Recorder {
         store: parts.store.clone(),
         sender: id,
         metrics: Arc::clone(&parts.metrics),
+        journal: Arc::clone(&journal),
         give_up: give_up.clone(),
     };
     let recording = tokio::spawn(recorder.run(to_record));
@@ -43,6 +45,7 @@ pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) -> SenderId {
     tracing::info!(sender.id = %id, "sending for sender {name}");
     let (consumer, running) = take_blocks(&worker, consumer).await;
     drain(worker, consumer, running, (recording, give_up)).await;
+    journal.end();
     tracing::info!(sender.id = %id, "stopped sending for sender {name}");
     id
 }

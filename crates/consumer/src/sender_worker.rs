@@ -28,6 +28,7 @@ use crate::config::{Config, RECORDING};
 use crate::departures::Pacer;
 use crate::gate::Gate;
 use crate::gate_mirror::GateMirror;
+use crate::journal::Journal;
 use crate::live_channel::LiveChannel;
 use crate::open_block::{OpenBlock, Unclaimed};
 use crate::recorder::Finished;
@@ -49,8 +50,8 @@ pub(crate) struct SenderWorker {
     pub(crate) metrics: Arc<SenderMetrics>,
     pub(crate) store: Store,
     pub(crate) sender: SenderId,
-    /// The worker in claims. Each sender worker has its own: a sender that comes back to this process must not give back claims of
-    /// the sender worker before it, whose requests may have left.
+    pub(crate) journal: Arc<Journal>,
+    /// The worker in claims.
     claims_as: Uuid,
     campaigns: Campaigns,
     acknowledger: Acknowledger,
@@ -86,6 +87,9 @@ pub(crate) struct Parts {
     pub(crate) references: ReferenceKey,
     pub(crate) sender: SenderRow,
     pub(crate) worker: Uuid,
+    /// The worker in claims, another one for each sender worker.
+    pub(crate) claims_as: Uuid,
+    pub(crate) journal: Arc<Journal>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<SenderMetrics>,
 }
@@ -102,6 +106,8 @@ impl SenderWorker {
             references,
             sender,
             worker,
+            claims_as,
+            journal,
             shutdown,
             metrics,
         } = parts;
@@ -122,7 +128,8 @@ impl SenderWorker {
             shutdown,
             metrics,
             store,
-            claims_as: Uuid::now_v7(),
+            journal,
+            claims_as,
             acknowledger,
             finished,
         }
@@ -194,6 +201,7 @@ impl SenderWorker {
             let asked = Instant::now();
             match self.ask(batch.campaign, &seqs, asked).await {
                 Ok(ClaimAnswer::Granted(claim)) => {
+                    self.journal.open(claim.id);
                     *last = LastClaim { id: claim.id, next_at: claim.slots.next_at() };
                     let size = claim_size(claim.slots.lease.rate(), self.config.most_claimed());
                     self.claim_size.store(size, Ordering::Relaxed);

@@ -107,6 +107,7 @@ pub use senders::templates::{TemplateRow, TemplateTexts};
 pub use senders::webhooks::{WebhookChange, WebhookRow};
 pub use senders::workers::LiveWorker;
 pub use sending::claim_answer::{Claim, ClaimAnswer, ClaimRefusal, ClaimedRow};
+pub use sending::expire_claims::DeadClaim;
 pub use sending::gate_watch::{GateOf, GateState, GateWatch};
 pub use sending::outcome_rows::{RecordedOutcome, RequestRecord};
 pub use sending::rate_limit::{LeaseAnswer, LeaseRequest, TimedLease, permits_per_lease};

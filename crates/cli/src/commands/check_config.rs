@@ -1,5 +1,5 @@
-//! `flowcast check-config`: checks the configuration, the temporary folder, PostgreSQL and RabbitMQ, and prints every
-//! problem.
+//! `flowcast check-config`: checks the configuration, the temporary folder, the directory of departure journals, PostgreSQL and
+//! RabbitMQ, and prints every problem.
 
 use broker::{Publisher, State, Topology};
 use producer::Spool;
@@ -22,6 +22,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         settings.console().err(),
         settings.pages().err(),
         temporary_folder(settings).err(),
+        journal_directory(settings).err(),
         settings.alerts().err(),
         settings.metrics().err(),
         settings.log().err(),
@@ -64,6 +65,13 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Refused(wrong.join("\nflowcast: ")).into())
+}
+
+/// Checks that the consumer can keep departure journals, if it should.
+fn journal_directory(settings: &Settings) -> Result<(), Refused> {
+    // Problems of the consumer settings are reported already.
+    let directory = settings.consumer().ok().and_then(|config| config.journal);
+    directory.map_or(Ok(()), |directory| consumer::check_journal(&directory).map(drop).map_err(Refused))
 }
 
 /// Checks that lists can be stored while they are imported, including the longest upload.

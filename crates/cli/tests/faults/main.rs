@@ -30,6 +30,7 @@ mod console;
 mod disk;
 mod failover;
 mod history;
+mod journal_storm;
 mod outage;
 mod pooler;
 mod rate;

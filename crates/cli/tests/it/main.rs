@@ -33,6 +33,7 @@ mod flooding;
 mod gate;
 mod halts;
 mod hours;
+mod journal;
 mod launch;
 mod lists;
 mod log_filter;

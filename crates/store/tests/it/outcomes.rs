@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use campaign::{CampaignId, ClaimId, Outcome, Reason};
-use store::{ClaimAnswer, ClaimRefusal, RecordResult, RecordedOutcome, RequestRecord};
+use campaign::{CampaignId, ClaimId, Outcome, Reason, Seq};
+use store::{ClaimAnswer, ClaimRefusal, DeadClaim, RecordResult, RecordedOutcome, RequestRecord};
+use uuid::Uuid;
 
 use crate::world::{World, accepted, given_back, reason};
 
@@ -223,4 +224,43 @@ async fn difference(world: &World, campaign: CampaignId) -> i64 {
     let row = world.look.query_one(select, &[&campaign.0]).await.unwrap();
     assert_eq!(row.get::<_, i64>(1), 300);
     row.get(0)
+}
+
+#[tokio::test]
+async fn recipients_of_a_dead_worker_that_never_left_are_given_back_once_and_the_others_become_unknown() {
+    let world = World::new("dead_worker", None).await;
+    let campaign = world.campaign(6).await;
+    let cap = "update sender_gate set daily_cap = 100 where sender_id = $1";
+    world.look.execute(cap, &[&world.sender.0]).await.unwrap();
+    let (worker, seqs) = (Uuid::now_v7(), (1..=4).map(Seq).collect::<Vec<_>>());
+    let lease = (worker, Duration::from_mins(1));
+    let ClaimAnswer::Granted(claim) = world.store.claim(world.sender, campaign, &seqs, lease).await.unwrap()
+    else {
+        panic!("not granted");
+    };
+    let other = world.granted(campaign, 5..=6).await;
+    let outcome = |seq, outcome| RecordedOutcome { claim: claim.id, seq: Seq(seq), outcome, request: None };
+    let held = [outcome(1, given_back())];
+    world.store.record(world.sender, campaign, &held, &[]).await.unwrap();
+    let of_worker = async || world.store.claims_of_dead_worker(world.sender, worker).await.unwrap();
+    let dead = DeadClaim { campaign, id: claim.id, sending: vec![Seq(2), Seq(3), Seq(4)] };
+    assert_eq!(of_worker().await, [dead]);
+
+    // Recipient 2 may have been sent to.
+    let never_left = [outcome(3, given_back()), outcome(4, given_back())];
+    for changed in [2, 0] {
+        let recorded = world.store.record(world.sender, campaign, &never_left, &[]).await.unwrap();
+        assert_eq!(recorded.changed, changed);
+    }
+    assert_eq!(world.row(campaign, 3).await.1, 0);
+    assert_eq!(world.count("select count(*) from due where due_at <= clock_timestamp()").await, 3);
+    assert_eq!(world.count("select day_used::bigint from sender_gate where daily_cap is not null").await, 3);
+    let ended = "update claim set lease_until = clock_timestamp() - interval '1 minute' where id = $1";
+    world.look.execute(ended, &[&claim.id.0]).await.unwrap();
+    assert_eq!(world.store.expire_claims(world.sender).await.unwrap(), 1);
+    assert_eq!(world.row(campaign, 2).await, ("unknown".into(), 1, Some("worker_died".into())));
+    // The claim has ended, so nothing of it is given back any more.
+    assert_eq!(of_worker().await, []);
+    world.record(campaign, &other, &accepted()).await;
+    world.close().await;
 }
