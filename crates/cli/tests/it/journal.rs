@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use simulator::{Config, Latency};
-use tokio_postgres::NoTls;
 
 use crate::audit::Audit;
 use crate::world::{PATIENCE, World};
@@ -117,31 +116,5 @@ async fn a_directory_that_cannot_be_written_is_reported_and_sending_goes_on() {
     world.finished(&id).await;
     world.each_exactly_once(&id, 50).await;
     assert!(world.logs().contains("the worker starts without a departure journal"), "{}", world.logs());
-    world.close().await;
-}
-
-#[tokio::test]
-async fn a_claim_that_postgresql_grants_to_a_worker_that_is_dead_already_is_given_back() {
-    let mut world = World::new("journal_granted", "none", Config::default()).await;
-    world.file("flowcast.toml", SETTINGS);
-    let id = world.draft(200).await;
-    let (lock, connection) = tokio_postgres::connect(world.scope.database_url(), NoTls).await.unwrap();
-    tokio::spawn(connection);
-    lock.batch_execute("begin; select from claim_lock for update").await.unwrap();
-    let _producer = world.start("producer");
-    let journal = ("FLOWCAST_CONSUMER_JOURNAL", WITH_JOURNAL);
-    let victim = world.start_with("consumer", &[journal]);
-    world.ok(&["campaign", "start", &id]).await;
-    let waiting = "select least(count(*), 1) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock' and query like '%claim_lock%'";
-    world.until(waiting, 1).await;
-    victim.kill().await;
-    lock.batch_execute("commit").await.unwrap();
-    world.until("select least(count(*), 1) from claim", 1).await;
-    let _successor = world.start_with("consumer", &[journal]);
-    world.finished(&id).await;
-    Audit::of(&world).await.holds(0);
-    world.each_exactly_once(&id, 200).await;
-    assert!(world.logs().contains(RETURNED), "{}", world.logs());
     world.close().await;
 }

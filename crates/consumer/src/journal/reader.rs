@@ -22,7 +22,7 @@ use crate::metrics::RETURNED_BY_JOURNAL;
 
 /// How often a worker looks for journals of dead workers.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long a journal is read again. PostgreSQL may execute a claim whose worker died while it waited for the claim lock.
+/// How long a journal is read again: PostgreSQL, or a pooler in front of it, may commit a claim shortly after its worker died.
 const READ_FOR: Duration = Duration::from_secs(10);
 const NOT_SENT: Refusal = Refusal::own("worker_stopping");
 
