@@ -33,6 +33,26 @@ fn find(folder: &Path, kind: &str, is_deep: bool, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
+fn every_link_of_a_document_to_a_file_leads_to_it() {
+    let link = Regex::new(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)").unwrap();
+    let (mut found, mut missing) = (0, Vec::new());
+    for file in files().into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "md")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for target in link.captures_iter(&text).map(|captures| captures[1].to_owned()) {
+            // Addresses of the web are not looked up.
+            if !target.contains(':') {
+                found += 1;
+                if !file.parent().unwrap().join(&target).exists() {
+                    missing.push(format!("{}: {target}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(found > 100, "only {found} links were found");
+    assert!(missing.is_empty(), "these links lead nowhere: {missing:#?}");
+}
+
+#[test]
 fn every_command_that_is_named_exists() {
     let command = Args::command();
     let named = Regex::new(r"(?m)(?:^|[`'(|&] ?)flowcast ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?").unwrap();

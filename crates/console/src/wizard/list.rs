@@ -40,8 +40,9 @@ struct Known {
 
 impl Known {
     async fn read(console: &Console, viewer: &Viewer, id: i64) -> Result<Self, Exit> {
-        let draft = draft(console, viewer, id).await?;
+        // First: if the newest import has ended, draft and lists have all that it brought. A page with a running one is read again.
         let imports = imports(console, viewer, id).await?;
+        let draft = draft(console, viewer, id).await?;
         let mut lists = Vec::new();
         for report in console.control.list_reports(&viewer.caller, CampaignId(id)).await? {
             let is_own = |job: &&Job| job.result.as_ref().is_some_and(|result| result["list"] == report.list);

@@ -49,12 +49,12 @@ impl Old {
             select string_agg(format('%s.%s %s', c.oid::regclass, d.objsubid, d.description), e'\\n'
                 order by c.oid::regclass::text, d.objsubid)
             from pg_class c join pg_description d on d.objoid = c.oid and d.classoid = 'pg_class'::regclass 
-            where relkind = 'v' and c.relname not in ('settlement', 'resolution', 'audit', 'dead_letter') and d.description !~ 'settled|was resolved'";
+            where relkind = 'v' and c.relname not in ('settlement', 'resolution', 'audit', 'maintenance', 'dead_letter') and d.description !~ 'settled|was resolved'";
         contents.push(self.text(comments).await);
         let readers = "
             select string_agg(format('%s %s', replace(table_name, 'settlement', 'resolution'), grantee), ','
                 order by replace(table_name, 'settlement', 'resolution'), grantee)
-            from information_schema.table_privileges where table_schema = 'report' and privilege_type = 'SELECT' and table_name <> 'audit'";
+            from information_schema.table_privileges where table_schema = 'report' and privilege_type = 'SELECT' and table_name not in ('audit', 'maintenance')";
         contents.push(self.text(readers).await);
         contents
     }
