@@ -27,8 +27,8 @@ const RECIPIENTS: u32 = 2_000;
 /// Time from the last start to the measured part, and the length of that part.
 const SETTLING: Duration = Duration::from_secs(10);
 const MEASURED: Duration = Duration::from_secs(30);
-/// An address where nobody listens (RFC 863, discard).
-const NOBODY: &str = "http://127.0.0.1:9";
+/// An address at which no server listens: the port of the discard protocol (RFC 863).
+const NO_SERVER: &str = "http://127.0.0.1:9";
 
 /// Why one sender cannot send.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ enum Fault {
     RefusedQueue,
     /// Every statement about its gate waits for a lock until its time limit.
     Locked,
-    /// Nobody listens at the address of its provider.
+    /// No server listens at the address of its provider.
     ProviderAway,
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn run(measured: (&Services, &Flowcast), figures: &mut Figures)
 async fn others(measured: (&Services, &Flowcast), fault: Fault) -> anyhow::Result<(f64, f64)> {
     let mut fleet = Fleet::start(measured, (1, WORKERS)).await?;
     // The faulty sender is the first that each process looks at.
-    let away = matches!(fault, Fault::ProviderAway).then_some(NOBODY);
+    let away = matches!(fault, Fault::ProviderAway).then_some(NO_SERVER);
     let locked = spoil_queue(&fleet, fault).await?;
     let faulty = fleet.add_sender(("sender-1", RATE), away).await?;
     anyhow::ensure!(faulty == first_sender(&fleet), "the queue of another sender is spoiled");

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::flowcast::Role;
@@ -52,11 +50,8 @@ impl Claims {
 }
 
 async fn metrics(role: &Role) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(address(role).await?).await?;
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
+    let answer = reqwest::get(format!("http://{}/metrics", address(role).await?)).await?;
+    Ok(answer.error_for_status()?.text().await?)
 }
 
 /// The address of its metrics, from its log.

@@ -1,5 +1,6 @@
-//! Maintenance jobs. Once a second: whether the database is the confirmed one, leases of dead workers, deadlines, sending hours, `unknown` recipients, daily caps
-//! and the folding of counters. Every 20 seconds: recipients whose claim is lost. Once an hour: the volumes of recipients.
+//! Maintenance jobs. Once a second: whether the database is the confirmed one, leases of dead workers, deadlines, sending hours,
+//! `unknown` recipients, daily caps and the folding of counters. Every 20 seconds: recipients whose claim is lost. Once an hour: the
+//! volumes of recipients.
 //!
 //! **Invariant.** Each job has its own task and its own backoff, and within a job each sender or campaign has its own
 //! result. A job that waits for a lock, or a campaign whose statement fails, delays no other.

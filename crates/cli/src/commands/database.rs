@@ -27,11 +27,10 @@ async fn show(Database { control, caller }: &Database, json: bool) -> anyhow::Re
         .map(|(part, (now, then))| vec![part.to_owned(), now, then])
         .collect();
     table(&["", "this database", "confirmed"], &rows);
-    line(format!(
-        "confirmed by {} at {}",
-        view.confirmed_by.as_deref().unwrap_or("nobody"),
-        time(view.confirmed_at)
-    ));
+    line(match &view.confirmed_by {
+        Some(by) => format!("confirmed by {by} at {}", time(view.confirmed_at)),
+        None => "no database was confirmed".to_owned(),
+    });
     line(verdict(&view));
     if !view.held.is_empty() {
         line(format!("held senders: {}", view.held.join(", ")));

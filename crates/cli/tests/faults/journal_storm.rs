@@ -25,7 +25,8 @@ const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n\
 const RETURNED: &str =
     "select count(*) from recipient where state = 'retry' and reason_code = 'worker_stopping'";
 
-/// Kills workers at random, then cancels the campaign. Nobody may be lost or sent to twice. Returns how many recipients are `unknown`.
+/// Kills workers at random, then cancels the campaign. No recipient may be lost or sent to twice. Returns how many recipients are
+/// `unknown`.
 #[expect(clippy::print_stdout, reason = "the figures are what the test is for")]
 async fn storm(stack: &Stack, journal: Option<&str>, kills: u64, random: &mut Rng) -> u64 {
     let name = if journal.is_some() { "journal_storm" } else { "no_journal_storm" };

@@ -45,7 +45,7 @@ async fn a_killed_worker_with_a_journal_leaves_unknown_only_requests_on_the_wire
     audit.holds(on_the_wire);
     assert!(on_the_wire > 0, "nothing was on the wire: {audit}");
     assert!(world.logs().contains(RETURNED), "{}", world.logs());
-    // Nobody's attempt was counted for the worker that died, and each recipient was sent to once.
+    // The worker that died has no counted attempt, and each recipient was sent to once.
     assert_eq!(world.count("select count(*) from recipient where attempts <> 1").await, 0);
     world.close().await;
 }

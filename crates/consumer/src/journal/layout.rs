@@ -38,7 +38,7 @@ pub(super) struct Shape {
 pub(super) struct Identity {
     /// The boot of the machine.
     pub(super) boot: Uuid,
-    /// The inode of the file: a copy of a file is not used, because nobody locks it.
+    /// The inode of the file: a copy of a file is not used, because no process locks the copy.
     pub(super) inode: u64,
     /// The worker in claims.
     pub(super) worker: Uuid,

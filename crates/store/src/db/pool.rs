@@ -216,10 +216,11 @@ impl Connection {
         Transaction::begin(self, end).await
     }
 
-    /// A transaction whose statements are planned once for all values: for statements that are written for the volume of their
+    /// A transaction, not within a change, whose statements are planned once for all values: for statements that are written for the volume of their
     /// campaign, or that use no table of a volume.
     pub(crate) async fn transaction_with_kept_plans(&mut self) -> Result<Transaction<'_>, Error> {
-        Transaction::begin(self, End::WholeWithKeptPlans).await
+        Transaction::begin_with(self, "begin; set local plan_cache_mode = force_generic_plan", End::Whole)
+            .await
     }
 }
 
@@ -234,21 +235,21 @@ pub(crate) struct Transaction<'a> {
 #[derive(Clone, Copy)]
 enum End<'a> {
     Whole,
-    WholeWithKeptPlans,
     Savepoint(&'a str),
 }
 
 impl<'a> Transaction<'a> {
     async fn begin(connection: &'a Connection, end: End<'a>) -> Result<Self, Error> {
+        match end {
+            End::Whole => Self::begin_with(connection, "begin", end).await,
+            End::Savepoint(name) => Self::begin_with(connection, &format!("savepoint {name}"), end).await,
+        }
+    }
+
+    async fn begin_with(connection: &'a Connection, statement: &str, end: End<'a>) -> Result<Self, Error> {
         // Made before the statement is sent: a caller that gives up meanwhile rolls back.
         let begun = Self { connection, end, is_open: true };
-        match end {
-            End::Whole => connection.batch_execute("begin").await?,
-            End::WholeWithKeptPlans => {
-                connection.batch_execute("begin; set local plan_cache_mode = force_generic_plan").await?;
-            }
-            End::Savepoint(name) => connection.batch_execute(&format!("savepoint {name}")).await?,
-        }
+        connection.batch_execute(statement).await?;
         Ok(begun)
     }
 
@@ -264,7 +265,7 @@ impl<'a> Transaction<'a> {
 
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         match self.end {
-            End::Whole | End::WholeWithKeptPlans => self.connection.batch_execute("commit").await?,
+            End::Whole => self.connection.batch_execute("commit").await?,
             End::Savepoint(name) => self.connection.batch_execute(&format!("release {name}")).await?,
         }
         self.is_open = false;
@@ -273,7 +274,7 @@ impl<'a> Transaction<'a> {
 
     fn undo(&self) -> String {
         match self.end {
-            End::Whole | End::WholeWithKeptPlans => "rollback".to_owned(),
+            End::Whole => "rollback".to_owned(),
             End::Savepoint(name) => format!("rollback to {name}; release {name}"),
         }
     }

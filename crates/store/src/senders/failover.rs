@@ -1,6 +1,6 @@
 //! What follows when the database is not the confirmed one: producers hold all senders, and a person confirms the database.
 //!
-//! **Invariants.** No claim is granted before the confirmation, whoever opens a gate: the claims compare the database themselves
+//! **Invariants.** No claim is granted before the confirmation, even if a gate is open: the claims compare the database themselves
 //! (`sending`). The row of `installation` is locked before gates and holds, so a hold never follows the confirmation that ends its cause.
 
 use campaign::{SenderId, StopReason};
@@ -103,7 +103,7 @@ async fn held(client: &Connection) -> Result<Vec<(SenderId, String)>, Error> {
 }
 
 /// Holds senders that are open, and those whose stop ends without a person. The reason of a replaced stop is kept in the detail.
-/// Replacing a stop begins a new epoch, so that a probe that is under way opens nothing.
+/// Each replaced stop begins a new epoch, so the answer to a probe of the old epoch does not open the sender.
 async fn hold_all(tx: &Transaction<'_>, detail: &str) -> Result<u64, Error> {
     let lock = "
         select g.sender_id from sender_gate g

@@ -35,8 +35,8 @@ impl Store {
         Ok((rows.first().map(|row| row.get(2)), numbers))
     }
 
-    /// Makes recipients that nobody has claimed wait for a pause, with this reason: they are `retry` then, without a counted attempt. Returns which: recipients that change just now
-    /// are left out.
+    /// Makes recipients that are in no claim `retry`, each due after its pause, with this reason and without a counted attempt.
+    /// Returns the changed ones; a recipient that another transaction is changing is left out.
     pub async fn postpone(
         &self,
         (sender, campaign): (SenderId, CampaignId),

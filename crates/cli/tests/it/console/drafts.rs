@@ -1,11 +1,14 @@
 //! Drafts that two people edit, that change after their check, and whose import is interrupted.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 use url::form_urlencoded::Serializer;
 
 use crate::console::browser::Browser;
 use crate::console::server::ConsoleServer;
 use crate::receiving::free_address;
-use crate::world::World;
+use crate::world::{PATIENCE, World};
 
 /// The form of the example campaign with this text, at this version.
 fn form(body: &str, version: &str) -> String {
@@ -69,6 +72,35 @@ async fn a_second_editor_sees_both_versions_and_a_start_after_a_change_is_refuse
     forms_are_executed_once(&draft).await;
     times_are_checked(&draft).await;
     assert_eq!(browser.violations().await, Vec::<String>::new());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_read_while_its_import_ends_has_the_next_step() {
+    let mut world = World::new("console_import_ends", "none", simulator::Config::default()).await;
+    let console = ConsoleServer::start(&mut world).await;
+    let anna = console.session(&world, "anna", "marketer").await;
+    let id = world.draft(2).await;
+    let list = format!("/campaigns/{id}/list");
+    // The page waits for the jobs of the campaign, and meanwhile the import ends.
+    for statement in ["update campaign set recipients = 0", "begin; lock table job in access exclusive mode"]
+    {
+        world.look.batch_execute(statement).await.unwrap();
+    }
+    let page = async { console.ask("GET", &list).header("cookie", &anna).send().await };
+    let ends = async {
+        let waiting = "
+            select count(*), pg_stat_clear_snapshot()::text from pg_stat_activity
+            where wait_event_type = 'Lock' and query like '%from job%order by id desc%'";
+        let deadline = Instant::now() + PATIENCE;
+        while world.count(waiting).await == 0 {
+            assert!(Instant::now() < deadline, "the page does not wait; {}", world.logs());
+            sleep(Duration::from_millis(20)).await;
+        }
+        world.look.batch_execute("update campaign set recipients = 2; commit").await.unwrap();
+    };
+    let (page, ()) = tokio::join!(page, ends);
+    assert!(page.status == 200 && String::from_utf8_lossy(&page.body).contains("Next: check"), "{page:?}");
     world.close().await;
 }
 
