@@ -10,7 +10,7 @@ RUN_TESTS := $(shell command -v cargo-nextest >/dev/null && echo "cargo nextest 
 RUN_FAULTS := $(shell command -v cargo-nextest >/dev/null \
 	&& echo "cargo nextest run --cargo-profile faults --no-capture" || echo "cargo test --profile faults")
 
-.PHONY: help demo test fmt lint doc unit faults bench supply-chain ready
+.PHONY: help demo test fmt lint doc unit faults ha upgrade bench supply-chain ready
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -41,6 +41,19 @@ faults: ## Run the long tests, about 55 minutes: exact rates, stops, kills, outa
 	@scripts/bootstrap faults
 	cargo build --profile faults -p cli --bins --tests --features cli/faults
 	cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults
+
+ha: ## Run those of the long tests in which a node of RabbitMQ, PostgreSQL or PgBouncer fails, one after the other
+	@scripts/bootstrap faults
+	cargo build --profile faults -p cli --bins --tests --features cli/faults
+	for tests in failover:: promotion:: cluster:: pooler::; do \
+	  cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults $$tests || exit 1; \
+	done
+
+upgrade: ## Run the build of an earlier commit (PREVIOUS=COMMIT; default: the last release) beside this one under load, 4 minutes
+	@scripts/bootstrap faults
+	cargo build --profile faults -p cli --bins --tests --features cli/faults
+	previous=$$(scripts/previous-build $(PREVIOUS)) && FLOWCAST_PREVIOUS=$$previous \
+	    cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults upgrade::
 
 bench: ready ## Measure speed and memory, and the machine's ceilings
 	cargo build --release --bin flowcast

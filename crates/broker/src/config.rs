@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::{Host, Url};
 
-use crate::{Error, Topology};
+use crate::dial::place;
+use crate::{Addresses, Error, Order, Topology};
 
 /// Largest frame in bytes. lapin reserves 64 frames per connection, which is 8 MiB at RabbitMQ's default of 128 KiB.
 /// Our messages have less than 100 bytes. Since version 4 RabbitMQ accepts no smaller maximum than this.
@@ -22,16 +23,24 @@ pub struct Config {
     /// `amqp://user:password@host:port/vhost`, or `amqps://…`, which should be used for anything but loopback.
     ///
     /// Without a path, or with the path `/`, the virtual host is `/`. (In RabbitMQ's specification, the path `/` is a
-    /// virtual host with an empty name, which is hardly ever meant.) White space around
-    /// the address is ignored.
-    pub url: SecretString,
+    /// virtual host with an empty name, which is hardly ever meant.) Several nodes of a cluster
+    /// are separated by commas or white space, or are a list.
+    pub url: Addresses,
+    /// `shuffle`: the addresses are tried in an order that differs between processes; `listed`: in the given order. An address that failed
+    /// is tried after all others for 30 s. Default `shuffle`.
+    #[serde(default)]
+    pub order: Order,
     /// Prefix of the names of all queues and exchanges. Default `flowcast`.
     #[serde(default = "default_prefix")]
     pub prefix: String,
     /// After twice this time without any frame, the connection counts as lost. Whole seconds; default 10 s.
     #[serde(default = "default_heartbeat", with = "humantime_serde")]
     pub heartbeat: Duration,
-    /// Time limit for a connection attempt, including TLS and login. Default 10 s.
+    /// Time limit for one address: TCP, TLS and login together; the limit for looking up its name is the same again. A single address has
+    /// all of `connect_timeout`. Default 3 s.
+    #[serde(default = "default_address_timeout", with = "humantime_serde")]
+    pub address_timeout: Duration,
+    /// Time limit for a connection attempt with all addresses. Default 10 s.
     #[serde(default = "default_connect_timeout", with = "humantime_serde")]
     pub connect_timeout: Duration,
     /// Time limit for any single answer of RabbitMQ. Default 10 s.
@@ -43,9 +52,11 @@ impl Config {
     /// The default settings with this address.
     pub fn new(url: SecretString) -> Self {
         Self {
-            url,
+            url: url.into(),
+            order: Order::default(),
             prefix: default_prefix(),
             heartbeat: default_heartbeat(),
+            address_timeout: default_address_timeout(),
             connect_timeout: default_connect_timeout(),
             operation_timeout: default_operation_timeout(),
         }
@@ -63,25 +74,46 @@ impl Config {
                         that do not begin with amq.";
             return Err(Error::Invalid { what });
         }
-        if self.heartbeat.is_zero() || self.connect_timeout.is_zero() || self.operation_timeout.is_zero() {
+        let times = [self.heartbeat, self.address_timeout, self.connect_timeout, self.operation_timeout];
+        if times.iter().any(Duration::is_zero) {
             return Err(Error::Invalid {
                 what: "heartbeat and timeouts cannot be zero; write for example 10s",
             });
         }
-        self.uri().map(drop)
+        self.uris().map(drop)
     }
 
-    /// The parsed address, with the heartbeat and timeout unless the address has its own.
-    pub(crate) fn uri(&self) -> Result<AMQPUri, Error> {
+    /// One configuration for each address, with the host and port of that address.
+    pub fn each_address(&self) -> Result<Vec<(String, Self)>, Error> {
+        let places = self.uris()?.into_iter().map(|uri| place(&uri));
+        Ok(places.zip(self.url.each().map(|url| Self { url, ..self.clone() })).collect())
+    }
+
+    /// The parsed addresses, with the heartbeat and timeout unless an address has its own.
+    pub(crate) fn uris(&self) -> Result<Vec<AMQPUri>, Error> {
+        let uris: Vec<AMQPUri> = self.url.urls().map(|url| self.uri(url)).collect::<Result<_, _>>()?;
+        if uris.is_empty() {
+            return Err(Error::Invalid {
+                what: "the RabbitMQ address is empty; write amqp://user:password@host:port/vhost",
+            });
+        }
+        Ok(uris)
+    }
+
+    fn uri(&self, text: &str) -> Result<AMQPUri, Error> {
         let invalid = |_| Error::Invalid {
             what: "the RabbitMQ address is not a URL; write amqp://user:password@host:port/vhost",
         };
-        let text = self.url.expose_secret().trim();
         let mut uri: AMQPUri = text.parse().map_err(invalid)?;
         let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
         // The parser above reads an IPv6 address as no host, and no host as localhost.
         if let Some(Host::Ipv6(address)) = url.host() {
             uri.authority.host = address.to_string();
+        }
+        if uri.authority.host.contains([',', ' ']) {
+            let what =
+                "the RabbitMQ address has several hosts; write a whole URL for each, separated by commas";
+            return Err(Error::Invalid { what });
         }
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
@@ -112,6 +144,10 @@ const fn default_heartbeat() -> Duration {
     Duration::from_secs(10)
 }
 
+const fn default_address_timeout() -> Duration {
+    Duration::from_secs(3)
+}
+
 const fn default_connect_timeout() -> Duration {
     Duration::from_secs(10)
 }
@@ -126,6 +162,10 @@ mod tests {
 
     fn config(url: &str) -> Config {
         Config::new(url.into())
+    }
+
+    fn uri(url: &str) -> AMQPUri {
+        config(url).uris().unwrap().remove(0)
     }
 
     #[test]
@@ -148,6 +188,8 @@ mod tests {
             "http://u:hunter2@host",
             "mailto:u:hunter2@host",
             "amqp://u:hunter2@host:port",
+            "amqp://u:hunter2@host,http://u:hunter2@other",
+            "amqp://u:hunter2@host,other",
         ] {
             let config = config(url);
             assert!(!format!("{config:?}").contains("hunter2"));
@@ -159,13 +201,18 @@ mod tests {
 
     #[test]
     fn heartbeat_timeout_and_frame_size_are_in_the_address_unless_it_has_its_own() {
-        let uri = config("amqp://host").uri().unwrap();
+        let parsed = uri("amqp://host");
         assert_eq!(
-            (uri.query.heartbeat, uri.query.connection_timeout, uri.query.frame_max, uri.vhost.as_str()),
+            (
+                parsed.query.heartbeat,
+                parsed.query.connection_timeout,
+                parsed.query.frame_max,
+                parsed.vhost.as_str()
+            ),
             (Some(10), Some(10_000), Some(8192), "/")
         );
-        let uri = config("amqp://host/%2f?heartbeat=3&frame_max=65536").uri().unwrap();
-        assert_eq!((uri.query.heartbeat, uri.query.frame_max), (Some(3), Some(65_536)));
+        let parsed = uri("amqp://host/%2f?heartbeat=3&frame_max=65536");
+        assert_eq!((parsed.query.heartbeat, parsed.query.frame_max), (Some(3), Some(65_536)));
     }
 
     #[test]
@@ -178,26 +225,38 @@ mod tests {
             ("amqp://host/%2F", "/"),
             ("amqp://host/mine", "mine"),
         ] {
-            assert_eq!(config(url).uri().unwrap().vhost, vhost, "{url:?}");
+            assert_eq!(uri(url).vhost, vhost, "{url:?}");
         }
     }
 
     #[test]
     fn an_ipv6_host_is_not_read_as_localhost() {
-        assert_eq!(config("amqp://[2001:db8::1]:5672").uri().unwrap().authority.host, "2001:db8::1");
-        assert_eq!(config("amqp://127.0.0.1:5672").uri().unwrap().authority.host, "127.0.0.1");
+        assert_eq!(uri("amqp://[2001:db8::1]:5672").authority.host, "2001:db8::1");
+        assert_eq!(uri("amqp://127.0.0.1:5672").authority.host, "127.0.0.1");
     }
 
     #[test]
     fn invalid_settings_are_reported_at_the_start() {
         assert!(config("amqp://host").validate().is_ok());
-        assert!(config("redis://host").validate().is_err());
+        assert!(config("amqp://host,amqp://other").validate().is_ok());
+        for wrong in ["", "redis://host", "amqp://host redis://other", "amqp://host,other"] {
+            assert!(config(wrong).validate().is_err(), "{wrong}");
+        }
+        let unlimited = Config { address_timeout: Duration::ZERO, ..config("amqp://host") };
+        assert!(unlimited.validate().is_err());
         for prefix in ["", "amq.x", "a b", &"x".repeat(101)] {
             let config = Config { prefix: prefix.to_owned(), ..config("amqp://host") };
             assert!(config.validate().is_err(), "{prefix}");
         }
         let config = Config { heartbeat: Duration::ZERO, ..config("amqp://host") };
         assert!(config.validate().is_err());
+    }
+
+    #[test]
+    fn each_address_is_named_without_user_and_password() {
+        let each = config("amqp://u:hunter2@a,amqps://[::1]:1").each_address().unwrap();
+        assert_eq!(each.iter().map(|(place, _)| place.as_str()).collect::<Vec<_>>(), ["a:5672", "[::1]:1"]);
+        assert_eq!(each[1].1.uris().unwrap()[0].authority.host, "::1");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub struct Connection {
 #[derive(Debug, Default)]
 struct Attempt {
     link: Weak<Link>,
-    failed: Option<(Instant, Option<lapin::Error>)>,
+    failed: Option<(Instant, Error)>,
 }
 
 impl Connection {
@@ -44,13 +44,16 @@ impl Connection {
     pub(crate) async fn link(&self, purpose: Purpose) -> Result<Arc<Link>, Error> {
         let asked = Instant::now();
         let mut attempt = self.attempt.lock().await;
-        if let Some(link) = attempt.link.upgrade().filter(|link| link.is_up()) {
-            return Ok(link);
+        if let Some(link) = attempt.link.upgrade() {
+            if link.is_up() {
+                return Ok(link);
+            }
+            link.note_if_lost();
         }
         if let Some((failed_at, fault)) = &attempt.failed
             && *failed_at > asked
         {
-            return Err(Error::not_connected(fault.clone()));
+            return Err(fault.clone());
         }
         match Link::open(&self.config, purpose, &self.name).await {
             Ok(link) => {
@@ -59,7 +62,7 @@ impl Connection {
                 Ok(link)
             }
             Err(error) => {
-                attempt.failed = Some((Instant::now(), error.cause()));
+                attempt.failed = Some((Instant::now(), error.clone()));
                 Err(error)
             }
         }

@@ -1,11 +1,11 @@
 //! Errors of this crate, by what the caller can do.
 //!
-//! Invariant: no message contains the address of RabbitMQ, because an address contains a password.
+//! Invariant: of an address of RabbitMQ, messages contain host and port only, because an address contains a password.
 
 use crate::QueueName;
 
 /// Why an operation of RabbitMQ failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Messages were published, but not all of them are confirmed: publish all of them again.
     #[error(
@@ -35,6 +35,15 @@ pub enum Error {
         /// The operation that failed.
         doing: &'static str,
         /// The error, unless RabbitMQ was silent.
+        #[source]
+        source: Option<lapin::Error>,
+    },
+    /// No node of RabbitMQ could be connected to: try again later.
+    #[error("RabbitMQ is unreachable: {tried}; try again later")]
+    Unreachable {
+        /// Each address as host and port, with the reason.
+        tried: String,
+        /// The last error, unless all nodes were silent.
         #[source]
         source: Option<lapin::Error>,
     },
@@ -89,17 +98,14 @@ impl Error {
     }
 
     /// The error for callers while there is no connection. `fault` is the last error of a connection attempt.
-    pub(crate) fn not_connected(fault: Option<lapin::Error>) -> Self {
-        match fault {
-            Some(fault) => Self::failed("connect")(fault),
-            None => Self::silent("connect"),
-        }
+    pub(crate) fn not_connected(fault: Option<Self>) -> Self {
+        fault.unwrap_or_else(|| Self::silent("connect"))
     }
 
     /// A copy of the cause, to report it again.
     pub(crate) fn cause(&self) -> Option<lapin::Error> {
         match self {
-            Self::Unavailable { source, .. } => source.clone(),
+            Self::Unavailable { source, .. } | Self::Unreachable { source, .. } => source.clone(),
             Self::Refused { source, .. } => Some(source.as_ref().clone()),
             Self::Mismatch { source, .. } => Some(source.clone()),
             Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => None,
@@ -116,7 +122,7 @@ impl Error {
     /// RabbitMQ's reply code, if it closed the channel.
     pub(crate) fn reply_code(&self) -> Option<u16> {
         let source = match self {
-            Self::Unavailable { source, .. } => source.as_ref()?,
+            Self::Unavailable { source, .. } | Self::Unreachable { source, .. } => source.as_ref()?,
             Self::Refused { source, .. } => source,
             Self::Mismatch { source, .. } => source,
             Self::Unconfirmed { .. } | Self::Blocked | Self::Invalid { .. } | Self::ShutDown => return None,

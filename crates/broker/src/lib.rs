@@ -16,6 +16,7 @@
 //! `lapin` or `amq_protocol` at `trace`: that level prints whole frames, including the login.
 
 mod ack_window;
+mod addresses;
 mod backoff;
 mod config;
 mod connection;
@@ -23,6 +24,7 @@ mod consumer;
 mod consumer_task;
 mod control;
 mod delivery;
+mod dial;
 mod error;
 mod inbox;
 mod link;
@@ -34,6 +36,7 @@ mod round;
 mod subscription;
 mod topology;
 
+pub use addresses::{Addresses, Order};
 pub use config::Config;
 pub use connection::Connection;
 pub use consumer::{Acknowledger, Consumer};

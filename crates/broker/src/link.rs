@@ -6,7 +6,7 @@
 //! - A dropped link leaves nothing behind. Shutting down the socket ends lapin's thread even if RabbitMQ or the network
 //!   is silent, and RabbitMQ notices it at once.
 
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,8 +19,9 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{info, warn};
 
+use crate::dial::dial;
 use crate::metrics::{self, Purpose};
-use crate::{Config, Error};
+use crate::{Addresses, Config, Error};
 
 /// How often a link is checked, in addition to its own events.
 const LOOK: Duration = Duration::from_secs(1);
@@ -59,20 +60,27 @@ pub(crate) struct Link {
     /// Dropped after the connection: cutting the socket interrupts the farewell of a connection that is dropped.
     _line: Line,
     limit: Duration,
+    addresses: Addresses,
+    node: SocketAddr,
+    is_closed: bool,
 }
 
 impl Link {
     /// Connects under a name that RabbitMQ shows to operators.
     pub(crate) async fn open(config: &Config, purpose: Purpose, name: &str) -> Result<Self, Error> {
         let _step = telemetry::step(telemetry::Stage::Connect);
-        let opened = Self::connect(config, name).await;
+        let opened = dial(config, name).await;
         metrics::count_connect(purpose, &opened);
         opened
     }
 
-    async fn connect(config: &Config, name: &str) -> Result<Self, Error> {
-        let uri = config.uri()?;
-        let limit = config.connect_timeout;
+    /// Connects to one node within `limit`.
+    pub(crate) async fn connect(
+        config: &Config,
+        (uri, node): (AMQPUri, SocketAddr),
+        limit: Duration,
+        name: &str,
+    ) -> Result<Self, Error> {
         let line = Line::default();
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let runtime = lapin::runtime::default_runtime().map_err(Error::failed("connect"))?;
@@ -82,9 +90,7 @@ impl Link {
             runtime,
             async move |uri, runtime| {
                 // The limit is also set here, because this runs on lapin's thread and outlives the limit below.
-                let stream =
-                    timeout(limit, AsyncTcpStream::connect(&runtime, runtime.to_socket_addrs(address(&uri))))
-                        .await;
+                let stream = timeout(limit, AsyncTcpStream::connect(&runtime, node)).await;
                 let stream = stream.map_err(std::io::Error::from)??;
                 if let AsyncTcpStream::Plain(tcp) = &stream {
                     opened.keep(tcp.get_ref().as_fd().try_clone_to_owned()?.into());
@@ -102,7 +108,14 @@ impl Link {
             return Err(Error::silent("connect"));
         };
         let connection = connected.map_err(Error::failed("connect"))?;
-        Ok(Self { connection, _line: line, limit: config.operation_timeout })
+        Ok(Self {
+            connection,
+            _line: line,
+            limit: config.operation_timeout,
+            addresses: config.url.clone(),
+            node,
+            is_closed: false,
+        })
     }
 
     /// A new channel.
@@ -137,16 +150,16 @@ impl Link {
         self.connection.status().blocked()
     }
 
-    /// Returns when the link, or this channel of it, is lost. Until then it reports changes of the state.
+    /// Returns when the link is lost, or its channel is not open any more. Until then it reports changes of the state.
     ///
     /// lapin passes each event to one listener only, so this is called once for a link.
-    pub(crate) async fn watch(&self, channel: &Channel, state: &watch::Sender<State>) {
+    pub(crate) async fn watch(&self, is_open: impl Fn() -> bool, state: &watch::Sender<State>) {
         let events = self.connection.events_listener();
         pin_mut!(events);
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if !self.is_up() || !channel.status().connected() {
+            if !self.is_up() || !is_open() {
                 return;
             }
             let reason = next_reason(&mut events, &mut looks).await;
@@ -161,12 +174,23 @@ impl Link {
         }
     }
 
+    /// Tries this node after all others for a while, if the connection was lost.
+    pub(crate) fn note_if_lost(&self) {
+        if !self.is_closed && !self.is_up() {
+            self.addresses.note_failure(self.node);
+        }
+    }
+
     /// Closes the connection, for at most the time limit. A link that is only dropped is cut off.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(mut self) {
         // Nothing is written to a blocked connection, not even the closing.
         if self.is_up() && !self.is_blocked() {
-            // An error means that the connection is closed already.
-            drop(self.within("close the connection", self.connection.close(200, "done".into())).await);
+            let closed = self.within("close the connection", self.connection.close(200, "done".into())).await;
+            // Otherwise the connection was closed already.
+            if matches!(closed, Err(Error::Unavailable { source: None, .. })) {
+                self.addresses.note_failure(self.node);
+            }
+            self.is_closed = true;
         }
     }
 
@@ -200,8 +224,10 @@ async fn next_reason(
     String::new()
 }
 
-fn address(uri: &AMQPUri) -> (String, u16) {
-    (uri.authority.host.clone(), uri.authority.port)
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.note_if_lost();
+    }
 }
 
 /// A second handle to the socket of a connection, which shuts the socket down when it is dropped.

@@ -55,7 +55,7 @@ pub(crate) fn count_connect<T>(purpose: Purpose, result: &Result<T, Error>) {
     let result = match result {
         Ok(_) => "ok",
         Err(Error::Refused { .. }) => "refused",
-        Err(Error::Unavailable { source: None, .. }) => "timeout",
+        Err(Error::Unavailable { source: None, .. } | Error::Unreachable { source: None, .. }) => "timeout",
         Err(_) => "failed",
     };
     CONNECTS.with(&[purpose.word(), result]).inc();

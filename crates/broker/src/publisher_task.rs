@@ -24,9 +24,11 @@ use crate::{Config, Error, State, control, topology};
 
 /// The most messages of a round, unless one request has more; keeps the wait of the next request short.
 const ROUND: usize = 8 * WINDOW;
+/// The channel is replaced at most this often.
+const REPLACED_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the last attempt to connect failed, shared with the handles.
-pub(crate) type Fault = Arc<Mutex<Option<lapin::Error>>>;
+pub(crate) type Fault = Arc<Mutex<Option<Error>>>;
 
 /// The publishing task.
 pub(crate) struct PublisherTask {
@@ -49,16 +51,18 @@ impl PublisherTask {
             match self.connect().await {
                 Some(Ok((link, channel))) => {
                     self.note_fault(None);
+                    let channel = Mutex::new(channel);
                     self.serve(&link, &channel).await;
                     self.state.send_replace(State::Down);
-                    close(link, channel).await;
+                    close_channel(&link, &current(&channel)).await;
+                    link.close().await;
                 }
                 Some(Err(error)) => {
                     warn!(
                         error = &error as &dyn std::error::Error,
                         "the publisher cannot connect to RabbitMQ: {error}"
                     );
-                    self.note_fault(error.cause());
+                    self.note_fault(Some(error));
                     self.state.send_replace(State::Down);
                 }
                 None => break,
@@ -78,8 +82,7 @@ impl PublisherTask {
         self.while_refusing(async move {
             let link = Link::open(&config, Purpose::Publisher, "flowcast publisher").await?;
             declare(&link, &queues).await?;
-            let channel = link.channel().await?;
-            link.within("select confirms", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+            let channel = confirm_channel(&link).await?;
             Ok((link, channel))
         })
         .await
@@ -102,25 +105,33 @@ impl PublisherTask {
         }
     }
 
-    fn note_fault(&self, fault: Option<lapin::Error>) {
+    fn note_fault(&self, fault: Option<Error>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
     /// Uses a connection until it is lost, or until the shutdown.
-    async fn serve(&mut self, link: &Link, channel: &Channel) {
+    async fn serve(&mut self, link: &Link, channel: &Mutex<Channel>) {
         self.state.send_replace(State::Up);
         info!("the publisher is connected to RabbitMQ");
         let Self { shutdown, messages, questions, state, .. } = self;
         tokio::select! {
             () = publish(link, channel, messages, shutdown) => {}
             () = answer(link, questions) => {}
-            () = link.watch(channel, state) => warn!("the publisher has lost its connection to RabbitMQ"),
+            () = link.watch(|| current(channel).status().connected(), state) => {
+                warn!("the publisher has lost its connection to RabbitMQ");
+            }
         }
     }
 }
 
 /// Publishes round after round; returns when the connection must not be used any more.
-async fn publish(link: &Link, channel: &Channel, messages: &mut RequestQueue, shutdown: &CancellationToken) {
+async fn publish(
+    link: &Link,
+    channel: &Mutex<Channel>,
+    messages: &mut RequestQueue,
+    shutdown: &CancellationToken,
+) {
+    let mut replaced: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
@@ -135,18 +146,63 @@ async fn publish(link: &Link, channel: &Channel, messages: &mut RequestQueue, sh
             }
             continue;
         }
-        if !publish_round(link, channel, messages).await {
-            warn!(
-                "RabbitMQ did not confirm all messages; they count as not published, and are published again"
-            );
-            refuse_until_unblocked(link, messages).await;
-            return;
+        match publish_round(link, &current(channel), messages).await {
+            Round::Answered => {}
+            Round::Unanswered => {
+                warn!(
+                    "RabbitMQ did not confirm all messages; they count as not published, and are published again"
+                );
+                refuse_until_unblocked(link, messages).await;
+                return;
+            }
+            Round::Refused if replaced.is_some_and(|at| at.elapsed() < REPLACED_EVERY) => {}
+            Round::Refused => {
+                replaced = Some(Instant::now());
+                if !replace(link, channel).await {
+                    return;
+                }
+            }
         }
     }
 }
 
-/// Publishes the waiting requests; false if RabbitMQ left messages unanswered.
-async fn publish_round(link: &Link, channel: &Channel, messages: &mut RequestQueue) -> bool {
+/// How RabbitMQ answered a round.
+enum Round {
+    Answered,
+    /// It left messages unanswered.
+    Unanswered,
+    /// It refused all messages of a queue. The queue is full, or the channel does not know its leader: in RabbitMQ before version 3.12, a channel
+    /// that was opened while a quorum queue had no leader refuses all messages for this queue for ever (rabbitmq-server, pull request 9241).
+    Refused,
+}
+
+/// Replaces the channel; false if no other one can be opened. No message is outstanding on it.
+async fn replace(link: &Link, channel: &Mutex<Channel>) -> bool {
+    match confirm_channel(link).await {
+        Ok(new) => {
+            let old = std::mem::replace(&mut *channel.lock().unwrap_or_else(PoisonError::into_inner), new);
+            close_channel(link, &old).await;
+            true
+        }
+        Err(error) => {
+            warn!(error = &error as &dyn std::error::Error, "the publisher cannot open a channel: {error}");
+            false
+        }
+    }
+}
+
+fn current(channel: &Mutex<Channel>) -> Channel {
+    channel.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+async fn confirm_channel(link: &Link) -> Result<Channel, Error> {
+    let channel = link.channel().await?;
+    link.within("select confirms", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok(channel)
+}
+
+/// Publishes the waiting requests.
+async fn publish_round(link: &Link, channel: &Channel, messages: &mut RequestQueue) -> Round {
     let (mut requests, mut batches, mut count) = (Vec::new(), Vec::new(), 0);
     while count < ROUND
         && let Some(mut request) = messages.take()
@@ -166,7 +222,13 @@ async fn publish_round(link: &Link, channel: &Channel, messages: &mut RequestQue
         let alarm = blocked && !batch.is_answered();
         request.reply(if alarm { Err(Error::Blocked) } else { batch.result() });
     }
-    batches.iter().all(Batch::is_answered)
+    if !batches.iter().all(Batch::is_answered) {
+        Round::Unanswered
+    } else if batches.iter().any(Batch::is_refused) {
+        Round::Refused
+    } else {
+        Round::Answered
+    }
 }
 
 fn batch(request: &mut Request) -> Result<(Batch, usize), Error> {
@@ -214,10 +276,9 @@ async fn declare(link: &Link, queues: &KnownQueues) -> Result<(), Error> {
     Ok(())
 }
 
-async fn close(link: Link, channel: Channel) {
+async fn close_channel(link: &Link, channel: &Channel) {
     if channel.status().connected() && link.is_up() && !link.is_blocked() {
         // An error means that the channel is closed already.
         drop(link.within("close a channel", channel.close(200, "done".into())).await);
     }
-    link.close().await;
 }

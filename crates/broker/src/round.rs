@@ -52,6 +52,11 @@ impl Batch {
         self.acked.load(Ordering::Relaxed) + self.nacked.load(Ordering::Relaxed) >= self.bodies.len()
     }
 
+    /// Whether RabbitMQ refused every message.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.bodies.is_empty() && self.nacked.load(Ordering::Relaxed) == self.bodies.len()
+    }
+
     /// The number of messages if all of them are confirmed.
     pub(crate) fn result(&self) -> Result<u32, Error> {
         let total = self.bodies.len();
@@ -171,6 +176,14 @@ mod tests {
         assert_eq!(batch(3, [3, 0, 0]).result().unwrap(), 3);
         for counts in [[2, 0, 0], [2, 1, 0], [3, 0, 1], [0, 0, 0]] {
             assert!(batch(3, counts).result().is_err(), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_refused_if_every_message_is() {
+        assert!(batch(3, [0, 3, 0]).is_refused());
+        for (total, counts) in [(3, [1, 2, 0]), (3, [0, 2, 0]), (3, [3, 0, 0]), (0, [0, 0, 0])] {
+            assert!(!batch(total, counts).is_refused(), "{counts:?}");
         }
     }
 

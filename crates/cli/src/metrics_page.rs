@@ -46,7 +46,8 @@ fn sections() -> [Section<'static>; 6] {
 }
 
 const OF_INSTALLATION: &str = "These series come from one process each: the producer that feeds the sender reads them from PostgreSQL every 5 \
-    seconds, and they move with the feed. Series without `sender` and `campaign` come from the producer that feeds the first sender. They have no label `role`. \
+    seconds, and they move with the feed. Series without `sender` and `campaign` come from the producer that feeds the first sender, \
+    and those of synchronous standbys from every producer. They have no label `role`. \
     `flowcast metrics` prints them once, for example for the textfile collector of node_exporter; `flowcast_queue_ready` and `flowcast_state_age_seconds` are \
     known to producers only. A producer that cannot read PostgreSQL for 15 seconds shows only `flowcast_state_age_seconds`.";
 

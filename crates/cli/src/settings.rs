@@ -61,10 +61,10 @@ impl Settings {
     }
 
     pub(crate) fn postgres(&self) -> Result<store::Config, Refused> {
-        self.section(
-            "postgres",
-            Some("DATABASE_URL is not set; write postgres://user:password@host:port/database"),
-        )
+        let without_url = "DATABASE_URL is not set; write postgres://user:password@host:port/database";
+        let config: store::Config = self.section("postgres", Some(without_url))?;
+        config.check().map_err(|error| Refused(format!("[postgres] {error}")))?;
+        Ok(config)
     }
 
     pub(crate) fn broker(&self) -> Result<broker::Config, Refused> {
@@ -326,6 +326,16 @@ mod tests {
         );
         let error = load("", &[]).unwrap().postgres().unwrap_err().to_string();
         assert!(error.starts_with("DATABASE_URL is not set"), "{error}");
+        let url = [("DATABASE_URL", "postgres://h/d")];
+        for (key, told) in [
+            ("answer_timeout = \"10s\"", "answer_timeout (10s) is not longer than statement_timeout (10s)"),
+            ("address_timeout = \"0s\"", "address_timeout is 0"),
+            ("failover = \"trust\"", "unknown variant `trust`, expected `hold` or `trust-synchronous`"),
+        ] {
+            let error =
+                load(&format!("[postgres]\n{key}"), &url).unwrap().postgres().unwrap_err().to_string();
+            assert!(error.starts_with("[postgres] ") && error.contains(told), "{error}");
+        }
         let error = load("[consumer]\nlease = \"10s\"", &[]).unwrap().consumer().unwrap_err().to_string();
         assert!(error.starts_with("consumer.lease is 10s, too short"), "{error}");
         let few = "[lists]\nmax_temporary_bytes = 1000\n[server]\nupload_key = \"env:KEY\"";

@@ -152,7 +152,7 @@ pub use store::{
 pub use suppressions::{
     CountedSuppressions, LookupEntry, NewestSuppressions, NumberLookup, SuppressedNumber, SuppressionView,
 };
-pub use system::{SenderSystem, SystemView};
+pub use system::{FailingJob, SenderSystem, SystemView};
 pub use template_fetch::FetchedTemplates;
 pub use templates::{NewTemplate, TemplateButton, TemplateCategory, TemplateStatus, TemplateView};
 pub use test_message::{TestMessage, TestResult};

@@ -106,7 +106,8 @@ impl Control {
 
     /// A campaign with its definition.
     pub async fn campaign(&self, caller: &Caller, id: CampaignId) -> Result<Campaign, Error> {
-        self.view(caller, id, async {
+        // The future is large.
+        let read = Box::pin(async {
             let row = self.store.campaign(id).await?;
             Ok(Campaign {
                 campaign_id: id.0,
@@ -116,8 +117,8 @@ impl Control {
                 started_at: row.started_at,
                 definition: row.definition,
             })
-        })
-        .await
+        });
+        self.view(caller, id, read).await
     }
 
     /// Reports of campaigns, newest first: at most `limit`, only campaigns older than `before` if it is given. A caller who is
@@ -153,7 +154,8 @@ impl Control {
 
     /// The report of a campaign.
     pub async fn report(&self, caller: &Caller, id: CampaignId) -> Result<CampaignReport, Error> {
-        self.view(caller, id, async { Ok(self.store.report(id).await?) }).await
+        // The future is large.
+        self.view(caller, id, Box::pin(async { Ok(self.store.report(id).await?) })).await
     }
 
     /// The errors of a campaign, most frequent first.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::Measure;
@@ -23,6 +24,32 @@ pub struct SystemView {
     pub senders: Vec<SenderSystem>,
     /// Measures of the database by the name of their metric without `flowcast_`, such as `database_connections`.
     pub database: BTreeMap<String, f64>,
+    /// Maintenance jobs of the producers whose last run failed.
+    pub failing_jobs: Vec<FailingJob>,
+}
+
+/// A maintenance job of the producers whose last run failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FailingJob {
+    /// The job, such as `fold_counters`.
+    pub task: String,
+    /// Failed runs since the last success.
+    pub failures: i32,
+    /// The last success; `null`: the job never succeeded.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    pub succeeded_at: Option<Timestamp>,
+    /// The last failure.
+    #[schema(value_type = String, format = DateTime)]
+    pub failed_at: Timestamp,
+    /// The error of the last failure.
+    pub error: String,
+}
+
+impl From<store::FailingJob> for FailingJob {
+    fn from(job: store::FailingJob) -> Self {
+        let store::FailingJob { task, failures, succeeded_at, failed_at, error } = job;
+        Self { task, failures, succeeded_at, failed_at, error }
+    }
 }
 
 /// What feeds and sends one sender.
@@ -75,9 +102,20 @@ impl Control {
             let database = database.into_iter().map(|measure| (measure.name, measure.value)).collect();
             let schema = self.store.schema_version().await?;
             let version = env!("CARGO_PKG_VERSION").to_owned();
-            Ok((SystemView { version, schema, senders, database }, Value::Null))
+            let failing_jobs = self.read_failing_jobs().await?;
+            Ok((SystemView { version, schema, senders, database, failing_jobs }, Value::Null))
         })
         .await
+    }
+
+    /// Maintenance jobs whose last run failed.
+    pub async fn failing_jobs(&self, caller: &Caller) -> Result<Vec<FailingJob>, Error> {
+        let attempt = Attempt::new(caller, Action::ViewSystem, Object::Installation);
+        self.act(attempt, async { Ok((self.read_failing_jobs().await?, Value::Null)) }).await
+    }
+
+    async fn read_failing_jobs(&self) -> Result<Vec<FailingJob>, Error> {
+        Ok(self.store.failing_jobs().await?.into_iter().map(FailingJob::from).collect())
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
 use crate::Error;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a change of the replication may take on a busy machine.
+const LOOK_LIMIT: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Prefix of all databases of scopes; the time of their creation by the database clock follows.
 const PREFIX: &str = "flowcast_test_";
@@ -65,6 +68,30 @@ pub(crate) async fn sweep(url: &Url) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Executes statements.
+pub(crate) async fn execute(url: &Url, statements: &str) -> Result<(), Error> {
+    let client = connect(url).await?;
+    for statement in statements.split(';').filter(|statement| !statement.trim().is_empty()) {
+        client.batch_execute(statement).await.map_err(Error::database("execute a statement"))?;
+    }
+    Ok(())
+}
+
+/// Waits until a query returns this number.
+pub(crate) async fn wait_for(url: &Url, query: &str, wanted: i64) -> Result<(), Error> {
+    let client = connect(url).await?;
+    let found = async {
+        loop {
+            let row = client.query_one(query, &[]).await.map_err(Error::database("look at a server"))?;
+            if row.try_get::<_, i64>(0).map_err(Error::database("look at a server"))? == wanted {
+                return Ok(());
+            }
+            sleep(PAUSE).await;
+        }
+    };
+    timeout(LOOK_LIMIT, found).await.map_err(|_| Error::TimedOut { doing: "change the replication" })?
 }
 
 async fn connect(url: &Url) -> Result<Client, Error> {

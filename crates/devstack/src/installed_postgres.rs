@@ -3,6 +3,9 @@
 //! It is as durable as in production: `fsync` and `synchronous_commit` are on. Only shared memory differs: it is in
 //! files of the data folder, so that nothing stays in `/dev/shm` after a kill.
 
+use std::path::Path;
+
+use url::Url;
 use uuid::Uuid;
 
 use crate::daemon::Daemon;
@@ -33,6 +36,32 @@ pub(crate) async fn prepare(settings: &[String], places: &Places) -> Result<Opti
     initdb.output().await?;
 
     let port = port::free().map_err(Error::system("find a free port"))?;
+    let url = format!("postgres://{USER}:{password}@127.0.0.1:{port}/postgres");
+    Ok(Some((server(&programs, home, port, settings, places), url)))
+}
+
+/// Copies a running server, and returns a standby that is not running yet and follows it, with its address. The standby has this name in
+/// `pg_stat_replication`. `None` if nothing is installed.
+pub(crate) async fn prepare_standby(primary: &Url, name: &str) -> Result<Option<(Daemon, String)>, Error> {
+    let places = Places::system();
+    let Some(programs) = places.postgres_programs() else { return Ok(None) };
+    let home = Home::new(Service::Postgres, &places, "postgres")?;
+    let copy = Program::new(&programs.join("pg_basebackup"), &home.folder, home.user)
+        .env("PATH", &places.path)
+        .args(["--dbname", primary.as_str(), "--wal-method=stream", "--checkpoint=fast", "--no-sync"])
+        .args(["--write-recovery-conf".as_ref(), "--pgdata".as_ref(), home.folder.join("data").as_os_str()]);
+    copy.output().await?;
+    let port = port::free().map_err(Error::system("find a free port"))?;
+    let mut url = primary.clone();
+    let invalid = |()| Error::Invalid { variable: Service::Postgres.variable(), reason: "it has no port" };
+    url.set_port(Some(port)).map_err(invalid)?;
+    let settings = [format!("cluster_name={name}")];
+    Ok(Some((server(&programs, home, port, &settings, &places), url.into())))
+}
+
+/// A server for the data folder of a home.
+fn server(programs: &Path, home: Home, port: u16, settings: &[String], places: &Places) -> Daemon {
+    let data = home.folder.join("data");
     let ours = [
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
@@ -48,6 +77,5 @@ pub(crate) async fn prepare(settings: &[String], places: &Places) -> Result<Opti
         .env("PATH", &places.path)
         .args(["-D".as_ref(), data.as_os_str()])
         .args(ours.iter().chain(settings).flat_map(|setting| ["-c", setting.as_str()]));
-    let url = format!("postgres://{USER}:{password}@127.0.0.1:{port}/postgres");
-    Ok(Some((Daemon::new(home, None, postgres, STOP_SIGNAL), url)))
+    Daemon::new(home, None, postgres, STOP_SIGNAL)
 }

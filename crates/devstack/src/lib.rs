@@ -28,6 +28,7 @@
 //! ```
 
 mod amqp;
+mod cluster;
 mod container;
 mod daemon;
 mod database;
@@ -39,6 +40,7 @@ mod installed_rabbitmq;
 mod instance;
 mod port;
 mod postgres;
+mod postgres_pair;
 mod processes;
 mod program;
 mod proxy;
@@ -49,10 +51,12 @@ mod stack;
 mod watchdog;
 
 pub use amqp::LockedQueue;
+pub use cluster::RabbitCluster;
 pub use discovery::Places;
 pub use error::Error;
 pub use port::free as free_port;
 pub use postgres::Postgres;
+pub use postgres_pair::PostgresPair;
 pub use proxy::Proxy;
 pub use rabbitmq::RabbitMq;
 pub use scope::Scope;

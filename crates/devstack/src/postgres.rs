@@ -40,6 +40,17 @@ impl Postgres {
         self.instance.freeze(false).await
     }
 
+    /// A standby of an installed server; `None` if PostgreSQL is not installed.
+    pub(crate) async fn standby_of(primary: &Self, name: &str) -> Result<Option<Self>, Error> {
+        let Some((daemon, url)) = installed_postgres::prepare_standby(primary.instance.url(), name).await?
+        else {
+            return Ok(None);
+        };
+        daemon.start().await?;
+        let instance = Instance::ready(Service::Postgres, Way::Installed(Box::new(daemon)), &url).await?;
+        Ok(Some(Self { instance }))
+    }
+
     /// The server at this address.
     pub(crate) async fn given(url: &str) -> Result<Self, Error> {
         Ok(Self { instance: Instance::ready(Service::Postgres, Way::Given, url).await? })

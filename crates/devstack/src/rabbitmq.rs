@@ -14,10 +14,15 @@ use crate::{Error, Places, Service, installed_rabbitmq};
 pub struct RabbitMq {
     pub(crate) instance: Instance,
     /// `rabbitmqctl` of a private instance.
-    ctl: Option<Program>,
+    pub(crate) ctl: Option<Program>,
 }
 
 impl RabbitMq {
+    /// The address of the broker.
+    pub fn url(&self) -> &str {
+        self.instance.url().as_str()
+    }
+
     /// Ends the broker with `SIGKILL`, with all its processes.
     ///
     /// RabbitMQ 3.10 writes the declaration of a quorum queue to disk within half a second, not at once. A broker that
@@ -91,7 +96,7 @@ impl RabbitMq {
     pub(crate) async fn installed(config: &[String], places: &Places) -> Result<Option<Self>, Error> {
         let mut attempts = 1;
         loop {
-            let Some(prepared) = installed_rabbitmq::prepare(places, config)? else { return Ok(None) };
+            let Some(prepared) = installed_rabbitmq::prepare(places, config, None)? else { return Ok(None) };
             prepared.daemon.start().await?;
             let way = Way::Installed(Box::new(prepared.daemon));
             match Instance::ready(Service::RabbitMq, way, &prepared.url).await {

@@ -77,6 +77,11 @@ impl Scope {
         }
     }
 
+    /// Removes nothing at the end, for a private stack whose services may not answer then: everything ends with the stack.
+    pub fn leave_to_stack(&self) {
+        drop(self.remains().take());
+    }
+
     pub(crate) async fn open(stack: &Stack, name: &str) -> Result<Self, Error> {
         let admin_url = stack.postgres().instance.url().clone();
         if stack.postgres().instance.is_given() {

@@ -1,5 +1,5 @@
 //! The metrics of the installation: each series comes from one process, the producer that feeds the sender. Those without a sender come
-//! from the producer that feeds the first sender.
+//! from the producer that feeds the first sender; those of the standbys come from every producer, because no feed is held while commits wait.
 //!
 //! **Invariant.** A producer that cannot read PostgreSQL for longer than [`KEPT`] shows nothing but the age, because another producer may
 //! feed its senders meanwhile.
@@ -27,6 +27,8 @@ const SIZE_EVERY: u32 = 12;
 const KEPT: Duration = Duration::from_secs(15);
 /// The measure that is not part of every reading.
 const SIZE: &str = "database_bytes";
+/// A measure that the process has that shows the size.
+const WITH_SIZE: &str = "database_confirmed";
 /// The prefix of all names.
 const PREFIX: &str = "flowcast_";
 
@@ -58,7 +60,7 @@ pub(crate) async fn run(producer: Uuid, store: Store, campaigns: usize, shutdown
                 readings += 1;
                 match measures.iter().find(|measure| measure.name == SIZE) {
                     Some(read) => size = Some(read.clone()),
-                    None if measures.iter().any(|measure| measure.labels.is_empty()) => {
+                    None if measures.iter().any(|measure| measure.name == WITH_SIZE) => {
                         measures.extend(size.clone());
                     }
                     None => {}
@@ -95,13 +97,15 @@ async fn read_fed(
 ) -> Result<Vec<Measure>, Error> {
     let fed = store.fed_senders(producer).await?;
     if fed.is_empty() {
-        return Ok(Vec::new());
+        return store.measure_standbys().await;
     }
     let ids: Vec<_> = fed.iter().map(|(id, _)| *id).collect();
     let most = i64::try_from(campaigns).unwrap_or(i64::MAX);
     let mut measures = store.measure_senders(&ids, most).await?;
     if store.first_sender().await?.is_some_and(|first| ids.contains(&first)) {
         measures.extend(store.measure_database(with_size).await?);
+    } else {
+        measures.extend(store.measure_standbys().await?);
     }
     let queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
     measures.extend(fed.into_iter().filter_map(|(_, name)| {

@@ -11,7 +11,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use store::{Error, Resolved, Store, VolumeLimits};
+use store::{DatabaseCheck, Error, Resolved, Store, VolumeLimits};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ const NOTED_EVERY: Duration = Duration::from_secs(15);
 /// A periodic job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Job {
-    /// Holds all senders if the database is not the confirmed one.
+    /// Holds all senders if the database is not the confirmed one, or confirms it if the settings trust the failover.
     CheckDatabase,
     /// Makes recipients of dead workers `unknown`, for the senders that this producer feeds.
     ExpireClaims,
@@ -244,12 +244,23 @@ impl Results {
 }
 
 async fn check_database(store: &Store) -> Result<(), Error> {
-    if let Some(held @ 1..) = store.hold_after_failover().await? {
-        tracing::error!(
-            held,
-            "the database is not the one that was confirmed, because PostgreSQL failed over or a backup was restored; {held} senders were \
-             held and nothing is sent; 'flowcast database show' shows the difference"
-        );
+    match store.check_database().await? {
+        DatabaseCheck::Confirmed | DatabaseCheck::Held { held: 0, .. } => {}
+        DatabaseCheck::Trusted { resumed } => tracing::warn!(
+            resumed = resumed.len(),
+            "PostgreSQL failed over, and commits had waited for a synchronous standby until then, so the database is confirmed \
+             (trust-synchronous); {} senders were resumed",
+            resumed.len()
+        ),
+        DatabaseCheck::Held { held, distrust } => {
+            let distrust =
+                distrust.map(|reason| format!("; it is not trusted: {reason}")).unwrap_or_default();
+            tracing::error!(
+                held,
+                "the database is not the one that was confirmed, because PostgreSQL failed over or a backup was restored; {held} senders \
+                 were held and nothing is sent{distrust}; 'flowcast database show' shows the difference"
+            );
+        }
     }
     Ok(())
 }

@@ -73,6 +73,8 @@ pub struct Setup {
     /// PostgreSQL with separate connections, for the maintenance jobs: a job that waits for a lock takes no connection
     /// from the feed ([`store::Config::for_maintenance`]).
     pub maintenance: Store,
+    /// PostgreSQL with a connection of its own, for the metrics of the installation ([`store::Config::for_measuring`]).
+    pub measuring: Store,
     /// RabbitMQ. It must outlive the producer, so that messages published at the shutdown are confirmed.
     pub publisher: Publisher,
     /// The names of the queues.
@@ -83,11 +85,11 @@ pub struct Setup {
 
 /// Feeds every sender that no other producer feeds, until `shutdown`. Failures of PostgreSQL and RabbitMQ are retried.
 pub async fn run(setup: Setup, shutdown: CancellationToken) {
-    let Setup { config, store, maintenance, publisher, topology, measured_campaigns } = setup;
+    let Setup { config, store, maintenance, measuring, publisher, topology, measured_campaigns } = setup;
     let id = Uuid::now_v7();
     tracing::info!(producer.id = %id, "producer {id} has started");
     add_health(&publisher);
-    let measuring = installation::run(id, maintenance.clone(), measured_campaigns, shutdown.clone());
+    let measuring = installation::run(id, measuring, measured_campaigns, shutdown.clone());
     let measuring = tokio::spawn(measuring);
     let jobs = tokio::spawn(maintenance::run(id, maintenance, shutdown.clone()));
     let mut producer = Producer {

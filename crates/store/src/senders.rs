@@ -1,6 +1,6 @@
 //! Senders: settings, rate, price lists, flows and templates, webhooks, connected workers, holds on a sender or a campaign, and alerts.
 //!
-//! Uses `db`.
+//! Uses `db`, `changes`.
 
 pub(crate) mod activity;
 pub(crate) mod alerts;
@@ -14,5 +14,6 @@ pub(crate) mod prices;
 pub(crate) mod rate;
 pub(crate) mod sender;
 pub(crate) mod templates;
+pub(crate) mod trust;
 pub(crate) mod webhooks;
 pub(crate) mod workers;

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in helpers too"
 )]
 
+mod addresses;
 mod consuming;
 mod faults;
 mod publishing;

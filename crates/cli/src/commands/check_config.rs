@@ -45,6 +45,10 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
                     refused => refused,
                 };
                 wrong.extend(checked.err().map(|error| error.to_string()));
+                match store.failover_warning().await {
+                    Ok(warning) => warn_of_failover(warning),
+                    Err(error) => wrong.push(error.to_string()),
+                }
             }
             Err(error) => wrong.push(error.to_string()),
         },
@@ -52,7 +56,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     }
     match settings.broker() {
         Ok(config) => {
-            wrong.extend(broker_answers(config).await.err().map(|error| error.to_string()));
+            wrong.extend(brokers_answer(&config).await);
         }
         Err(problem) => wrong.push(problem.to_string()),
     }
@@ -65,6 +69,15 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(Refused(wrong.join("\nflowcast: ")).into())
+}
+
+/// Warns if a failover would wait for a person although the settings say otherwise.
+fn warn_of_failover(warning: Option<&str>) {
+    if let Some(warning) = warning {
+        line(format!(
+            "warning: [postgres] failover is trust-synchronous, but {warning}, so a failover would wait for a person"
+        ));
+    }
 }
 
 /// Checks that the consumer can keep departure journals, if it should.
@@ -93,6 +106,24 @@ fn temporary_folder(settings: &Settings) -> Result<(), Refused> {
     )))
 }
 
+/// Tries each address of RabbitMQ by itself, and returns what is wrong. If there are several, a line tells of each that answers.
+async fn brokers_answer(config: &broker::Config) -> Vec<String> {
+    let each = match config.each_address() {
+        Ok(each) => each,
+        Err(problem) => return vec![problem.to_string()],
+    };
+    let is_list = each.len() > 1;
+    let mut wrong = Vec::new();
+    for (place, config) in each {
+        match broker_answers(config).await {
+            Ok(()) if is_list => line(format!("RabbitMQ at {place} answers")),
+            Ok(()) => {}
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    wrong
+}
+
 /// Whether RabbitMQ answers. One attempt to connect is enough, because a person waits for the result.
 async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
     let topology = Topology::new(&config.prefix);
@@ -106,6 +137,9 @@ async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
         _ = state.wait_for(|state| *state == State::Down) => {
             Err(match publisher.last_failure() {
                 refused @ broker::Error::Refused { .. } => refused.into(),
+                broker::Error::Unreachable { tried, .. } => {
+                    anyhow::anyhow!("RabbitMQ is unreachable: {tried}; check that it runs and that AMQP_URL is correct")
+                }
                 _ => anyhow::anyhow!("RabbitMQ is unreachable; check that it runs and that AMQP_URL is correct"),
             })
         }

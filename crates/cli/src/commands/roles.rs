@@ -52,6 +52,7 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     monitoring::start(settings, "producer", &metrics, producer::INSTALLATION_INSTRUMENTS, &shutdown).await?;
     let Some(store) = shutdown.run_until_cancelled(open(settings)).await.transpose()? else { return Ok(()) };
     let maintenance = Store::connect(&settings.postgres()?.for_maintenance()).await?;
+    let measuring = Store::connect(&settings.postgres()?.for_measuring()).await?;
     let topology = Topology::new(&broker.prefix);
     // The publisher outlives the feed, so that messages published when the signal comes are confirmed.
     let closing = CancellationToken::new();
@@ -61,7 +62,8 @@ pub(crate) async fn producer(settings: &Settings) -> anyhow::Result<()> {
     let webhooks = notifier::Setup { store: store.clone(), key, poster: guarded, timing: Timing::default() };
     let notifying = tokio::spawn(notifier::run(webhooks, shutdown.clone()));
     let measured_campaigns = settings.metrics()?.campaigns;
-    let setup = producer::Setup { config, store, maintenance, publisher, topology, measured_campaigns };
+    let setup =
+        producer::Setup { config, store, maintenance, measuring, publisher, topology, measured_campaigns };
     producer::run(setup, shutdown).await;
     telling.await.context("sending alerts")?;
     notifying.await.context("delivering events to webhook endpoints")?;

@@ -1,6 +1,6 @@
 //! `flowcast waiting`: waiting recipients, with the reason.
 
-use control::{Waiting, utc};
+use control::{FailingJob, Waiting, utc};
 use jiff::Timestamp;
 
 use crate::plane::Plane;
@@ -8,15 +8,24 @@ use crate::settings::Settings;
 use crate::terminal::output::{line, table, thousands};
 
 pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
-    let waits = Plane::open(settings).await?.waiting().await?;
+    let plane = Plane::open(settings).await?;
+    let waits = plane.waiting().await?;
     if json {
         line(serde_json::to_string_pretty(&waits)?);
         return Ok(());
     }
     if waits.is_empty() {
         line("no recipients are waiting");
-        return Ok(());
+    } else {
+        print(&waits);
     }
+    for job in plane.failing_jobs().await? {
+        line(failing(&job));
+    }
+    Ok(())
+}
+
+fn print(waits: &[Waiting]) {
     let rows: Vec<Vec<String>> = waits
         .iter()
         .map(|wait| {
@@ -32,7 +41,19 @@ pub(crate) async fn run(settings: &Settings, json: bool) -> anyhow::Result<()> {
         })
         .collect();
     table(&["sender", "campaign", "waiting", "reason", "since", "until", "why"], &rows);
-    Ok(())
+}
+
+/// A maintenance job that fails, as a sentence.
+fn failing(job: &FailingJob) -> String {
+    let FailingJob { task, failures, succeeded_at, failed_at, error } = job;
+    let succeeded = succeeded_at
+        .map_or_else(|| "never succeeded".to_owned(), |at| format!("succeeded last at {}", utc(at)));
+    let times =
+        if *failures == 1 { "once".to_owned() } else { format!("{} times", thousands(i64::from(*failures))) };
+    format!(
+        "the maintenance job {task} failed {times}, at {} last, and {succeeded}: {error}",
+        utc(*failed_at)
+    )
 }
 
 /// One row as a sentence.

@@ -1,8 +1,8 @@
 //! Waiting recipients, audit, dead letters, counters, API keys.
 
 use control::{
-    ApiKey, AuditCheck, AuditQuery, AuditView, CountCheck, DeadLetter, Error, Page, PageRequest,
-    RedrivenLetters, SystemView, Waiting,
+    ApiKey, AuditCheck, AuditQuery, AuditView, CountCheck, DeadLetter, Error, FailingJob, Page, PageRequest,
+    Problem, RedrivenLetters, SystemView, Waiting,
 };
 
 use crate::plane::{Database, Plane};
@@ -21,6 +21,18 @@ impl Plane {
         match self {
             Self::Database(Database { control, caller }) => control.system(caller).await,
             Self::Api(api) => api.system().await,
+        }
+    }
+
+    /// Maintenance jobs whose last run failed; none if the caller may not see the installation.
+    pub(crate) async fn failing_jobs(&self) -> Result<Vec<FailingJob>, Error> {
+        let jobs = match self {
+            Self::Database(Database { control, caller }) => control.failing_jobs(caller).await,
+            Self::Api(api) => api.system().await.map(|system| system.failing_jobs),
+        };
+        match jobs {
+            Err(error) if error.problem() == Problem::Forbidden => Ok(Vec::new()),
+            jobs => jobs,
         }
     }
 

@@ -25,6 +25,7 @@ mod receiving;
 mod world;
 
 mod api;
+mod cluster;
 #[expect(dead_code, reason = "shared with the short tests")]
 mod console;
 mod disk;
@@ -33,9 +34,11 @@ mod history;
 mod journal_storm;
 mod outage;
 mod pooler;
+mod promotion;
 mod rate;
 mod rolling_restart;
 mod stops;
 mod storm;
+mod upgrade;
 mod walk;
 mod within_a_second;

@@ -177,6 +177,25 @@ async fn whoever_waits_is_told_why() {
 }
 
 #[tokio::test]
+async fn a_maintenance_job_that_fails_is_told_until_it_succeeds() {
+    let mut world = World::new("failing_job", "5/s", quick()).await;
+    world.look.batch_execute("alter table idempotency rename to idempotency_elsewhere").await.unwrap();
+    let _producer = world.start("producer");
+    let failing = "select count(*) from report.maintenance where is_failing and failures >= 2";
+    world.until(failing, 1).await;
+    let told = world.ok(&["waiting"]).await;
+    let (wait, job) = told.split_once('\n').unwrap();
+    assert_eq!(wait, "no recipients are waiting");
+    assert!(job.starts_with("the maintenance job remove_old_rows failed "), "{told}");
+    assert!(job.contains(" times, at 20") && job.contains(", and never succeeded: "), "{told}");
+
+    world.look.batch_execute("alter table idempotency_elsewhere rename to idempotency").await.unwrap();
+    world.until("select count(*) from report.maintenance where is_failing", 0).await;
+    assert_eq!(world.ok(&["waiting"]).await.trim(), "no recipients are waiting");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn the_daily_cap_holds_over_all_workers_and_the_next_day_goes_on() {
     let mut world = World::new("daily_cap", "none", quick()).await;
     let said = world.ok(&["sender", "set", "ke-main", "--daily-cap", "120,zone=Africa/Nairobi"]).await;

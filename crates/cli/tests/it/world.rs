@@ -36,6 +36,8 @@ pub(crate) struct World {
     /// The account of the sender, and the word for its provider.
     account: (String, &'static str),
     processes: u32,
+    /// The address of Postgres for commands and processes; `None`: that of the scope.
+    pub(crate) database_url: Option<String>,
     /// Addresses that the processes are given instead of the true ones.
     detours: Vec<(&'static str, String)>,
 }
@@ -102,6 +104,7 @@ impl World {
             folder: tempfile::tempdir().unwrap(),
             account,
             processes: 0,
+            database_url: None,
             detours: Vec::new(),
         }
     }
@@ -112,7 +115,7 @@ impl World {
         command
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("DATABASE_URL", self.scope.database_url())
+            .env("DATABASE_URL", self.database_url.as_deref().unwrap_or(self.scope.database_url()))
             .env("AMQP_URL", self.scope.amqp_url())
             .env("FLOWCAST_BROKER_PREFIX", self.scope.queue_prefix())
             .env("FLOWCAST_ACTOR", "operator")

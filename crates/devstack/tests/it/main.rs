@@ -9,6 +9,7 @@
 
 mod binary;
 mod faults;
+mod pairs;
 mod proxy;
 mod scopes;
 

@@ -82,7 +82,7 @@ impl Store {
             )));
         }
         // A list of millions takes longer than a statement of the pool may.
-        tx.batch_execute("set local statement_timeout = 0").await?;
+        tx.remove_limits().await?;
         let volume = Volume::of(id);
         for table in TABLES {
             let name = volume.table(table);

@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use tokio_postgres::config::TargetSessionAttrs;
+
 use crate::db::error::Error;
 
 const FORM: &str = "DATABASE_URL is not of the form postgres://user:password@host:port/database";
@@ -72,7 +74,12 @@ impl Address {
         } else {
             own.of_pairs(text)?
         };
-        let postgres = for_driver.parse().map_err(|error| not_read(&error))?;
+        let mut postgres: tokio_postgres::Config = for_driver.parse().map_err(|error| not_read(&error))?;
+        let hosts = postgres.get_hosts().len().max(postgres.get_hostaddrs().len());
+        if hosts > 1 && !for_driver.contains("target_session_attrs") {
+            // One of them is the primary.
+            postgres.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
         let Own { root_certificates, skips_host, pooler } = own;
         Ok(Self { postgres, root_certificates, verifies_host: !skips_host, pooler })
     }
@@ -244,6 +251,19 @@ mod tests {
         assert_eq!((postgres.get_ports(), postgres.get_dbname()), (&[5433, 5432][..], Some("db")));
         assert_eq!(postgres.get_password(), Some(&b"hunter2"[..]));
         assert_eq!(postgres.get_options(), Some("-c search_path=mine"));
+    }
+
+    #[test]
+    fn one_of_several_hosts_has_to_take_writes_unless_the_address_says_otherwise() {
+        for (text, wanted) in [
+            ("postgres://one/db", TargetSessionAttrs::Any),
+            ("postgres://one,two/db", TargetSessionAttrs::ReadWrite),
+            ("host=one,two user=me", TargetSessionAttrs::ReadWrite),
+            ("postgres://one,two/db?target_session_attrs=any", TargetSessionAttrs::Any),
+            ("postgres://one/db?target_session_attrs=read-write", TargetSessionAttrs::ReadWrite),
+        ] {
+            assert_eq!(Address::parse(text).unwrap().postgres.get_target_session_attrs(), wanted, "{text}");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use tokio_postgres::{Client, Row};
 
 use crate::db::address::{Address, PoolMode};
 use crate::db::clock::DatabaseClock;
-use crate::db::config::Config;
-use crate::db::connector::{Connector, OwnConnection};
+use crate::db::config::{Config, Failover};
+use crate::db::connector::{Connected, Connector, Limits, OwnConnection};
 use crate::db::error::Error;
 use crate::db::metrics;
 use crate::db::pool::{Bound, Client as PoolClient, Manager, Pooled};
@@ -35,7 +35,8 @@ pub struct Store {
     pool: Pool<Manager>,
     own: Arc<Connector>,
     pooler: Option<PoolMode>,
-    wait: Duration,
+    /// What follows when a standby was promoted.
+    pub(crate) failover: Failover,
     clock: Arc<Mutex<DatabaseClock>>,
     /// The connection of a change ([`Store::bind`]); the pool is not used then.
     bound: Option<Arc<tokio::sync::Mutex<Bound>>>,
@@ -54,11 +55,13 @@ impl Store {
         let tls = tls(&address)?;
         // JIT compilation takes longer than any of our statements.
         let mut settings = vec![("jit", "off".to_owned())];
-        let own = Arc::new(Connector::new(&address, tls.clone(), &settings));
+        let limits = Limits { wait: config.wait, address: config.address_timeout };
+        let own = Arc::new(Connector::new(&address, tls.clone(), &settings, limits)?);
         settings.extend(pool_settings(config));
-        let manager = Manager::new(Connector::new(&address, tls, &settings));
-        let timeouts =
-            Timeouts { wait: Some(config.wait), create: Some(config.wait), recycle: Some(config.wait) };
+        let connector = Connector::new(&address, tls, &settings, limits)?;
+        let wait = Some(config.wait);
+        let timeouts = Timeouts { wait, create: Some(connector.limit()), recycle: wait };
+        let manager = Manager::new(connector, config.answer_timeout, config.connections);
         let pool = Pool::builder(manager)
             .max_size(config.connections)
             .timeouts(timeouts)
@@ -67,7 +70,8 @@ impl Store {
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
         let weak = pool.weak();
         metrics::follow(move || weak.upgrade().map(|pool| pool.status()));
-        Ok(Self { pool, own, pooler: address.pooler, wait: config.wait, clock: Arc::default(), bound: None })
+        let (pooler, failover) = (address.pooler, config.failover);
+        Ok(Self { pool, own, pooler, failover, clock: Arc::default(), bound: None })
     }
 
     /// A connection from the pool. It is never inside a transaction: this crate begins transactions with `transaction()`, or
@@ -162,13 +166,8 @@ impl Store {
     /// planner.
     pub(crate) async fn own_client(&self) -> Result<Client, Error> {
         self.refuse_bound()?;
-        let connected = tokio::time::timeout(self.wait, self.own.connect()).await;
-        let (client, _driven_by) = connected
-            .map_err(|elapsed| {
-                Error::unavailable("PostgreSQL did not answer in time when a connection was made", elapsed)
-            })?
-            .map_err(Error::connecting)?;
-        Ok(client)
+        let connected = tokio::time::timeout(self.own.limit(), Box::pin(self.own.connect())).await;
+        Ok(connected.map_err(|_| Error::silent())??.client)
     }
 
     /// A connection for a statement that reads much: that of a bound store, or one outside the pool.
@@ -183,11 +182,9 @@ impl Store {
     /// A connection outside the pool that the caller has to poll, to receive notifications.
     pub(crate) async fn own_connection(&self) -> Result<(Client, OwnConnection), Error> {
         self.refuse_bound()?;
-        let connecting = self.own.connect_undriven();
-        let made = tokio::time::timeout(self.wait, connecting).await.map_err(|elapsed| {
-            Error::unavailable("PostgreSQL did not answer in time when a connection was made", elapsed)
-        })?;
-        made.map_err(Error::connecting)
+        let connected = tokio::time::timeout(self.own.limit(), Box::pin(self.own.connect_undriven())).await;
+        let Connected { client, connection, .. } = connected.map_err(|_| Error::silent())??;
+        Ok((client, connection))
     }
 
     /// A connection outside the pool for statements that erase and drop. It gives up a lock after 10 seconds, so that other

@@ -7,6 +7,12 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::db::sqlstate::{Fault, Kind, kind, sentence};
 
+/// PostgreSQL cannot be reached.
+pub(crate) const UNREACHABLE: &str =
+    "PostgreSQL cannot be reached; check whether it runs, and check DATABASE_URL";
+/// How the driver names its error of a time limit.
+const TIMED_OUT: &str = "timeout waiting for server";
+
 /// Why a call to the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -177,6 +183,11 @@ impl Error {
         Self::Unavailable { reason: reason.into(), source: source.into() }
     }
 
+    /// A connection was not made in time.
+    pub(crate) fn silent() -> Self {
+        Self::unavailable("PostgreSQL did not answer in time when a connection was made", "time limit")
+    }
+
     /// Why no connection was made.
     pub(crate) fn connecting(error: tokio_postgres::Error) -> Self {
         if error.as_db_error().is_some() {
@@ -211,13 +222,10 @@ impl Error {
                 Self::unavailable(reason, error)
             }
             _ if cause.contains("does not allow writes") => {
-                let reason = "all servers in DATABASE_URL are read-only, and target_session_attrs requires a server that can be written to";
+                let reason = "the server in DATABASE_URL is read-only, and target_session_attrs requires a server that can be written to";
                 Self::unavailable(reason, error)
             }
-            _ => {
-                let reason = "PostgreSQL cannot be reached; check whether it runs, and check DATABASE_URL";
-                Self::unavailable(reason, error)
-            }
+            _ => Self::unavailable(UNREACHABLE, error),
         }
     }
 }
@@ -253,6 +261,11 @@ fn without_code(error: tokio_postgres::Error) -> Error {
     if is_value.iter().any(|start| text.starts_with(start)) {
         return Error::Unreadable(text);
     }
+    if text == TIMED_OUT {
+        let reason = "PostgreSQL did not answer a statement within [postgres] answer_timeout, so its connection was dropped; check whether \
+                      PostgreSQL runs, and whether its synchronous standbys are connected";
+        return Error::unavailable(reason, error);
+    }
     Error::unavailable("the connection to PostgreSQL was lost", error)
 }
 
@@ -261,11 +274,11 @@ pub(crate) fn is_without_table(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::UNDEFINED_TABLE)
 }
 
-impl From<deadpool::managed::PoolError<tokio_postgres::Error>> for Error {
-    fn from(error: deadpool::managed::PoolError<tokio_postgres::Error>) -> Self {
+impl From<deadpool::managed::PoolError<Self>> for Error {
+    fn from(error: deadpool::managed::PoolError<Self>) -> Self {
         use deadpool::managed::{PoolError, TimeoutType};
         match error {
-            PoolError::Backend(error) => Self::connecting(error),
+            PoolError::Backend(error) => error,
             PoolError::Timeout(TimeoutType::Wait) => {
                 let reason = "all connections of this process to PostgreSQL are in use; raise [postgres] connections, or \
                               look what PostgreSQL is busy with";

@@ -1,9 +1,14 @@
 //! Connections of the pool: created, and replaced after errors of their session.
 //!
-//! **Invariant.** After an error of a session ([`is_of_session`]), every connection that was made before the error is replaced
-//! when it is taken next. So a read-only server gets no second statement, and no lost prepared statement is used again.
+//! **Invariants.**
+//! - After an error of a session ([`is_of_session`]), every connection that was made before the error is replaced when it is taken
+//!   next. So a read-only server gets no second statement, and no lost prepared statement is used again.
+//! - Every statement and commit passes [`Connection::limit`] and [`Connection::answered`]. One without an answer is not cancelled: a cancelled commit that waits
+//!   for a synchronous standby is committed on this server only. Its connection executes no other statement and is dropped, and so is
+//!   every connection that was made before.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,23 +16,27 @@ use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use futures::FutureExt;
 use tokio::sync::OwnedMappedMutexGuard;
-use tokio::time::Instant;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 use tokio_postgres::error::Error;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement, ToStatement};
 
-use crate::db::connector::Connector;
-use crate::db::metrics;
+use crate::db::connector::{Connected, Connector};
+use crate::db::error::Error as StoreError;
 use crate::db::sqlstate::{Fault, is_of_session};
+use crate::db::unanswered::{LeftBehind, Unanswered};
+use crate::db::{metrics, servers};
 
 /// Connections younger than this are kept. So during an outage a process makes at most one pool of connections in this time.
 const YOUNG: Duration = Duration::from_secs(1);
+/// How often a process logs that PostgreSQL does not answer.
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// A connection taken from the pool.
 pub(crate) type Pooled = managed::Object<Manager>;
 
 /// A connection to execute statements with.
-#[expect(clippy::large_enum_variant, reason = "a box would be allocated for each statement of a worker")]
 pub(crate) enum Client {
     /// Taken from the pool, and returned to it when it is dropped.
     Pooled(Pooled),
@@ -75,9 +84,13 @@ impl Trouble {
         if let Err(error) = &result
             && error.as_db_error().is_some_and(|error| is_of_session(Fault::of(error)))
         {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.note();
         }
         result
+    }
+
+    fn note(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     fn is_after(&self, made_at: Instant) -> bool {
@@ -90,29 +103,44 @@ impl Trouble {
 pub(crate) struct Manager {
     connector: Connector,
     trouble: Trouble,
+    answer_timeout: Duration,
+    unanswered: Unanswered,
 }
 
 impl Manager {
-    pub(crate) fn new(connector: Connector) -> Self {
-        Self { connector, trouble: Trouble::default() }
+    /// For a pool of `most` connections.
+    pub(crate) fn new(connector: Connector, answer_timeout: Duration, most: usize) -> Self {
+        Self { connector, trouble: Trouble::default(), answer_timeout, unanswered: Unanswered::new(most) }
     }
 }
 
 impl managed::Manager for Manager {
     type Type = Connection;
-    type Error = Error;
+    type Error = StoreError;
 
-    async fn create(&self) -> Result<Connection, Error> {
-        let (client, task) = self.connector.connect().await?;
-        let client = ClientWrapper::new(client, task);
-        let trouble = self.trouble.clone();
-        Ok(Connection { client, made_at: Instant::now(), trouble, is_bound: false })
+    async fn create(&self) -> Result<Connection, StoreError> {
+        let Connected { client, connection, server } = Box::pin(self.connector.connect()).await?;
+        Ok(Connection {
+            client: Arc::new(ClientWrapper::new(client, connection)),
+            left_behind: self.unanswered.of(&server),
+            server,
+            made_at: Instant::now(),
+            trouble: self.trouble.clone(),
+            is_bound: false,
+            answer_timeout: self.answer_timeout,
+            is_unanswered: AtomicBool::new(false),
+            has_no_limit: AtomicBool::new(false),
+        })
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<StoreError> {
         if connection.client.is_closed() {
             return Err(RecycleError::message("it was closed"));
         }
+        if *connection.is_unanswered.get_mut() {
+            return Err(RecycleError::message("a statement got no answer"));
+        }
+        *connection.has_no_limit.get_mut() = false;
         if self.trouble.is_after(connection.made_at) {
             return Err(RecycleError::message("a session of its age had an error"));
         }
@@ -122,11 +150,19 @@ impl managed::Manager for Manager {
 
 /// A connection with its prepared statements. The methods are those of [`tokio_postgres::Client`].
 pub(crate) struct Connection {
-    client: ClientWrapper,
+    client: Arc<ClientWrapper>,
+    left_behind: LeftBehind,
+    /// Host and port.
+    server: Arc<str>,
     made_at: Instant,
     trouble: Trouble,
     /// Whether a transaction is open that [`Connection::bind`] began.
     is_bound: bool,
+    answer_timeout: Duration,
+    /// Whether a statement got no answer in time.
+    is_unanswered: AtomicBool,
+    /// Whether statements of the transaction may take any time.
+    has_no_limit: AtomicBool,
 }
 
 impl Connection {
@@ -164,6 +200,50 @@ impl Connection {
         drop(self.client.batch_execute(statement).now_or_never());
     }
 
+    /// How long a statement waits for its answer ([`Config::answer_timeout`](crate::Config::answer_timeout)). Fails if a statement before it
+    /// got none.
+    fn limit(&self) -> Result<Duration, Error> {
+        if self.is_unanswered.load(Ordering::Relaxed) {
+            return Err(unanswered());
+        }
+        let has_no_limit = self.has_no_limit.load(Ordering::Relaxed) || self.left_behind.is_full();
+        Ok(if has_no_limit { Duration::MAX } else { self.answer_timeout })
+    }
+
+    /// The answer to a statement. Whether a statement without an answer was executed is unknown.
+    fn answered<T>(&self, answer: Result<Result<T, Error>, Elapsed>) -> Result<T, Error> {
+        self.trouble.look(answer.unwrap_or_else(|_| {
+            self.give_up();
+            Err(unanswered())
+        }))
+    }
+
+    /// Notes that a statement got no answer, and logs it from time to time.
+    fn give_up(&self) {
+        static LOGGED: Mutex<Option<Instant>> = Mutex::new(None);
+        self.is_unanswered.store(true, Ordering::Relaxed);
+        self.left_behind.keep(Arc::clone(&self.client));
+        self.trouble.note();
+        servers::note_failed(&self.server);
+        let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            *logged = Some(Instant::now());
+            let (server, limit) = (&*self.server, self.answer_timeout);
+            tracing::warn!(
+                server,
+                "PostgreSQL at {server} does not answer: a statement got no answer within {limit:?}, so its connection is dropped, and whether it \
+                 was executed is unknown; PostgreSQL is suspended or cut off, or a commit waits for a synchronous standby that is away"
+            );
+        }
+    }
+
+    /// Removes the time limits of the statements of the current transaction.
+    pub(crate) async fn remove_limits(&self) -> Result<(), Error> {
+        self.batch_execute("set local statement_timeout = 0").await?;
+        self.has_no_limit.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
     /// Drops all prepared statements if there are more than `most`.
     pub(crate) fn keep_prepared(&self, most: usize) {
         if self.client.statement_cache.size() > most {
@@ -172,7 +252,8 @@ impl Connection {
     }
 
     pub(crate) async fn prepare_cached(&self, statement: &str) -> Result<Statement, Error> {
-        self.trouble.look(self.client.prepare_cached(statement).await)
+        let limit = self.limit()?;
+        self.answered(timeout(limit, self.client.prepare_cached(statement)).await)
     }
 
     pub(crate) async fn execute<T: ?Sized + ToStatement>(
@@ -180,7 +261,8 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        self.trouble.look(self.client.execute(statement, parameters).await)
+        let limit = self.limit()?;
+        self.answered(timeout(limit, self.client.execute(statement, parameters)).await)
     }
 
     pub(crate) async fn query<T: ?Sized + ToStatement>(
@@ -188,7 +270,8 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        self.trouble.look(self.client.query(statement, parameters).await)
+        let limit = self.limit()?;
+        self.answered(timeout(limit, self.client.query(statement, parameters)).await)
     }
 
     pub(crate) async fn query_one<T: ?Sized + ToStatement>(
@@ -196,7 +279,8 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        self.trouble.look(self.client.query_one(statement, parameters).await)
+        let limit = self.limit()?;
+        self.answered(timeout(limit, self.client.query_one(statement, parameters)).await)
     }
 
     pub(crate) async fn query_opt<T: ?Sized + ToStatement>(
@@ -204,11 +288,13 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        self.trouble.look(self.client.query_opt(statement, parameters).await)
+        let limit = self.limit()?;
+        self.answered(timeout(limit, self.client.query_opt(statement, parameters)).await)
     }
 
     pub(crate) async fn batch_execute(&self, statements: &str) -> Result<(), Error> {
-        self.trouble.look(self.client.batch_execute(statements).await)
+        let limit = self.limit()?;
+        self.answered(timeout(limit, self.client.batch_execute(statements)).await)
     }
 
     pub(crate) async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
@@ -222,6 +308,12 @@ impl Connection {
         Transaction::begin_with(self, "begin; set local plan_cache_mode = force_generic_plan", End::Whole)
             .await
     }
+}
+
+/// The error of a statement without an answer. The driver has no public function that makes one of its errors, and its error is what callers
+/// know.
+fn unanswered() -> Error {
+    Error::__private_api_timeout()
 }
 
 /// A transaction of a [`Connection`], or a savepoint in it; it is rolled back unless it is committed.

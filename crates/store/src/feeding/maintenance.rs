@@ -2,10 +2,43 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
+/// A maintenance job whose last run failed.
+#[derive(Clone, Debug)]
+pub struct FailingJob {
+    /// The job, such as `fold_counters`.
+    pub task: String,
+    /// Failed runs since the last success.
+    pub failures: i32,
+    /// The last success; `None`: the job never succeeded.
+    pub succeeded_at: Option<Timestamp>,
+    /// The last failure.
+    pub failed_at: Timestamp,
+    /// The error of the last failure.
+    pub error: String,
+}
+
 impl Store {
+    /// The maintenance jobs whose last run failed, whichever producer ran it.
+    pub async fn failing_jobs(&self) -> Result<Vec<FailingJob>, Error> {
+        let select = "
+            select task, failures, succeeded_at, failed_at, error from report.maintenance where is_failing order by task";
+        let client = self.client().await?;
+        let rows = client.query(&client.prepare_cached(select).await?, &[]).await?;
+        let job = |row: &tokio_postgres::Row| FailingJob {
+            task: row.get("task"),
+            failures: row.get("failures"),
+            succeeded_at: row.get("succeeded_at"),
+            failed_at: row.get("failed_at"),
+            error: row.get("error"),
+        };
+        Ok(rows.iter().map(job).collect())
+    }
+
     /// Notes the end of a run of a job: its error, or `None`. A job has one note, whichever producer ran it.
     pub async fn note_maintenance(
         &self,

@@ -158,15 +158,14 @@ impl Store {
                 measures.extend(columns(&row, 0));
             }
         }
-        for row in rows(&client, STANDBYS, &[]).await? {
-            let wanted = f64::from(wanted_standbys(row.get("wanted")));
-            for (name, value) in
-                [("database_sync_standbys", row.get("connected")), ("database_sync_standbys_wanted", wanted)]
-            {
-                measures.push(Measure { name: name.to_owned(), labels: Vec::new(), value });
-            }
-        }
+        measures.extend(standbys(&client).await?);
         Ok(measures)
+    }
+
+    /// The measures of the synchronous standbys, which are part of those of the database.
+    pub async fn measure_standbys(&self) -> Result<Vec<Measure>, Error> {
+        let client = self.client().await?;
+        standbys(&client).await
     }
 
     /// The sender whose producer shows the measures of the database.
@@ -175,6 +174,19 @@ impl Store {
         let row = client.query_one("select min(id) from sender", &[]).await?;
         Ok(row.get::<_, Option<i64>>(0).map(SenderId))
     }
+}
+
+async fn standbys(client: &Client) -> Result<Vec<Measure>, Error> {
+    let mut measures = Vec::new();
+    for row in rows(client, STANDBYS, &[]).await? {
+        let wanted = f64::from(wanted_standbys(row.get("wanted")));
+        for (name, value) in
+            [("database_sync_standbys", row.get("connected")), ("database_sync_standbys_wanted", wanted)]
+        {
+            measures.push(Measure { name: name.to_owned(), labels: Vec::new(), value });
+        }
+    }
+    Ok(measures)
 }
 
 async fn rows(

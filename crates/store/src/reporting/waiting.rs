@@ -40,7 +40,10 @@ impl Store {
             where $1::bigint is null or campaign_id = $1 order by sender, campaign_id nulls first, reason";
         let client = self.reading_client().await?;
         let trouble = match &client {
-            ReadingClient::Own(client) => cannot_write(client).await,
+            ReadingClient::Own(client) => match cannot_write(client).await {
+                None => waits_for_standby(client).await,
+                trouble => trouble,
+            },
             ReadingClient::Bound(_) => None,
         };
         let rows = client.query(select, &[&campaign.map(|campaign| campaign.0)]).await?;
@@ -74,4 +77,15 @@ async fn cannot_write(client: &Client) -> Option<Error> {
     let written = client.batch_execute(writes).await;
     let ended = client.batch_execute("rollback").await;
     written.and(ended).err().map(Error::from)
+}
+
+/// Whether commits have been waiting for a synchronous standby for some seconds.
+async fn waits_for_standby(client: &Client) -> Option<Error> {
+    let waits = "
+        select exists (
+            select from pg_stat_activity
+            where datname = current_database() and wait_event = 'SyncRep' and xact_start < clock_timestamp() - interval '5 seconds')";
+    let waits: bool = client.query_one(waits, &[]).await.ok()?.get(0);
+    let reason = "PostgreSQL commits nothing: its commits wait for a synchronous standby that is away; bring a standby back";
+    waits.then(|| Error::unavailable(reason, "SyncRep"))
 }

@@ -1,4 +1,5 @@
-//! What follows when the database is not the confirmed one: producers hold all senders, and a person confirms the database.
+//! What follows when the database is not the confirmed one: producers hold all senders, and a person confirms the database (or a
+//! rule, see `trust`).
 //!
 //! **Invariants.** No claim is granted before the confirmation, even if a gate is open: the claims compare the database themselves
 //! (`sending`). The row of `installation` is locked before gates and holds, so a hold never follows the confirmation that ends its cause.
@@ -32,7 +33,7 @@ pub struct ConfirmedDatabase {
 
 impl Store {
     /// Holds all senders that are open or would open by themselves, if the database is not the confirmed one. Returns how many
-    /// were held now; `None`: the database is the confirmed one. Producers call it every second.
+    /// were held now; `None`: the database is the confirmed one.
     pub async fn hold_after_failover(&self) -> Result<Option<u64>, Error> {
         let mut client = self.client().await?;
         if is_confirmed(&client).await? {

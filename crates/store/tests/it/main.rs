@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails right there")]
 
 mod accounts;
+mod addresses;
 mod api_keys;
 mod audit;
 mod claim_pending;
@@ -41,5 +42,6 @@ mod slots;
 mod stops;
 mod tls;
 mod trouble;
+mod trust;
 mod volumes;
 mod world;

@@ -60,7 +60,7 @@ async fn tables_without_a_migration_that_this_build_needs_are_refused() {
     let world = World::new("older_tables", None).await;
     let back = "
         delete from refinery_schema_history where version >= 48;
-        drop table live_producer, maintenance_task cascade;
+        drop table live_producer, maintenance_task, failover_note cascade;
         drop function is_confirmed, database_now;
         alter table installation drop column system_identifier, drop column timeline, drop column database_id, drop column table_id,
             drop column confirmed_at, drop column confirmed_by, drop column difference_seen_at";

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::response::Redirect;
-use control::{DeadLetter, PageRequest, SenderSystem, SystemView};
+use control::{DeadLetter, FailingJob, PageRequest, SenderSystem, SystemView};
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -81,6 +81,7 @@ fn draw(
         (settings_tabs(viewer, Tab::System))
         (note)
         (senders(system))
+        (failing_jobs(viewer, &system.failing_jobs))
         div class="cols" { (database(system)) (count_check(check)) }
         (dead_letters(viewer, letters))
     };
@@ -133,6 +134,29 @@ fn producer(sender: &SenderSystem) -> Markup {
         }
         (None, true) => badge(Tone::Good, "Feeding"),
     }
+}
+
+fn failing_jobs(viewer: &Viewer, jobs: &[FailingJob]) -> Markup {
+    if jobs.is_empty() {
+        return html! {};
+    }
+    let columns = [
+        column("Job", Kind::Name),
+        column("Failures", Kind::Number),
+        column("Last success", Kind::Quiet),
+        column("Error", Kind::Text),
+    ];
+    let row = |job: &FailingJob| {
+        let succeeded = job.succeeded_at.map(|at| time::element(at, viewer.visit.now, &viewer.zone));
+        vec![
+            html! { span class="title" { (capital(&job.task.replace('_', " "))) } },
+            html! { (thousands(i64::from(job.failures))) },
+            succeeded.unwrap_or_else(|| html! { "never" }),
+            html! { (job.error) },
+        ]
+    };
+    let rows: Vec<Vec<Markup>> = jobs.iter().map(row).collect();
+    flush(Some("Maintenance jobs that fail"), &table("Maintenance jobs that fail", &columns, &rows))
 }
 
 fn database(system: &SystemView) -> Markup {
@@ -260,6 +284,13 @@ mod tests {
                 ("database_confirmed".to_owned(), 0.0),
             ]
             .into(),
+            failing_jobs: vec![FailingJob {
+                task: "fold_counters".into(),
+                failures: 12,
+                succeeded_at: None,
+                failed_at: viewer().visit.now,
+                error: "the database is full".into(),
+            }],
         };
         let none = control::Page { items: vec![], next: None };
         let page = draw(&viewer(), &system, (&none, None), &html! {}).into_string();
@@ -272,6 +303,8 @@ mod tests {
             "Not confirmed",
             "schema 33",
             "No dead letters",
+            "Fold counters",
+            "the database is full",
         ] {
             assert!(page.contains(expected), "{expected} is not in {page}");
         }
