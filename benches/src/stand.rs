@@ -25,7 +25,8 @@ pub(crate) const KEY_NAME: &str = "BENCH_KEY";
 pub(crate) const KEY: &str = "simulator-key";
 pub(crate) const ACCOUNT: &str = "HXSIMULATOR00IN";
 pub(crate) const NUMBER: &str = "919900000000";
-const SENDER: &str = "bench";
+/// The name of the sender.
+pub(crate) const SENDER: &str = "bench";
 /// The campaign file.
 pub(crate) const CAMPAIGN: &str = include_str!("../../examples/campaign.toml");
 /// Recipients of the first campaign, which makes connections and prepares statements and is not measured.
@@ -44,6 +45,7 @@ pub(crate) struct Stand {
     pub(crate) surroundings: Surroundings,
     pub(crate) scope: Scope,
     pub(crate) sender: SenderId,
+    pub(crate) provider: Provider,
     pub(crate) base_url: String,
     simulator: Role,
     producers: Vec<Role>,
@@ -94,6 +96,7 @@ impl Stand {
             surroundings,
             scope,
             sender,
+            provider,
             base_url,
             simulator,
             producers: Vec::new(),
