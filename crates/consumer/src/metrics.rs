@@ -96,6 +96,11 @@ pub(crate) static DROPPED: Counters = Counters::counters(
     "Outcomes that were not recorded before the worker stopped; their recipients become unknown",
     &[SENDER],
 );
+pub(crate) static RECORDED_AGAIN: Counters = Counters::counters(
+    "flowcast_outcomes_recorded_again",
+    "Outcomes that PostgreSQL had lost and that are recorded again, after a failover or in a restored backup",
+    &[],
+);
 pub(crate) static WAITING: Gauges =
     Gauges::gauges("flowcast_outcomes_waiting", "Outcomes that are not recorded yet", &[SENDER]);
 pub(crate) static SLOT_WAIT: Histograms = Histograms::histograms(
@@ -140,6 +145,7 @@ pub static INSTRUMENTS: &[&dyn Instrument] = &[
     &LATE,
     &REFUSED,
     &DROPPED,
+    &RECORDED_AGAIN,
     &WAITING,
     &SLOT_WAIT,
     &SLOTS_MISSED,

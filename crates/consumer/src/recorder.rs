@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::journal::Journal;
+use crate::recent_outcomes::RecentOutcomes;
 use crate::sender_metrics::SenderMetrics;
 use crate::spans;
 
@@ -38,7 +39,6 @@ pub(crate) struct Finished {
     /// How many recipients the claim holds.
     pub(crate) claim_size: usize,
     /// Its permit of the recipients in flight, released when the outcome is recorded.
-    #[expect(dead_code, reason = "it is held, not read")]
     pub(crate) permit: Option<OwnedSemaphorePermit>,
     /// The span of its batch.
     pub(crate) span: Span,
@@ -56,6 +56,7 @@ pub(crate) struct Recorder {
     pub(crate) sender: SenderId,
     pub(crate) metrics: Arc<SenderMetrics>,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) recent: Arc<RecentOutcomes>,
     /// Cancelled when the drain time is over: stop waiting for PostgreSQL.
     pub(crate) give_up: CancellationToken,
 }
@@ -105,7 +106,7 @@ impl Recorder {
         while let Ok(finished) = finished.try_recv() {
             open.keep(finished);
         }
-        self.give_up_on(&open);
+        self.give_up_on(open);
     }
 
     /// Commits the outcomes kept under this key. Outcomes that fail are kept.
@@ -118,7 +119,7 @@ impl Recorder {
             match self.commit(key.0, these, &open.claims).await {
                 Ok(()) => {
                     open.note_recorded(these);
-                    kept.finished.drain(..n);
+                    self.keep(kept.finished.drain(..n));
                     if kept.backoff.has_waited() {
                         tracing::info!(campaign.id = %key.0, "outcomes are recorded again");
                         kept.backoff = backoff(key);
@@ -169,15 +170,26 @@ impl Recorder {
     }
 
     /// Reports outcomes that could not be recorded before the worker stopped.
-    fn give_up_on(&self, open: &Open) {
-        for ((campaign, _), Kept { finished, .. }) in &open.kept {
+    fn give_up_on(&self, open: Open) {
+        for ((campaign, _), Kept { finished, .. }) in open.kept {
             let outcomes = finished.len();
             tracing::error!(
                 campaign.id = %campaign, outcomes,
                 "{outcomes} outcomes could not be recorded before the worker stopped; their recipients become unknown"
             );
             self.metrics.dropped.inc_by(outcomes as u64);
+            self.keep(finished);
         }
+    }
+
+    /// Keeps outcomes in case that their commit is lost, and then releases their permits.
+    fn keep(&self, finished: impl IntoIterator<Item = Finished>) {
+        let mut permits = Vec::new();
+        let outcomes = finished.into_iter().map(|Finished { campaign, outcome, permit, .. }| {
+            permits.push(permit);
+            (campaign, outcome)
+        });
+        self.recent.keep(Instant::now(), self.sender, outcomes);
     }
 }
 

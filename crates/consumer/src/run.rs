@@ -6,6 +6,7 @@ use std::time::Duration;
 use broker::Connection;
 use campaign::SenderId;
 use store::{LiveWorker, SenderRow, Store};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
@@ -16,6 +17,8 @@ use crate::config::{Config, KeyResolver};
 use crate::gate_mirror::GateMirror;
 use crate::journal::{self, Journals};
 use crate::live_channel::LiveChannel;
+use crate::lost_commits::LostCommits;
+use crate::recent_outcomes::RecentOutcomes;
 use crate::sender_health::SenderHealth;
 use crate::sender_metrics::SenderMetrics;
 use crate::sender_worker::Parts;
@@ -47,6 +50,7 @@ pub(crate) struct Worker {
     mirror: Arc<GateMirror>,
     client: Client,
     journals: Journals,
+    recent: Arc<RecentOutcomes>,
     /// The one connection to RabbitMQ, with a channel for each sender.
     pub(crate) connection: Connection,
     pub(crate) health: SenderHealth,
@@ -66,7 +70,11 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     if let Some(directory) = journals.directory() {
         tokio::spawn(journal::follow(directory, store.clone(), shutdown.clone()));
     }
-    let worker = Worker { id, setup, store, mirror, client, journals, connection, health, shutdown };
+    let recent = Arc::new(RecentOutcomes::new(Instant::now()));
+    let all_recorded = CancellationToken::new();
+    let lost_commits = LostCommits::new(store.clone(), id, Arc::clone(&recent));
+    let recording_again = tokio::spawn(lost_commits.follow(all_recorded.clone()));
+    let worker = Worker { id, setup, store, mirror, client, journals, recent, connection, health, shutdown };
     tracing::info!(worker.id = %worker.id, "worker {} has started", worker.id);
     let mut sender_workers = SenderWorkers::default();
     while !worker.shutdown.is_cancelled() {
@@ -84,6 +92,9 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     // Other workers need not wait until this one has drained.
     note_end(worker.store.worker_stops(worker.id).await);
     sender_workers.join().await;
+    all_recorded.cancel();
+    // Its panic is logged; a worker that ends has nothing else to do about it.
+    drop(recording_again.await);
     following.abort();
     note_end(worker.store.worker_gone(worker.id).await);
     tracing::info!(worker.id = %worker.id, "worker {} has stopped", worker.id);
@@ -159,6 +170,7 @@ impl Worker {
             metrics: Arc::new(SenderMetrics::new(&sender.name, sender.provider)),
             claims_as,
             journal: Arc::new(self.journals.begin(sender.id, claims_as)),
+            recent: Arc::clone(&self.recent),
             sender,
             worker: self.id,
             shutdown: stop,

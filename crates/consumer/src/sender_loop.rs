@@ -38,12 +38,17 @@ pub(crate) async fn run_sender(parts: Parts, consumer: Consumer) -> SenderId {
         sender: id,
         metrics: Arc::clone(&parts.metrics),
         journal: Arc::clone(&journal),
+        recent: Arc::clone(&parts.recent),
         give_up: give_up.clone(),
     };
     let recording = tokio::spawn(recorder.run(to_record));
+    let capacity = Capacity::new(parts.config.in_flight, parts.config.requests);
+    parts.metrics.follow(capacity.limits());
+    let [(in_flight, most), _] = capacity.limits();
+    parts.recent.follow(in_flight, most);
     let worker = Arc::new(SenderWorker::new(parts, consumer.acknowledger(), finished));
     tracing::info!(sender.id = %id, "sending for sender {name}");
-    let (consumer, running) = take_blocks(&worker, consumer).await;
+    let (consumer, running) = take_blocks(&worker, consumer, capacity).await;
     drain(worker, consumer, running, (recording, give_up)).await;
     journal.end();
     tracing::info!(sender.id = %id, "stopped sending for sender {name}");
@@ -60,9 +65,11 @@ struct Intake<'a> {
 }
 
 /// Receives blocks and starts a pipeline for each batch, within the concurrency limits.
-async fn take_blocks(worker: &Arc<SenderWorker>, mut consumer: Consumer) -> (Consumer, JoinSet<()>) {
-    let capacity = Capacity::new(worker.config.in_flight, worker.config.requests);
-    worker.metrics.follow(capacity.limits());
+async fn take_blocks(
+    worker: &Arc<SenderWorker>,
+    mut consumer: Consumer,
+    capacity: Capacity,
+) -> (Consumer, JoinSet<()>) {
     let mut intake = Intake { worker, capacity, waiting: Waiting::default(), running: JoinSet::new() };
     while intake.receive(&mut consumer).await {
         // While no outcome can be recorded no permit is available; the worker must be able to stop all the same.

@@ -31,6 +31,7 @@ use crate::gate_mirror::GateMirror;
 use crate::journal::Journal;
 use crate::live_channel::LiveChannel;
 use crate::open_block::{OpenBlock, Unclaimed};
+use crate::recent_outcomes::RecentOutcomes;
 use crate::recorder::Finished;
 use crate::sender_metrics::SenderMetrics;
 use crate::spans;
@@ -90,6 +91,7 @@ pub(crate) struct Parts {
     /// The worker in claims, another one for each sender worker.
     pub(crate) claims_as: Uuid,
     pub(crate) journal: Arc<Journal>,
+    pub(crate) recent: Arc<RecentOutcomes>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) metrics: Arc<SenderMetrics>,
 }
@@ -108,6 +110,7 @@ impl SenderWorker {
             worker,
             claims_as,
             journal,
+            recent: _,
             shutdown,
             metrics,
         } = parts;

@@ -95,7 +95,7 @@ pub use company::CompanyLogIns;
 pub use company_log_in::CompanyAnswer;
 pub use control::{Control, Done, Keys, Setup};
 pub use counters::{CountCheck, Miscount};
-pub use database::{ConfirmedDatabase, DatabaseIdentity, DatabaseView};
+pub use database::{Confirmation, ConfirmedDatabase, DatabaseIdentity, DatabaseView, WorkerView};
 pub use dead_letters::{DeadLetter, RedrivenLetters};
 pub use drafts::{Deleted, Draft};
 pub use error::{Error, Problem};

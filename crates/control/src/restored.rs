@@ -51,12 +51,16 @@ pub struct LostCampaign {
     pub recipients: i64,
 }
 
+/// Clocks differ, and a backup contains the beginning of its snapshot.
+const MARGIN: Duration = Duration::from_mins(1);
+
 impl LostTime {
     fn gap(&self) -> Result<Gap, Error> {
         let length = Duration::try_from(self.lost_at.duration_since(self.backup_at)).map_err(|_| {
             let text = "--lost-at is before --backup-at; nothing was changed";
             Error::refused(Problem::InvalidBody, text)
         })?;
+        let length = length + MARGIN;
         Ok(Gap { length, started: self.started.clone(), rate_is_unknown: self.rate_was_raised })
     }
 }

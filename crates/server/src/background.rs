@@ -2,5 +2,6 @@
 //!
 //! This folder uses `http` and `webhook`.
 
+mod lost_posts;
 pub(crate) mod tasks;
 mod webhook_tables;

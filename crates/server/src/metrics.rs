@@ -60,6 +60,11 @@ pub(crate) static BYTES: Gauges = Gauges::gauges(
     "Bytes of bodies that are being received or wait for their commit",
     &[],
 );
+static STORED_AGAIN: Counters = Counters::counters(
+    "flowcast_webhook_rows_stored_again",
+    "Rows of committed webhook requests that are stored again, because PostgreSQL failed over or a backup was restored",
+    &[],
+);
 static UPLOADS: Counters = Counters::counters(
     "flowcast_uploads",
     "Uploaded lists; `refused` for a fault of the list or of the request, `failed` for a fault of this server",
@@ -68,7 +73,7 @@ static UPLOADS: Counters = Counters::counters(
 
 /// The metrics of this crate.
 pub static INSTRUMENTS: &[&dyn Instrument] =
-    &[&REQUESTS, &EVENTS_TOTAL, &REFUSED, &COMMIT_SECONDS, &WAITING, &BYTES, &UPLOADS];
+    &[&REQUESTS, &EVENTS_TOTAL, &REFUSED, &COMMIT_SECONDS, &WAITING, &BYTES, &STORED_AGAIN, &UPLOADS];
 
 /// The series of one sender.
 pub(crate) struct SenderMetrics {
@@ -117,6 +122,11 @@ pub(crate) fn count_refused(sender: &str, kind: &str) {
 /// Counts a commit that took this many seconds.
 pub(crate) fn count_commit(took: f64) {
     COMMIT_SECONDS.with(&[]).observe(took);
+}
+
+/// Counts rows that are stored again.
+pub(crate) fn count_stored_again(rows: usize) {
+    STORED_AGAIN.with(&[]).inc_by(rows as u64);
 }
 
 /// Counts an upload by the status of its answer.

@@ -82,7 +82,8 @@ impl Server {
         monitor::start(&state.queue, &state.memory, Arc::clone(&state.health));
         let uploads =
             Uploads::new(store.clone(), config.clone(), setup.lists, setup.upload_key.as_ref(), proxies);
-        let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)) };
+        let recent = Arc::clone(&tasks.recent);
+        let committer = Committer { store, queue: Arc::new(Mutex::new(waiting)), recent };
         let committers: JoinSet<()> = (0..config.committers).map(|_| committer.clone().run()).collect();
         drop(committer);
         let stop_tasks = CancellationToken::new();

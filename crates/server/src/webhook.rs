@@ -5,6 +5,7 @@
 pub(crate) mod committer;
 mod events;
 pub(crate) mod handler;
+pub(crate) mod recent_posts;
 pub(crate) mod refusal_counts;
 pub(crate) mod senders;
 pub(crate) mod stops;

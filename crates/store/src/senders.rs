@@ -1,4 +1,4 @@
-//! Senders: settings, rate, price lists, flows and templates, webhooks, connected workers, holds on a sender or a campaign, and alerts.
+//! Senders: settings, rate, price lists, flows and templates, webhooks, connected workers and what they recorded again, holds on a sender or a campaign, and alerts.
 //!
 //! Uses `db`, `changes`.
 
@@ -17,3 +17,4 @@ pub(crate) mod templates;
 pub(crate) mod trust;
 pub(crate) mod webhooks;
 pub(crate) mod workers;
+pub(crate) mod workers_memory;

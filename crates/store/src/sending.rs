@@ -16,4 +16,5 @@ pub(crate) mod outcome_rows;
 pub(crate) mod postpone;
 pub(crate) mod rate_limit;
 pub(crate) mod record;
+pub(crate) mod record_again;
 pub(crate) mod record_final;

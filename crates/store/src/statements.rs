@@ -11,19 +11,22 @@ use campaign::{CampaignId, Provider};
 use crate::db::volume::written_for;
 use crate::inbound::{answers, fall_back, receipts};
 use crate::reporting::installation;
-use crate::sending::{claim, claim_pending, fragments, postpone, rate_limit, record, record_final};
+use crate::sending::{
+    claim, claim_pending, fragments, postpone, rate_limit, record, record_again, record_final,
+};
 use crate::unknown::{resend, resolve, resolve_by_receipt};
 
 /// The campaign of the snapshots.
 const CAMPAIGN: CampaignId = CampaignId(7);
 
-fn statements() -> [(&'static str, String); 13] {
+fn statements() -> [(&'static str, String); 14] {
     [
         ("claim", &claim::STATEMENT),
         ("claim_pending", &claim_pending::STATEMENT),
         ("lease", &rate_limit::STATEMENT),
         ("postpone", &postpone::STATEMENT),
         ("record", &record::STATEMENT),
+        ("record_again", &record_again::STATEMENT),
         ("record_final", &record_final::STATEMENT),
         ("store_answers", &answers::STATEMENT),
         ("store_receipts", &receipts::STATEMENT),

@@ -23,4 +23,11 @@ pub(crate) struct Confirm {
     /// Resume the senders that were held because of the failover, in the same transaction
     #[arg(long)]
     pub(crate) resume: bool,
+    /// How far the database is behind at most, if consumers were killed as well, for example 30s: recipients that senders could have
+    /// sent to in this time become unknown
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(crate) assume_sent: Option<std::time::Duration>,
+    /// Confirm also if a consumer has not yet recorded again what it knows; recipients whose outcomes are lost are then sent to twice
+    #[arg(long)]
+    pub(crate) force: bool,
 }

@@ -1,11 +1,11 @@
 //! `flowcast database …`: the database from which senders may send.
 
-use control::{DatabaseIdentity, DatabaseView};
+use control::{Confirmation, DatabaseIdentity, DatabaseView, WorkerView};
 
 use crate::args::database::{Confirm, DatabaseCommand};
 use crate::commands::waiting::time;
 use crate::plane::Database;
-use crate::terminal::output::{line, table};
+use crate::terminal::output::{line, table, thousands};
 
 pub(crate) async fn run(database: &Database, command: DatabaseCommand) -> anyhow::Result<()> {
     match command {
@@ -35,7 +35,21 @@ async fn show(Database { control, caller }: &Database, json: bool) -> anyhow::Re
     if !view.held.is_empty() {
         line(format!("held senders: {}", view.held.join(", ")));
     }
+    if !view.workers.is_empty() {
+        let rows: Vec<Vec<String>> = view.workers.iter().map(worker_row).collect();
+        table(
+            &["consumer", "alive at", "recorded again at", "recipients that were missing", "knows all since"],
+            &rows,
+        );
+    }
     Ok(())
+}
+
+fn worker_row(worker: &WorkerView) -> Vec<String> {
+    let WorkerView { worker, seen_at, recorded_again_at, recipients, knows_since } = worker;
+    let when = |at: &Option<_>| at.map_or_else(|| "not yet".to_owned(), |at| time(Some(at)));
+    let recipients = recipients.map_or_else(|| "not yet".to_owned(), thousands);
+    vec![worker.to_string(), time(Some(*seen_at)), when(recorded_again_at), recipients, when(knows_since)]
 }
 
 /// Whether senders may send, and what to do.
@@ -45,7 +59,8 @@ fn verdict(view: &DatabaseView) -> String {
     }
     let since = view.differs_since.map(|since| format!(", seen since {}", time(Some(since))));
     format!(
-        "not confirmed{}: {}; nothing is sent; if commits may be lost, run 'flowcast restored' first, else 'flowcast database confirm'",
+        "not confirmed{}: {}; nothing is sent; consumers record again what PostgreSQL lost; then run 'flowcast database confirm', with \
+         --assume-sent if consumers were killed as well; after a restore from a backup run 'flowcast restored'",
         since.unwrap_or_default(),
         view.differences.join("; ")
     )
@@ -59,7 +74,15 @@ fn cells(identity: &DatabaseIdentity) -> [String; 4] {
 }
 
 async fn confirmed(Database { control, caller }: &Database, confirm: Confirm) -> anyhow::Result<()> {
-    let done = control.confirm_database(caller, confirm.by.as_deref(), confirm.resume).await?.result;
+    let Confirm { by, resume, assume_sent, force } = confirm;
+    let how = Confirmation { by, resume, assume_sent, force };
+    let done = control.confirm_database(caller, &how).await?.result;
+    if done.unknown > 0 {
+        line(format!(
+            "{} recipients that may have been sent to are unknown; resolve them with 'flowcast campaign resolve' when receipts have come",
+            thousands(i64::try_from(done.unknown).unwrap_or(i64::MAX))
+        ));
+    }
     line(if done.was_confirmed {
         "this is the confirmed database already"
     } else {

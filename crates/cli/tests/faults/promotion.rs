@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use devstack::{PostgresPair, Stack};
-use simulator::{Config, Latency};
+use simulator::{Config, Latency, Webhook};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_postgres::{Client, NoTls};
 
 use crate::audit::Audit;
+use crate::receiving::Receiving;
 use crate::world::{PATIENCE, Process, World, nothing_planted_in};
 
 const RECIPIENTS: u32 = 6_000;
@@ -23,6 +24,10 @@ const TRUST_AND_SHORT: &str =
 const WATCHED: Duration = Duration::from_secs(20);
 /// Requests that a consumer has under way when PostgreSQL goes away.
 const UNDER_WAY: u64 = 1_200;
+/// Consumers that recorded again all they know.
+const RECORDED_AGAIN: &str = "select count(*) from live_worker where recorded_again_at is not null";
+/// Recipients whose message was delivered.
+const DELIVERED: &str = "receipt join recipient using (campaign_id, seq) where delivered_at is not null";
 /// Stops because of the database, in force.
 const HELD: &str = "select count(*) from hold where reason = 'database_failed_over' and ended_at is null";
 
@@ -73,6 +78,21 @@ impl<'a> Under<'a> {
         let url = self.pair.url_at_standby(self.world.scope.database_url()).unwrap();
         self.world.look = connect(&url).await;
         promoted
+    }
+
+    /// The standby falls behind by this many recipients and more, the primary dies, and the standby is promoted.
+    async fn loses(&mut self, recipients: u64) {
+        self.pair.let_standby_fall_behind().await.unwrap();
+        self.world.more_arrive(recipients).await;
+        self.pair.primary().kill().await.unwrap();
+        self.promote().await;
+        self.world.until(HELD, 1).await;
+    }
+
+    /// The numbers in a table.
+    async fn numbers(&self, table: &str) -> BTreeSet<i64> {
+        let select = format!("select msisdn from {table}");
+        self.world.look.query(&select, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// Waits until the promoted standby is confirmed and is sent from, and prints how long both took. Returns the second.
@@ -177,16 +197,83 @@ async fn a_synchronous_standby_that_is_promoted_waits_for_a_person_by_default() 
 async fn an_asynchronous_standby_that_is_behind_is_not_trusted() {
     let stack = Stack::private_installed().await.unwrap();
     let mut under = Under::way(&stack, "behind", false, TRUST).await;
-    under.pair.let_standby_fall_behind().await.unwrap();
-    under.world.more_arrive(300).await;
-    under.pair.primary().kill().await.unwrap();
-    under.promote().await;
-    under.world.until(HELD, 1).await;
+    under.loses(300).await;
     under.nothing_is_sent().await;
     assert!(under.logged("it is not trusted: commits did not wait for a synchronous standby"));
     let audit = Audit::of(&under.world).await;
     assert_eq!(audit.doubled, 0, "{audit}");
     under.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_asynchronous_standby_lost_is_recorded_again_by_living_consumers() {
+    let stack = Stack::private_installed().await.unwrap();
+    let mut under = Under::way(&stack, "again", false, "").await;
+    under.loses(300).await;
+    under.world.until(RECORDED_AGAIN, 2).await;
+    let lost = under.world.count("select sum(recorded_again)::bigint from live_worker").await;
+    assert!(lost > 200, "{lost} outcomes were lost");
+    let shown = under.world.ok(&["database", "show"]).await;
+    println!("{shown}");
+    let confirmed = under.world.ok(&["database", "confirm", "--resume"]).await;
+    assert!(confirmed.contains("resumed senders: ke-main"), "{confirmed}");
+    under.ends(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_and_opt_outs_that_an_asynchronous_standby_lost_are_stored_again() {
+    let stack = Stack::private_installed().await.unwrap();
+    let mut under = Under::way(&stack, "posts", false, "").await;
+    let receiving = Receiving::start(&mut under.world, &[]).await;
+    receiving.is_told_by(&under.world, Webhook { opted_out: 0.2, ..Webhook::default() });
+    under.world.more_arrive(400).await;
+    under.pair.let_standby_fall_behind().await.unwrap();
+    let before = under.numbers("suppression").await.len();
+    under.world.more_arrive(400).await;
+    let (opted_out, delivered) = (under.numbers("suppression").await, under.numbers(DELIVERED).await);
+    assert!(opted_out.len() > before + 10, "{} and {before} opt-outs", opted_out.len());
+    under.pair.primary().kill().await.unwrap();
+    under.promote().await;
+    let deadline = Instant::now() + PATIENCE;
+    while !under.numbers("suppression").await.is_superset(&opted_out)
+        || !under.numbers(DELIVERED).await.is_superset(&delivered)
+        || !under.logged("rows of webhook requests of the last minutes are stored again")
+    {
+        assert!(Instant::now() < deadline, "opt-outs or receipts are lost; {}", under.world.logs());
+        sleep(Duration::from_millis(50)).await;
+    }
+    under.world.until(RECORDED_AGAIN, 2).await;
+    under.world.ok(&["database", "confirm", "--resume"]).await;
+    under.processes.push(receiving.server);
+    under.ends(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recipients_that_killed_consumers_may_have_sent_to_become_unknown() {
+    let stack = Stack::private_installed().await.unwrap();
+    let mut under = Under::way(&stack, "assumed", false, "").await;
+    under.pair.let_standby_fall_behind().await.unwrap();
+    under.world.more_arrive(300).await;
+    for consumer in under.processes.drain(1..) {
+        consumer.kill().await;
+    }
+    under.pair.primary().kill().await.unwrap();
+    under.promote().await;
+    under.world.until(HELD, 1).await;
+    let (code, refused) = under.world.fails(&["database", "confirm", "--assume-sent", "10s"]).await;
+    assert!(
+        code == 4 && refused.contains("has not recorded again what PostgreSQL may have lost"),
+        "{code} {refused}"
+    );
+    let confirm = ["database", "confirm", "--assume-sent", "10s", "--force", "--resume"];
+    let confirmed = under.world.ok(&confirm).await;
+    println!("{confirmed}");
+    assert!(confirmed.contains("that may have been sent to are unknown"), "{confirmed}");
+    let before = under.world.ledger().summary().requests;
+    under.processes.push(under.world.start("consumer"));
+    under.world.finished(&under.id).await;
+    assert!(under.world.ledger().summary().requests > before, "the rest of the list was not sent");
+    under.ends(3_500).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -91,6 +91,9 @@ async fn a_dump_restored_in_another_cluster_sends_nothing_until_it_is_confirmed_
     world.until(HELD, 1).await;
     all_tell(&world, &id).await;
 
+    // The consumer knows nothing of the time before, and says so.
+    world.until("select count(*) from live_worker where recorded_again_at is not null", 1).await;
+    assert!(world.ok(&["database", "show"]).await.contains("recipients that were missing"));
     let confirmed = world.ok(&["database", "confirm", "--by", "anna"]).await;
     assert!(
         confirmed.contains("the database is confirmed\nheld senders: ke-main; resume each"),

@@ -1,5 +1,5 @@
 //! The periodic tasks: reload the senders, match statuses that arrived before their message, store the counts of refused
-//! requests. `webhook_tables.rs` creates and drops the tables for webhook requests.
+//! requests, store requests again that PostgreSQL lost. `webhook_tables.rs` creates and drops the tables for webhook requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::lost_posts::LostPosts;
 use crate::background::webhook_tables;
 use crate::http::health::DatabaseHealth;
+use crate::webhook::recent_posts::RecentPosts;
 use crate::webhook::refusal_counts::RefusalCounts;
 use crate::webhook::senders::{Secrets, Senders};
 use crate::webhook::stops;
@@ -28,6 +30,8 @@ pub(crate) struct BackgroundTasks {
     pub(crate) senders: Arc<Senders>,
     pub(crate) refusals: Arc<RefusalCounts>,
     pub(crate) health: Arc<DatabaseHealth>,
+    pub(crate) recent: Arc<RecentPosts>,
+    lost_posts: LostPosts,
     /// The senders of the last reload, and the time at which their secrets were resolved.
     rows: Vec<WebhookRow>,
     secrets_resolved_at: Option<Instant>,
@@ -36,6 +40,8 @@ pub(crate) struct BackgroundTasks {
 impl BackgroundTasks {
     pub(crate) fn new(store: Store, keep_bodies: Duration, secrets: Arc<Secrets>) -> Self {
         let (senders, refusals, health) = (Arc::default(), Arc::default(), Arc::default());
+        let recent: Arc<RecentPosts> = Arc::default();
+        let lost_posts = LostPosts::new(store.clone(), Arc::clone(&recent));
         Self {
             store,
             keep_bodies,
@@ -43,6 +49,8 @@ impl BackgroundTasks {
             senders,
             refusals,
             health,
+            recent,
+            lost_posts,
             rows: Vec::new(),
             secrets_resolved_at: None,
         }
@@ -86,6 +94,7 @@ impl BackgroundTasks {
         // If one of them fails, the others still run.
         let (matched, spread) = (self.store.match_again().await, self.store.spread_aliases().await);
         let counted = self.store_counts().await;
+        let stored_again = self.lost_posts.look().await;
         let stopped = matched.map(|matched| matched.stops);
         let matched = match stopped {
             Ok(stops) => {
@@ -94,7 +103,7 @@ impl BackgroundTasks {
             }
             Err(error) => Err(error),
         };
-        matched.and(spread).and(counted)
+        matched.and(spread).and(counted).and(stored_again)
     }
 
     async fn store_counts(&self) -> Result<(), Error> {

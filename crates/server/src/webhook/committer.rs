@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::http::body_memory::AuthenticatedBody;
 use crate::metrics;
+use crate::webhook::recent_posts::RecentPosts;
 use crate::webhook::stops;
 
 /// The maximum number of requests and of rows in one commit. A single request may have more rows.
@@ -39,6 +40,7 @@ pub(crate) struct QueuedRequest {
 pub(crate) struct Committer {
     pub(crate) store: Store,
     pub(crate) queue: Arc<Mutex<mpsc::Receiver<QueuedRequest>>>,
+    pub(crate) recent: Arc<RecentPosts>,
 }
 
 impl Committer {
@@ -73,7 +75,7 @@ impl Committer {
         metrics::count_commit(begun.elapsed().as_secs_f64());
         match ingested {
             Err(error) if error.is_of_a_row() => self.commit_one_by_one(batch).await,
-            ingested => self.answer(ingested, batch).await,
+            ingested => self.answer(ingested, batch, rows).await,
         }
     }
 
@@ -83,20 +85,25 @@ impl Committer {
         for waiting in batch {
             match self.store.ingest(&waiting.rows).await {
                 Err(error) if error.is_of_a_row() => refused.push(waiting),
-                ingested => self.answer(ingested, vec![waiting]).await,
+                ingested => self.answer_one(ingested, waiting).await,
             }
         }
         for waiting in refused {
             let ingested = self.store.ingest_apart(&waiting.rows).await;
-            self.answer(ingested, vec![waiting]).await;
+            self.answer_one(ingested, waiting).await;
         }
     }
 
+    async fn answer_one(&self, ingested: Result<Ingested, Error>, request: QueuedRequest) {
+        let rows = request.rows.clone();
+        self.answer(ingested, vec![request], rows).await;
+    }
+
     /// Answers the requests first, and then handles the consequences of the committed rows.
-    async fn answer(&self, ingested: Result<Ingested, Error>, batch: Vec<QueuedRequest>) {
+    async fn answer(&self, ingested: Result<Ingested, Error>, batch: Vec<QueuedRequest>, rows: Ingest) {
         let result = if ingested.is_ok() { CommitResult::Committed } else { CommitResult::NotCommitted };
         match &ingested {
-            Ok(_) => {}
+            Ok(_) => self.recent.keep(Instant::now(), rows),
             Err(error) if error.is_transient() => {
                 tracing::warn!(
                     error = error as &dyn std::error::Error,

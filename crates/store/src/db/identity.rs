@@ -17,6 +17,9 @@ select pg_is_in_recovery() as is_standby, is_confirmed(), n.system_identifier::t
     i.difference_seen_at
 from installation i cross join database_now() n";
 
+/// The advisory lock between a confirmation and the workers that record outcomes again.
+pub(crate) const RECORDING_LOCK: &str = "hashtextextended('flowcast: outcomes recorded again', 0)";
+
 /// What tells one database from its copies. `None`: PostgreSQL does not say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseIdentity {
@@ -28,6 +31,13 @@ pub struct DatabaseIdentity {
     pub database: Option<i64>,
     /// The OID of the table that has the confirmed identity.
     pub table: Option<i64>,
+}
+
+/// From which database one comes: a standby, a backup and a copy have the confirmed identity of their origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lineage {
+    system: Option<String>,
+    database: Option<i64>,
 }
 
 /// How the database of this connection differs from the confirmed one.
@@ -79,6 +89,11 @@ impl DatabaseState {
             confirmed_by: row.get("confirmed_by"),
             differs_since: row.get("difference_seen_at"),
         })
+    }
+
+    /// From which database this one comes. Its timeline does not matter: an earlier failover changed it.
+    pub fn lineage(&self) -> Lineage {
+        Lineage { system: self.confirmed.system.clone(), database: self.confirmed.database }
     }
 
     /// How the database differs from the confirmed one; empty if it does not.

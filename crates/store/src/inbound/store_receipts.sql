@@ -59,4 +59,4 @@ with people as materialized (
     insert into receipt_to_resolve (campaign_id, seq) select {{campaign}}, seq from early order by seq
     on conflict (campaign_id, seq) do update set look_at = excluded.look_at
 )
-select exists (select from early where state in ('unknown', 'retry'))
+select exists (select from early where state <> 'sending')

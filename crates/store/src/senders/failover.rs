@@ -8,7 +8,7 @@ use campaign::{SenderId, StopReason};
 
 use crate::db::connection::Store;
 use crate::db::error::Error;
-use crate::db::identity::{DatabaseDifference, DatabaseState, is_confirmed};
+use crate::db::identity::{DatabaseDifference, DatabaseState, RECORDING_LOCK, is_confirmed};
 use crate::db::pool::{Connection, Transaction};
 
 /// The cause of the holds.
@@ -19,6 +19,10 @@ const BY: &str = "the producer";
 const SKIP_IDS: &str = "
     select setval('claim_id_seq', (select last_value from claim_id_seq) + 1000000000),
         setval('campaign_id_seq', (select last_value from campaign_id_seq) + 100)";
+
+/// The next failover is another one.
+const FORGET: &str =
+    "update live_worker set recorded_again_at = null, recorded_again = null, knows_since = null";
 
 const LOCK: &str = "select from installation for update";
 
@@ -70,7 +74,10 @@ impl Store {
             return Err(Error::Conflict(says.into()));
         }
         if !state.is_confirmed {
+            // Workers that record outcomes again end first.
+            tx.execute(&format!("select pg_advisory_xact_lock({RECORDING_LOCK})"), &[]).await?;
             tx.execute(confirm, &[&by]).await?;
+            tx.execute(FORGET, &[]).await?;
             tx.execute(SKIP_IDS, &[]).await?;
             let no_early_slot = "update {} set tat = greatest(tat, clock_timestamp())";
             // In the order of the claims.

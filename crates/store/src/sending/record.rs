@@ -18,6 +18,7 @@ use tokio_postgres::types::ToSql;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 use crate::db::metrics;
+use crate::db::pool::Connection;
 use crate::db::sql::expand;
 use crate::db::volume::{of_campaign, written_for};
 use crate::sending::fragments::FRAGMENTS;
@@ -33,6 +34,13 @@ pub struct RecordResult {
     pub changed: u64,
     /// Requests whose recipient was resolved meanwhile: they are kept as late.
     pub late: u64,
+}
+
+/// What the statement did.
+pub(crate) struct Recorded {
+    pub(crate) result: RecordResult,
+    /// Recipients that were resolved or waited for a retry, and may have answered before their request was recorded.
+    pub(crate) overtaken: Vec<i32>,
 }
 
 impl Store {
@@ -117,11 +125,26 @@ impl Store {
     /// Records any outcomes; outcomes that are already recorded stay as they are.
     async fn record_any(
         &self,
-        (sender, campaign): (SenderId, CampaignId),
+        of: (SenderId, CampaignId),
         columns: &Columns<'_>,
         closed: &[i64],
     ) -> Result<RecordResult, Error> {
         let client = self.client().await?;
+        let recorded = Self::record_on(&client, of, columns, closed).await?;
+        drop(client);
+        if !recorded.overtaken.is_empty() {
+            self.set_asked_at(of.1, &recorded.overtaken).await?;
+        }
+        Ok(recorded.result)
+    }
+
+    /// Records any outcomes on this connection.
+    pub(crate) async fn record_on(
+        client: &Connection,
+        (sender, campaign): (SenderId, CampaignId),
+        columns: &Columns<'_>,
+        closed: &[i64],
+    ) -> Result<Recorded, Error> {
         let prepared = client.prepare_cached(&written_for(campaign, &STATEMENT)).await?;
         let parameters: [&(dyn ToSql + Sync); 15] = [
             &columns.claim_id,
@@ -142,13 +165,7 @@ impl Store {
         ];
         let row = metrics::RECORD.time(client.query_one(&prepared, &parameters)).await?;
         let count = |column| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
-        let recording = RecordResult { changed: count("changed"), late: count("late") };
-        let overtaken: Vec<i32> = row.get("overtaken");
-        drop(client);
-        if !overtaken.is_empty() {
-            // They were resolved or waited for a retry, and may have answered before their request was recorded.
-            self.set_asked_at(campaign, &overtaken).await?;
-        }
-        Ok(recording)
+        let result = RecordResult { changed: count("changed"), late: count("late") };
+        Ok(Recorded { result, overtaken: row.get("overtaken") })
     }
 }

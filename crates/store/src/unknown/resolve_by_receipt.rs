@@ -1,5 +1,5 @@
-//! Resolves recipients by receipts: recipients that are `unknown`, or wait for a retry, while the provider reports that it has
-//! the message.
+//! Resolves recipients by receipts: recipients that are `unknown`, wait for a retry, or are `pending`, while the provider reports that
+//! it has the message. A `pending` recipient was sent to if PostgreSQL lost the commit of its claim.
 //!
 //! `receipt_to_resolve` lists recipients with a receipt or an answer that are not recorded as `accepted`. So an early receipt
 //! resolves a recipient that becomes `unknown` later, and no statement reads a long list.
@@ -22,7 +22,7 @@ use crate::db::sql::expand;
 use crate::db::volume::{of_campaign, written_for};
 
 /// Looks at the next thousand listed recipients of a campaign. A failure does not concern other attempts, so it resolves only
-/// recipients with one attempt. Skipped and looked at again: a recipient that its worker records just now, and a row that a
+/// recipients with one attempt, or none if they are `pending`. Skipped and looked at again: a recipient that its worker records just now, and a row that a
 /// receipt lists again just now (`look_at`), because that receipt may not be visible. Rows are locked in one order, without
 /// waiting.
 pub(crate) static STEP: LazyLock<String> =

@@ -1,8 +1,8 @@
 -- Looks at the next thousand recipients of the list after place $1.
 with wanted as materialized (
     select t.seq, t.listed_at, t.look_at, h.has_it, r.code, r.provider_message_id, p.state,
-        (p.state in ('unknown', 'retry') and h.has_it)
-            or (p.state = 'unknown' and p.attempts = 1 and r.failed_at is not null) as may_resolve
+        (p.state in ('unknown', 'retry', 'pending') and h.has_it)
+            or ((p.state, p.attempts) in (('unknown', 1), ('pending', 0)) and r.failed_at is not null) as may_resolve
     from receipt_to_resolve t
         left join lateral (
             select * from receipt
@@ -27,7 +27,8 @@ with wanted as materialized (
         case when w.has_it then 'accepted' else 'failed' end as to_state
     from recipient p join wanted w on w.seq = p.seq and w.may_resolve
     where p.campaign_id = {{campaign}} and p.campaign_id between {{first}} and {{last}} and p.seq = any(array(select seq from held))
-        and ((p.state in ('unknown', 'retry') and w.has_it) or (p.state = 'unknown' and p.attempts = 1))
+        and ((p.state in ('unknown', 'retry', 'pending') and w.has_it)
+            or (p.state, p.attempts) in (('unknown', 1), ('pending', 0)))
     order by p.seq for update of p skip locked
 ), resolved as (
     update recipient p

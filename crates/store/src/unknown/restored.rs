@@ -14,9 +14,6 @@ use jiff::Timestamp;
 use crate::db::connection::Store;
 use crate::db::error::Error;
 
-/// Margin of the gap: clocks differ, and a backup contains the beginning of its snapshot.
-const MARGIN: Duration = Duration::from_mins(1);
-
 /// A connected consumer reports at least once in this time.
 const WORKERS_REPORT: Duration = Duration::from_secs(6);
 
@@ -26,7 +23,7 @@ const STRIDE: i32 = 10_000;
 /// Which recipients may have been sent to in the gap.
 #[derive(Clone, Debug)]
 pub struct Gap {
-    /// Time from the backup to the loss of the database.
+    /// Time from the backup to the loss of the database, with a margin.
     pub length: Duration,
     /// Drafts of the backup that were started in the gap.
     pub started: Vec<CampaignId>,
@@ -91,7 +88,7 @@ impl Store {
     /// Campaigns with recipients that may have been sent to in the gap.
     pub async fn gap_campaigns(&self, gap: &Gap) -> Result<Vec<GapCampaign>, Error> {
         let started: Vec<i64> = gap.started.iter().map(|campaign| campaign.0).collect();
-        let seconds = (gap.length + MARGIN).as_secs_f64();
+        let seconds = gap.length.as_secs_f64();
         let rows =
             self.own_client().await?.query(CAMPAIGNS, &[&seconds, &started, &gap.rate_is_unknown]).await?;
         let read = |row: &tokio_postgres::Row| GapCampaign {
@@ -118,8 +115,7 @@ impl Store {
     }
 
     /// Prepares a restored database for sending. Stops all senders. Raises the sequences of claims and campaigns, so that no id
-    /// of the gap is used again. Treats daily caps as used up today. Recipients that are `unknown` in the backup may have been
-    /// resent to in the gap by the rule of their campaign, so no rule resends to them any more.
+    /// of the gap is used again. Treats daily caps as used up today. No rule resends to recipients that are `unknown` in the backup.
     ///
     /// Fails if a consumer is connected: then this is not a restored database, or consumers were started too early. The check
     /// takes 6 seconds.
@@ -135,13 +131,19 @@ impl Store {
         for sender in self.senders().await? {
             self.hold_sender(sender.id, by).await?;
         }
+        self.leave_unknown().await?;
         let client = self.own_client().await?;
         client.execute(SKIP_IDS, &[]).await?;
-        client.execute(LEAVE_UNKNOWN, &[]).await?;
         let use_up_caps = "
             update sender_gate set day = day_now(day_zone), day_used = greatest(day_used, daily_cap)
             where daily_cap is not null";
         client.execute(use_up_caps, &[]).await?;
+        Ok(())
+    }
+
+    /// Recipients that are `unknown` may have been resent to in the gap by the rule of their campaign, so no rule resends to them any more.
+    pub async fn leave_unknown(&self) -> Result<(), Error> {
+        self.own_client().await?.execute(LEAVE_UNKNOWN, &[]).await?;
         Ok(())
     }
 

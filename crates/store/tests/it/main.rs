@@ -25,6 +25,7 @@ mod folders;
 mod gate_watch;
 mod imports;
 mod installation;
+mod lost_commits;
 mod number_changes;
 mod outcomes;
 mod people;

@@ -54,7 +54,7 @@ fn case(snapshot: &'static str, changes: &'static str, values: &str) -> Case {
     Case { snapshot, values, changes, plan }
 }
 
-fn cases(sender: i64, claim: i64) -> [Case; 13] {
+fn cases(sender: i64, claim: i64) -> [Case; 14] {
     let sender = format!("{sender}::bigint");
     let claims = format!("array[{claim}, {claim}]::bigint[]");
     let claimed_by = format!("{sender}; '00000000-0000-0000-0000-000000000001'::uuid; 60000::float8");
@@ -76,6 +76,7 @@ fn cases(sender: i64, claim: i64) -> [Case; 13] {
                 array[null, 1000]::bigint[]; {request}; {sender}; array[]::bigint[]; 7"
             ),
         ),
+        case("record_again", "recipient", &format!("{claims}; array[61, 62]; {sender}; 7")),
         case(
             "record_final",
             "recipient",

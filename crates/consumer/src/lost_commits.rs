@@ -1,0 +1,117 @@
+//! Records outcomes again after a failover that lost commits, or when a backup was restored under a running worker.
+//!
+//! The database says by itself that it is not the confirmed one (docs/adr/0019), and grants no claim. So the requests that are under way
+//! end, and then this process knows the outcomes of all requests that it made lately. It records them again, and notes that it is done.
+//! Nobody confirms the database before that note.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Backoff, DatabaseState, Lineage, RecordedAgain, Store};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::metrics::RECORDED_AGAIN;
+use crate::recent_outcomes::{RecentOutcomes, groups};
+
+/// How often the database is compared with the confirmed one.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most outcomes that are looked at together.
+const MOST: usize = 500;
+/// How long the last outcomes of a worker that stops are tried to record again.
+const LAST: Duration = Duration::from_secs(5);
+
+/// What this process knows of the database, and what it recorded again.
+pub(crate) struct LostCommits {
+    store: Store,
+    worker: Uuid,
+    recent: Arc<RecentOutcomes>,
+    /// From which database the confirmed one came when it was last seen.
+    lineage: Option<Lineage>,
+    /// Since the database is not the confirmed one.
+    again: Option<Again>,
+}
+
+/// The progress in a database that is not confirmed.
+#[derive(Debug, Default)]
+struct Again {
+    /// The number of the last outcome that was recorded again.
+    through: u64,
+    /// Recipients that were changed.
+    recipients: u64,
+    /// Whether the worker noted that it is done.
+    is_noted: bool,
+}
+
+impl LostCommits {
+    pub(crate) fn new(store: Store, worker: Uuid, recent: Arc<RecentOutcomes>) -> Self {
+        Self { store, worker, recent, lineage: None, again: None }
+    }
+
+    /// Compares the database with the confirmed one until `ended`, and once more then.
+    pub(crate) async fn follow(mut self, ended: CancellationToken) {
+        let mut retry = Backoff::new("comparing the database with the confirmed one");
+        while !ended.is_cancelled() {
+            match self.look().await {
+                Ok(()) => {
+                    tokio::select! {
+                        () = ended.cancelled() => {}
+                        () = tokio::time::sleep(LOOK_EVERY) => {}
+                    }
+                }
+                Err(error) => {
+                    retry.pause(&error, &ended).await;
+                }
+            }
+        }
+        if !matches!(tokio::time::timeout(LAST, self.look()).await, Ok(Ok(()))) {
+            tracing::warn!(
+                "the worker ends without comparing the database once more; if PostgreSQL failed over just now, use 'flowcast restored'"
+            );
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), store::Error> {
+        let database = self.store.database_state().await?;
+        if database.is_confirmed {
+            (self.lineage, self.again) = (Some(database.lineage()), None);
+        } else if !database.is_standby {
+            self.record_again(&database).await?;
+        }
+        Ok(())
+    }
+
+    /// Records again what this worker knows of the database from which this one comes.
+    async fn record_again(&mut self, database: &DatabaseState) -> Result<(), store::Error> {
+        let again = self.again.get_or_insert_default();
+        // Before the outcomes are read: what is not in flight is kept.
+        let is_idle = self.recent.is_idle();
+        let lineage = self.lineage.as_ref().filter(|lineage| **lineage == database.lineage());
+        while let Some(lineage) = lineage {
+            let outcomes = self.recent.after(again.through, MOST);
+            let Some(last) = outcomes.last().map(|outcome| outcome.number) else { break };
+            for group in groups(outcomes) {
+                match self.store.record_again(group.of, &group.outcomes, lineage).await? {
+                    RecordedAgain::Done(recipients) => {
+                        again.recipients += recipients;
+                        RECORDED_AGAIN.with(&[]).inc_by(recipients);
+                    }
+                    RecordedAgain::NotHere => return Ok(()),
+                }
+            }
+            (again.through, again.is_noted) = (last, false);
+        }
+        if is_idle && !again.is_noted {
+            let (recipients, age) = (again.recipients, self.recent.age(Instant::now()));
+            self.store.note_recorded_again(self.worker, recipients, age).await?;
+            again.is_noted = true;
+            tracing::warn!(
+                worker.id = %self.worker, recipients,
+                "the database is not the confirmed one; the outcomes of {recipients} recipients were missing and are recorded again, \
+                 from the last {age:.0?}; see 'flowcast database show'"
+            );
+        }
+        Ok(())
+    }
+}
