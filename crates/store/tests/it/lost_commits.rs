@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use campaign::{CampaignId, Outcome, ReceiptStatus, Resolution, Seq};
 use secrecy::SecretString;
-use store::{Claim, Config, DailyCap, Ingest, RecordedAgain, RecordedOutcome, RequestRecord, Store};
+use store::{Claim, Config, DailyCap, Ingest, Lineage, RecordedAgain, RecordedOutcome, RequestRecord, Store};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
@@ -102,10 +102,9 @@ impl Known {
         campaign: CampaignId,
         seqs: std::ops::RangeInclusive<i32>,
         outcome: &Outcome,
-    ) -> Claim {
+    ) {
         let claim = world.granted(campaign, seqs).await;
         self.recorded(world, campaign, &claim, outcome).await;
-        claim
     }
 
     async fn recorded(&mut self, world: &World, campaign: CampaignId, claim: &Claim, outcome: &Outcome) {
@@ -115,9 +114,65 @@ impl Known {
     }
 }
 
-fn state(state: &str, attempts: i16) -> (String, i16) {
-    (state.to_owned(), attempts)
+/// A backup in the middle of a campaign, and what a worker knows of the times before it and after it.
+struct History {
+    backup: Backup,
+    lineage: Lineage,
+    before: Vec<RecordedOutcome>,
+    lost: Vec<RecordedOutcome>,
 }
+
+impl History {
+    async fn of(world: &mut World, campaign: CampaignId) -> Self {
+        let unknown = Outcome::Unknown { reason: reason("timeout") };
+        let failed = Outcome::Failed { reason: reason("131026") };
+        let mut before = Known(Vec::new());
+        before.sent(world, campaign, 1..=2, &accepted()).await;
+        before.sent(world, campaign, 3..=3, &unknown).await;
+        before.sent(world, campaign, 4..=4, &given_back()).await;
+        // It is to be sent to again, because its message was not delivered.
+        before.sent(world, campaign, 5..=5, &accepted()).await;
+        let undelivered = "update recipient set state = 'retry' where seq = 5";
+        world.look.batch_execute(undelivered).await.unwrap();
+        let open = world.granted(campaign, 6..=8).await;
+        let lineage = world.store.database_state().await.unwrap().lineage();
+        let backup = Backup::of(world).await;
+
+        let mut lost = Known(Vec::new());
+        lost.recorded(world, campaign, &open, &accepted()).await;
+        let resend = Resolution::Resend;
+        let (by, all) = (("anna", "test"), (None, Duration::ZERO));
+        world.store.resolve_by_operator(campaign, resend, by, all).await.unwrap();
+        lost.sent(world, campaign, 3..=3, &accepted()).await;
+        lost.sent(world, campaign, 4..=4, &failed).await;
+        lost.sent(world, campaign, 10..=12, &accepted()).await;
+        lost.sent(world, campaign, 13..=14, &failed).await;
+        lost.sent(world, campaign, 15..=15, &unknown).await;
+        lost.sent(world, campaign, 16..=17, &given_back()).await;
+        Self { backup, lineage, before: before.0, lost: lost.0 }
+    }
+}
+
+/// States and attempts of the recipients 1 to 17, when the lost outcomes are recorded again.
+const RESTORED: [(&str, i16); 17] = [
+    ("accepted", 1),
+    ("accepted", 1),
+    ("accepted", 2),
+    ("failed", 1),
+    ("retry", 1),
+    ("accepted", 1),
+    ("accepted", 1),
+    ("accepted", 1),
+    ("pending", 0),
+    ("accepted", 1),
+    ("accepted", 1),
+    ("accepted", 1),
+    ("failed", 1),
+    ("failed", 1),
+    ("unknown", 1),
+    ("pending", 0),
+    ("pending", 0),
+];
 
 #[tokio::test]
 async fn outcomes_that_a_backup_lacks_are_recorded_again_once() {
@@ -125,80 +180,44 @@ async fn outcomes_that_a_backup_lacks_are_recorded_again_once() {
     let campaign = world.campaign(40).await;
     let cap = DailyCap { recipients: 1_000, zone: "UTC".into() };
     world.store.set_daily_cap(world.sender, Some(&cap)).await.unwrap();
-    let unknown = Outcome::Unknown { reason: reason("timeout") };
-    let failed = Outcome::Failed { reason: reason("131026") };
-    let mut before = Known(Vec::new());
-    before.sent(&world, campaign, 1..=2, &accepted()).await;
-    before.sent(&world, campaign, 3..=3, &unknown).await;
-    before.sent(&world, campaign, 4..=4, &given_back()).await;
-    // It is sent to again, because its message was not delivered.
-    before.sent(&world, campaign, 5..=5, &accepted()).await;
-    let undelivered = "update recipient set state = 'retry' where seq = 5";
-    world.look.batch_execute(undelivered).await.unwrap();
-    let open = world.granted(campaign, 6..=8).await;
-    let lineage = world.store.database_state().await.unwrap().lineage();
-    let backup = Backup::of(&mut world).await;
-
-    let mut lost = Known(Vec::new());
-    lost.recorded(&world, campaign, &open, &accepted()).await;
-    let resend = (Resolution::Resend, ("anna", "test"), (None, Duration::ZERO));
-    world.store.resolve_by_operator(campaign, resend.0, resend.1, resend.2).await.unwrap();
-    lost.sent(&world, campaign, 3..=3, &accepted()).await;
-    lost.sent(&world, campaign, 4..=4, &failed).await;
-    let late = lost.sent(&world, campaign, 10..=12, &accepted()).await;
-    lost.sent(&world, campaign, 13..=14, &failed).await;
-    lost.sent(&world, campaign, 15..=15, &unknown).await;
-    lost.sent(&world, campaign, 16..=17, &given_back()).await;
-    let newer = world.campaign(1).await;
-
+    let History { backup, lineage, before, lost } = History::of(&mut world, campaign).await;
     let of = (world.sender, campaign);
-    let all: Vec<RecordedOutcome> = before.0.iter().chain(&lost.0).cloned().collect();
-    // Recipient 3 has two outcomes: one of each part.
-    assert_eq!((before.0.len(), lost.0.len()), (4, 11));
-    // The recorder finds their claims gone.
-    let recorded =
-        backup.store.record(world.sender, campaign, &outcomes(&late, &accepted()), &[late.id]).await;
-    assert_eq!(recorded.unwrap().late, 3);
+    // The recorder finds the claim of recipients 10 to 12 gone.
+    let late: Vec<_> = lost.iter().filter(|outcome| (10..=12).contains(&outcome.seq.0)).cloned().collect();
+    assert_eq!(backup.store.record(of.0, of.1, &late, &[]).await.unwrap().late, 3);
+
     let again = async |outcomes| backup.store.record_again(of, outcomes, &lineage).await.unwrap();
-    assert_eq!(again(&all[..4]).await, RecordedAgain::Done(0));
-    assert_eq!(again(&all[4..]).await, RecordedAgain::Done(11));
-    let expected = [
-        state("accepted", 1),
-        state("accepted", 1),
-        state("accepted", 2),
-        state("failed", 1),
-        state("retry", 1),
-        state("accepted", 1),
-        state("accepted", 1),
-        state("accepted", 1),
-        state("pending", 0),
-        state("accepted", 1),
-        state("accepted", 1),
-        state("accepted", 1),
-        state("failed", 1),
-        state("failed", 1),
-        state("unknown", 1),
-        state("pending", 0),
-        state("pending", 0),
-    ];
-    assert_eq!(backup.rows(1..=17).await, expected);
-    for outcomes in [&all[..4], &all[4..]] {
+    assert_eq!(again(&before).await, RecordedAgain::Done(0));
+    assert_eq!(again(&lost).await, RecordedAgain::Done(11));
+    let restored = RESTORED.map(|(state, attempts)| (state.to_owned(), attempts));
+    assert_eq!(backup.rows(1..=17).await, restored);
+    for outcomes in [&before, &lost] {
         assert_eq!(again(outcomes).await, RecordedAgain::Done(0));
     }
-    assert_eq!(backup.rows(1..=17).await, expected);
-    assert_eq!(backup.count("select count(*) from attempt where late").await, 0);
+    assert_eq!(backup.rows(1..=17).await, restored);
+    let attempts = "select count(*) filter (where late) * 1000 + count(*) from attempt";
+    // One attempt of recipient 4 was given back.
+    assert_eq!(backup.count(attempts).await, i64::try_from(before.len() + lost.len()).unwrap() + 1);
     assert_eq!(backup.count("select count(*) from due").await, 0);
     assert_eq!(backup.count("select sum(seq) from unknown_recipient").await, 15);
     let used = "select day_used::bigint from sender_gate";
     assert_eq!(backup.count(used).await, world.count(used).await);
     backup.counters_hold().await;
+    backup.drop().await;
+    world.close().await;
+}
 
-    // Of a campaign that the backup does not have.
-    let claim = world.granted(newer, 1..=1).await;
-    let outcomes = outcomes(&claim, &accepted());
-    let again = backup.store.record_again((world.sender, newer), &outcomes, &lineage).await.unwrap();
+#[tokio::test]
+async fn outcomes_of_a_campaign_that_a_backup_lacks_are_left_out() {
+    let mut world = World::new("lost_campaign", None).await;
+    let lineage = world.store.database_state().await.unwrap().lineage();
+    let backup = Backup::of(&mut world).await;
+    let newer = world.campaign(1).await;
+    let mut lost = Known(Vec::new());
+    lost.sent(&world, newer, 1..=1, &accepted()).await;
+    let again = backup.store.record_again((world.sender, newer), &lost.0, &lineage).await.unwrap();
     assert_eq!(again, RecordedAgain::Done(0));
-    assert_eq!(backup.count("select count(*) from attempt").await, 4 + 1 + 11);
+    assert_eq!(backup.count("select count(*) from attempt").await, 0);
     backup.drop().await;
     world.close().await;
 }
