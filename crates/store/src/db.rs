@@ -15,6 +15,7 @@ pub(crate) mod grants;
 pub(crate) mod identity;
 pub(crate) mod metrics;
 pub(crate) mod pool;
+pub(crate) mod presence;
 pub(crate) mod relocation;
 pub(crate) mod schema;
 pub(crate) mod servers;

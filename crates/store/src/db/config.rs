@@ -28,8 +28,9 @@ pub struct Config {
     #[serde(default = "two_seconds", with = "humantime_serde")]
     pub address_timeout: Duration,
     /// Maximum time without an answer of PostgreSQL to a statement or a commit. Then the connection is dropped, and the statement is
-    /// repeated on another one where that is safe. Longer than `statement_timeout`. Imports, exports and reports have no limit. Default
-    /// 30 s.
+    /// repeated on another one where that is safe. Longer than `statement_timeout`. Imports, exports and reports have no limit. If
+    /// `DATABASE_URL` names several hosts, the log-in is tried after 3 s without an answer, and a host that accepts none is left at once.
+    /// Default 30 s.
     #[serde(default = "thirty_seconds", with = "humantime_serde")]
     pub answer_timeout: Duration,
     /// What follows when a standby was promoted. `hold`: nothing is sent until a person confirms the database. `trust-synchronous`: a

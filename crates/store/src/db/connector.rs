@@ -90,6 +90,17 @@ impl Connector {
         self.limits.wait
     }
 
+    /// Whether `DATABASE_URL` names several hosts.
+    pub(crate) fn has_several_servers(&self) -> bool {
+        self.servers.len() > 1
+    }
+
+    /// Whether a host accepts a log-in, or at least refuses it, within its time limit.
+    pub(crate) async fn accepts_log_ins(&self, name: &str) -> bool {
+        let Some(server) = self.servers.iter().find(|server| server.name == name) else { return true };
+        self.connect_to(server).await.map_or_else(|failure| failure.is_answer(), |_| true)
+    }
+
     /// Makes a connection and the task that polls it. The future is large: box it.
     pub(crate) async fn connect(&self) -> Result<Connected<JoinHandle<()>>, Error> {
         let Connected { client, connection, server } = self.connect_undriven().await?;

@@ -262,7 +262,7 @@ fn without_code(error: tokio_postgres::Error) -> Error {
         return Error::Unreadable(text);
     }
     if text == TIMED_OUT {
-        let reason = "PostgreSQL did not answer a statement within [postgres] answer_timeout, so its connection was dropped; check whether \
+        let reason = "PostgreSQL did not answer a statement within [postgres] answer_timeout, or accepts no log-in any more, so its connection was dropped; check whether \
                       PostgreSQL runs, and whether its synchronous standbys are connected";
         return Error::unavailable(reason, error);
     }

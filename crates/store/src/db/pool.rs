@@ -3,7 +3,7 @@
 //! **Invariants.**
 //! - After an error of a session ([`is_of_session`]), every connection that was made before the error is replaced when it is taken
 //!   next. So a read-only server gets no second statement, and no lost prepared statement is used again.
-//! - Every statement and commit passes [`Connection::limit`] and [`Connection::answered`]. One without an answer is not cancelled: a cancelled commit that waits
+//! - Every statement and commit passes [`Connection::answer`]. One without an answer is not cancelled: a cancelled commit that waits
 //!   for a synchronous standby is committed on this server only. Its connection executes no other statement and is dropped, and so is
 //!   every connection that was made before.
 
@@ -16,7 +16,6 @@ use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use futures::FutureExt;
 use tokio::sync::OwnedMappedMutexGuard;
-use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::error::Error;
 use tokio_postgres::types::ToSql;
@@ -24,6 +23,7 @@ use tokio_postgres::{Row, Statement, ToStatement};
 
 use crate::db::connector::{Connected, Connector};
 use crate::db::error::Error as StoreError;
+use crate::db::presence::Presence;
 use crate::db::sqlstate::{Fault, is_of_session};
 use crate::db::unanswered::{LeftBehind, Unanswered};
 use crate::db::{metrics, servers};
@@ -104,13 +104,16 @@ pub(crate) struct Manager {
     connector: Connector,
     trouble: Trouble,
     answer_timeout: Duration,
+    presence: Arc<Presence>,
     unanswered: Unanswered,
 }
 
 impl Manager {
     /// For a pool of `most` connections.
     pub(crate) fn new(connector: Connector, answer_timeout: Duration, most: usize) -> Self {
-        Self { connector, trouble: Trouble::default(), answer_timeout, unanswered: Unanswered::new(most) }
+        let presence = Arc::new(Presence::new(connector.clone()));
+        let (trouble, unanswered) = (Trouble::default(), Unanswered::new(most));
+        Self { connector, trouble, answer_timeout, presence, unanswered }
     }
 }
 
@@ -128,6 +131,7 @@ impl managed::Manager for Manager {
             trouble: self.trouble.clone(),
             is_bound: false,
             answer_timeout: self.answer_timeout,
+            presence: Arc::clone(&self.presence),
             is_unanswered: AtomicBool::new(false),
             has_no_limit: AtomicBool::new(false),
         })
@@ -159,6 +163,7 @@ pub(crate) struct Connection {
     /// Whether a transaction is open that [`Connection::bind`] began.
     is_bound: bool,
     answer_timeout: Duration,
+    presence: Arc<Presence>,
     /// Whether a statement got no answer in time.
     is_unanswered: AtomicBool,
     /// Whether statements of the transaction may take any time.
@@ -200,26 +205,38 @@ impl Connection {
         drop(self.client.batch_execute(statement).now_or_never());
     }
 
-    /// How long a statement waits for its answer ([`Config::answer_timeout`](crate::Config::answer_timeout)). Fails if a statement before it
+    /// How long a statement waits for its answer ([`Config::answer_timeout`](crate::Config::answer_timeout)); `None`: for any time. Fails if a statement before it
     /// got none.
-    fn limit(&self) -> Result<Duration, Error> {
+    fn limit(&self) -> Result<Option<Duration>, Error> {
         if self.is_unanswered.load(Ordering::Relaxed) {
             return Err(unanswered());
         }
         let has_no_limit = self.has_no_limit.load(Ordering::Relaxed) || self.left_behind.is_full();
-        Ok(if has_no_limit { Duration::MAX } else { self.answer_timeout })
+        Ok((!has_no_limit).then_some(self.answer_timeout))
     }
 
-    /// The answer to a statement. Whether a statement without an answer was executed is unknown.
-    fn answered<T>(&self, answer: Result<Result<T, Error>, Elapsed>) -> Result<T, Error> {
-        self.trouble.look(answer.unwrap_or_else(|_| {
-            self.give_up();
-            Err(unanswered())
-        }))
+    /// Waits for the answer to a statement. Whether a statement without an answer was executed is unknown.
+    async fn answer<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limit = self.limit()?;
+        let asked = Instant::now();
+        let too_late = async {
+            match limit {
+                Some(limit) => drop(timeout(limit, self.presence.lost(&self.server)).await),
+                None => std::future::pending().await,
+            }
+        };
+        self.trouble.look(tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = too_late => {
+                self.give_up(asked.elapsed());
+                Err(unanswered())
+            }
+        })
     }
 
-    /// Notes that a statement got no answer, and logs it from time to time.
-    fn give_up(&self) {
+    /// Notes that a statement got no answer in this time, and logs it now and then.
+    fn give_up(&self, waited: Duration) {
         static LOGGED: Mutex<Option<Instant>> = Mutex::new(None);
         self.is_unanswered.store(true, Ordering::Relaxed);
         self.left_behind.keep(Arc::clone(&self.client));
@@ -228,10 +245,10 @@ impl Connection {
         let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
             *logged = Some(Instant::now());
-            let (server, limit) = (&*self.server, self.answer_timeout);
+            let server = &*self.server;
             tracing::warn!(
                 server,
-                "PostgreSQL at {server} does not answer: a statement got no answer within {limit:?}, so its connection is dropped, and whether it \
+                "PostgreSQL at {server} does not answer: a statement got no answer within {waited:.0?}, so its connection is dropped, and whether it \
                  was executed is unknown; PostgreSQL is suspended or cut off, or a commit waits for a synchronous standby that is away"
             );
         }
@@ -252,8 +269,7 @@ impl Connection {
     }
 
     pub(crate) async fn prepare_cached(&self, statement: &str) -> Result<Statement, Error> {
-        let limit = self.limit()?;
-        self.answered(timeout(limit, self.client.prepare_cached(statement)).await)
+        self.answer(self.client.prepare_cached(statement)).await
     }
 
     pub(crate) async fn execute<T: ?Sized + ToStatement>(
@@ -261,8 +277,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        let limit = self.limit()?;
-        self.answered(timeout(limit, self.client.execute(statement, parameters)).await)
+        self.answer(self.client.execute(statement, parameters)).await
     }
 
     pub(crate) async fn query<T: ?Sized + ToStatement>(
@@ -270,8 +285,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        let limit = self.limit()?;
-        self.answered(timeout(limit, self.client.query(statement, parameters)).await)
+        self.answer(self.client.query(statement, parameters)).await
     }
 
     pub(crate) async fn query_one<T: ?Sized + ToStatement>(
@@ -279,8 +293,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        let limit = self.limit()?;
-        self.answered(timeout(limit, self.client.query_one(statement, parameters)).await)
+        self.answer(self.client.query_one(statement, parameters)).await
     }
 
     pub(crate) async fn query_opt<T: ?Sized + ToStatement>(
@@ -288,13 +301,11 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        let limit = self.limit()?;
-        self.answered(timeout(limit, self.client.query_opt(statement, parameters)).await)
+        self.answer(self.client.query_opt(statement, parameters)).await
     }
 
     pub(crate) async fn batch_execute(&self, statements: &str) -> Result<(), Error> {
-        let limit = self.limit()?;
-        self.answered(timeout(limit, self.client.batch_execute(statements)).await)
+        self.answer(self.client.batch_execute(statements)).await
     }
 
     pub(crate) async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {

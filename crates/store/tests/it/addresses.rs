@@ -6,6 +6,7 @@ use std::time::Duration;
 use devstack::Proxy;
 use secrecy::SecretString;
 use store::{Config, Error, Store};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::world::World;
@@ -80,6 +81,43 @@ async fn a_statement_without_an_answer_costs_its_connection_and_the_next_one_has
     proxy.black_hole(false);
     store.schema_version().await.unwrap();
     assert_eq!(proxy.connections(), connections + 1);
+    drop(store);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_host_that_accepts_no_log_in_is_left_before_the_answer_timeout_and_a_slow_one_is_not() {
+    let world = World::new("log_ins", None).await;
+    let database = world.scope.database_url();
+    let (first, second) = (proxy(database).await, proxy(database).await);
+    let url = at(database, &[first.addr(), second.addr()]);
+    // Only the attempt to log in ends the wait in time.
+    let config = Config {
+        address_timeout: SHORT,
+        answer_timeout: PATIENCE * 10,
+        statement_timeout: PATIENCE,
+        ..Config::new(url)
+    };
+    let store = Store::connect(&config).await.unwrap();
+    world.look.batch_execute("begin; lock table campaign_feed in access exclusive mode").await.unwrap();
+    let connections = first.connections();
+    let slow = tokio::spawn({
+        let store = store.clone();
+        async move { store.rewind(campaign::CampaignId(1)).await }
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while first.connections() == connections {
+        assert!(!slow.is_finished() && Instant::now() < deadline, "no log-in was tried");
+        tokio::time::sleep(SHORT / 40).await;
+    }
+    world.look.batch_execute("rollback").await.unwrap();
+    slow.await.unwrap().unwrap();
+
+    first.black_hole(true);
+    let left = tokio::time::timeout(PATIENCE, store.schema_version()).await.unwrap().unwrap_err();
+    assert!(left.to_string().contains("or accepts no log-in"), "{left}");
+    store.schema_version().await.unwrap();
+    assert_eq!(second.connections(), 1);
     drop(store);
     world.close().await;
 }
