@@ -2,8 +2,10 @@
 //!
 //! Invariant: the address, which contains a password, appears in no error and in no `Debug` output.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use certificates::{Files, Names};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -15,6 +17,8 @@ use crate::{Addresses, Error, Order, Topology};
 /// Largest frame in bytes. lapin reserves 64 frames per connection, which is 8 MiB at RabbitMQ's default of 128 KiB.
 /// Our messages have less than 100 bytes. Since version 4 RabbitMQ accepts no smaller maximum than this.
 const FRAME_MAX: u32 = 8192;
+const NAMES: Names =
+    Names { roots: "broker.ca_file", certificate: "broker.cert_file", key: "broker.key_file" };
 
 /// Settings for the connection to RabbitMQ, and time limits.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +50,16 @@ pub struct Config {
     /// Time limit for any single answer of RabbitMQ. Default 10 s.
     #[serde(default = "default_operation_timeout", with = "humantime_serde")]
     pub operation_timeout: Duration,
+    /// For `amqps://`: file with the root certificates in PEM that the certificate of RabbitMQ is verified with. Default none: the root
+    /// certificates of the machine. The three files are read for each connection.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// For `amqps://`: file with the client certificate in PEM, followed by the certificates of its issuers. Default none.
+    #[serde(default)]
+    pub cert_file: Option<PathBuf>,
+    /// For `amqps://`: file with the private key of `cert_file` in PEM, without a passphrase. Default none.
+    #[serde(default)]
+    pub key_file: Option<PathBuf>,
 }
 
 impl Config {
@@ -59,7 +73,16 @@ impl Config {
             address_timeout: default_address_timeout(),
             connect_timeout: default_connect_timeout(),
             operation_timeout: default_operation_timeout(),
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
         }
+    }
+
+    /// The files for TLS.
+    pub(crate) fn files(&self) -> Files {
+        let Self { ca_file, cert_file, key_file, .. } = self.clone();
+        Files { names: NAMES, roots: ca_file, certificate: cert_file, key: key_file }
     }
 
     /// The names of the queues with this configuration's prefix.
@@ -67,20 +90,28 @@ impl Config {
         Topology::new(&self.prefix)
     }
 
-    /// Checks the configuration without connecting; call it at the start of the process.
+    /// Checks the configuration and the files for TLS without connecting; call it at the start of the process.
     pub fn validate(&self) -> Result<(), Error> {
         if !is_prefix(&self.prefix) {
             let what = "broker.prefix is not valid; write 1 to 100 letters, digits, dots, dashes or underscores \
                         that do not begin with amq.";
-            return Err(Error::Invalid { what });
+            return Err(Error::invalid(what));
         }
         let times = [self.heartbeat, self.address_timeout, self.connect_timeout, self.operation_timeout];
         if times.iter().any(Duration::is_zero) {
-            return Err(Error::Invalid {
-                what: "heartbeat and timeouts cannot be zero; write for example 10s",
-            });
+            return Err(Error::invalid("heartbeat and timeouts cannot be zero; write for example 10s"));
         }
-        self.uris().map(drop)
+        let uris = self.uris()?;
+        let files = self.files();
+        if let Some(set) = files.set().next()
+            && !uris.iter().any(|uri| uri.scheme == AMQPScheme::AMQPS)
+        {
+            let what = format!(
+                "{set} is for amqps:// addresses, and AMQP_URL has none; write amqps://, or remove the setting"
+            );
+            return Err(Error::invalid(what));
+        }
+        files.read().map(drop).map_err(|error| Error::invalid(error.to_string()))
     }
 
     /// One configuration for each address, with the host and port of that address.
@@ -93,16 +124,16 @@ impl Config {
     pub(crate) fn uris(&self) -> Result<Vec<AMQPUri>, Error> {
         let uris: Vec<AMQPUri> = self.url.urls().map(|url| self.uri(url)).collect::<Result<_, _>>()?;
         if uris.is_empty() {
-            return Err(Error::Invalid {
-                what: "the RabbitMQ address is empty; write amqp://user:password@host:port/vhost",
-            });
+            return Err(Error::invalid(
+                "the RabbitMQ address is empty; write amqp://user:password@host:port/vhost",
+            ));
         }
         Ok(uris)
     }
 
     fn uri(&self, text: &str) -> Result<AMQPUri, Error> {
-        let invalid = |_| Error::Invalid {
-            what: "the RabbitMQ address is not a URL; write amqp://user:password@host:port/vhost",
+        let invalid = |_| {
+            Error::invalid("the RabbitMQ address is not a URL; write amqp://user:password@host:port/vhost")
         };
         let mut uri: AMQPUri = text.parse().map_err(invalid)?;
         let url = Url::parse(text).map_err(|error| invalid(error.to_string()))?;
@@ -113,7 +144,7 @@ impl Config {
         if uri.authority.host.contains([',', ' ']) {
             let what =
                 "the RabbitMQ address has several hosts; write a whole URL for each, separated by commas";
-            return Err(Error::Invalid { what });
+            return Err(Error::invalid(what));
         }
         if uri.vhost.is_empty() {
             "/".clone_into(&mut uri.vhost);
@@ -250,6 +281,32 @@ mod tests {
         }
         let config = Config { heartbeat: Duration::ZERO, ..config("amqp://host") };
         assert!(config.validate().is_err());
+    }
+
+    #[test]
+    fn files_for_tls_need_each_other_and_an_encrypted_address() {
+        let says = |url: &str, text: &str| {
+            let config: Config = toml::from_str(&format!("url = '{url}'\n{text}")).unwrap();
+            config.validate().unwrap_err().to_string()
+        };
+        for (url, text, told) in [
+            (
+                "amqp://u:hunter2@h",
+                "ca_file = '/x'",
+                "broker.ca_file is for amqps:// addresses, and AMQP_URL has none;",
+            ),
+            ("amqp://h,amqp://i", "key_file = '/x'", "broker.key_file is for amqps:// addresses"),
+            (
+                "amqps://h",
+                "cert_file = '/x'",
+                "broker.cert_file is set, and broker.key_file is not; set both or neither",
+            ),
+            ("amqps://h", "key_file = '/x'", "broker.key_file is set, and broker.cert_file is not"),
+            ("amqp://h,amqps://i", "ca_file = '/none.pem'", "broker.ca_file /none.pem: No such file"),
+        ] {
+            let says = says(url, text);
+            assert!(says.starts_with(told) && !says.contains("hunter2"), "{says}");
+        }
     }
 
     #[test]

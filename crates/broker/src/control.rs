@@ -43,7 +43,7 @@ async fn answer(link: &Link, channel: &mut Option<Channel>, request: Request) ->
     let result = match &request.job {
         Job::Declare(queue) => topology::ensure(link, queue).await,
         Job::Depth(queue) => depth(link, channel, queue).await,
-        Job::Publish(..) => Err(Error::Invalid { what: "messages are not published on the control channel" }),
+        Job::Publish(..) => Err(Error::invalid("messages are not published on the control channel")),
     };
     match result {
         Err(Error::Unavailable { source: None, .. }) if link.is_blocked() => {

@@ -12,6 +12,7 @@ use tokio::net::lookup_host;
 use tokio::time::{Instant, timeout};
 
 use crate::link::Link;
+use crate::tls::Handshake;
 use crate::{Config, Error};
 
 /// Connects to the first node that accepts; each is tried once.
@@ -29,7 +30,15 @@ pub(crate) async fn dial(config: &Config, name: &str) -> Result<Link, Error> {
             failures.note(&place, "not tried, because connect_timeout has passed", None);
             continue;
         }
-        match Link::connect(config, (uri, node), limit, name).await {
+        let handshake = match Handshake::read(config, &uri.scheme) {
+            Ok(handshake) => handshake,
+            // The node is not at fault.
+            Err(error) => {
+                failures.note_error(&place, error, limit);
+                continue;
+            }
+        };
+        match Link::connect(config, (uri, node), handshake, limit, name).await {
             Ok(link) => {
                 config.url.note_success(node);
                 return Ok(link);
@@ -72,6 +81,7 @@ async fn resolve(config: &Config, failures: &mut Failures) -> Result<Vec<(AMQPUr
 struct Failures {
     says: Vec<String>,
     refused: Option<Error>,
+    invalid: Option<Error>,
     source: Option<lapin::Error>,
 }
 
@@ -88,19 +98,29 @@ impl Failures {
                 let says = format!("{says} (at {place})");
                 self.refused.get_or_insert(Error::Refused { doing, says, help, source });
             }
+            error @ Error::Invalid { .. } => {
+                self.says.push(format!("{place} ({error})"));
+                self.invalid.get_or_insert(error);
+            }
             error => {
                 let source = error.cause();
-                let why = source
-                    .as_ref()
-                    .map_or_else(|| format!("no answer within {limit:.1?}"), ToString::to_string);
+                let why = source.as_ref().map_or_else(|| format!("no answer within {limit:.1?}"), why);
                 self.note(place, &why, source);
             }
         }
     }
 
-    /// A refusal is what a person can correct, so it is reported before silence.
+    /// A refusal or a setting is what a person can correct, so it is reported before silence.
     fn into_error(self) -> Error {
-        let Self { says, refused, source } = self;
-        refused.unwrap_or_else(|| Error::Unreachable { tried: says.join(", "), source })
+        let Self { says, refused, invalid, source } = self;
+        refused.or(invalid).unwrap_or_else(|| Error::Unreachable { tried: says.join(", "), source })
+    }
+}
+
+/// lapin's words, without the prefix of errors of input and output.
+fn why(error: &lapin::Error) -> String {
+    match error.kind() {
+        lapin::ErrorKind::IOError(fault) => fault.to_string(),
+        _ => error.to_string(),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: of an address of RabbitMQ, messages contain host and port only, because an address contains a password.
 
+use std::borrow::Cow;
+
 use crate::QueueName;
 
 /// Why an operation of RabbitMQ failed.
@@ -76,7 +78,7 @@ pub enum Error {
     #[error("{what}")]
     Invalid {
         /// What is wrong and what to do.
-        what: &'static str,
+        what: Cow<'static, str>,
     },
     /// The publisher was stopped.
     #[error("the publisher has shut down")]
@@ -84,6 +86,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The configuration is not valid.
+    pub(crate) fn invalid(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid { what: what.into() }
+    }
+
     /// A step that RabbitMQ did not answer within its time limit.
     pub(crate) fn silent(doing: &'static str) -> Self {
         Self::Unavailable { doing, source: None }
@@ -139,6 +146,9 @@ fn refusal(doing: &str, source: &lapin::Error) -> Option<(String, &'static str)>
     let lapin::ErrorKind::ProtocolError(error) = source.kind() else { return None };
     let (code, text) = (error.get_id(), error.get_message().to_string());
     let help = match code {
+        403 if doing == "connect" && text.contains("EXTERNAL") => {
+            "create the user that broker.cert_file is issued to with rabbitmqctl add_user, or check ssl_cert_login_from and auth_mechanisms of RabbitMQ"
+        }
         403 if doing == "connect" => "check user and password in AMQP_URL",
         403 => {
             "grant the user permission to configure, write and read '^PREFIX\\.' with rabbitmqctl set_permissions"

@@ -34,6 +34,7 @@ mod publisher_task;
 mod requests;
 mod round;
 mod subscription;
+mod tls;
 mod topology;
 
 pub use addresses::{Addresses, Order};

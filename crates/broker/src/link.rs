@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::{Stream, StreamExt, pin_mut};
-use lapin::tcp::{AsyncTcpStream, OwnedTLSConfig};
-use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::tcp::AsyncTcpStream;
+use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::dial::dial;
 use crate::metrics::{self, Purpose};
+use crate::tls::Handshake;
 use crate::{Addresses, Config, Error};
 
 /// How often a link is checked, in addition to its own events.
@@ -74,10 +75,11 @@ impl Link {
         opened
     }
 
-    /// Connects to one node within `limit`.
+    /// Connects to one node within `limit`, with TLS if there is a `handshake`.
     pub(crate) async fn connect(
         config: &Config,
         (uri, node): (AMQPUri, SocketAddr),
+        handshake: Option<Handshake>,
         limit: Duration,
         name: &str,
     ) -> Result<Self, Error> {
@@ -85,6 +87,7 @@ impl Link {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let runtime = lapin::runtime::default_runtime().map_err(Error::failed("connect"))?;
         let opened = line.0.clone();
+        let connector = handshake.as_ref().map(|handshake| handshake.connector.clone());
         let connect = Connection::connector(
             uri,
             runtime,
@@ -95,19 +98,28 @@ impl Link {
                 if let AsyncTcpStream::Plain(tcp) = &stream {
                     opened.keep(tcp.get_ref().as_fd().try_clone_to_owned()?.into());
                 }
-                Ok(match uri.scheme {
-                    AMQPScheme::AMQP => stream,
-                    AMQPScheme::AMQPS => {
-                        stream.into_tls(&uri.authority.host, OwnedTLSConfig::default().as_ref()).await?
-                    }
-                })
+                match &connector {
+                    None => Ok(stream),
+                    Some(connector) => Ok(stream.into_rustls(connector, &uri.authority.host).await?),
+                }
             },
             properties,
         );
-        let Ok(connected) = timeout(limit, connect).await else {
-            return Err(Error::silent("connect"));
+        let explain = |error| match &handshake {
+            Some(handshake) => handshake.explain(error),
+            None => error,
         };
-        let connection = connected.map_err(Error::failed("connect"))?;
+        let connection = match timeout(limit, connect).await {
+            Ok(connected) => connected.map_err(explain).map_err(Error::failed("connect"))?,
+            Err(_) if handshake.as_ref().is_some_and(Handshake::lacks_certificate) => {
+                let silent = std::io::Error::new(
+                    std::io::ErrorKind::TimedOut,
+                    format!("no answer within {limit:.1?}"),
+                );
+                return Err(Error::failed("connect")(explain(silent.into())));
+            }
+            Err(_) => return Err(Error::silent("connect")),
+        };
         Ok(Self {
             connection,
             _line: line,

@@ -238,9 +238,7 @@ fn batch(request: &mut Request) -> Result<(Batch, usize), Error> {
             let size = bodies.len();
             Ok((Batch::new(queue.short()?, bodies), size))
         }
-        Job::Declare(_) | Job::Depth(_) => {
-            Err(Error::Invalid { what: "questions do not go to the confirm channel" })
-        }
+        Job::Declare(_) | Job::Depth(_) => Err(Error::invalid("questions do not go to the confirm channel")),
     }
 }
 

@@ -151,7 +151,7 @@ fn is_mismatch(error: &lapin::Error) -> bool {
 }
 
 fn short(name: &str) -> Result<ShortString, Error> {
-    let too_long = |_| Error::Invalid { what: "the queue prefix is too long; write at most 100 characters" };
+    let too_long = |_| Error::invalid("the queue prefix is too long; write at most 100 characters");
     ShortString::try_new(name).map_err(too_long)
 }
 

@@ -11,7 +11,7 @@ use toml::Table;
 /// The crates from the bottom layer to the top. A crate may use lower layers; tests may use `devstack` and higher
 /// crates.
 const LAYERS: [&[&str]; 6] = [
-    &["campaign", "failpoint", "flowcast-telemetry", "telemetry"],
+    &["campaign", "certificates", "failpoint", "flowcast-telemetry", "telemetry"],
     &["broker", "store", "whatsapp", "identity", "oidc", "listener", "simulator", "devstack"],
     &["producer", "consumer", "notifier"],
     &["control"],

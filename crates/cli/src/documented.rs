@@ -77,7 +77,7 @@ fn every_command_that_is_named_exists() {
 #[test]
 fn every_file_that_is_named_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let crates = "api|broker|campaign|cli|client|console|consumer|control|devstack|failpoint|identity|listener|notifier|oidc|producer|server|simulator|store|whatsapp";
+    let crates = "api|broker|campaign|certificates|cli|client|console|consumer|control|devstack|failpoint|identity|listener|notifier|oidc|producer|server|simulator|store|whatsapp";
     let pattern = format!(
         r"\b((?:crates/)?(?:{crates})/(?:src|tests)/[\w./-]+\.(?:rs|sql)|(?:scripts|docs|examples|deploy|benches)/[\w./-]+\.\w+)"
     );

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::daemon::Daemon;
 use crate::installed_rabbitmq::{self, Shared};
 use crate::instance::{Instance, Way};
+use crate::rabbitmq::Settings;
 use crate::{Error, Places, RabbitMq, Service, port};
 
 /// A cluster whose minority pauses itself.
@@ -36,10 +37,10 @@ impl RabbitCluster {
         let mut first: Option<String> = None;
         for _ in 0..nodes {
             // As docs/HA.md asks for.
-            let config =
-                ["cluster_partition_handling = pause_minority", "net_ticktime = 15"].map(str::to_owned);
+            let config = ["cluster_partition_handling = pause_minority", "net_ticktime = 15"];
+            let settings = Settings { config: config.map(str::to_owned).to_vec(), plugins: Vec::new() };
             let prepared =
-                installed_rabbitmq::prepare(&places, &config, Some(&shared))?.ok_or_else(nothing)?;
+                installed_rabbitmq::prepare(&places, &settings, Some(&shared))?.ok_or_else(nothing)?;
             prepared.daemon.start().await?;
             let way = Way::Installed(Box::new(prepared.daemon));
             let instance = Instance::ready(Service::RabbitMq, way, &prepared.url).await?;

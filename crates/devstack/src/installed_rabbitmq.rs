@@ -1,5 +1,5 @@
 //! A private RabbitMQ of the installed package: with its own node name, cookie, port mapper (`epmd`), ports and folder,
-//! no plugins.
+//! plugins only where a test asks for them.
 //!
 //! This file prepares files and environment; `daemon.rs` starts the processes. `epmd` runs in the foreground, because an `epmd` that Erlang
 //! starts leaves its process group and never ends.
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::daemon::{Daemon, Helper};
 use crate::home::Home;
 use crate::program::Program;
+use crate::rabbitmq::Settings;
 use crate::{Error, Places, Service, port};
 
 const USER: &str = "flowcast";
@@ -49,10 +50,10 @@ pub(crate) fn epmd(places: &Places, shared: &Shared) -> Result<Option<Daemon>, E
     Ok(Some(Daemon::new(home, None, program, STOP_SIGNAL)))
 }
 
-/// Prepares an instance with these lines added to `rabbitmq.conf`, as a node of a cluster or alone; `None` if nothing is installed.
+/// Prepares an instance with these settings, as a node of a cluster or alone; `None` if nothing is installed.
 pub(crate) fn prepare(
     places: &Places,
-    config: &[String],
+    settings: &Settings,
     shared: Option<&Shared>,
 ) -> Result<Option<Prepared>, Error> {
     let (Some(programs), Some(epmd)) = (places.rabbitmq_programs(), places.program("epmd")) else {
@@ -69,13 +70,13 @@ pub(crate) fn prepare(
     let node = format!("flowcast-{}@localhost", Uuid::new_v4().simple());
 
     home.write(".erlang.cookie", &cookie)?;
-    home.write("enabled_plugins", "[].\n")?;
+    home.write("enabled_plugins", &settings.enabled_plugins())?;
     let mut lines = vec![
         format!("listeners.tcp.1 = 127.0.0.1:{amqp_port}"),
         format!("default_user = {USER}"),
         format!("default_pass = {password}"),
     ];
-    lines.extend_from_slice(config);
+    lines.extend_from_slice(&settings.config);
     let config_file = home.write("rabbitmq.conf", &(lines.join("\n") + "\n"))?;
 
     let program = |path: &Path| {

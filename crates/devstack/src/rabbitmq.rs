@@ -9,6 +9,22 @@ use crate::port::PORT_ATTEMPTS;
 use crate::program::Program;
 use crate::{Error, Places, Service, installed_rabbitmq};
 
+/// The settings of a broker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// Lines of `rabbitmq.conf`.
+    pub(crate) config: Vec<String>,
+    /// The enabled plugins.
+    pub(crate) plugins: Vec<String>,
+}
+
+impl Settings {
+    /// The content of the file `enabled_plugins`.
+    pub(crate) fn enabled_plugins(&self) -> String {
+        format!("[{}].\n", self.plugins.join(","))
+    }
+}
+
 /// A RabbitMQ broker that answers.
 #[derive(Debug)]
 pub struct RabbitMq {
@@ -72,19 +88,20 @@ impl RabbitMq {
         Ok(Self { instance, ctl: None })
     }
 
-    /// A broker in a container, with these lines added to its configuration.
+    /// A broker in a container, with these settings.
     pub(crate) async fn in_container(
-        config: &[String],
+        settings: &Settings,
         places: &Places,
         engine: Engine,
     ) -> Result<Self, Error> {
         let password = Uuid::new_v4().simple().to_string();
-        let lines = config.join("\n") + "\n";
+        let lines = settings.config.join("\n") + "\n";
         let request = |image: testcontainers::GenericImage| {
             image
                 .with_env_var("RABBITMQ_DEFAULT_USER", "flowcast")
                 .with_env_var("RABBITMQ_DEFAULT_PASS", &password)
                 .with_copy_to("/etc/rabbitmq/conf.d/20-devstack.conf", lines.into_bytes())
+                .with_copy_to("/etc/rabbitmq/enabled_plugins", settings.enabled_plugins().into_bytes())
         };
         let (container, address) = Container::start_new(Service::RabbitMq, request, places, engine).await?;
         let url = format!("amqp://flowcast:{password}@{address}/%2f");
@@ -92,11 +109,13 @@ impl RabbitMq {
         Ok(Self { instance, ctl: None })
     }
 
-    /// A private broker with these lines added to its configuration; `None` if RabbitMQ is not installed.
-    pub(crate) async fn installed(config: &[String], places: &Places) -> Result<Option<Self>, Error> {
+    /// A private broker with these settings; `None` if RabbitMQ is not installed.
+    pub(crate) async fn installed(settings: &Settings, places: &Places) -> Result<Option<Self>, Error> {
         let mut attempts = 1;
         loop {
-            let Some(prepared) = installed_rabbitmq::prepare(places, config, None)? else { return Ok(None) };
+            let Some(prepared) = installed_rabbitmq::prepare(places, settings, None)? else {
+                return Ok(None);
+            };
             prepared.daemon.start().await?;
             let way = Way::Installed(Box::new(prepared.daemon));
             match Instance::ready(Service::RabbitMq, way, &prepared.url).await {

@@ -5,6 +5,7 @@ use std::env;
 use tokio::sync::OnceCell;
 
 use crate::container::{self, Engine};
+use crate::rabbitmq::Settings;
 use crate::{Error, Places, Postgres, RabbitMq, Scope, Service};
 
 /// Both services, ready. Dropping it removes what it started, and blocks meanwhile.
@@ -46,7 +47,7 @@ impl Stack {
             amqp_url: given(Service::RabbitMq),
             database_url: given(Service::Postgres),
             places: Places::system(),
-            rabbitmq_config: Vec::new(),
+            rabbitmq: Settings::default(),
             postgres_settings: Vec::new(),
         }
     }
@@ -89,7 +90,7 @@ pub struct Builder {
     amqp_url: Option<String>,
     database_url: Option<String>,
     places: Places,
-    rabbitmq_config: Vec<String>,
+    rabbitmq: Settings,
     postgres_settings: Vec<String>,
 }
 
@@ -127,7 +128,14 @@ impl Builder {
 
     /// Adds a line to `rabbitmq.conf`. A given broker is then ignored, because it would not have the line.
     pub fn rabbitmq_config(mut self, line: impl Into<String>) -> Self {
-        self.rabbitmq_config.push(line.into());
+        self.rabbitmq.config.push(line.into());
+        self.amqp_url = None;
+        self
+    }
+
+    /// Enables a plugin of RabbitMQ. A given broker is then ignored, because it may not have the plugin.
+    pub fn rabbitmq_plugin(mut self, name: impl Into<String>) -> Self {
+        self.rabbitmq.plugins.push(name.into());
         self.amqp_url = None;
         self
     }
@@ -156,12 +164,12 @@ impl Builder {
         }
         let mut tried = NO_ENGINE.to_owned();
         if let Some(engine) = engine {
-            match RabbitMq::in_container(&self.rabbitmq_config, &self.places, engine).await {
+            match RabbitMq::in_container(&self.rabbitmq, &self.places, engine).await {
                 Ok(rabbitmq) => return Ok(rabbitmq),
                 Err(error) => tried = no_container(Service::RabbitMq, &error),
             }
         }
-        let installed = RabbitMq::installed(&self.rabbitmq_config, &self.places).await?;
+        let installed = RabbitMq::installed(&self.rabbitmq, &self.places).await?;
         installed.ok_or_else(|| nothing(Service::RabbitMq, &tried))
     }
 

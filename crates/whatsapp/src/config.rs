@@ -1,13 +1,17 @@
 //! The settings of the HTTP client.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use certificates::{Files, Names};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::classification::overrides::Overrides;
 use crate::error::Error;
+
+const NAMES: Names = Names { roots: "http.ca_file", certificate: "http.cert_file", key: "http.key_file" };
 
 /// The settings of the HTTP client, shared by all senders of this process.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +34,14 @@ pub struct Config {
     /// A proxy for all requests (`http://host:port`), without user and password. Default none; proxy variables of the environment
     /// are ignored.
     pub proxy: Option<Url>,
+    /// A file with root certificates in PEM, in addition to those of the machine, for example of a gateway. Default none. It is read when a process
+    /// starts.
+    pub ca_file: Option<PathBuf>,
+    /// A file with a client certificate in PEM, followed by the certificates of its issuers, for a gateway that requires one. Default
+    /// none. It is shown to every server that asks for one, and read again for each connection.
+    pub cert_file: Option<PathBuf>,
+    /// A file with the private key of `cert_file` in PEM, without a passphrase. Default none.
+    pub key_file: Option<PathBuf>,
     /// The maximum length of an answer, in bytes. Default 65,536. Real answers have a few hundred bytes.
     pub max_answer_bytes: usize,
     /// Whether a sender's base URL may be plain `http` to another machine, for example between containers. Default no.
@@ -47,6 +59,9 @@ impl Default for Config {
             pool_idle_timeout: Duration::from_secs(4),
             http2: false,
             proxy: None,
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
             max_answer_bytes: 64 * 1024,
             allow_plain_http: false,
             overrides: Overrides::default(),
@@ -63,6 +78,9 @@ impl fmt::Debug for Config {
             .field("pool_idle_timeout", &self.pool_idle_timeout)
             .field("http2", &self.http2)
             .field("proxy", &self.proxy.as_ref().and_then(Url::host_str))
+            .field("ca_file", &self.ca_file)
+            .field("cert_file", &self.cert_file)
+            .field("key_file", &self.key_file)
             .field("max_answer_bytes", &self.max_answer_bytes)
             .field("allow_plain_http", &self.allow_plain_http)
             .field("overrides", &self.overrides)
@@ -71,7 +89,13 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// Checks the settings; the error names the first invalid one.
+    /// The files for TLS.
+    pub(crate) fn files(&self) -> Files {
+        let Self { ca_file, cert_file, key_file, .. } = self.clone();
+        Files { names: NAMES, roots: ca_file, certificate: cert_file, key: key_file }
+    }
+
+    /// Checks the settings and the files for TLS; the error names the first invalid one.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |key, reason| Err(Error::Config { key, reason });
         if self.connect_timeout.is_zero() {
@@ -86,6 +110,7 @@ impl Config {
                 "is below 1024, so answers would be truncated; use a value like 65536",
             );
         }
+        self.files().read()?;
         let Some(proxy) = &self.proxy else { return Ok(()) };
         if !matches!(proxy.scheme(), "http" | "https") || !proxy.has_host() {
             return wrong("proxy", "is not an http proxy; use a URL like \"http://proxy.example:3128\"");
@@ -116,6 +141,18 @@ mod tests {
     #[test]
     fn an_unknown_key_is_refused() {
         assert!(toml::from_str::<Config>("timeouts = \"3s\"").is_err());
+    }
+
+    #[test]
+    fn an_unusable_file_is_refused_with_its_setting() {
+        for (text, told) in [
+            ("ca_file = '/none.pem'", "http.ca_file /none.pem: No such file"),
+            ("cert_file = '/none.pem'", "http.cert_file is set, and http.key_file is not"),
+            ("cert_file = '/none.pem'\nkey_file = '/none.pem'", "http.cert_file /none.pem: No such file"),
+        ] {
+            let config: Config = toml::from_str(text).unwrap();
+            assert!(config.check().unwrap_err().to_string().contains(told), "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub enum Error {
         /// What is wrong, and what a correct value looks like.
         reason: &'static str,
     },
+    /// A file of certificates or a key cannot be used: correct the file or the setting.
+    #[error(transparent)]
+    Certificates(#[from] certificates::Unusable),
     /// A part of the sender is missing or invalid: correct the sender.
     #[error("sender's {field}: {reason}")]
     Account {

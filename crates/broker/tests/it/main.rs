@@ -11,6 +11,7 @@ mod addresses;
 mod consuming;
 mod faults;
 mod publishing;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

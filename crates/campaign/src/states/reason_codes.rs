@@ -57,6 +57,10 @@ pub(crate) const OWN_CODES: &[(&str, &str)] = &[
         "bad_certificate",
         "the TLS certificate at the sender's base URL is invalid or not the provider's; nothing was sent",
     ),
+    (
+        "client_certificate",
+        "the sender's base URL requires a client certificate, or refuses that of [http] cert_file; nothing was sent",
+    ),
     ("request_not_built", "the request could not be built; nothing was sent"),
     ("timeout", "the provider did not answer completely in time; it may have accepted the message"),
     (

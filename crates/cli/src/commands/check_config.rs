@@ -136,7 +136,7 @@ async fn broker_answers(config: broker::Config) -> anyhow::Result<()> {
         // The publisher itself would retry.
         _ = state.wait_for(|state| *state == State::Down) => {
             Err(match publisher.last_failure() {
-                refused @ broker::Error::Refused { .. } => refused.into(),
+                wrong @ (broker::Error::Refused { .. } | broker::Error::Invalid { .. }) => wrong.into(),
                 broker::Error::Unreachable { tried, .. } => {
                     anyhow::anyhow!("RabbitMQ is unreachable: {tried}; check that it runs and that AMQP_URL is correct")
                 }

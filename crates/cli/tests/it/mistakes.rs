@@ -147,6 +147,31 @@ async fn services_that_are_away_and_settings_that_are_wrong_are_told() {
     world.close().await;
 }
 
+#[tokio::test]
+async fn files_of_certificates_that_cannot_be_used_are_told() {
+    let world = World::bare("files", Config::default()).await;
+    let mut url = Url::parse(world.scope.database_url()).unwrap();
+    url.query_pairs_mut().append_pair("sslcert", "/none.crt").append_pair("sslkey", "/none.key");
+    let mut check = world.command(&["check-config"]);
+    let check = check.env("DATABASE_URL", url.as_str()).envs([
+        ("AMQP_URL", "amqps://me:hunter2@127.0.0.1:1"),
+        ("FLOWCAST_BROKER_CA_FILE", "/none.pem"),
+        ("FLOWCAST_HTTP_KEY_FILE", "/none.key"),
+    ]);
+    let output = check.output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    for told in [
+        "sslcert /none.crt: No such file or directory (os error 2); name a file of certificates in PEM",
+        "[broker] broker.ca_file /none.pem: No such file or directory (os error 2); name a file of certificates in PEM",
+        "[http] http.key_file is set, and http.cert_file is not; set both or neither",
+    ] {
+        assert_eq!(text.matches(told).count(), 1, "{told}\n{text}");
+    }
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(output.status.code(), Some(4));
+    world.close().await;
+}
+
 /// What a terminal obeys, in a cell of a list, the name of a list and the name of a campaign.
 const OBEYED: [char; 5] = ['\u{1b}', '\u{9b}', '\u{7f}', '\r', '\u{202e}'];
 

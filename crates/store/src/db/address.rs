@@ -3,13 +3,18 @@
 //! **Invariant.** No error contains a value of `DATABASE_URL`, because any value may contain a part of the password. Errors
 //! contain the names of options.
 
-use std::path::PathBuf;
-
+use certificates::{Files, Names};
 use tokio_postgres::config::TargetSessionAttrs;
 
 use crate::db::error::Error;
 
 const FORM: &str = "DATABASE_URL is not of the form postgres://user:password@host:port/database";
+const NO_FILES: Files = Files {
+    names: Names { roots: "sslrootcert", certificate: "sslcert", key: "sslkey" },
+    roots: None,
+    certificate: None,
+    key: None,
+};
 /// The settings that the driver reads.
 const OF_DRIVER: [&str; 17] = [
     "user",
@@ -35,8 +40,8 @@ const OF_DRIVER: [&str; 17] = [
 #[derive(Debug)]
 pub(crate) struct Address {
     pub(crate) postgres: tokio_postgres::Config,
-    /// The file with the root certificates; `None`: the root certificates of the machine.
-    pub(crate) root_certificates: Option<PathBuf>,
+    /// The files with the root certificates, by default those of the machine, and with the client certificate and its key.
+    pub(crate) files: Files,
     /// Whether the certificate must be issued for the host name; `sslmode=verify-ca` does not check it.
     pub(crate) verifies_host: bool,
     pub(crate) pooler: Option<PoolMode>,
@@ -52,9 +57,8 @@ pub(crate) enum PoolMode {
 }
 
 /// Options that are read here and not by the driver.
-#[derive(Default)]
 struct Own {
-    root_certificates: Option<PathBuf>,
+    files: Files,
     skips_host: bool,
     pooler: Option<PoolMode>,
 }
@@ -66,7 +70,7 @@ impl Address {
         if text.starts_with(['"', '\'']) {
             return Err(wrong("DATABASE_URL begins with a quotation mark; write it without"));
         }
-        let mut own = Own::default();
+        let mut own = Own { files: NO_FILES, skips_host: false, pooler: None };
         let for_driver = if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             own.of_url(text)?
         } else if text.contains("://") || !text.contains('=') {
@@ -80,8 +84,9 @@ impl Address {
             // One of them is the primary.
             postgres.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
-        let Own { root_certificates, skips_host, pooler } = own;
-        Ok(Self { postgres, root_certificates, verifies_host: !skips_host, pooler })
+        let Own { files, skips_host, pooler } = own;
+        files.check().map_err(|error| wrong(format!("DATABASE_URL: {error}")))?;
+        Ok(Self { postgres, files, verifies_host: !skips_host, pooler })
     }
 }
 
@@ -117,7 +122,8 @@ impl Own {
         for pair in text.split_ascii_whitespace() {
             match pair.split_once('=') {
                 Some((name, value))
-                    if ["sslmode", "sslrootcert", "pgbouncer", "gssencmode"].contains(&name) =>
+                    if ["sslmode", "sslrootcert", "sslcert", "sslkey", "pgbouncer", "gssencmode"]
+                        .contains(&name) =>
                 {
                     if let Some(value) = self.take(name, value.trim_matches('\''))? {
                         kept.push(value.map_or_else(|| pair.to_owned(), |value| format!("{name}={value}")));
@@ -145,8 +151,10 @@ impl Own {
                     "sslmode in DATABASE_URL is none of disable, prefer, require, verify-ca and verify-full",
                 ));
             }
-            ("sslrootcert", "system") => self.root_certificates = None,
-            ("sslrootcert", file) => self.root_certificates = Some(file.into()),
+            ("sslrootcert", "system") => self.files.roots = None,
+            ("sslrootcert", file) => self.files.roots = Some(file.into()),
+            ("sslcert", file) => self.files.certificate = Some(file.into()),
+            ("sslkey", file) => self.files.key = Some(file.into()),
             ("pgbouncer", "session") => self.pooler = Some(PoolMode::Session),
             // Other programs use this word for the mode without guarantees.
             ("pgbouncer", "transaction" | "true") => self.pooler = Some(PoolMode::Transaction),
@@ -158,7 +166,7 @@ impl Own {
             (name, _) if OF_DRIVER.contains(&name) => return Ok(Some(None)),
             _ => {
                 return Err(wrong(format!(
-                    "DATABASE_URL has an option that Flowcast does not know{}; it knows sslmode, sslrootcert, pgbouncer, {}",
+                    "DATABASE_URL has an option that Flowcast does not know{}; it knows sslmode, sslrootcert, sslcert, sslkey, pgbouncer, {}",
                     named(name),
                     OF_DRIVER.join(", ")
                 )));
@@ -206,6 +214,8 @@ fn decoded(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use tokio_postgres::config::SslMode;
 
     use super::*;
@@ -237,10 +247,22 @@ mod tests {
                     (wanted, verifies_host),
                     "{mode}"
                 );
-                assert_eq!(address.root_certificates, Some(PathBuf::from("/etc/root.pem")));
+                assert_eq!(address.files.roots.as_deref(), Some(Path::new("/etc/root.pem")));
             }
         }
-        assert_eq!(Address::parse("postgres://host/db?sslrootcert=system").unwrap().root_certificates, None);
+        assert_eq!(Address::parse("postgres://host/db?sslrootcert=system").unwrap().files, NO_FILES);
+    }
+
+    #[test]
+    fn a_client_certificate_and_its_key_are_understood() {
+        for text in [
+            "postgres://me@host/db?sslcert=%2Fetc%2Fme.crt&sslkey=%2Fetc%2Fme.key",
+            "host=host user=me sslcert=/etc/me.crt sslkey='/etc/me.key'",
+        ] {
+            let files = Address::parse(text).unwrap().files;
+            assert_eq!(files.certificate.as_deref(), Some(Path::new("/etc/me.crt")), "{text}");
+            assert_eq!(files.key.as_deref(), Some(Path::new("/etc/me.key")), "{text}");
+        }
     }
 
     #[test]
@@ -279,7 +301,16 @@ mod tests {
     fn what_is_not_understood_is_named_without_a_value() {
         for (text, told) in [
             ("postgres://me:hunter2@host/db?sslmode=hunter2", "sslmode in DATABASE_URL is none of disable"),
-            ("postgres://me:hunter2@host/db?sslcert=hunter2", "does not know: sslcert; it knows sslmode"),
+            (
+                "postgres://me:hunter2@host/db?sslcrl=hunter2",
+                "does not know: sslcrl; it knows sslmode, sslrootcert, sslcert, sslkey",
+            ),
+            ("postgres://me:hunter2@host/db?sslpassword=hunter2", "does not know: sslpassword;"),
+            (
+                "postgres://me:hunter2@host/db?sslcert=hunter2",
+                "DATABASE_URL: sslcert is set, and sslkey is not;",
+            ),
+            ("host=host user=me sslkey=hunter2", "DATABASE_URL: sslkey is set, and sslcert is not;"),
             ("postgres://me:hunter2@host/db?schema=hunter2", "does not know: schema;"),
             ("postgres://me:hunter2@host/db?Hunter2!hunter2=1", "does not know; it knows"),
             ("postgres://me:hunter2@host/db?pgbouncer=hunter2", "neither session nor transaction"),

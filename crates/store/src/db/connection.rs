@@ -19,7 +19,7 @@ use crate::db::connector::{Connected, Connector, Limits, OwnConnection};
 use crate::db::error::Error;
 use crate::db::metrics;
 use crate::db::pool::{Bound, Client as PoolClient, Manager, Pooled};
-use crate::db::tls::tls;
+use crate::db::tls::Tls;
 
 /// A connection with more prepared statements than this drops all of them when it is taken from the pool. Each costs PostgreSQL
 /// between ten and some hundred kilobytes.
@@ -52,7 +52,7 @@ impl Store {
 
     fn prepare(config: &Config) -> Result<Self, Error> {
         let address = parse(config)?;
-        let tls = tls(&address)?;
+        let tls = Tls::new(&address)?;
         // JIT compilation takes longer than any of our statements.
         let mut settings = vec![("jit", "off".to_owned())];
         let limits = Limits { wait: config.wait, address: config.address_timeout };

@@ -19,6 +19,7 @@ use crate::db::error::Error;
 use crate::db::failure::{Failure, no_server};
 use crate::db::metrics;
 use crate::db::servers::{self, Server, servers};
+use crate::db::tls::Tls;
 
 /// A connection outside the pool; the caller has to poll it.
 pub(crate) type OwnConnection = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
@@ -30,7 +31,7 @@ const READ_ONLY: &str = "default_transaction_read_only";
 #[derive(Clone)]
 pub(crate) struct Connector {
     servers: Arc<[Server]>,
-    tls: MakeRustlsConnect,
+    tls: Tls,
     /// Statements that are executed when a connection is made.
     first: Option<String>,
     limits: Limits,
@@ -62,7 +63,7 @@ impl Connector {
     /// statements afterwards. In its transaction mode they would apply to other clients too, so the role has to have them.
     pub(crate) fn new(
         address: &Address,
-        tls: MakeRustlsConnect,
+        tls: Tls,
         settings: &Settings,
         mut limits: Limits,
     ) -> Result<Self, Error> {
@@ -181,15 +182,20 @@ impl Connector {
         is_alone: bool,
     ) -> Result<(Client, OwnConnection), Failure> {
         let limit = if is_alone { self.limits.wait } else { self.limits.address };
-        let connected = match timeout(limit, config.connect(self.tls.clone())).await {
-            Ok(connected) => connected.map_err(Failure::Driver),
-            Err(_) => Err(Failure::Silent(limit)),
+        let connected = match self.tls.connector() {
+            Ok((tls, certificate)) => match timeout(limit, config.connect(tls)).await {
+                Ok(connected) => connected.map_err(|error| Failure::of(error, &certificate)),
+                Err(_) => Err(Failure::Silent(limit)),
+            },
+            Err(unusable) => Err(Failure::Unusable(unusable)),
         };
         metrics::count_connect(connected.is_ok());
         match &connected {
             Ok(_) => {}
-            Err(Failure::Driver(error)) => metrics::count_error(metrics::class(error)),
-            Err(Failure::Silent(_) | Failure::Unresolved(_)) => metrics::count_error("unavailable"),
+            Err(Failure::Driver(error) | Failure::Lost(error)) => metrics::count_error(metrics::class(error)),
+            Err(Failure::Silent(_) | Failure::Unresolved(_) | Failure::Unusable(_)) => {
+                metrics::count_error("unavailable");
+            }
         }
         connected
     }

@@ -188,6 +188,18 @@ impl Error {
         Self::unavailable("PostgreSQL did not answer in time when a connection was made", "time limit")
     }
 
+    /// PostgreSQL refused the client certificate, or closed the connection after it had asked for the certificate.
+    pub(crate) fn certificate_refused(error: tokio_postgres::Error) -> Self {
+        let cause = StdError::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+        let verb =
+            if refuses_client(&error) { "refused" } else { "closed the connection and may have refused" };
+        let reason = format!(
+            "PostgreSQL {verb} the client certificate of sslcert in DATABASE_URL: {cause}; check that the certificate has not expired, and that \
+             its issuer is in ssl_ca_file of PostgreSQL"
+        );
+        Self::unavailable(reason, error)
+    }
+
     /// Why no connection was made.
     pub(crate) fn connecting(error: tokio_postgres::Error) -> Self {
         if error.as_db_error().is_some() {
@@ -214,6 +226,7 @@ impl Error {
                 let reason = "PostgreSQL does not offer TLS, which sslmode in DATABASE_URL requires";
                 Self::Denied { reason: reason.into(), source: error.into() }
             }
+            "error performing TLS handshake" if refuses_client(&error) => Self::certificate_refused(error),
             "error performing TLS handshake" => {
                 let reason = format!(
                     "the TLS connection to PostgreSQL failed: {cause}; name the file with its root certificate in \
@@ -228,6 +241,12 @@ impl Error {
             _ => Self::unavailable(UNREACHABLE, error),
         }
     }
+}
+
+/// Whether PostgreSQL does not accept the client certificate.
+fn refuses_client(error: &tokio_postgres::Error) -> bool {
+    let fault = StdError::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    fault.and_then(certificates::tls_error).is_some_and(certificates::refuses_client)
 }
 
 impl From<tokio_postgres::Error> for Error {

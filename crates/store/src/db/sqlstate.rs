@@ -146,6 +146,10 @@ pub(crate) fn sentence(fault: Fault<'_>) -> String {
 fn sentence_of_class(fault: Fault<'_>) -> String {
     let Fault { code, says, .. } = fault;
     match fault.class() {
+        "28" if says.contains("certificate") => format!(
+            "PostgreSQL refused the connection ({code}: {says}); name a client certificate that is issued to the user, and its key, in \
+             DATABASE_URL with sslcert and sslkey"
+        ),
         "28" => format!(
             "PostgreSQL refused the connection ({code}: {says}); check user, pg_hba.conf and DATABASE_URL"
         ),
@@ -229,6 +233,7 @@ mod tests {
             ("08P01", "unsupported startup parameter: options", None, "pgbouncer=session"),
             ("42P05", "prepared statement \"s1\" already exists", None, "max_prepared_statements"),
             ("28000", "no pg_hba.conf entry for host", None, "check user, pg_hba.conf"),
+            ("28000", "connection requires a valid client certificate", None, "with sslcert and sslkey"),
             ("XX001", "could not read block 7", None, "damaged data (XX001: could not read block 7)"),
         ] {
             let found = sentence(fault(code, says, hint));

@@ -1,54 +1,55 @@
 //! TLS connections to PostgreSQL. Certificates are always verified, with `sslmode=require` too.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
+use certificates::{ClientCertificate, Files, Unusable, client, verifier};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::db::address::Address;
 use crate::db::error::Error;
 
-/// The TLS settings that the address requires, with its root certificates or those of the machine.
-pub(crate) fn tls(address: &Address) -> Result<MakeRustlsConnect, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let wrong = |error: rustls::Error| Error::Invalid(format!("TLS cannot be set up: {error}"));
-    let mut verifier: Arc<dyn ServerCertVerifier> = match &address.root_certificates {
-        Some(file) => {
-            let roots = Arc::new(roots(file)?);
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build();
-            verifier.map_err(|error| Error::Invalid(format!("sslrootcert {}: {error}", file.display())))?
-        }
-        None => Arc::new(rustls_platform_verifier::Verifier::new(Arc::clone(&provider)).map_err(wrong)?),
-    };
-    if !address.verifies_host {
-        verifier = Arc::new(AnyHost(verifier));
-    }
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(wrong)?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(client))
+/// The TLS settings that the address requires.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    files: Files,
+    verifies_host: bool,
+    /// The settings with the root certificates of the machine, if the address names no file.
+    of_machine: Option<MakeRustlsConnect>,
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, Error> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        Error::Invalid(format!("sslrootcert {}: {error}; name a file of certificates in PEM", file.display()))
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
-        roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+impl Tls {
+    /// Reads the files of the address, so that a wrong one is reported at once.
+    pub(crate) fn new(address: &Address) -> Result<Self, Error> {
+        let Address { files, verifies_host, .. } = address;
+        let mut tls = Self { files: files.clone(), verifies_host: *verifies_host, of_machine: None };
+        let (read, _) = tls.read().map_err(|error| Error::Invalid(error.to_string()))?;
+        if files.is_empty() {
+            tls.of_machine = Some(read);
+        }
+        Ok(tls)
     }
-    if roots.is_empty() {
-        return Err(wrong(&"it holds no certificate"));
+
+    /// The settings of one connection, and its client certificate. Files are read for each, so that a renewed certificate is used without a
+    /// restart.
+    pub(crate) fn connector(&self) -> Result<(MakeRustlsConnect, Arc<ClientCertificate>), Unusable> {
+        match &self.of_machine {
+            Some(tls) => Ok((tls.clone(), ClientCertificate::new(None))),
+            None => self.read(),
+        }
     }
-    Ok(roots)
+
+    fn read(&self) -> Result<(MakeRustlsConnect, Arc<ClientCertificate>), Unusable> {
+        let read = self.files.read()?;
+        let mut verifier = verifier(read.roots.as_deref())?;
+        if !self.verifies_host {
+            verifier = Arc::new(AnyHost(verifier));
+        }
+        let certificate = ClientCertificate::new(read.identity);
+        Ok((MakeRustlsConnect::new(client(verifier, Arc::clone(&certificate) as _)?), certificate))
+    }
 }
 
 /// `verify-ca`: verifies the chain, and not the host name.

@@ -5,8 +5,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use certificates::{ClientCertificate, Renewed, verifier_of_machine_and};
 use reqwest::Proxy;
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use rustls::client::ResolvesClientCert;
 
 use crate::classification::overrides::Overrides;
 use crate::config::Config;
@@ -22,7 +25,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Builds the client; reads the root certificates of the machine.
+    /// Builds the client; reads the root certificates of the machine and the files for TLS.
     pub fn new(config: &Config) -> Result<Self, Error> {
         config.check()?;
         install_crypto();
@@ -38,6 +41,9 @@ impl Client {
             .no_proxy();
         if !config.http2 {
             builder = builder.http1_only();
+        }
+        if let Some(tls) = tls(config)? {
+            builder = builder.tls_backend_preconfigured(tls);
         }
         if let Some(url) = &config.proxy {
             builder = builder.proxy(Proxy::all(url.clone()).map_err(build_error)?);
@@ -55,6 +61,26 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").finish_non_exhaustive()
     }
+}
+
+/// The TLS settings, if they are not the defaults.
+fn tls(config: &Config) -> Result<Option<ClientConfig>, Error> {
+    let files = config.files();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let verifier = verifier_of_machine_and(&files.read()?.roots.unwrap_or_default())?;
+    let certificate: Arc<dyn ResolvesClientCert> = match Renewed::new(files)? {
+        Some(renewed) => renewed,
+        None => ClientCertificate::new(None),
+    };
+    let mut tls = certificates::client(verifier, certificate)?;
+    // reqwest takes these from its own settings only for a configuration of its own.
+    if config.http2 {
+        tls.alpn_protocols.push(b"h2".to_vec());
+    }
+    tls.alpn_protocols.push(b"http/1.1".to_vec());
+    Ok(Some(tls))
 }
 
 /// Installs `ring` as the provider of TLS cryptography, unless the process already has one.

@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::io;
 
 use campaign::{Refusal, StopReason, Verdict};
+use certificates::refuses_client;
 use rustls::CertificateError;
 
 const CONNECT_FAILED: Refusal = Refusal::own("connect_failed");
@@ -14,6 +15,7 @@ const CONNECT_TIMEOUT: Refusal = Refusal::own("connect_timeout");
 const DNS_FAILED: Refusal = Refusal::own("dns_failed");
 const TLS_FAILED: Refusal = Refusal::own("tls_failed");
 const BAD_CERTIFICATE: Refusal = Refusal::own("bad_certificate");
+const CLIENT_CERTIFICATE: Refusal = Refusal::own("client_certificate");
 const NOT_BUILT: Refusal = Refusal::own("request_not_built");
 const TIMEOUT: Refusal = Refusal::own("timeout");
 const CONNECTION_LOST: Refusal = Refusal::own("connection_lost");
@@ -27,6 +29,11 @@ pub(crate) fn classify_request_error(error: &reqwest::Error) -> Verdict {
     if error.is_builder() {
         return retry(NOT_BUILT);
     }
+    let tls = find_tls(error);
+    // With TLS 1.3 this arrives after the request is written. The server has not read the request: it has not completed its handshake.
+    if tls.is_some_and(refuses_client) {
+        return Verdict::StopSender { refusal: CLIENT_CERTIFICATE, reason: StopReason::Misconfigured };
+    }
     if !error.is_connect() {
         let refusal = if error.is_timeout() { TIMEOUT } else { CONNECTION_LOST };
         return Verdict::Unknown { refusal };
@@ -34,7 +41,7 @@ pub(crate) fn classify_request_error(error: &reqwest::Error) -> Verdict {
     if error.is_dns() {
         return retry(DNS_FAILED);
     }
-    match find_tls(error) {
+    match tls {
         Some(rustls::Error::InvalidCertificate(fault)) if is_invalid_certificate(fault) => {
             Verdict::StopSender { refusal: BAD_CERTIFICATE, reason: StopReason::Misconfigured }
         }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of tests fail like tests")]
 
 mod answers;
+mod certificates;
 mod conformance;
 mod documented;
 mod environment;
