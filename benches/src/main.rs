@@ -10,6 +10,7 @@ mod console_server;
 mod contestant;
 mod envelope;
 mod feed;
+mod fence;
 mod figures;
 mod flowcast;
 mod group;
@@ -111,6 +112,8 @@ enum Question {
     Protocols,
     /// The effect of a slow provider, and the scaling of workers
     Latency,
+    /// The cost of comparing the database with the confirmed one in each claim
+    Fence,
     /// The time until the full rate returns after a kill
     Recovery,
     /// The CPU time of each role with nothing to do
@@ -240,6 +243,10 @@ async fn take_turns(
     if args.asks(Question::Latency) {
         line("latency");
         Box::pin(latency::run((services, flowcast), args.recipients, figures)).await?;
+    }
+    if args.asks(Question::Fence) {
+        line("fence");
+        fence::run(services, flowcast, (args.most_consumers(), args.recipients), figures).await?;
     }
     if args.asks(Question::Recovery) {
         line("recovery");

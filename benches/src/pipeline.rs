@@ -28,10 +28,21 @@ pub(crate) async fn run(
     (consumers, recipients): (u32, u32),
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let mut stand = Stand::start(services, flowcast, consumers).await?;
-    let measured = measure(&mut stand, flowcast, recipients).await?;
+    let stand = Stand::start(services, flowcast, consumers).await?;
     let title = if consumers == 1 { "1 consumer".to_owned() } else { format!("{consumers} consumers") };
-    add(figures, &title, recipients, &measured);
+    on(stand, flowcast, &title, recipients, figures).await
+}
+
+/// Measures one campaign of `recipients` on this stand, and ends it.
+pub(crate) async fn on(
+    mut stand: Stand,
+    flowcast: &Flowcast,
+    title: &str,
+    recipients: u32,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let measured = measure(&mut stand, flowcast, recipients).await?;
+    add(figures, title, recipients, &measured);
     for role in stand.roles() {
         let peak = f64::from(role.memory()?.peak) / 1024.0;
         figures.add(format!("{title}: peak memory of {}", role.name), MEBIBYTES, peak);

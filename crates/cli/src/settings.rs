@@ -181,11 +181,15 @@ impl Settings {
     }
 }
 
-/// Replaces `DATABASE_URL_FILE` and `AMQP_URL_FILE` by the content of the files that they name: in a file, a password is in no list of
+/// Addresses, which may have passwords.
+const URLS: [&str; 4] =
+    ["DATABASE_URL", "AMQP_URL", "FLOWCAST_POSTGRES_DIRECT_URL", "FLOWCAST_POSTGRES_REPORT_URL"];
+
+/// Replaces `DATABASE_URL_FILE` and the like by the content of the files that they name: in a file, a password is in no list of
 /// processes and in no description of a container.
 fn with_files(environment: impl Iterator<Item = (String, String)>) -> Result<Vec<(String, String)>, Refused> {
     let mut variables: Vec<(String, String)> = environment.collect();
-    for name in ["DATABASE_URL", "AMQP_URL"] {
+    for name in URLS {
         let of_file = format!("{name}_FILE");
         let Some(place) = variables.iter().position(|(found, _)| *found == of_file) else { continue };
         let (_, path) = variables.swap_remove(place);
@@ -381,6 +385,8 @@ mod tests {
         assert!(load("", &[("DATABASE_URL", ""), ("DATABASE_URL_FILE", path)]).unwrap().postgres().is_ok());
         let both = load("", &[("DATABASE_URL_FILE", path), ("DATABASE_URL", "postgres://h/d")]).unwrap_err();
         assert_eq!(both.to_string(), "DATABASE_URL and DATABASE_URL_FILE are both set; unset one of them");
+        let urls = [("DATABASE_URL", "postgres://h/d"), ("FLOWCAST_POSTGRES_REPORT_URL_FILE", path)];
+        assert!(load("", &urls).unwrap().postgres().unwrap().report_url.is_some());
         let missing = load("", &[("AMQP_URL_FILE", "/nowhere/url")]).unwrap_err().to_string();
         assert!(missing.starts_with("AMQP_URL_FILE: cannot read /nowhere/url"), "{missing}");
     }

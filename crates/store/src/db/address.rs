@@ -37,7 +37,7 @@ const OF_DRIVER: [&str; 17] = [
 ];
 
 /// The address of PostgreSQL and the way to connect to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Address {
     pub(crate) postgres: tokio_postgres::Config,
     /// The files with the root certificates, by default those of the machine, and with the client certificate and its key.

@@ -11,6 +11,14 @@ use serde::Deserialize;
 pub struct Config {
     /// `postgres://user:password@host/database`, with `?sslmode=require` off the own machine.
     pub url: SecretString,
+    /// The address of PostgreSQL itself, if `url` leads to a pooler: for migrations, imports, exports, archives and other work outside the
+    /// pool, and for following the gates. Default `url`.
+    #[serde(default)]
+    pub direct_url: Option<SecretString>,
+    /// The address of a standby for reports, lists of campaigns, exports and `waiting`, also those of console and API. They are as old as the
+    /// standby is behind. Default `direct_url`.
+    #[serde(default)]
+    pub report_url: Option<SecretString>,
     /// Maximum number of connections in the pool of this process. A consumer has at most 3, and one more, which watches the gates.
     /// Default 6.
     #[serde(default = "six")]
@@ -128,6 +136,8 @@ impl Config {
     pub fn new(url: SecretString) -> Self {
         Self {
             url,
+            direct_url: None,
+            report_url: None,
             connections: six(),
             wait: five_seconds(),
             statement_timeout: ten_seconds(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{Pool, PoolError, Timeouts};
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
@@ -34,7 +34,10 @@ const MEASUREMENTS: usize = 5;
 pub struct Store {
     pool: Pool<Manager>,
     own: Arc<Connector>,
+    reports: Arc<Connector>,
     pooler: Option<PoolMode>,
+    /// That of connections outside the pool.
+    own_pooler: Option<PoolMode>,
     /// What follows when a standby was promoted.
     pub(crate) failover: Failover,
     clock: Arc<Mutex<DatabaseClock>>,
@@ -51,12 +54,18 @@ impl Store {
     }
 
     fn prepare(config: &Config) -> Result<Self, Error> {
-        let address = parse(config)?;
+        let address = parse(config, &config.url, "DATABASE_URL")?;
         let tls = Tls::new(&address)?;
         // JIT compilation takes longer than any of our statements.
         let mut settings = vec![("jit", "off".to_owned())];
         let limits = Limits { wait: config.wait, address: config.address_timeout };
-        let own = Arc::new(Connector::new(&address, tls.clone(), &settings, limits)?);
+        let outside = |url: &Option<SecretString>, name, otherwise: &Address| -> Result<_, Error> {
+            let address =
+                url.as_ref().map_or_else(|| Ok(otherwise.clone()), |url| parse(config, url, name))?;
+            Ok((Arc::new(Connector::new(&address, Tls::new(&address)?, &settings, limits)?), address))
+        };
+        let (own, direct) = outside(&config.direct_url, "[postgres] direct_url", &address)?;
+        let (reports, _) = outside(&config.report_url, "[postgres] report_url", &direct)?;
         settings.extend(pool_settings(config));
         let connector = Connector::new(&address, tls, &settings, limits)?;
         let wait = Some(config.wait);
@@ -70,8 +79,8 @@ impl Store {
             .map_err(|error| Error::Invalid(format!("the pool settings are wrong: {error}")))?;
         let weak = pool.weak();
         metrics::follow(move || weak.upgrade().map(|pool| pool.status()));
-        let (pooler, failover) = (address.pooler, config.failover);
-        Ok(Self { pool, own, pooler, failover, clock: Arc::default(), bound: None })
+        let (pooler, own_pooler, failover) = (address.pooler, direct.pooler, config.failover);
+        Ok(Self { pool, own, reports, pooler, own_pooler, failover, clock: Arc::default(), bound: None })
     }
 
     /// A connection from the pool. It is never inside a transaction: this crate begins transactions with `transaction()`, or
@@ -166,16 +175,21 @@ impl Store {
     /// planner.
     pub(crate) async fn own_client(&self) -> Result<Client, Error> {
         self.refuse_bound()?;
-        let connected = tokio::time::timeout(self.own.limit(), Box::pin(self.own.connect())).await;
-        Ok(connected.map_err(|_| Error::silent())??.client)
+        connect(&self.own).await
     }
 
-    /// A connection for a statement that reads much: that of a bound store, or one outside the pool.
+    /// A connection outside the pool for statements that only read, to a standby if there is one for reports.
+    pub(crate) async fn report_client(&self) -> Result<Client, Error> {
+        self.refuse_bound()?;
+        connect(&self.reports).await
+    }
+
+    /// A connection for a report: that of a bound store, or one outside the pool.
     pub(crate) async fn reading_client(&self) -> Result<ReadingClient, Error> {
         match self.bound {
             Some(_) => Ok(ReadingClient::Bound(self.client().await?)),
             // The future that connects is large.
-            None => Ok(ReadingClient::Own(Box::pin(self.own_client()).await?)),
+            None => Ok(ReadingClient::Own(Box::pin(self.report_client()).await?)),
         }
     }
 
@@ -192,7 +206,7 @@ impl Store {
     pub(crate) async fn maintenance_client(&self) -> Result<Client, Error> {
         let client = self.own_client().await?;
         // Behind a pooler in transaction mode the setting would apply to other clients of the connection.
-        if self.pooler != Some(PoolMode::Transaction) {
+        if self.own_pooler != Some(PoolMode::Transaction) {
             client.batch_execute(COMMAND_LOCK_TIMEOUT).await?;
         }
         Ok(client)
@@ -220,6 +234,11 @@ impl ReadingClient {
     }
 }
 
+async fn connect(connector: &Connector) -> Result<Client, Error> {
+    let connected = tokio::time::timeout(connector.limit(), Box::pin(connector.connect())).await;
+    Ok(connected.map_err(|_| Error::silent())??.client)
+}
+
 /// The settings of connections of the pool, in addition to those of every connection.
 fn pool_settings(config: &Config) -> Vec<(&'static str, String)> {
     // A process that keeps plans uses few statements about rows that it names; planning them each time takes longer than
@@ -241,8 +260,12 @@ fn pool_settings(config: &Config) -> Vec<(&'static str, String)> {
     settings
 }
 
-fn parse(config: &Config) -> Result<Address, Error> {
-    let mut address = Address::parse(config.url.expose_secret())?;
+/// The address in a setting of this name.
+fn parse(config: &Config, url: &SecretString, name: &str) -> Result<Address, Error> {
+    let mut address = Address::parse(url.expose_secret()).map_err(|error| match error {
+        Error::Invalid(text) => Error::Invalid(text.replace("DATABASE_URL", name)),
+        error => error,
+    })?;
     let postgres = &mut address.postgres;
     if postgres.get_application_name().is_none() {
         postgres.application_name("flowcast");

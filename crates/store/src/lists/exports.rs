@@ -80,7 +80,7 @@ impl Store {
         let erased = "select coalesce(erased_at, archived_at) is not null from campaign where id = $1";
         let select = "
             select distinct k from recipient r, jsonb_object_keys(r.variables) k where r.campaign_id = $1 order by k";
-        let client = self.own_client().await?;
+        let client = self.report_client().await?;
         let row = client.query_opt(erased, &[&campaign.0]).await?;
         if row.ok_or_else(|| Error::no_campaign(campaign))?.get(0) {
             return Err(Error::Conflict(format!(

@@ -73,7 +73,7 @@ impl Store {
             select c.key, c.answers, coalesce(r.distinct_values, 0), r.value, r.n
             from counted c left join ranked r on r.key = c.key and r.rank <= $2 order by c.key, r.rank"
         );
-        let client = self.own_client().await?;
+        let client = self.report_client().await?;
         client.batch_execute(TIME_LIMIT).await?;
         let total = client.query_one(&totals, &[]).await?;
         let mut fields: Vec<FieldSummary> = Vec::new();

@@ -104,7 +104,7 @@ impl Store {
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetterRow>, Error> {
         let select =
             "select * from report.dead_letter order by last_died_at desc, dead_letter_id desc limit $1";
-        let rows = self.own_client().await?.query(select, &[&i64::from(limit)]).await?;
+        let rows = self.report_client().await?.query(select, &[&i64::from(limit)]).await?;
         Ok(rows.iter().map(DeadLetterRow::read).collect())
     }
 

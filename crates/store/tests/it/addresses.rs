@@ -123,6 +123,37 @@ async fn a_host_that_accepts_no_log_in_is_left_before_the_answer_timeout_and_a_s
 }
 
 #[tokio::test]
+async fn work_outside_the_pool_and_reports_have_addresses_of_their_own() {
+    let world = World::new("own_addresses", None).await;
+    let campaign = world.campaign(3).await;
+    let database = world.scope.database_url();
+    let (direct, standby) = (proxy(database).await, proxy(database).await);
+    let config = Config {
+        direct_url: Some(at(database, &[direct.addr()])),
+        report_url: Some(at(database, &[standby.addr()])),
+        ..Config::new(database.into())
+    };
+    let store = Store::connect(&config).await.unwrap();
+    store.check_schema().await.unwrap();
+    assert_eq!((direct.connections(), standby.connections()), (0, 0));
+    store.migrate().await.unwrap();
+    let migrating = direct.connections();
+    assert!(migrating > 0 && standby.connections() == 0);
+    store.report(campaign).await.unwrap();
+    store.waiting(None).await.unwrap();
+    assert_eq!((direct.connections(), standby.connections()), (migrating, 2));
+    // Reports go where other work outside the pool goes, if they have no address.
+    let store = Store::connect(&Config { report_url: None, ..config.clone() }).await.unwrap();
+    store.report(campaign).await.unwrap();
+    assert_eq!((direct.connections(), standby.connections()), (migrating + 1, 2));
+    let wrong = Config { report_url: Some("postgres://me:hunter2@host/db?sslmode=x".into()), ..config };
+    let refused = Store::connect(&wrong).await.err().unwrap().to_string();
+    assert!(refused.starts_with("sslmode in [postgres] report_url is none of"), "{refused}");
+    drop(store);
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_pool_leaves_no_more_sessions_behind_than_it_may_have_connections() {
     let world = World::new("left_behind", None).await;
     let url = SecretString::from(world.scope.database_url());
