@@ -3,7 +3,7 @@
 //! **Invariants.**
 //! - After an error of a session ([`is_of_session`]), every connection that was made before the error is replaced when it is taken
 //!   next. So a read-only server gets no second statement, and no lost prepared statement is used again.
-//! - Every statement and commit passes [`Connection::answer`]. One without an answer is not cancelled: a cancelled commit that waits
+//! - Every statement and commit passes [`Connection::wait_for_answer`]. One without an answer is not cancelled: a cancelled commit that waits
 //!   for a synchronous standby is committed on this server only. Its connection executes no other statement and is dropped, and so is
 //!   every connection that was made before.
 
@@ -216,7 +216,7 @@ impl Connection {
     }
 
     /// Waits for the answer to a statement. Whether a statement without an answer was executed is unknown.
-    async fn answer<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn wait_for_answer<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let limit = self.limit()?;
         let asked = Instant::now();
         let too_late = async {
@@ -269,7 +269,7 @@ impl Connection {
     }
 
     pub(crate) async fn prepare_cached(&self, statement: &str) -> Result<Statement, Error> {
-        self.answer(self.client.prepare_cached(statement)).await
+        self.wait_for_answer(self.client.prepare_cached(statement)).await
     }
 
     pub(crate) async fn execute<T: ?Sized + ToStatement>(
@@ -277,7 +277,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        self.answer(self.client.execute(statement, parameters)).await
+        self.wait_for_answer(self.client.execute(statement, parameters)).await
     }
 
     pub(crate) async fn query<T: ?Sized + ToStatement>(
@@ -285,7 +285,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        self.answer(self.client.query(statement, parameters)).await
+        self.wait_for_answer(self.client.query(statement, parameters)).await
     }
 
     pub(crate) async fn query_one<T: ?Sized + ToStatement>(
@@ -293,7 +293,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        self.answer(self.client.query_one(statement, parameters)).await
+        self.wait_for_answer(self.client.query_one(statement, parameters)).await
     }
 
     pub(crate) async fn query_opt<T: ?Sized + ToStatement>(
@@ -301,11 +301,11 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        self.answer(self.client.query_opt(statement, parameters)).await
+        self.wait_for_answer(self.client.query_opt(statement, parameters)).await
     }
 
     pub(crate) async fn batch_execute(&self, statements: &str) -> Result<(), Error> {
-        self.answer(self.client.batch_execute(statements)).await
+        self.wait_for_answer(self.client.batch_execute(statements)).await
     }
 
     pub(crate) async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
