@@ -244,6 +244,15 @@ async fn take_turns(
         line("latency");
         Box::pin(latency::run((services, flowcast), args.recipients, figures)).await?;
     }
+    take_turns_of_roles(args, (services, flowcast), figures).await
+}
+
+/// The measurements of running roles beside what happens to them.
+async fn take_turns_of_roles(
+    args: &Args,
+    (services, flowcast): (&Services, &Flowcast),
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     if args.asks(Question::Fence) {
         line("fence");
         fence::run(services, flowcast, (args.most_consumers(), args.recipients), figures).await?;

@@ -73,7 +73,7 @@ fn start(args: Args) -> anyhow::Result<()> {
     let ended = runtime(&args.command, &settings)?.block_on(async {
         let file = args.config.clone();
         log.follow(&args.command, move || Settings::load(file.as_deref(), std::env::vars())?.log())?;
-        run(args.command, settings).await
+        Box::pin(run(args.command, settings)).await
     });
     log.finish();
     ended

@@ -42,7 +42,7 @@ pub(crate) async fn run(settings: &Settings, command: CampaignCommand) -> anyhow
             (true, false) => progress::watch(async || plane.report(id).await).await,
             _ => report::status(plane, id, json).await,
         },
-        CampaignCommand::Report { id, format } => report::report(plane, id, format).await,
+        CampaignCommand::Report { id, format } => Box::pin(report::report(plane, id, format)).await,
     }
 }
 

@@ -8,6 +8,7 @@
 //!   every connection that was made before.
 
 use std::ops::{Deref, DerefMut};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::db::connector::{Connected, Connector};
 use crate::db::error::Error as StoreError;
 use crate::db::presence::Presence;
 use crate::db::sqlstate::{Fault, is_of_session};
-use crate::db::unanswered::{LeftBehind, Unanswered};
+use crate::db::unanswered::{LeftBehind, Unanswered, unanswered};
 use crate::db::{metrics, servers};
 
 /// Connections younger than this are kept. So during an outage a process makes at most one pool of connections in this time.
@@ -216,7 +217,10 @@ impl Connection {
     }
 
     /// Waits for the answer to a statement. Whether a statement without an answer was executed is unknown.
-    async fn wait_for_answer<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    async fn wait_for_answer<T>(
+        &self,
+        answer: Pin<&mut impl Future<Output = Result<T, Error>>>,
+    ) -> Result<T, Error> {
         let limit = self.limit()?;
         let asked = Instant::now();
         let too_late = async {
@@ -269,7 +273,7 @@ impl Connection {
     }
 
     pub(crate) async fn prepare_cached(&self, statement: &str) -> Result<Statement, Error> {
-        self.wait_for_answer(self.client.prepare_cached(statement)).await
+        self.wait_for_answer(pin!(self.client.prepare_cached(statement))).await
     }
 
     pub(crate) async fn execute<T: ?Sized + ToStatement>(
@@ -277,7 +281,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<u64, Error> {
-        self.wait_for_answer(self.client.execute(statement, parameters)).await
+        self.wait_for_answer(pin!(self.client.execute(statement, parameters))).await
     }
 
     pub(crate) async fn query<T: ?Sized + ToStatement>(
@@ -285,7 +289,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
-        self.wait_for_answer(self.client.query(statement, parameters)).await
+        self.wait_for_answer(pin!(self.client.query(statement, parameters))).await
     }
 
     pub(crate) async fn query_one<T: ?Sized + ToStatement>(
@@ -293,7 +297,7 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Row, Error> {
-        self.wait_for_answer(self.client.query_one(statement, parameters)).await
+        self.wait_for_answer(pin!(self.client.query_one(statement, parameters))).await
     }
 
     pub(crate) async fn query_opt<T: ?Sized + ToStatement>(
@@ -301,11 +305,11 @@ impl Connection {
         statement: &T,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, Error> {
-        self.wait_for_answer(self.client.query_opt(statement, parameters)).await
+        self.wait_for_answer(pin!(self.client.query_opt(statement, parameters))).await
     }
 
     pub(crate) async fn batch_execute(&self, statements: &str) -> Result<(), Error> {
-        self.wait_for_answer(self.client.batch_execute(statements)).await
+        self.wait_for_answer(pin!(self.client.batch_execute(statements))).await
     }
 
     pub(crate) async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
@@ -319,12 +323,6 @@ impl Connection {
         Transaction::begin_with(self, "begin; set local plan_cache_mode = force_generic_plan", End::Whole)
             .await
     }
-}
-
-/// The error of a statement without an answer. The driver has no public function that makes one of its errors, and its error is what callers
-/// know.
-fn unanswered() -> Error {
-    Error::__private_api_timeout()
 }
 
 /// A transaction of a [`Connection`], or a savepoint in it; it is rolled back unless it is committed.

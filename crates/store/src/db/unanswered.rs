@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deadpool_postgres::ClientWrapper;
+use tokio_postgres::Error;
 
 /// The connections of a pool that were left, by server.
 #[derive(Debug)]
@@ -54,4 +55,10 @@ impl LeftBehind {
             n.fetch_sub(1, Ordering::Relaxed);
         });
     }
+}
+
+/// The error of a statement without an answer. The driver has no public function that makes one of its errors, and its error is what callers
+/// know.
+pub(crate) fn unanswered() -> Error {
+    Error::__private_api_timeout()
 }
