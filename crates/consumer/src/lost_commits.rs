@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Backoff, DatabaseState, Lineage, RecordedAgain, Store};
+use store::{Backoff, DatabaseIdentity, DatabaseState, Lineage, RecordedAgain, Store};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::metrics::RECORDED_AGAIN;
-use crate::recent_outcomes::{RecentOutcomes, groups};
+use crate::recent_outcomes::{Group, RecentOutcomes, groups};
 
 /// How often the database is compared with the confirmed one.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -29,19 +29,27 @@ pub(crate) struct LostCommits {
     recent: Arc<RecentOutcomes>,
     /// From which database the confirmed one came when it was last seen.
     lineage: Option<Lineage>,
-    /// Since the database is not the confirmed one.
+    /// The progress in the database that is not confirmed.
     again: Option<Again>,
 }
 
 /// The progress in a database that is not confirmed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Again {
+    /// The database. Another standby may be promoted before the first one is confirmed.
+    database: DatabaseIdentity,
     /// The number of the last outcome that was recorded again.
     through: u64,
     /// Recipients that were changed.
     recipients: u64,
     /// Whether the worker noted that it is done.
     is_noted: bool,
+}
+
+impl Again {
+    fn of(database: &DatabaseState) -> Self {
+        Self { database: database.now.clone(), through: 0, recipients: 0, is_noted: false }
+    }
 }
 
 impl LostCommits {
@@ -67,7 +75,8 @@ impl LostCommits {
         }
         if !matches!(tokio::time::timeout(LAST, self.look()).await, Ok(Ok(()))) {
             tracing::warn!(
-                "the worker ends without comparing the database once more; if PostgreSQL failed over just now, use 'flowcast restored'"
+                "the worker ends and cannot compare the database with the confirmed one; if PostgreSQL failed over just now, confirm it \
+                 with 'flowcast database confirm --assume-sent TIME'"
             );
         }
     }
@@ -84,7 +93,10 @@ impl LostCommits {
 
     /// Records again what this worker knows of the database from which this one comes.
     async fn record_again(&mut self, database: &DatabaseState) -> Result<(), store::Error> {
-        let again = self.again.get_or_insert_default();
+        if self.again.as_ref().is_none_or(|again| again.database != database.now) {
+            self.again = Some(Again::of(database));
+        }
+        let Some(again) = &mut self.again else { return Ok(()) };
         // Before the outcomes are read: what is not in flight is kept.
         let is_idle = self.recent.is_idle();
         let lineage = self.lineage.as_ref().filter(|lineage| **lineage == database.lineage());
@@ -92,7 +104,7 @@ impl LostCommits {
             let outcomes = self.recent.after(again.through, MOST);
             let Some(last) = outcomes.last().map(|outcome| outcome.number) else { break };
             for group in groups(outcomes) {
-                match self.store.record_again(group.of, &group.outcomes, lineage).await? {
+                match record(&self.store, &group, lineage).await? {
                     RecordedAgain::Done(recipients) => {
                         again.recipients += recipients;
                         RECORDED_AGAIN.with(&[]).inc_by(recipients);
@@ -114,4 +126,28 @@ impl LostCommits {
         }
         Ok(())
     }
+}
+
+/// Records outcomes again. If PostgreSQL refuses one because of its row, the others are recorded without it.
+async fn record(store: &Store, group: &Group, lineage: &Lineage) -> Result<RecordedAgain, store::Error> {
+    let is_of_row = |error: &store::Error| error.may_be_of_one_row() && !error.is_transient();
+    match store.record_again(group.of, &group.outcomes, lineage).await {
+        Err(error) if is_of_row(&error) => {}
+        recorded => return recorded,
+    }
+    let mut recipients = 0;
+    for outcome in &group.outcomes {
+        match store.record_again(group.of, std::slice::from_ref(outcome), lineage).await {
+            Ok(RecordedAgain::Done(n)) => recipients += n,
+            Err(error) if is_of_row(&error) => {
+                let (campaign, seq) = (group.of.1, outcome.seq.0);
+                tracing::error!(
+                    error = &error as &dyn std::error::Error, campaign.id = %campaign, seq,
+                    "an outcome that PostgreSQL lost cannot be recorded again, so its recipient may be sent to twice: {error}"
+                );
+            }
+            other => return other,
+        }
+    }
+    Ok(RecordedAgain::Done(recipients))
 }

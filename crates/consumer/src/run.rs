@@ -93,7 +93,7 @@ pub async fn run(setup: Setup, store: Store, shutdown: CancellationToken) -> Res
     note_end(worker.store.worker_stops(worker.id).await);
     sender_workers.join().await;
     all_recorded.cancel();
-    // Its panic is logged; a worker that ends has nothing else to do about it.
+    // A panic was printed where it happened.
     drop(recording_again.await);
     following.abort();
     note_end(worker.store.worker_gone(worker.id).await);

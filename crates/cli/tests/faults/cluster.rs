@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use devstack::{RabbitCluster, RabbitMq, Stack};
 use simulator::{Config, Latency};
+use tokio::time::Instant;
 
 use crate::audit::Audit;
 use crate::world::{PATIENCE, Process, World};
@@ -97,6 +98,26 @@ async fn the_killed_leader_of_a_queue_is_replaced() {
     run.until_a_third().await;
     first.kill().await.unwrap();
     run.ends("leader killed").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_nodes_are_restarted_one_after_the_other() {
+    let run = Run::start("rolling_nodes").await;
+    run.until_a_third().await;
+    for node in run.cluster.nodes() {
+        node.ctl(&["stop_app"]).await.unwrap();
+        run.world.more_arrive(100).await;
+        node.ctl(&["start_app"]).await.unwrap();
+        // The next node waits until this one has all messages again, as an operator does.
+        let deadline = Instant::now() + PATIENCE;
+        while run.queue(&["online"]).await.matches("@localhost").count() < 3 {
+            assert!(Instant::now() < deadline, "a member of the queue stays away");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    let sent = run.world.ledger().summary().requests;
+    assert!(sent < u64::from(RECIPIENTS), "everything was sent before");
+    run.ends("nodes restarted one after the other").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

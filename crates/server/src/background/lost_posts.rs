@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use store::{Error, Lineage, Store};
+use store::{DatabaseIdentity, Error, Lineage, Store};
 
 use crate::metrics;
 use crate::webhook::recent_posts::RecentPosts;
@@ -17,33 +17,36 @@ pub(crate) struct LostPosts {
     posts: Arc<RecentPosts>,
     /// From which database the confirmed one came when it was last seen.
     lineage: Option<Lineage>,
-    /// The number of the last commit that was stored again since the database is not the confirmed one.
-    through: Option<u64>,
+    /// The database that is not confirmed, and the number of the last commit that was stored again there. Another standby may be promoted
+    /// before the first one is confirmed.
+    again: Option<(DatabaseIdentity, u64)>,
 }
 
 impl LostPosts {
     pub(crate) fn new(store: Store, posts: Arc<RecentPosts>) -> Self {
-        Self { store, posts, lineage: None, through: None }
+        Self { store, posts, lineage: None, again: None }
     }
 
     /// Compares the database with the confirmed one, and stores again what it may lack.
     pub(crate) async fn look(&mut self) -> Result<(), Error> {
         let database = self.store.database_state().await?;
         if database.is_confirmed {
-            (self.lineage, self.through) = (Some(database.lineage()), None);
+            (self.lineage, self.again) = (Some(database.lineage()), None);
             return Ok(());
         }
         if database.is_standby || self.lineage != Some(database.lineage()) {
             return Ok(());
         }
+        let known = self.again.take().filter(|(known, _)| *known == database.now);
+        let (_, through) = self.again.insert(known.unwrap_or((database.now, 0)));
         let mut rows = 0;
-        while let Some((number, post)) = self.posts.after(self.through.unwrap_or(0)) {
+        while let Some((number, post)) = self.posts.after(*through) {
             let stored = match self.store.ingest(&post).await {
                 Err(error) if error.is_of_a_row() => self.store.ingest_apart(&post).await,
                 stored => stored,
             };
             stops::pause_by_notices(&self.store, &stored?.new_notices).await;
-            self.through = Some(number);
+            *through = number;
             rows += post.len();
         }
         if rows > 0 {
