@@ -37,7 +37,7 @@ doc: ## Build the documentation of the code, and fail on warnings
 unit: ## Run the tests that need no services
 	$(RUN_TESTS) --workspace --lib --bins
 
-faults: ## Run the long tests, about 55 minutes: exact rates, stops, kills, outages, and docs/DEPLOY.md with Docker
+faults: ## Run the long tests, over an hour: exact rates, stops, kills, outages, and docs/DEPLOY.md with Docker
 	@scripts/bootstrap faults
 	cargo build --profile faults -p cli --bins --tests --features cli/faults
 	cargo run --quiet --bin devstack -- run -- $(RUN_FAULTS) -p cli --features faults --test faults

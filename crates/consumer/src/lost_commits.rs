@@ -1,8 +1,8 @@
 //! Records outcomes again after a failover that lost commits, or when a backup was restored under a running worker.
 //!
-//! The database says by itself that it is not the confirmed one (docs/adr/0019), and grants no claim. So the requests that are under way
-//! end, and then this process knows the outcomes of all requests that it made lately. It records them again, and notes that it is done.
-//! Nobody confirms the database before that note.
+//! A database that is not the confirmed one grants no claim (docs/adr/0019). So the requests in flight end, and then this process knows the
+//! outcomes of all requests that it made in the last minutes. It records them again, and notes in `live_worker` that it is done. Before this
+//! note, `flowcast database confirm` is refused.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -179,10 +179,7 @@ impl Control {
             }
             let gap = Gap { length, started: Vec::new(), rate_is_unknown: false };
             self.store.leave_unknown().await?;
-            let mut marked = 0;
-            for campaign in self.store.gap_campaigns(&gap).await? {
-                marked += self.store.mark_gap(&campaign).await?;
-            }
+            let marked = self.store.mark_gaps(&self.store.gap_campaigns(&gap).await?).await?;
             Ok((marked, json!({ "recipients": marked })))
         })
         .await

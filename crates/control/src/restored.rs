@@ -100,10 +100,7 @@ impl Control {
         self.act(attempt, async {
             let campaigns = self.store.gap_campaigns(&lost.gap()?).await?;
             self.store.begin_after_restore(caller.name()).await?;
-            let mut marked = 0;
-            for campaign in &campaigns {
-                marked += self.store.mark_gap(campaign).await?;
-            }
+            let marked = self.store.mark_gaps(&campaigns).await?;
             // Last, so that nothing is sent from a database that is prepared by halves.
             self.store.confirm_database(caller.name()).await?;
             Ok((marked, json!({ "campaigns": campaigns.len(), "recipients": marked })))

@@ -12,7 +12,7 @@ use crate::world::{PATIENCE, Process, World};
 const RECIPIENTS: u32 = 7_500;
 const SETTINGS: &str = "[http]\ntimeout = \"2s\"\nconnect_timeout = \"1s\"\n[broker]\norder = \"listed\"\n";
 
-/// A campaign under way on a cluster; all processes are connected to the first node.
+/// A running campaign whose RabbitMQ is a cluster. All processes are connected to the first node.
 struct Run {
     world: World,
     id: String,
@@ -68,7 +68,7 @@ impl Run {
         self.queue(&["leader"]).await.contains(name.trim().trim_matches('\''))
     }
 
-    /// Ends the campaign: nobody lost, doubled or unknown. Prints the longest gap between two arrivals.
+    /// Waits for the end of the campaign, and checks that no recipient is lost, doubled or unknown. Prints the longest gap between two arrivals.
     #[expect(clippy::print_stdout, reason = "the figure is what the test is run for")]
     async fn ends(self, fault: &str) {
         let Self { world, id, processes, cluster, _stack } = self;

@@ -22,7 +22,7 @@ const TRUST_AND_SHORT: &str =
     "[postgres]\nfailover = \"trust-synchronous\"\nstatement_timeout = \"4s\"\nanswer_timeout = \"5s\"\n";
 /// How long nothing may be sent, and how long a standby is away.
 const WATCHED: Duration = Duration::from_secs(20);
-/// Requests that a consumer has under way when PostgreSQL goes away.
+/// The most requests that two consumers have in flight when PostgreSQL goes away.
 const UNDER_WAY: u64 = 1_200;
 /// Consumers that recorded again all they know.
 const RECORDED_AGAIN: &str = "select count(*) from live_worker where recorded_again_at is not null";
@@ -37,7 +37,7 @@ async fn connect(url: &str) -> Client {
     client
 }
 
-/// A campaign under way on the primary of a pair.
+/// A running campaign whose database is the primary of a pair.
 struct Under<'a> {
     world: World,
     pair: PostgresPair<'a>,
@@ -118,7 +118,7 @@ impl<'a> Under<'a> {
         sent
     }
 
-    /// Nothing is sent for a while, after what was under way.
+    /// Checks that no request arrives for a while, after those in flight. Returns the number of requests.
     async fn nothing_is_sent(&self) -> u64 {
         sleep_until(Instant::now() + WATCHED / 4).await;
         let before = self.world.ledger().summary().requests;
@@ -146,7 +146,7 @@ impl<'a> Under<'a> {
         self.world.logs().contains(text)
     }
 
-    /// The campaign ends; nobody is lost and nobody is sent to twice.
+    /// Waits for the end of the campaign, and checks that no recipient is lost or sent to twice.
     async fn ends(self, unknown_at_most: u64) {
         self.world.finished(&self.id).await;
         Audit::of(&self.world).await.holds(unknown_at_most);

@@ -147,9 +147,17 @@ impl Store {
         Ok(())
     }
 
-    /// Makes these recipients of a campaign `unknown`. Unknown recipients of the campaign then wait for receipts or an operator,
-    /// whatever its rule was. Returns the number of recipients.
-    pub async fn mark_gap(&self, campaign: &GapCampaign) -> Result<u64, Error> {
+    /// Makes the recipients of these campaigns `unknown` that may have been sent to in the gap. Unknown recipients of the campaigns then
+    /// wait for receipts or an operator, whatever their rule was. Returns the number of recipients.
+    pub async fn mark_gaps(&self, campaigns: &[GapCampaign]) -> Result<u64, Error> {
+        let mut marked = 0;
+        for campaign in campaigns {
+            marked += self.mark_gap(campaign).await?;
+        }
+        Ok(marked)
+    }
+
+    async fn mark_gap(&self, campaign: &GapCampaign) -> Result<u64, Error> {
         let client = self.own_client().await?;
         let leave = "update campaign set unknown_rule = 'leave' where id = $1 returning recipients";
         let recipients: i32 = client.query_one(leave, &[&campaign.id.0]).await?.get(0);
